@@ -1,0 +1,86 @@
+import type {
+  BlobRow,
+  BucketRow,
+  ClusterRow,
+  CompletedUploadRow,
+  CopysetRow,
+  JoinTokenRow,
+  KeyRow,
+  NodeRow,
+  ObjectRow,
+  OplogRow,
+  PartRow,
+  UploadRow,
+} from "../gen/skerry/meta/v1/rows_pb.js";
+import type { Command, CommandResult } from "../gen/skerry/meta/v1/commands_pb.js";
+
+/** The body of a command, as protobuf-es spells a oneof: `{ case: "createBucket", value: {...} }`. */
+export type CommandBody = NonNullable<Command["body"]> & { case: string };
+
+/** The replicated metadata as the rest of a node uses it. */
+export interface Metadata {
+  /**
+   * Puts a command through Raft and resolves with what the state machine decided (a refusal is a result, not an error). It is retried
+   * under the same session and sequence until the deadline. Rejects with MetaError "unavailable" when it certainly was not applied, and
+   * "outcome-unknown" when it may yet be.
+   */
+  submit(body: CommandBody, options?: { readonly timeoutMs?: number; readonly signal?: AbortSignal }): Promise<CommandResult>;
+  /** After it resolves, `view` shows at least everything that was acknowledged anywhere before the call. Concurrent calls share a round. */
+  barrier(options?: { readonly timeoutMs?: number }): Promise<void>;
+  /** The local state: only as fresh as the last barrier. */
+  readonly view: MetadataView;
+  /** Called after every applied batch with what changed that others act on. */
+  onChange(listener: (change: AppliedChange) => void): () => void;
+}
+
+export interface AppliedChange {
+  readonly appliedIndex: number;
+  /** Membership, addresses or copysets changed. */
+  readonly cluster: boolean;
+  readonly keys: boolean;
+  /** There are new unlink orders for this node. */
+  readonly unlinkOrders: boolean;
+  readonly oplogSequence: bigint;
+}
+
+/** Rows are shared: callers must not change them. */
+export interface MetadataView {
+  appliedIndex(): number;
+  cluster(): ClusterRow | undefined;
+  nodes(): Promise<readonly NodeRow[]>;
+  copysets(): Promise<readonly CopysetRow[]>;
+  joinTokens(): Promise<readonly JoinTokenRow[]>;
+  key(keyId: string): KeyRow | undefined;
+  keys(): Promise<readonly KeyRow[]>;
+  bucket(name: string): BucketRow | undefined;
+  buckets(options: { readonly prefix: string; readonly after: string; readonly limit: number }): Promise<readonly BucketRow[]>;
+  object(bucketId: bigint, key: string): ObjectRow | undefined;
+  /** Objects with `prefix` and after `after` (exclusive) in UTF-8 order. */
+  objects(bucketId: bigint, options: ListRange): Promise<readonly ObjectRow[]>;
+  upload(uploadId: Uint8Array): UploadRow | undefined;
+  /** In order of (key, upload id), after (`afterKey`, `afterUploadId`). */
+  uploads(
+    bucketId: bigint,
+    options: { readonly prefix: string; readonly afterKey: string; readonly afterUploadId: Uint8Array | undefined; readonly limit: number },
+  ): Promise<readonly UploadRow[]>;
+  parts(uploadId: Uint8Array, options: { readonly after: number; readonly limit: number }): Promise<readonly PartRow[]>;
+  part(uploadId: Uint8Array, partNumber: number): PartRow | undefined;
+  completedUpload(uploadId: Uint8Array): CompletedUploadRow | undefined;
+  blob(blobId: Uint8Array): BlobRow | undefined;
+  /** Blobs without a reference since before `beforeMs`, oldest first. */
+  pendingDeletes(beforeMs: number, limit: number): Promise<readonly Uint8Array[]>;
+  /** Blobs that this node has been told to unlink and has not acknowledged. */
+  unlinkOrders(nodeId: number, limit: number): Promise<readonly Uint8Array[]>;
+  oplog(afterSequence: bigint, limit: number): Promise<readonly OplogRow[]>;
+}
+
+export interface ListRange {
+  readonly prefix: string;
+  /** Exclusive; "" begins at the prefix. */
+  readonly after: string;
+  /**
+   * Inclusive start instead of `after`, for skipping past a common prefix: the caller passes `successorOfPrefix(commonPrefix)`.
+   */
+  readonly from?: string;
+  readonly limit: number;
+}

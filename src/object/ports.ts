@@ -1,0 +1,297 @@
+import type { Owner, Principal } from "../access/types.ts";
+
+/**
+ * The use cases on buckets, objects and uploads, without any protocol. The S3 gateway and the Connect services call this and nothing
+ * below it. Every method rejects with an `ObjectError` from the closed set in `errors.ts`, or with a bug.
+ */
+export interface ObjectStore {
+  listBuckets(request: ListBucketsRequest): Promise<ListBucketsResult>;
+  /** Refuses "bucket-exists" (another owner's) and "bucket-owned-by-you". */
+  createBucket(request: { readonly bucket: string; readonly region: string; readonly owner: Owner }): Promise<BucketInfo>;
+  headBucket(bucket: string): Promise<BucketInfo>;
+  deleteBucket(bucket: string): Promise<void>;
+
+  putObject(request: PutObjectRequest): Promise<PutObjectResult>;
+  /** Decides preconditions and the range; bytes flow only when the result's `body` is iterated. */
+  getObject(request: GetObjectRequest): Promise<GetObjectResult>;
+  headObject(request: HeadObjectRequest): Promise<ObjectInfo>;
+  /** Deleting what does not exist is fine. */
+  deleteObject(request: { readonly bucket: string; readonly key: string; readonly preconditions?: Preconditions }): Promise<void>;
+  /** In the order asked; at most 1,000. */
+  deleteObjects(request: {
+    readonly bucket: string;
+    readonly targets: readonly { readonly key: string; readonly preconditions?: Preconditions }[];
+  }): Promise<readonly DeleteOutcome[]>;
+  copyObject(request: CopyObjectRequest): Promise<PutObjectResult>;
+  listObjects(request: ListObjectsRequest): Promise<ListObjectsResult>;
+
+  createUpload(request: CreateUploadRequest): Promise<{ readonly uploadId: string }>;
+  uploadPart(request: UploadPartRequest): Promise<UploadPartResult>;
+  uploadPartCopy(request: UploadPartCopyRequest): Promise<UploadPartResult>;
+  completeUpload(request: CompleteUploadRequest): Promise<PutObjectResult>;
+  abortUpload(request: UploadAddress): Promise<void>;
+  listParts(request: UploadAddress & { readonly after: number; readonly limit: number }): Promise<ListPartsResult>;
+  listUploads(request: ListUploadsRequest): Promise<ListUploadsResult>;
+}
+
+export interface BucketInfo {
+  readonly name: string;
+  readonly region: string;
+  readonly owner: Owner;
+  readonly createdAtMs: number;
+}
+
+export interface ListBucketsRequest {
+  readonly principal: Principal;
+  readonly prefix: string;
+  /** Exclusive. */
+  readonly after: string;
+  readonly limit: number;
+}
+
+export interface ListBucketsResult {
+  readonly buckets: readonly BucketInfo[];
+  /** The last name of this page when there are more. */
+  readonly next: string | undefined;
+}
+
+/** ETags without quotes; "*" stands for any. Times in milliseconds since the epoch, whole seconds. */
+export interface Preconditions {
+  readonly ifMatch?: readonly string[];
+  readonly ifNoneMatch?: readonly string[];
+  readonly ifModifiedSinceMs?: number;
+  readonly ifUnmodifiedSinceMs?: number;
+  readonly ifMatchSize?: number;
+}
+
+/** What a client says about an object beside its bytes. Names of user metadata are in lower case without "x-amz-meta-". */
+export interface ObjectAttributes {
+  readonly contentType: string;
+  /** cache-control, content-disposition, content-encoding, content-language, expires. */
+  readonly headers: ReadonlyMap<string, string>;
+  readonly userMetadata: ReadonlyMap<string, string>;
+  readonly storageClass: string;
+}
+
+export type ChecksumAlgorithm = "CRC32" | "CRC32C" | "CRC64NVME" | "SHA1" | "SHA256";
+
+export interface Checksum {
+  readonly algorithm: ChecksumAlgorithm;
+  /** Base64, with "-N" behind it for a composite one. */
+  readonly value: string;
+}
+
+/**
+ * The bytes of a request, already stripped of transfer encodings. `size` is known before the first byte (S3 demands it), and the source
+ * throws an `ObjectError` ("body-truncated", "body-too-long", "chunk-signature", ...) when the bytes do not keep what was promised. A piece
+ * stays unchanged until the next one is asked for.
+ */
+export interface BodySource {
+  readonly sizeBytes: number;
+  readonly bytes: AsyncIterable<Uint8Array>;
+  /** What the whole body must hash to. Trailer checksums are known only at the end: `checksumAfterEnd`. */
+  readonly expected: {
+    readonly md5?: Uint8Array;
+    /** From x-amz-content-sha256 when the payload was signed as a whole. */
+    readonly sha256?: Uint8Array;
+    readonly checksum?: Checksum;
+    /** The algorithm whose value arrives in a trailer; asked for after the last byte. */
+    readonly trailer?: { readonly algorithm: ChecksumAlgorithm; readonly value: () => string | undefined };
+  };
+}
+
+export interface PutObjectRequest {
+  readonly bucket: string;
+  readonly key: string;
+  readonly body: BodySource;
+  readonly attributes: ObjectAttributes;
+  readonly preconditions?: Preconditions;
+  readonly owner: Owner;
+  readonly signal: AbortSignal;
+}
+
+export interface PutObjectResult {
+  readonly etag: string;
+  readonly modifiedAtMs: number;
+  readonly size: number;
+  readonly checksum: Checksum | undefined;
+  readonly checksumType: "COMPOSITE" | "FULL_OBJECT" | undefined;
+}
+
+export interface ObjectInfo {
+  readonly key: string;
+  readonly size: number;
+  readonly etag: string;
+  readonly modifiedAtMs: number;
+  readonly attributes: ObjectAttributes;
+  readonly checksum: Checksum | undefined;
+  readonly checksumType: "COMPOSITE" | "FULL_OBJECT" | undefined;
+  readonly owner: Owner;
+  readonly partsCount: number | undefined;
+}
+
+export type RangeRequest =
+  /** Inclusive on both ends; `last` may lie beyond the end. */
+  | { readonly kind: "from-to"; readonly first: number; readonly last: number | undefined }
+  | { readonly kind: "suffix"; readonly length: number }
+  | { readonly kind: "part"; readonly partNumber: number };
+
+export interface HeadObjectRequest {
+  readonly bucket: string;
+  readonly key: string;
+  readonly preconditions?: Preconditions;
+  readonly partNumber?: number;
+}
+
+export interface GetObjectRequest {
+  readonly bucket: string;
+  readonly key: string;
+  readonly preconditions?: Preconditions;
+  /** An unsatisfiable one is refused with "range-not-satisfiable". */
+  readonly range?: RangeRequest;
+  readonly signal: AbortSignal;
+}
+
+export interface GetObjectResult {
+  readonly info: ObjectInfo;
+  /** What `body` delivers; `partial` when a range was asked for. */
+  readonly first: number;
+  readonly length: number;
+  readonly partial: boolean;
+  /** Verified bytes. Throws "data-unavailable" when no good copy can be read: the connection must then be cut, not ended. */
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
+export type DeleteOutcome =
+  | { readonly kind: "deleted" }
+  | { readonly kind: "refused"; readonly code: string; readonly message: string };
+
+export interface CopyObjectRequest {
+  readonly sourceBucket: string;
+  readonly sourceKey: string;
+  readonly sourcePreconditions?: Preconditions;
+  readonly bucket: string;
+  readonly key: string;
+  /** Undefined: the source's. */
+  readonly attributes: ObjectAttributes | undefined;
+  readonly preconditions?: Preconditions;
+  readonly owner: Owner;
+}
+
+export interface ListObjectsRequest {
+  readonly bucket: string;
+  readonly prefix: string;
+  /** "" for none. */
+  readonly delimiter: string;
+  /** Exclusive: a key or a common prefix. */
+  readonly after: string;
+  /** 0 to 1,000; keys and common prefixes count alike. */
+  readonly limit: number;
+}
+
+export interface ListedObject {
+  readonly key: string;
+  readonly size: number;
+  readonly etag: string;
+  readonly modifiedAtMs: number;
+  readonly storageClass: string;
+  readonly owner: Owner;
+  readonly checksumAlgorithm: ChecksumAlgorithm | undefined;
+  readonly checksumType: "COMPOSITE" | "FULL_OBJECT" | undefined;
+}
+
+export interface ListObjectsResult {
+  readonly objects: readonly ListedObject[];
+  readonly commonPrefixes: readonly string[];
+  /** Set only when more follows: the last key or common prefix of this page. */
+  readonly next: string | undefined;
+}
+
+export interface CreateUploadRequest {
+  readonly bucket: string;
+  readonly key: string;
+  readonly attributes: ObjectAttributes;
+  readonly owner: Owner;
+  readonly checksumAlgorithm: ChecksumAlgorithm | undefined;
+  readonly checksumType: "COMPOSITE" | "FULL_OBJECT" | undefined;
+}
+
+export interface UploadAddress {
+  readonly bucket: string;
+  readonly key: string;
+  readonly uploadId: string;
+}
+
+export interface UploadPartRequest extends UploadAddress {
+  readonly partNumber: number;
+  readonly body: BodySource;
+  readonly signal: AbortSignal;
+}
+
+export interface UploadPartResult {
+  readonly etag: string;
+  readonly modifiedAtMs: number;
+  readonly checksum: Checksum | undefined;
+}
+
+export interface UploadPartCopyRequest extends UploadAddress {
+  readonly partNumber: number;
+  readonly sourceBucket: string;
+  readonly sourceKey: string;
+  readonly sourcePreconditions?: Preconditions;
+  /** Inclusive; must lie inside the source. */
+  readonly range: { readonly first: number; readonly last: number } | undefined;
+  readonly signal: AbortSignal;
+}
+
+export interface CompleteUploadRequest extends UploadAddress {
+  readonly parts: readonly { readonly partNumber: number; readonly etag: string; readonly checksum?: Checksum }[];
+  readonly preconditions?: Preconditions;
+  /** x-amz-checksum-*: what the whole must have. */
+  readonly checksum?: Checksum;
+  readonly checksumType?: "COMPOSITE" | "FULL_OBJECT";
+  /** x-amz-mp-object-size. */
+  readonly size?: number;
+}
+
+export interface ListedPart {
+  readonly partNumber: number;
+  readonly size: number;
+  readonly etag: string;
+  readonly modifiedAtMs: number;
+  readonly checksum: Checksum | undefined;
+}
+
+export interface ListPartsResult {
+  readonly parts: readonly ListedPart[];
+  readonly next: number | undefined;
+  readonly owner: Owner;
+  readonly storageClass: string;
+  readonly checksumAlgorithm: ChecksumAlgorithm | undefined;
+  readonly checksumType: "COMPOSITE" | "FULL_OBJECT" | undefined;
+}
+
+export interface ListUploadsRequest {
+  readonly bucket: string;
+  readonly prefix: string;
+  readonly delimiter: string;
+  readonly afterKey: string;
+  readonly afterUploadId: string;
+  readonly limit: number;
+}
+
+export interface ListedUpload {
+  readonly key: string;
+  readonly uploadId: string;
+  readonly initiatedAtMs: number;
+  readonly owner: Owner;
+  readonly storageClass: string;
+  readonly checksumAlgorithm: ChecksumAlgorithm | undefined;
+  readonly checksumType: "COMPOSITE" | "FULL_OBJECT" | undefined;
+}
+
+export interface ListUploadsResult {
+  readonly uploads: readonly ListedUpload[];
+  readonly commonPrefixes: readonly string[];
+  readonly next: { readonly key: string; readonly uploadId: string } | undefined;
+}

@@ -1,0 +1,94 @@
+import type { ConfState, Entry, NodeId, Snapshot, SnapshotMetadata } from "./types.ts";
+
+/** The log and hard state as the core reads them; synchronous, from memory. What is not here any more is in a snapshot. */
+export interface LogStorage {
+  initialState(): { readonly hardState: { term: number; vote: NodeId; commit: number }; readonly confState: ConfState };
+  /** Entries in [lo, hi), at least one, at most `maxBytes` of data in all. Throws LogUnavailable "compacted" | "unavailable". */
+  entries(lo: number, hi: number, maxBytes: number): readonly Entry[];
+  /** Throws LogUnavailable. */
+  term(index: number): number;
+  firstIndex(): number;
+  lastIndex(): number;
+  /** The newest snapshot that can be sent. Throws LogUnavailable "snapshot-temporarily-unavailable". */
+  snapshot(): Snapshot;
+}
+
+/**
+ * What Raft asks of the state machine. It lives on the main thread while Raft has a thread of its own; calls are ordered and never
+ * overlap, but for `sendSnapshot`.
+ */
+export interface StateMachine {
+  /** Applies committed entries in order and makes them visible to reads. A throw is a bug and stops the node. */
+  apply(entries: readonly Entry[]): Promise<void>;
+  /** The configuration after an applied configuration change, to be kept with the data (same batch as the entry's index). */
+  configurationChanged(index: number, confState: ConfState): void;
+  /** What the store durably or not durably holds at start: where `apply` goes on. */
+  restored(): Promise<SnapshotMetadata>;
+  /** Makes everything applied so far durable; returns the index up to which the log may now be cut. */
+  checkpoint(): Promise<number>;
+  /** Streams the state to a peer that is too far behind; resolves when the peer has verified it, or rejects. */
+  sendSnapshot(to: NodeId, metadata: SnapshotMetadata, term: number): Promise<void>;
+  /** Switches durably to the received snapshot that the core has accepted. */
+  installSnapshot(metadata: SnapshotMetadata): Promise<void>;
+}
+
+/** What the rest of the node sees of its Raft group, on whatever thread that runs. */
+export interface RaftGroup {
+  /**
+   * Puts a command into the log, through the leader wherever that is. Fire and forget: the caller waits for its own apply and
+   * proposes again (same session and sequence) when nothing came. False: refused at once, the queue is full or there is no leader.
+   */
+  propose(data: Uint8Array): boolean;
+  /**
+   * Resolves with an index: a read is linearizable once the state machine has applied up to it. Concurrent calls share a round.
+   * Rejects with RaftUnavailable when no quorum answered within `timeoutMs`.
+   */
+  readIndex(timeoutMs: number): Promise<number>;
+  proposeConfigurationChange(changes: readonly ConfigurationChange[]): boolean;
+  transferLeadership(to: NodeId): void;
+  /** A verified snapshot has arrived from `message.from`; the core decides whether to install it. Resolves when it has decided. */
+  receivedSnapshot(message: Uint8Array): Promise<boolean>;
+  /** Peers may come and go; addresses may change. */
+  setPeers(peers: readonly RaftPeer[]): void;
+  status(): RaftStatus;
+  /** Called on every change of leader, role or term. */
+  onStatus(listener: (status: RaftStatus) => void): void;
+  close(): Promise<void>;
+}
+
+export interface ConfigurationChange {
+  readonly type: "add-voter" | "add-learner" | "remove";
+  readonly nodeId: NodeId;
+}
+
+export interface RaftPeer {
+  readonly nodeId: NodeId;
+  readonly host: string;
+  readonly port: number;
+  readonly incarnation: string;
+}
+
+export interface RaftStatus {
+  readonly nodeId: NodeId;
+  readonly role: "follower" | "candidate" | "pre-candidate" | "leader";
+  /** 0: unknown. */
+  readonly leader: NodeId;
+  readonly term: number;
+  readonly commit: number;
+  readonly applied: number;
+  readonly firstIndex: number;
+  readonly lastIndex: number;
+  readonly confState: ConfState;
+  /** Of the leader only: how far each follower is. */
+  readonly progress: readonly RaftProgress[];
+  /** Set when the WAL is damaged in the middle: no vote, no campaign, no reads. */
+  readonly fenced: boolean;
+}
+
+export interface RaftProgress {
+  readonly nodeId: NodeId;
+  readonly match: number;
+  readonly state: "probe" | "replicate" | "snapshot";
+  readonly recentlyActive: boolean;
+  readonly learner: boolean;
+}

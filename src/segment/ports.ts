@@ -1,0 +1,81 @@
+import type { PeerIdentity } from "../platform/ports.ts";
+
+/** Bytes that one CRC32C covers: a ranged read verifies just the blocks that it touches. */
+export const BLOCK_BYTES = 64 * 1024;
+/** Greatest length of a chunk. */
+export const CHUNK_BYTES = 4 * 1024 * 1024;
+
+export interface ChunkAddress {
+  /** 16 bytes. */
+  readonly blobId: Uint8Array;
+  readonly chunkIndex: number;
+}
+
+/** A chunk on its way to a disk: its bytes in pieces of any size. */
+export interface ChunkData extends ChunkAddress {
+  readonly length: number;
+  readonly pieces: readonly Uint8Array[];
+  /** CRC32C of each block of BLOCK_BYTES, 4 bytes little endian each; computed where the bytes entered the cluster. */
+  readonly blockChecksums: Uint8Array;
+}
+
+/** Verified bytes of a range of a chunk. */
+export interface ChunkBytes {
+  /** Exactly the range that was asked for. */
+  readonly pieces: readonly Uint8Array[];
+}
+
+/** The chunks of this node's own disks. Rejects with SegmentError. */
+export interface SegmentStore {
+  /** Resolves when the chunk is durable. The same chunk again (a retry) is fine. The pieces must not change until then. */
+  append(chunk: ChunkData): Promise<void>;
+  /** Bytes [offset, offset + length) of a chunk; every block that is touched is verified. */
+  read(address: ChunkAddress, offset: number, length: number): Promise<ChunkBytes>;
+  /** The same, widened to whole blocks, with the blocks' checksums, for a peer that verifies by itself. */
+  readBlocks(address: ChunkAddress, offset: number, length: number): Promise<ChunkBlocks>;
+  has(address: ChunkAddress): boolean;
+  /** Forgets all chunks of these blobs, durably; ids that are not here are fine. Wholly dead segments are removed. */
+  unlink(blobIds: readonly Uint8Array[]): Promise<void>;
+  status(): SegmentStoreStatus;
+  /** What the disk really holds, in order of (blob id, chunk). */
+  inventory(): AsyncIterable<ChunkAddress & { readonly length: number }>;
+  close(): Promise<void>;
+}
+
+export interface ChunkBlocks extends ChunkBytes {
+  /** Where the pieces begin in the chunk, a multiple of BLOCK_BYTES. */
+  readonly offset: number;
+  readonly length: number;
+  readonly chunkLength: number;
+  readonly blockChecksums: Uint8Array;
+}
+
+export interface SegmentStoreStatus {
+  readonly writable: boolean;
+  /** Why not, when it is not. */
+  readonly reason: string | undefined;
+  readonly segments: number;
+  readonly liveBytes: number;
+  readonly deadBytes: number;
+  readonly freeBytes: number;
+  readonly totalBytes: number;
+}
+
+/** What the chunk service checks a caller against. */
+export interface ChunkServiceGuard {
+  readonly clusterId: string;
+  readonly incarnation: string;
+  /** The layout epoch as this node knows it; a write with an older one than `oldestAccepted` is refused. */
+  oldestAcceptedLayoutEpoch(): number;
+  /** Whether this peer is a member. */
+  isMember(peer: PeerIdentity): boolean;
+}
+
+/** Chunks on another node; the writing and reading side of ChunkService. */
+export interface ChunkClient {
+  /** Resolves when the peer has made the chunk durable. */
+  write(chunk: ChunkData, layoutEpoch: number, signal: AbortSignal): Promise<void>;
+  /** Verified against the block checksums that the peer sends and, for whole chunks, left to the caller to check against BLAKE3. */
+  read(address: ChunkAddress, offset: number, length: number, signal: AbortSignal): Promise<ChunkBytes>;
+  close(): void;
+}
