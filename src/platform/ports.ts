@@ -19,6 +19,11 @@ export interface Timer {
 export interface Timers {
   /** Calls `action` once after at least `delayMs`. A pending timer does not keep the process alive. */
   after(delayMs: number, action: () => void): Timer;
+  /**
+   * Calls `action` once, soon, after everything that is ready now has been handled: what one turn of the event loop brings becomes one
+   * piece of work.
+   */
+  endOfTurn(action: () => void): void;
   /** Resolves after at least `delayMs`; rejects with the signal's reason when aborted first. */
   sleep(delayMs: number, signal?: AbortSignal): Promise<void>;
 }
@@ -207,7 +212,10 @@ export interface StreamHandler {
 export interface PeerConnection {
   readonly target: PeerTarget;
   /** Opens a stream; failure to connect arrives as `onClose` with an error. */
-  openStream(path: string, options: { readonly kind: "unary" | "stream"; readonly maxMessageBytes: number }): MessageStream;
+  openStream(
+    path: string,
+    options: { readonly kind: "unary" | "stream"; readonly maxMessageBytes: number },
+  ): MessageStream;
   /** True while a connection stands. */
   isConnected(): boolean;
   close(): void;

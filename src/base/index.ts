@@ -1,0 +1,31 @@
+/**
+ * Pure helpers of the field. Everything here is a function of its arguments or a small data structure: no clock, no chance, no I/O, and nothing
+ * of Node. Every other module may import it; it imports nothing.
+ *
+ * - `assert`: invariants. A violated one is a bug; the node stops with its name.
+ * - `bytes`, `base64`, `varint`: byte strings and how they are written down.
+ * - `key-order`: keys are ordered by their UTF-8 bytes everywhere; `successorOfPrefix` ends a range over a prefix.
+ * - `ids`: time-ordered 16-byte ids. `prng`: random numbers from a seed, with a child for each subsystem.
+ * - `deferred`, `bounded-queue`, `semaphore`, `mutex`: the few things that wait, first come, first served.
+ */
+
+export { assert, InvariantViolation, unreachable } from "./assert.ts";
+export { fromBase64, fromBase64Url, toBase64, toBase64Url } from "./base64.ts";
+export { BoundedQueue } from "./bounded-queue.ts";
+export {
+  compareBytes,
+  concatBytes,
+  EMPTY_BYTES,
+  equalBytes,
+  fromHex,
+  toHex,
+  totalBytes,
+  writeUint32,
+} from "./bytes.ts";
+export { Deferred } from "./deferred.ts";
+export { ID_BYTES, ID_RANDOM_BYTES, TimeOrderedIds } from "./ids.ts";
+export { compareKeys, successorOfPrefix } from "./key-order.ts";
+export { Mutex } from "./mutex.ts";
+export { createPrng, type Prng } from "./prng.ts";
+export { type Permit, WeightedSemaphore } from "./semaphore.ts";
+export { type Varint, varintLength, writeVarint } from "./varint.ts";

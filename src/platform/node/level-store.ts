@@ -1,0 +1,178 @@
+import type { Iterator as ClassicIterator, ClassicLevel, Snapshot as ClassicSnapshot } from "classic-level";
+import { assert } from "../../base/index.ts";
+import { boundsOf } from "../key-range.ts";
+import type { OrderedStore, ScanRange, StoreChange, StoreRow, StoreSnapshot } from "../ports.ts";
+import { storeErrorOf } from "./level-errors.ts";
+import { decodeStoredValue, encodeStoredValue } from "./stored-value.ts";
+
+/** Rows, and bytes, that one call into LevelDB brings over: fewer calls are faster, more rows would hold up the thread. */
+const ROWS_PER_CALL = 1000;
+const BYTES_PER_CALL = 512 * 1024;
+
+type Level = ClassicLevel<string, Uint8Array>;
+type LevelIterator = ClassicIterator<Level, string, Uint8Array>;
+
+/** One open LevelDB database. */
+export class LevelStore implements OrderedStore {
+  readonly #level: Level;
+  readonly #reader: LevelReader;
+  readonly #directory: string;
+
+  constructor(level: Level, directory: string) {
+    this.#level = level;
+    this.#directory = directory;
+    this.#reader = new LevelReader(level, directory, undefined);
+  }
+
+  get(key: string): Uint8Array | undefined {
+    return this.#reader.get(key);
+  }
+
+  async getMany(keys: readonly string[]): Promise<readonly (Uint8Array | undefined)[]> {
+    if (keys.length === 0) return [];
+    const stored = await this.#attempt(() => this.#level.getMany([...keys]));
+    return stored.map((value, i) => value && decodeStoredValue(keys[i]!, value, this.#directory));
+  }
+
+  async write(changes: readonly StoreChange[], options?: { readonly sync?: boolean }): Promise<void> {
+    const operations = changes.map((change) => {
+      assert(change.key.isWellFormed(), "a key of a store is well-formed Unicode");
+      return change.kind === "put"
+        ? { type: "put" as const, key: change.key, value: encodeStoredValue(change.key, change.value) }
+        : { type: "del" as const, key: change.key };
+    });
+    await this.#attempt(() => this.#level.batch(operations, { sync: options?.sync === true }));
+  }
+
+  scan(range: ScanRange): AsyncIterable<StoreRow> {
+    return this.#reader.scan(range);
+  }
+
+  page(range: ScanRange & { readonly limit: number }): Promise<readonly StoreRow[]> {
+    return this.#reader.page(range);
+  }
+
+  snapshot(): StoreSnapshot {
+    return new LevelReader(this.#level, this.#directory, this.#level.snapshot());
+  }
+
+  async clear(range: ScanRange): Promise<void> {
+    await this.#attempt(() => this.#level.clear(levelRange(range)));
+  }
+
+  async close(): Promise<void> {
+    await this.#attempt(() => this.#level.close());
+  }
+
+  async #attempt<T>(action: () => Promise<T>): Promise<T> {
+    try {
+      return await action();
+    } catch (error) {
+      throw storeErrorOf(error, this.#directory);
+    }
+  }
+}
+
+/** Reads from one view of the database: the present one, or a snapshot. */
+class LevelReader implements StoreSnapshot {
+  readonly #level: Level;
+  readonly #directory: string;
+  readonly #snapshot: ClassicSnapshot | undefined;
+  readonly #keyEncoder = new TextEncoder();
+  readonly #getOptions;
+
+  constructor(level: Level, directory: string, snapshot: ClassicSnapshot | undefined) {
+    this.#level = level;
+    this.#directory = directory;
+    this.#snapshot = snapshot;
+    this.#getOptions = { keyEncoding: "view", valueEncoding: "view", ...(snapshot && { snapshot }) };
+  }
+
+  get(key: string): Uint8Array | undefined {
+    try {
+      // As bytes: classic-level 3.0.0 cuts off a text key's last character when that is of several bytes and meets the end of a buffer that it
+      // keeps, and then gives the value of another row.
+      const bytes = this.#keyEncoder.encode(key);
+      const stored = this.#level.getSync<Uint8Array, Uint8Array>(bytes, this.#getOptions);
+      return stored && decodeStoredValue(key, stored, this.#directory);
+    } catch (error) {
+      throw storeErrorOf(error, this.#directory);
+    }
+  }
+
+  scan(range: ScanRange): AsyncIterable<StoreRow> {
+    // Here and not in the generator, whose body only runs when the first row is asked for: the view is that of the call.
+    const iterator = this.#iterator(range);
+    return this.#rows(iterator);
+  }
+
+  async page(range: ScanRange & { readonly limit: number }): Promise<readonly StoreRow[]> {
+    const iterator = this.#iterator(range);
+    try {
+      const rows: StoreRow[] = [];
+      while (rows.length < range.limit) {
+        const entries = await iterator.nextv(range.limit - rows.length);
+        if (entries.length === 0) break;
+        for (const [key, stored] of entries) rows.push(this.#row(key, stored));
+      }
+      return rows;
+    } catch (error) {
+      throw storeErrorOf(error, this.#directory);
+    } finally {
+      await iterator.close();
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#snapshot?.close();
+  }
+
+  async *#rows(iterator: LevelIterator): AsyncGenerator<StoreRow> {
+    try {
+      for (;;) {
+        const entries = await iterator.nextv(ROWS_PER_CALL);
+        if (entries.length === 0) return;
+        for (const [key, stored] of entries) yield this.#row(key, stored);
+      }
+    } catch (error) {
+      throw storeErrorOf(error, this.#directory);
+    } finally {
+      await iterator.close();
+    }
+  }
+
+  #row(key: string, stored: Uint8Array): StoreRow {
+    return { key, value: decodeStoredValue(key, stored, this.#directory) };
+  }
+
+  #iterator(range: ScanRange): LevelIterator {
+    const snapshot = this.#snapshot;
+    try {
+      return this.#level.iterator({
+        ...levelRange(range),
+        highWaterMarkBytes: BYTES_PER_CALL,
+        ...(snapshot && { snapshot }),
+      });
+    } catch (error) {
+      throw storeErrorOf(error, this.#directory);
+    }
+  }
+}
+
+interface LevelRange {
+  gte?: string;
+  gt?: string;
+  lte?: string;
+  lt?: string;
+  reverse?: boolean;
+  limit?: number;
+}
+
+function levelRange(range: ScanRange): LevelRange {
+  const { lower, upper } = boundsOf(range);
+  const level: LevelRange = { reverse: range.reverse === true };
+  if (lower !== undefined) level[lower.inclusive ? "gte" : "gt"] = lower.key;
+  if (upper !== undefined) level[upper.inclusive ? "lte" : "lt"] = upper.key;
+  if (range.limit !== undefined) level.limit = range.limit;
+  return level;
+}

@@ -1,0 +1,62 @@
+import type { Prng } from "../../base/index.ts";
+import type { StoreChange } from "../ports.ts";
+import type { CrashPolicy } from "./crash-policy.ts";
+import { PersistentMap } from "./persistent-map.ts";
+import type { SimProcess } from "./process.ts";
+
+/** Batches that may be lost by a crash: LevelDB writes its memory out, and with that makes older batches durable, at some point too. */
+const MAX_UNSYNCED_BATCHES = 256;
+
+/**
+ * The rows of a simulated ordered store. As in LevelDB, batches reach the disk in order: a crash loses the latest few as a whole, and none of those up to
+ * the last synced one.
+ */
+export class StoredRows {
+  /** The process that has it open. */
+  holder: SimProcess | undefined;
+  /** Rows that the disk has damaged: reading them fails. */
+  readonly damagedKeys = new Set<string>();
+  /** The durable state, and after it the state after each batch that is not durable yet. */
+  #versions: PersistentMap[] = [PersistentMap.EMPTY];
+  readonly #inFlight = new Set<readonly StoreChange[]>();
+
+  get current(): PersistentMap {
+    return this.#versions.at(-1)!;
+  }
+
+  begin(changes: readonly StoreChange[]): void {
+    this.#inFlight.add(changes);
+  }
+
+  /** Carries out a batch in flight. */
+  end(changes: readonly StoreChange[], isSynced: boolean): void {
+    this.#inFlight.delete(changes);
+    this.#versions.push(this.current.with(changes));
+    for (const { key } of changes) this.damagedKeys.delete(key);
+    if (isSynced) this.#versions = [this.current];
+    else if (this.#versions.length > MAX_UNSYNCED_BATCHES) this.#versions.shift();
+  }
+
+  /** A batch in flight that failed and changed nothing. */
+  cancel(changes: readonly StoreChange[]): void {
+    this.#inFlight.delete(changes);
+  }
+
+  /** The process that had it open has died: batches in flight are there or not. */
+  release(prng: Prng): void {
+    this.holder = undefined;
+    for (const changes of [...this.#inFlight]) {
+      if (prng.chance(0.5)) this.end(changes, false);
+      else this.cancel(changes);
+    }
+  }
+
+  crash(prng: Prng, policy: CrashPolicy): void {
+    this.holder = undefined;
+    for (const changes of this.#inFlight) this.#versions.push(this.current.with(changes));
+    this.#inFlight.clear();
+    const lost = this.#versions.findIndex((_, index) => index > 0 && policy.fateOf(prng) === "drop");
+    const kept = lost < 0 ? this.current : this.#versions[lost - 1]!;
+    this.#versions = [kept];
+  }
+}

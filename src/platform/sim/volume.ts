@@ -1,0 +1,165 @@
+import { assert, type Prng } from "../../base/index.ts";
+import { DiskError } from "../errors.ts";
+import type { DiskErrorCode } from "../ports.ts";
+import { crashPolicy } from "./crash-policy.ts";
+import { CHANGING_OPERATIONS, type DiskOperation, noDiskFaults, type SimDiskFaults } from "./disk-faults.ts";
+import type { SimProcess } from "./process.ts";
+import { StoredDirectory, type StoredNode } from "./stored-directory.ts";
+import type { StoredFile } from "./stored-file.ts";
+
+/** The disk of a simulated machine: what survives its processes, and how it fails. Programs see it through `SimDisk` and `SimStores`. */
+export class SimVolume {
+  faults: SimDiskFaults = noDiskFaults();
+  #root = new StoredDirectory();
+  readonly #prng: Prng;
+
+  constructor(prng: Prng) {
+    this.#prng = prng;
+  }
+
+  /**
+   * Power loss: what was not synced is kept, dropped or torn, and locks are free. The processes that used the disk must have been killed.
+   */
+  crash(unsynced: "keep" | "drop" | "random" = "random"): void {
+    this.#root.crash(this.#prng, crashPolicy(unsynced, this.#prng));
+  }
+
+  /** The processes that used the disk have been killed: what they were just writing is there in part, in whole or not at all. */
+  release(): void {
+    release(this.#root, this.#prng);
+  }
+
+  /** A new, empty disk in the place of this one. */
+  wipe(): void {
+    this.#root = new StoredDirectory();
+  }
+
+  /** Bit rot in a file: flips one bit of the byte at `position`. */
+  flipBit(path: string, position: number, bit = 0): void {
+    const file = this.node(path);
+    assert(file?.kind === "file", "bits are flipped in a file that exists");
+    file.flipBit(position, bit);
+  }
+
+  /** Bit rot in an ordered store: reading this row fails from now on, until it is written again. */
+  damageRow(directory: string, key: string): void {
+    const node = this.node(directory);
+    assert(node?.kind === "directory" && node.rows !== undefined, "rows are damaged in a store that exists");
+    node.rows.damagedKeys.add(key);
+  }
+
+  /** Paths of all files, in order, with their sizes: for faults that choose one, and for assertions. */
+  files(): readonly { readonly path: string; readonly sizeBytes: number }[] {
+    const found: { path: string; sizeBytes: number }[] = [];
+    visit(this.#root, "", (path, file) => found.push({ path, sizeBytes: file.sizeBytes }));
+    return found.sort((a, b) => (a.path < b.path ? -1 : 1));
+  }
+
+  usedBytes(): number {
+    let bytes = 0;
+    visit(this.#root, "", (_, file) => {
+      bytes += file.sizeBytes;
+    });
+    return bytes;
+  }
+
+  /** For `SimDisk` and `SimStores`: what lies at a path. */
+  node(path: string): StoredNode | undefined {
+    let node: StoredNode | undefined = this.#root;
+    for (const name of namesOf(path)) {
+      if (node?.kind !== "directory") return undefined;
+      node = node.entries.get(name);
+    }
+    return node;
+  }
+
+  directory(path: string): StoredDirectory {
+    const node = this.node(path);
+    if (node?.kind !== "directory") throw new DiskError("not-found", path, `no such directory: ${path}`);
+    return node;
+  }
+
+  /** The directory that a path lies in, and its name there. */
+  parent(path: string): { readonly directory: StoredDirectory; readonly name: string } {
+    const names = namesOf(path);
+    const name = names.pop();
+    assert(name !== undefined, "the root of a disk is not changed");
+    return { directory: this.directory(`/${names.join("/")}`), name };
+  }
+
+  /**
+   * Carries out one call of a process: `action` runs when the call's time has passed, unless a fault comes first. Nothing is ever answered to a
+   * process that is dead by then. `onFault` undoes or half does what a failed call has begun.
+   */
+  call<T>(process: SimProcess, operation: DiskOperation, path: string, options: CallOptions<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      process.schedule(this.#latencyMs(), () => {
+        const code = this.faultOf(operation, path);
+        try {
+          if (code === undefined) resolve(options.action());
+          else {
+            options.onFault?.(code);
+            reject(new DiskError(code, path, `${operation} failed: ${code}: ${path}`));
+          }
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
+  }
+
+  faultOf(operation: DiskOperation, path: string): DiskErrorCode | undefined {
+    const { faults } = this;
+    const code = faults.intercept?.(operation, path);
+    if (code !== undefined) return code;
+    if (faults.isReadOnly && CHANGING_OPERATIONS.has(operation)) return "read-only";
+    return this.#prng.chance(this.#errorProbability(operation)) ? "io" : undefined;
+  }
+
+  /** For faults that half do something. */
+  get prng(): Prng {
+    return this.#prng;
+  }
+
+  #errorProbability(operation: DiskOperation): number {
+    if (operation === "read" || operation === "store-read") return this.faults.readError;
+    if (operation === "write" || operation === "store-write") return this.faults.writeError;
+    return operation === "sync" || operation === "sync-directory" ? this.faults.syncError : 0;
+  }
+
+  #latencyMs(): number {
+    const { leastLatencyMs, greatestLatencyMs } = this.faults;
+    return leastLatencyMs + this.#prng.unit() * (greatestLatencyMs - leastLatencyMs);
+  }
+}
+
+interface CallOptions<T> {
+  readonly action: () => T;
+  readonly onFault?: (code: DiskErrorCode) => void;
+}
+
+function namesOf(path: string): string[] {
+  assert(path.startsWith("/"), "a path is absolute");
+  const names = path.split("/").filter((name) => name !== "" && name !== ".");
+  assert(!names.includes(".."), "a path does not lead back");
+  return names;
+}
+
+function release(directory: StoredDirectory, prng: Prng): void {
+  directory.rows?.release(prng);
+  for (const node of directory.entries.values()) {
+    if (node.kind === "file") node.release(prng);
+    else release(node, prng);
+  }
+}
+
+function visit(
+  directory: StoredDirectory,
+  path: string,
+  found: (path: string, file: StoredFile) => void,
+): void {
+  for (const [name, node] of directory.entries) {
+    if (node.kind === "file") found(`${path}/${name}`, node);
+    else visit(node, `${path}/${name}`, found);
+  }
+}
