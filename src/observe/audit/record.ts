@@ -1,0 +1,145 @@
+/**
+ * How the audit log is written down. One JSON object a line; the last field of each is the BLAKE3, in hexadecimal, of the hash before it and of
+ * the line's own text up to that field:
+ *
+ *   {"sequence":7,"time":"2026-...Z",...,"outcome":"ok","hash":"<64 digits>"}\n
+ *   `------------------- body -------------------'
+ *   hash = BLAKE3(previous hash, 32 bytes | body, UTF-8)
+ *
+ * The first line of each file is a header that names the sequence and the hash with which the file goes on, so that the chain is kept across files, and
+ * can be checked from any file on after older ones have been removed:
+ *
+ *   {"format":"skerry-audit/1","sequence":7,"previous":"<64 digits>","time":"...","hash":"<64 digits>"}\n
+ */
+
+import { concatBytes, fromHex, toHex } from "../../base/index.ts";
+import type { Hasher } from "../../platform/index.ts";
+
+export const AUDIT_FORMAT = "skerry-audit/1";
+/** The hash before the first record. */
+export const CHAIN_START = new Uint8Array(32);
+/** Longer values are cut: a line has a limit. */
+const MAX_FIELD_LENGTH = 1024;
+/** No line is longer; a reader need not look further for its end. */
+export const MAX_LINE_BYTES = 128 * 1024;
+
+/** Something that somebody did or tried to do. Secrets have no place in it. */
+export interface AuditEntry {
+  readonly requestId: string;
+  /** First 8 characters of the key id's fingerprint; undefined: anonymous, or the node itself. */
+  readonly keyFingerprint?: string;
+  readonly role?: string;
+  readonly organization?: string;
+  readonly project?: string;
+  readonly namespace?: string;
+  readonly bucket?: string;
+  readonly key?: string;
+  readonly operation: string;
+  /** "ok" or the code of the refusal. */
+  readonly outcome: string;
+  readonly sourceAddress?: string;
+}
+
+/** One line and the hash that it ends with. */
+export interface ChainedLine {
+  readonly line: string;
+  readonly hash: Uint8Array;
+}
+
+export function headerLine(
+  sequence: number,
+  previous: Uint8Array,
+  timeMs: number,
+  hasher: Hasher,
+): ChainedLine {
+  const fields = {
+    format: AUDIT_FORMAT,
+    sequence,
+    previous: toHex(previous),
+    time: new Date(timeMs).toISOString(),
+  };
+  return chain(previous, JSON.stringify(fields), hasher);
+}
+
+export function entryLine(
+  entry: AuditEntry,
+  options: { sequence: number; timeMs: number; previous: Uint8Array; hasher: Hasher },
+): ChainedLine {
+  const fields = {
+    sequence: options.sequence,
+    time: new Date(options.timeMs).toISOString(),
+    requestId: cut(entry.requestId),
+    keyFingerprint: cut(entry.keyFingerprint),
+    role: cut(entry.role),
+    organization: cut(entry.organization),
+    project: cut(entry.project),
+    namespace: cut(entry.namespace),
+    bucket: cut(entry.bucket),
+    key: cut(entry.key),
+    operation: cut(entry.operation),
+    outcome: cut(entry.outcome),
+    sourceAddress: cut(entry.sourceAddress),
+  };
+  return chain(options.previous, JSON.stringify(fields), options.hasher);
+}
+
+/** At least as many bytes as the entry's line has: JSON takes up to six for a character. */
+export function entryBytesAtMost(entry: AuditEntry): number {
+  let characters = 0;
+  for (const value of Object.values(entry)) characters += Math.min(String(value).length, MAX_FIELD_LENGTH);
+  return 6 * characters + 512;
+}
+
+function cut(value: string | undefined): string | undefined {
+  if (value === undefined || value.length <= MAX_FIELD_LENGTH) return value;
+  return `${value.slice(0, MAX_FIELD_LENGTH)}...`;
+}
+
+function chain(previous: Uint8Array, json: string, hasher: Hasher): ChainedLine {
+  const body = json.slice(0, -1);
+  const hash = chainHash(previous, body, hasher);
+  return { line: `${body},"hash":"${toHex(hash)}"}\n`, hash };
+}
+
+function chainHash(previous: Uint8Array, body: string, hasher: Hasher): Uint8Array {
+  return hasher.blake3(concatBytes([previous, new TextEncoder().encode(body)]));
+}
+
+/** A line as it was read. */
+export interface ParsedLine {
+  readonly sequence: number;
+  /** Of a header: the hash that it goes on from. */
+  readonly previous: Uint8Array | undefined;
+  readonly hash: Uint8Array;
+  /** Whether the line's hash is right after `previous`. */
+  follows(previous: Uint8Array, hasher: Hasher): boolean;
+}
+
+/** A line without its line feed; undefined when it is not one that this format has. */
+export function parseLine(line: string): ParsedLine | undefined {
+  const end = /,"hash":"([0-9a-f]{64})"\}$/.exec(line);
+  const hash = end?.[1] === undefined ? undefined : fromHex(end[1]);
+  if (end === null || hash === undefined) return undefined;
+  const fields = parseFields(line);
+  if (fields === undefined || !Number.isSafeInteger(fields.sequence)) return undefined;
+  if (fields.format !== undefined && (fields.format !== AUDIT_FORMAT || typeof fields.previous !== "string"))
+    return undefined;
+  const previous = fields.format === undefined ? undefined : fromHex(String(fields.previous));
+  const body = line.slice(0, end.index);
+  return {
+    sequence: fields.sequence as number,
+    previous,
+    hash,
+    follows: (before, hasher) => toHex(chainHash(before, body, hasher)) === end[1],
+  };
+}
+
+function parseFields(line: string): { format?: unknown; sequence?: unknown; previous?: unknown } | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === "object" && value !== null ? value : undefined;
+  } catch {
+    // Not JSON: not a line of this format.
+    return undefined;
+  }
+}

@@ -1,0 +1,162 @@
+/**
+ * Every metric of Skerry: its name, help, kind and labels, in one place. Names end in their unit; counters end in `_total`. Labels have few values:
+ * never a key, a bucket, an object or an address.
+ */
+
+export type MetricDefinition =
+  | {
+      readonly kind: "counter";
+      readonly name: string;
+      readonly help: string;
+      readonly labels: readonly string[];
+    }
+  | {
+      readonly kind: "gauge";
+      readonly name: string;
+      readonly help: string;
+      readonly labels: readonly string[];
+    }
+  | {
+      readonly kind: "histogram";
+      readonly name: string;
+      readonly help: string;
+      readonly labels: readonly string[];
+      readonly buckets: readonly number[];
+    };
+
+function counter<const L extends readonly string[]>(name: string, help: string, labels: L) {
+  return { kind: "counter" as const, name, help, labels };
+}
+
+function gauge<const L extends readonly string[]>(name: string, help: string, labels: L) {
+  return { kind: "gauge" as const, name, help, labels };
+}
+
+function histogram<const L extends readonly string[]>(
+  name: string,
+  help: string,
+  labels: L,
+  buckets: readonly number[],
+) {
+  return { kind: "histogram" as const, name, help, labels, buckets };
+}
+
+/** From half a millisecond to a minute: requests and background units. */
+const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+/** From 50 microseconds to 5 seconds: one write or sync of a disk. */
+const DISK_SECONDS = [
+  0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5,
+];
+
+export const METRICS = {
+  requests: counter(
+    "skerry_requests_total",
+    "Requests by surface (s3, rpc), operation and outcome (ok or the error's code)",
+    ["surface", "operation", "outcome"],
+  ),
+  requestSeconds: histogram(
+    "skerry_request_seconds",
+    "Time from a request's head to the end of its answer",
+    ["surface", "operation"],
+    SECONDS,
+  ),
+  requestsInFlight: gauge("skerry_requests_in_flight", "Requests that are being served", ["surface"]),
+  requestBytes: counter("skerry_request_bytes_total", "Bytes of request bodies", ["surface"]),
+  responseBytes: counter("skerry_response_bytes_total", "Bytes of response bodies", ["surface"]),
+  requestsRefused: counter(
+    "skerry_requests_refused_total",
+    "Requests refused before they reached an engine, by reason (authentication, role, scope, rate, quota, limit)",
+    ["surface", "reason"],
+  ),
+
+  raftTerm: gauge("skerry_raft_term", "Current term", []),
+  raftIsLeader: gauge("skerry_raft_is_leader", "1 on the leader, 0 elsewhere", []),
+  raftHasLeader: gauge("skerry_raft_has_leader", "1 when a leader is known", []),
+  raftIndex: gauge("skerry_raft_index", "Log positions: first, last, commit, applied", ["position"]),
+  raftLeaderChanges: counter(
+    "skerry_raft_leader_changes_total",
+    "Times that this node saw another leader than before",
+    [],
+  ),
+  raftFollowerLag: gauge(
+    "skerry_raft_follower_lag",
+    "On the leader: entries that a follower does not have yet",
+    ["node"],
+  ),
+  raftProposals: counter("skerry_raft_proposals_total", "Commands proposed on this node, by outcome", [
+    "outcome",
+  ]),
+  raftFenced: gauge("skerry_raft_fenced", "1 when this node's log is damaged and it takes no part", []),
+
+  metaAppliedEntries: counter("skerry_meta_applied_entries_total", "Log entries applied to the metadata", []),
+  metaSubmitSeconds: histogram(
+    "skerry_meta_submit_seconds",
+    "Time from submitting a command to its result",
+    ["outcome"],
+    SECONDS,
+  ),
+  metaBarrierSeconds: histogram(
+    "skerry_meta_barrier_seconds",
+    "Time of a linearizable read's barrier",
+    ["outcome"],
+    SECONDS,
+  ),
+
+  segmentBytes: gauge("skerry_segment_bytes", "Bytes in segments by state (live, dead)", ["state"]),
+  segments: gauge("skerry_segments", "Segment files", []),
+  diskBytes: gauge(
+    "skerry_disk_bytes",
+    "Bytes of the data directories' file systems by state (free, total)",
+    ["state"],
+  ),
+  segmentWritable: gauge("skerry_segment_writable", "1 when the segment store accepts writes", []),
+  segmentAppendSeconds: histogram(
+    "skerry_segment_append_seconds",
+    "Time until an appended chunk is durable",
+    [],
+    DISK_SECONDS,
+  ),
+  segmentAppendedBytes: counter("skerry_segment_appended_bytes_total", "Bytes of chunks appended", []),
+  segmentReadBytes: counter("skerry_segment_read_bytes_total", "Bytes of chunks read and verified", []),
+  segmentDamage: counter(
+    "skerry_segment_damage_total",
+    "Damaged blocks and records found, by how (read, scrub, recovery)",
+    ["found"],
+  ),
+
+  blobWriteSeconds: histogram(
+    "skerry_blob_write_seconds",
+    "Time to write a blob to its write quorum",
+    ["outcome"],
+    SECONDS,
+  ),
+
+  peers: gauge(
+    "skerry_cluster_peers",
+    "Peers as this node sees them, by state (alive, suspect, dead, unknown)",
+    ["state"],
+  ),
+
+  backgroundUnits: counter(
+    "skerry_background_units_total",
+    "Units of background work by worker and outcome (more, idle, error)",
+    ["worker", "outcome"],
+  ),
+  backgroundUnitSeconds: histogram(
+    "skerry_background_unit_seconds",
+    "Time of one unit of background work",
+    ["worker"],
+    SECONDS,
+  ),
+
+  auditRecords: counter("skerry_audit_records_total", "Audit records by outcome (written, failed, dropped)", [
+    "outcome",
+  ]),
+  auditHealthy: gauge("skerry_audit_healthy", "1 when the latest write of the audit log succeeded", []),
+
+  droppedSeries: counter(
+    "skerry_metrics_dropped_series_total",
+    "Values thrown away because their metric has too many series",
+    [],
+  ),
+} as const satisfies Readonly<Record<string, MetricDefinition>>;

@@ -1,0 +1,120 @@
+import * as prometheus from "prom-client";
+import { METRICS, type MetricDefinition } from "./metric-catalogue.ts";
+
+/** Combinations of label values that one metric may have; values for further ones are thrown away and counted. */
+const MAX_SERIES_PER_METRIC = 2000;
+
+type Labels<L extends readonly string[]> = { readonly [Name in L[number]]: string };
+/** Metrics without labels take none. */
+type LabelArguments<L extends readonly string[]> = L extends readonly [] ? [] : [labels: Labels<L>];
+
+export interface Counter<L extends readonly string[]> {
+  /** Adds one. */
+  increment(...labels: LabelArguments<L>): void;
+  /** `amount` is not negative. */
+  add(amount: number, ...labels: LabelArguments<L>): void;
+}
+
+export interface Gauge<L extends readonly string[]> {
+  set(value: number, ...labels: LabelArguments<L>): void;
+  /** `amount` may be negative. */
+  add(amount: number, ...labels: LabelArguments<L>): void;
+}
+
+export interface Histogram<L extends readonly string[]> {
+  observe(value: number, ...labels: LabelArguments<L>): void;
+}
+
+type MetricOf<D> = D extends { readonly kind: "counter"; readonly labels: infer L extends readonly string[] }
+  ? Counter<L>
+  : D extends { readonly kind: "gauge"; readonly labels: infer L extends readonly string[] }
+    ? Gauge<L>
+    : D extends { readonly kind: "histogram"; readonly labels: infer L extends readonly string[] }
+      ? Histogram<L>
+      : never;
+
+/** All metrics of the catalogue by their short name: `metrics.requests.increment({ surface: "s3", ... })`. */
+export type Metrics = { readonly [Name in keyof typeof METRICS]: MetricOf<(typeof METRICS)[Name]> } & {
+  /** Calls `refresh` before every rendering: for gauges that are cheaper to ask for than to keep up. */
+  onRender(refresh: () => void | Promise<void>): void;
+  /** The text of /metrics and its content type. */
+  render(): Promise<{ readonly contentType: string; readonly body: string }>;
+};
+
+/** A registry of its own: several nodes in one process do not share metrics. `process` adds Node's own (memory, event loop, collector). */
+export function createMetrics(options?: { readonly process?: boolean }): Metrics {
+  const registry = new prometheus.Registry();
+  if (options?.process === true) prometheus.collectDefaultMetrics({ register: registry });
+  const refreshers: (() => void | Promise<void>)[] = [];
+  let dropped: () => void = () => undefined;
+  const metrics: Record<string, unknown> = {};
+  for (const [name, definition] of Object.entries<MetricDefinition>(METRICS)) {
+    metrics[name] = createMetric(definition, registry, () => dropped());
+  }
+  const all = metrics as { [Name in keyof typeof METRICS]: MetricOf<(typeof METRICS)[Name]> };
+  dropped = () => all.droppedSeries.increment();
+  return {
+    ...all,
+    onRender: (refresh) => void refreshers.push(refresh),
+    render: async () => {
+      for (const refresh of refreshers) await refresh();
+      return { contentType: registry.contentType, body: await registry.metrics() };
+    },
+  };
+}
+
+type AnyLabels = Readonly<Record<string, string>>;
+
+function createMetric(
+  definition: MetricDefinition,
+  registry: prometheus.Registry,
+  onDropped: () => void,
+): unknown {
+  const { name, help } = definition;
+  const settings = { name, help, labelNames: [...definition.labels], registers: [registry] };
+  const admit = admission(definition.labels, onDropped);
+  switch (definition.kind) {
+    case "counter": {
+      const counter = new prometheus.Counter(settings);
+      const add = (amount: number, labels: AnyLabels = {}): void => {
+        if (admit(labels)) counter.inc(labels, amount);
+      };
+      return { add, increment: (labels?: AnyLabels) => add(1, labels) };
+    }
+    case "gauge": {
+      const gauge = new prometheus.Gauge(settings);
+      return {
+        set: (value: number, labels: AnyLabels = {}) => {
+          if (admit(labels)) gauge.set(labels, value);
+        },
+        add: (amount: number, labels: AnyLabels = {}) => {
+          if (admit(labels)) gauge.inc(labels, amount);
+        },
+      };
+    }
+    case "histogram": {
+      const histogram = new prometheus.Histogram({ ...settings, buckets: [...definition.buckets] });
+      return {
+        observe: (value: number, labels: AnyLabels = {}) => {
+          if (admit(labels)) histogram.observe(labels, value);
+        },
+      };
+    }
+  }
+}
+
+/** Whether a series may be written: those seen before, and new ones up to the limit. */
+function admission(names: readonly string[], onDropped: () => void): (labels: AnyLabels) => boolean {
+  if (names.length === 0) return () => true;
+  const seen = new Set<string>();
+  return (labels) => {
+    const series = names.map((name) => labels[name]).join("\n");
+    if (seen.has(series)) return true;
+    if (seen.size >= MAX_SERIES_PER_METRIC) {
+      onDropped();
+      return false;
+    }
+    seen.add(series);
+    return true;
+  };
+}
