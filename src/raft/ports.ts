@@ -2,7 +2,10 @@ import type { ConfState, Entry, NodeId, Snapshot, SnapshotMetadata } from "./typ
 
 /** The log and hard state as the core reads them; synchronous, from memory. What is not here any more is in a snapshot. */
 export interface LogStorage {
-  initialState(): { readonly hardState: { term: number; vote: NodeId; commit: number }; readonly confState: ConfState };
+  initialState(): {
+    readonly hardState: { term: number; vote: NodeId; commit: number };
+    readonly confState: ConfState;
+  };
   /** Entries in [lo, hi), at least one, at most `maxBytes` of data in all. Throws LogUnavailable "compacted" | "unavailable". */
   entries(lo: number, hi: number, maxBytes: number): readonly Entry[];
   /** Throws LogUnavailable. */
@@ -18,17 +21,27 @@ export interface LogStorage {
  * overlap, but for `sendSnapshot`.
  */
 export interface StateMachine {
-  /** Applies committed entries in order and makes them visible to reads. A throw is a bug and stops the node. */
+  /**
+   * Applies committed entries in order and makes them visible to reads. Every index comes exactly once a start, also those of empty
+   * entries and of configuration changes, whose data is Raft's own. A throw is a bug and stops the node.
+   */
   apply(entries: readonly Entry[]): Promise<void>;
-  /** The configuration after an applied configuration change, to be kept with the data (same batch as the entry's index). */
+  /**
+   * The configuration in force from `index` on. Comes immediately BEFORE the `apply` call whose first entry is the configuration change
+   * at `index`, so that both go into one batch: data, applied index and configuration are never out of step after a crash.
+   */
   configurationChanged(index: number, confState: ConfState): void;
-  /** What the store durably or not durably holds at start: where `apply` goes on. */
+  /** What the store durably or not durably holds at start: where `apply` goes on. Index 0 and empty configuration: nothing yet. */
   restored(): Promise<SnapshotMetadata>;
   /** Makes everything applied so far durable; returns the index up to which the log may now be cut. */
   checkpoint(): Promise<number>;
-  /** Streams the state to a peer that is too far behind; resolves when the peer has verified it, or rejects. */
+  /**
+   * Streams the state to a peer that is too far behind; resolves when the peer has verified and installed it, or rejects. The state may
+   * be newer than `metadata`: the SNAP message in the stream's header names what is sent (its own index, term and configuration as
+   * `SnapshotMetadata`; from this node, to the peer, with the message term `term`).
+   */
   sendSnapshot(to: NodeId, metadata: SnapshotMetadata, term: number): Promise<void>;
-  /** Switches durably to the received snapshot that the core has accepted. */
+  /** Switches durably to the received snapshot that the core has accepted. After it, `apply` goes on at `metadata.index + 1`. */
   installSnapshot(metadata: SnapshotMetadata): Promise<void>;
 }
 
@@ -44,9 +57,16 @@ export interface RaftGroup {
    * Rejects with RaftUnavailable when no quorum answered within `timeoutMs`.
    */
   readIndex(timeoutMs: number): Promise<number>;
+  /**
+   * Several changes at once go through a joint configuration. False: refused at once. True is no promise: what came of it is seen in
+   * `status().confState`; the leader drops a change that comes while another is under way.
+   */
   proposeConfigurationChange(changes: readonly ConfigurationChange[]): boolean;
   transferLeadership(to: NodeId): void;
-  /** A verified snapshot has arrived from `message.from`; the core decides whether to install it. Resolves when it has decided. */
+  /**
+   * A verified snapshot has arrived: `message` is the serialized skerry.raft.v1.Message (type SNAP) of its header. Resolves true when it is
+   * installed (`StateMachine.installSnapshot` has run and the log begins after it), false when it is of no use: old, or not for this node.
+   */
   receivedSnapshot(message: Uint8Array): Promise<boolean>;
   /** Peers may come and go; addresses may change. */
   setPeers(peers: readonly RaftPeer[]): void;

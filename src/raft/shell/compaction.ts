@@ -1,0 +1,84 @@
+import { assert } from "../../base/index.ts";
+import { entriesSizeBytes } from "../core/index.ts";
+import type { Entry } from "../types.ts";
+import type { Wal } from "../wal/index.ts";
+import type { ApplyPipeline } from "./apply-pipeline.ts";
+import type { LogCache } from "./log-cache.ts";
+import type { RaftEvent, RaftSettings } from "./options.ts";
+
+export interface CompactionOptions {
+  readonly settings: Pick<
+    RaftSettings,
+    "checkpointEntries" | "checkpointBytes" | "trailingEntries" | "trailingBytes"
+  >;
+  readonly groupId: number;
+  readonly wal: Wal;
+  readonly log: LogCache;
+  readonly apply: ApplyPipeline;
+  readonly onEvent: (event: RaftEvent) => void;
+}
+
+/**
+ * Keeps the log short: when enough has been applied the state machine makes itself durable, then a mark says in the WAL that the log
+ * begins later, and only when the mark is durable are entries and segments let go.
+ */
+export class Compaction {
+  readonly #options: CompactionOptions;
+  #entries = 0;
+  #bytes = 0;
+  #running = false;
+  /** Rises when the log began anew: what was begun before does not count. */
+  #epoch = 0;
+
+  constructor(options: CompactionOptions) {
+    this.#options = options;
+  }
+
+  applied(entries: readonly Entry[]): void {
+    this.#entries += entries.length;
+    this.#bytes += entriesSizeBytes(entries);
+    const { checkpointEntries, checkpointBytes } = this.#options.settings;
+    if (this.#running || (this.#entries < checkpointEntries && this.#bytes < checkpointBytes)) return;
+    this.#running = true;
+    this.#entries = 0;
+    this.#bytes = 0;
+    const epoch = this.#epoch;
+    this.#options.apply.checkpoint((durableIndex) => {
+      if (epoch === this.#epoch) this.#cut(durableIndex);
+      else this.#running = false;
+    });
+  }
+
+  reset(): void {
+    this.#epoch++;
+    this.#entries = 0;
+    this.#bytes = 0;
+    this.#running = false;
+  }
+
+  #cut(durableIndex: number): void {
+    const { log, wal, groupId, settings, onEvent } = this.#options;
+    assert(durableIndex <= log.applied.index, "only what was applied is durable in the state machine");
+    const trailing = { entries: settings.trailingEntries, bytes: settings.trailingBytes };
+    const to = log.compactionPoint(durableIndex, trailing);
+    if (to.index < log.firstIndex()) {
+      this.#running = false;
+      return;
+    }
+    const epoch = this.#epoch;
+    const { confState, index } = log.applied;
+    wal.append({
+      groupId,
+      mark: { term: to.term, index: to.index, reset: false, bootstrap: false },
+      confState: { index, confState },
+      onDurable: () => {
+        if (epoch !== this.#epoch) return;
+        this.#running = false;
+        log.compact(to);
+        void wal.removeObsolete().then((removedSegments) => {
+          onEvent({ kind: "log-compacted", firstIndex: to.index + 1, removedSegments });
+        });
+      },
+    });
+  }
+}

@@ -1,0 +1,83 @@
+import { describe, expect, test } from "vitest";
+import type { Message } from "../types.ts";
+import { FencedMember } from "./fenced-member.ts";
+
+const NOBODY = { voters: [], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
+const CONF_STATE = { ...NOBODY, voters: [1, 2, 3] };
+
+function snapshotMessage(term: number, index: number): Message {
+  return {
+    type: "MsgSnap",
+    to: 3,
+    from: 1,
+    term,
+    logTerm: 0,
+    index: 0,
+    entries: [],
+    commit: 0,
+    vote: 0,
+    snapshot: { metadata: { index, term: 4, confState: CONF_STATE }, data: new Uint8Array(0) },
+    reject: false,
+    rejectHint: 0,
+    context: undefined,
+    responses: [],
+  };
+}
+
+function fenced(installed: number[] = [], asked: number[] = []): FencedMember {
+  const fence = {
+    reason: "segment 1 batch 4: records of the batch cannot be read",
+    hardState: { term: 7, vote: 2, commit: 20 },
+    last: { term: 6, index: 30 },
+    restored: { index: 20, term: 4, confState: CONF_STATE },
+  };
+  return new FencedMember(
+    {
+      fence,
+      requestTicks: 3,
+      stateMachine: {
+        installSnapshot: ({ index }) => {
+          installed.push(index);
+          return Promise.resolve();
+        },
+      },
+      askForSnapshot: (from) => asked.push(from),
+    },
+    [
+      { nodeId: 1, host: "one", port: 1, incarnation: "a" },
+      { nodeId: 2, host: "two", port: 1, incarnation: "b" },
+    ],
+  );
+}
+
+describe("a fenced member that is repaired", () => {
+  test.each([
+    {
+      what: "keeps its vote of the term that it is in",
+      term: 7,
+      hardState: { term: 7, vote: 2, commit: 25 },
+    },
+    { what: "does not go back to an earlier term", term: 5, hardState: { term: 7, vote: 2, commit: 25 } },
+    { what: "has not voted in a later term", term: 9, hardState: { term: 9, vote: 0, commit: 25 } },
+  ])("$what", async ({ term, hardState }) => {
+    const installed: number[] = [];
+    const repaired = await fenced(installed).install(snapshotMessage(term, 25));
+    expect(repaired).toMatchObject({ hardState, fence: { term: 6, index: 30 }, metadata: { index: 25 } });
+    expect(installed).toEqual([25]);
+  });
+
+  test("does not go back behind what it has applied", async () => {
+    const installed: number[] = [];
+    expect(await fenced(installed).install(snapshotMessage(7, 19))).toBeUndefined();
+    expect(installed).toEqual([]);
+  });
+});
+
+test("a fenced member asks everyone, again and again, and believes the one that sends entries to lead", () => {
+  const asked: number[] = [];
+  const member = fenced([], asked);
+  for (let i = 0; i < 4; i++) member.tick();
+  expect(asked).toEqual([1, 2, 1, 2]);
+  member.step([{ ...snapshotMessage(7, 1), type: "MsgHeartbeat", from: 2 }]);
+  expect(member.leader).toBe(2);
+});

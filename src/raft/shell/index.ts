@@ -1,0 +1,12 @@
+export {
+  DEFAULT_RAFT_SETTINGS,
+  type RaftBootstrap,
+  type RaftEvent,
+  type RaftIdentity,
+  type RaftInlineStart,
+  type RaftPlatform,
+  type RaftSettings,
+  type RaftStart,
+  type StartedRaft,
+} from "./options.ts";
+export { startRaftInline } from "./start.ts";

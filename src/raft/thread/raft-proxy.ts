@@ -1,0 +1,287 @@
+import { Deferred } from "../../base/index.ts";
+import type { SocketAddress } from "../../platform/index.ts";
+import { RaftFatal, RaftUnavailable, type RaftUnavailableReason, WalError } from "../errors.ts";
+import type { ConfigurationChange, RaftPeer, RaftStatus } from "../ports.ts";
+import {
+  DEFAULT_RAFT_SETTINGS,
+  type RaftSettings,
+  type RaftStart,
+  type StartedRaft,
+} from "../shell/index.ts";
+import type { NodeId } from "../types.ts";
+import { packBytes, unpackEntries } from "./entry-batch.ts";
+import type { CallResult, FromRaft, RaftTls, StateMachineCall, ThreadPort, ToRaft } from "./protocol.ts";
+
+export interface StartedRaftThread extends StartedRaft {
+  /** New certificates for every connection made from now on. */
+  updateCredentials(tls: RaftTls): void;
+}
+
+export type ProxyOptions = Pick<RaftStart, "stateMachine" | "onFatal" | "onEvent" | "settings">;
+
+/** Those who asked in one turn, with one timeout: one question for all of them. */
+interface ReadGroup {
+  readonly count: number;
+  readonly answer: Deferred<number>;
+}
+
+/** The main thread's side: the group as if it were here, and the state machine for the Raft thread. */
+export class RaftProxy implements StartedRaftThread {
+  readonly #options: ProxyOptions;
+  readonly #settings: RaftSettings;
+  readonly #port: ThreadPort<ToRaft, FromRaft>;
+  readonly #started = new Deferred<void>();
+  readonly #closed = new Deferred<void>();
+  readonly #listeners: ((status: RaftStatus) => void)[] = [];
+  readonly #reads = new Map<number, ReadGroup>();
+  readonly #snapshots = new Map<number, Deferred<boolean>>();
+  #status: RaftStatus | undefined;
+  #address: SocketAddress = { host: "", port: 0 };
+  #lastId = 0;
+  #waitingReads = 0;
+  /** Of this turn, by timeout. */
+  #nextReads = new Map<number, { readonly answer: Deferred<number>; count: number }>();
+  #nextProposals: Uint8Array[] = [];
+  /** Not yet taken by the other thread. */
+  #proposals = { count: 0, bytes: 0 };
+  #stateMachineError: unknown;
+  #stopped = false;
+  #closing = false;
+
+  constructor(port: ThreadPort<ToRaft, FromRaft>, options: ProxyOptions) {
+    this.#port = port;
+    this.#options = options;
+    this.#settings = { ...DEFAULT_RAFT_SETTINGS, ...options.settings };
+    this.#started.promise.catch(() => undefined);
+    port.onMessage((message) => this.#receive(message));
+  }
+
+  /** Rejects as `startRaftInline` does. */
+  started(): Promise<void> {
+    return this.#started.promise;
+  }
+
+  get address(): SocketAddress {
+    return this.#address;
+  }
+
+  propose(data: Uint8Array): boolean {
+    const { maxProposalBytes, maxPendingProposals, maxPendingProposalBytes } = this.#settings;
+    if (data.length > maxProposalBytes) {
+      throw new RangeError(`a proposal of ${data.length} bytes is over maxProposalBytes`);
+    }
+    const { count, bytes } = this.#proposals;
+    if (this.#stopped || this.#status === undefined || this.#status.leader === 0) return false;
+    if (count >= maxPendingProposals || bytes + data.length > maxPendingProposalBytes) return false;
+    this.#proposals = { count: count + 1, bytes: bytes + data.length };
+    this.#nextProposals.push(data);
+    if (this.#nextProposals.length === 1) setImmediate(() => this.#sendProposals());
+    return true;
+  }
+
+  readIndex(timeoutMs: number): Promise<number> {
+    if (this.#stopped) return Promise.reject(new RaftUnavailable("stopped", "this node has stopped"));
+    if (this.#waitingReads >= this.#settings.maxWaitingReads) {
+      return Promise.reject(new RaftUnavailable("overloaded", `${this.#waitingReads} reads are waiting`));
+    }
+    this.#waitingReads++;
+    if (this.#nextReads.size === 0) setImmediate(() => this.#sendReads());
+    let group = this.#nextReads.get(timeoutMs);
+    if (group === undefined) {
+      group = { answer: new Deferred<number>(), count: 0 };
+      this.#nextReads.set(timeoutMs, group);
+    }
+    group.count++;
+    return group.answer.promise;
+  }
+
+  proposeConfigurationChange(changes: readonly ConfigurationChange[]): boolean {
+    if (changes.length === 0 || this.#stopped || (this.#status?.leader ?? 0) === 0) return false;
+    this.#port.post({ kind: "change-configuration", changes });
+    return true;
+  }
+
+  transferLeadership(to: NodeId): void {
+    if (!this.#stopped) this.#port.post({ kind: "transfer-leadership", to });
+  }
+
+  receivedSnapshot(message: Uint8Array): Promise<boolean> {
+    if (this.#stopped) return Promise.resolve(false);
+    const id = ++this.#lastId;
+    const decision = new Deferred<boolean>();
+    this.#snapshots.set(id, decision);
+    this.#port.post({ kind: "received-snapshot", id, message });
+    return decision.promise;
+  }
+
+  setPeers(peers: readonly RaftPeer[]): void {
+    if (!this.#stopped) this.#port.post({ kind: "set-peers", peers });
+  }
+
+  updateCredentials(tls: RaftTls): void {
+    if (!this.#stopped) this.#port.post({ kind: "update-credentials", tls });
+  }
+
+  status(): RaftStatus {
+    if (this.#status === undefined) throw new RaftUnavailable("stopped", "the group has not started");
+    return this.#status;
+  }
+
+  onStatus(listener: (status: RaftStatus) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  async close(): Promise<void> {
+    // Also after a fatal error: the thread is still there, though nothing runs on it.
+    if (!this.#closing) {
+      this.#closing = true;
+      this.#port.post({ kind: "close" });
+    }
+    await this.#closed.promise;
+  }
+
+  /** The thread has ended, of itself or by an exception. */
+  ended(error: Error | undefined): void {
+    this.#started.reject(error ?? new Error("the Raft thread has ended"));
+    if (!this.#closing) {
+      this.#fatal(new RaftFatal("thread", error?.message ?? "the Raft thread has ended", { cause: error }));
+    }
+    this.#stop("the Raft thread has ended");
+    this.#closed.resolve();
+  }
+
+  #receive(message: FromRaft): void {
+    switch (message.kind) {
+      case "started":
+        this.#address = message.address;
+        this.#status = message.status;
+        this.#started.resolve();
+        return;
+      case "not-started": {
+        const { error } = message;
+        this.#closing = true;
+        this.#started.reject(
+          error.kind === "wal" ? new WalError(error.code, error.message) : new Error(error.message),
+        );
+        return;
+      }
+      case "status":
+        this.#status = message.status;
+        if (message.changed) for (const listener of this.#listeners) listener(message.status);
+        return;
+      case "event":
+        this.#options.onEvent?.(message.event);
+        return;
+      case "proposals-taken":
+        this.#proposals = {
+          count: this.#proposals.count - message.count,
+          bytes: this.#proposals.bytes - message.bytes,
+        };
+        return;
+      case "read-index":
+        this.#takeRead(message.id)?.resolve(message.index);
+        return;
+      case "read-refused":
+        this.#takeRead(message.id)?.reject(new RaftUnavailable(message.reason, message.message));
+        return;
+      case "snapshot-decided":
+        this.#snapshots.get(message.id)?.resolve(message.installed);
+        this.#snapshots.delete(message.id);
+        return;
+      case "configuration-changed":
+        this.#options.stateMachine.configurationChanged(message.index, message.confState);
+        return;
+      case "call":
+        this.#call(message.id, message.call);
+        return;
+      case "fatal":
+        this.#fatal(fatalOf(message, this.#stateMachineError));
+        return;
+      case "closed":
+        this.#stop("the group is closed");
+        this.#closed.resolve();
+    }
+  }
+
+  #call(id: number, call: StateMachineCall): void {
+    this.#perform(call).then(
+      (result) => this.#port.post({ kind: "returned", id, result }),
+      (error: unknown) => {
+        if (call.kind !== "send-snapshot") this.#stateMachineError = error;
+        this.#port.post({
+          kind: "threw",
+          id,
+          message: error instanceof Error ? error.message : String(error),
+        });
+      },
+    );
+  }
+
+  async #perform(call: StateMachineCall): Promise<CallResult> {
+    const { stateMachine } = this.#options;
+    switch (call.kind) {
+      case "apply":
+        await stateMachine.apply(unpackEntries(call.entries));
+        return undefined;
+      case "restored":
+        return stateMachine.restored();
+      case "checkpoint":
+        return stateMachine.checkpoint();
+      case "send-snapshot":
+        await stateMachine.sendSnapshot(call.to, call.metadata, call.term);
+        return undefined;
+      case "install-snapshot":
+        await stateMachine.installSnapshot(call.metadata);
+        return undefined;
+    }
+  }
+
+  #sendProposals(): void {
+    const payloads = packBytes(this.#nextProposals);
+    this.#nextProposals = [];
+    if (this.#stopped) return;
+    this.#port.post({ kind: "propose", payloads }, [payloads.ends.buffer, payloads.bytes.buffer]);
+  }
+
+  #sendReads(): void {
+    const groups = this.#nextReads;
+    this.#nextReads = new Map();
+    for (const [timeoutMs, { answer, count }] of groups) {
+      if (this.#stopped) {
+        answer.reject(new RaftUnavailable("stopped", "this node has stopped"));
+        continue;
+      }
+      const id = ++this.#lastId;
+      this.#reads.set(id, { answer, count });
+      this.#port.post({ kind: "read", id, timeoutMs });
+    }
+  }
+
+  #takeRead(id: number): Deferred<number> | undefined {
+    const group = this.#reads.get(id);
+    if (group === undefined) return undefined;
+    this.#reads.delete(id);
+    this.#waitingReads -= group.count;
+    return group.answer;
+  }
+
+  #fatal(error: RaftFatal): void {
+    if (this.#stopped) return;
+    this.#stop(error.message);
+    this.#options.onFatal(error);
+  }
+
+  #stop(why: string, reason: RaftUnavailableReason = "stopped"): void {
+    this.#stopped = true;
+    for (const id of [...this.#reads.keys()]) this.#takeRead(id)?.reject(new RaftUnavailable(reason, why));
+    for (const decision of this.#snapshots.values()) decision.resolve(false);
+    this.#snapshots.clear();
+  }
+}
+
+function fatalOf(message: FromRaft & { readonly kind: "fatal" }, stateMachineError: unknown): RaftFatal {
+  const { fatalKind, message: text, stack } = message;
+  // The error itself never left this thread; of others only the text came over.
+  const cause = fatalKind === "state-machine" ? stateMachineError : stack;
+  return new RaftFatal(fatalKind, text, { cause });
+}

@@ -1,0 +1,136 @@
+import type { Message } from "../types.ts";
+import { messageSize, readMessage, writeMessage } from "./message-codec.ts";
+import { bytesFieldSize, numberFieldSize, WireReader, WireWriter } from "./wire.ts";
+
+/** Who sends to whom: said in every frame. */
+export interface FrameAddress {
+  readonly clusterId: string;
+  readonly groupId: number;
+  readonly fromNodeId: number;
+  readonly toNodeId: number;
+  readonly fromIncarnation: string;
+  /** "": not known. */
+  readonly toIncarnation: string;
+}
+
+/** skerry.raft.v1.ExchangeRequest. */
+export interface Frame extends FrameAddress {
+  readonly messages: readonly Message[];
+  readonly wantsSnapshot: boolean;
+}
+
+/** The fields of an address as they stand at the beginning of every frame of a stream. */
+export function encodeAddress(address: FrameAddress): Uint8Array {
+  const texts = [address.clusterId, address.fromIncarnation, address.toIncarnation];
+  const [clusterId, fromIncarnation, toIncarnation] = texts.map((text) => new TextEncoder().encode(text));
+  let size = 0;
+  for (const text of [clusterId, fromIncarnation, toIncarnation]) {
+    if (text !== undefined && text.length > 0) size += bytesFieldSize(text.length);
+  }
+  for (const id of [address.groupId, address.fromNodeId, address.toNodeId]) size += numberFieldSize(id);
+  const writer = new WireWriter(size);
+  const writeText = (field: number, text: Uint8Array | undefined) => {
+    if (text !== undefined && text.length > 0) writer.bytesField(field, text);
+  };
+  writeText(1, clusterId);
+  writer.number(2, address.groupId);
+  writer.number(3, address.fromNodeId);
+  writer.number(4, address.toNodeId);
+  writeText(5, fromIncarnation);
+  writeText(6, toIncarnation);
+  return writer.bytes;
+}
+
+/** What a message adds to a frame. */
+export function framedSize(message: Message): number {
+  return bytesFieldSize(messageSize(message));
+}
+
+/** A frame; `address` from `encodeAddress`. */
+export function encodeFrame(
+  address: Uint8Array,
+  messages: readonly Message[],
+  wantsSnapshot: boolean,
+): Uint8Array {
+  const sizes = messages.map(messageSize);
+  let size = address.length + (wantsSnapshot ? 2 : 0);
+  for (const messageBytes of sizes) size += bytesFieldSize(messageBytes);
+  const writer = new WireWriter(size);
+  writer.raw(address);
+  for (const [i, message] of messages.entries()) {
+    writer.header(7, sizes[i] as number);
+    writeMessage(writer, message);
+  }
+  writer.flag(8, wantsSnapshot);
+  return writer.bytes;
+}
+
+/** Throws a WireError. Messages of types that this version does not know are left out. */
+export function decodeFrame(bytes: Uint8Array): Frame {
+  let [clusterId, fromIncarnation, toIncarnation] = ["", "", ""];
+  let [groupId, fromNodeId, toNodeId] = [0, 0, 0];
+  let wantsSnapshot = false;
+  const messages: Message[] = [];
+  const reader = new WireReader(bytes);
+  while (reader.next()) {
+    switch (reader.field) {
+      case 1:
+        clusterId = reader.text();
+        break;
+      case 2:
+        groupId = reader.number();
+        break;
+      case 3:
+        fromNodeId = reader.number();
+        break;
+      case 4:
+        toNodeId = reader.number();
+        break;
+      case 5:
+        fromIncarnation = reader.text();
+        break;
+      case 6:
+        toIncarnation = reader.text();
+        break;
+      case 7: {
+        const message = readMessage(reader.message());
+        if (message !== undefined) messages.push(message);
+        break;
+      }
+      case 8:
+        wantsSnapshot = reader.flag();
+        break;
+      default:
+        reader.skip();
+    }
+  }
+  return {
+    clusterId,
+    groupId,
+    fromNodeId,
+    toNodeId,
+    fromIncarnation,
+    toIncarnation,
+    messages,
+    wantsSnapshot,
+  };
+}
+
+/** skerry.raft.v1.ExchangeResponse. */
+export function encodeAcceptance(toIncarnation: string): Uint8Array {
+  const text = new TextEncoder().encode(toIncarnation);
+  const writer = new WireWriter(text.length === 0 ? 0 : bytesFieldSize(text.length));
+  if (text.length > 0) writer.bytesField(1, text);
+  return writer.bytes;
+}
+
+/** The incarnation of the node that accepted the stream. Throws a WireError. */
+export function decodeAcceptance(bytes: Uint8Array): string {
+  let toIncarnation = "";
+  const reader = new WireReader(bytes);
+  while (reader.next()) {
+    if (reader.field === 1) toIncarnation = reader.text();
+    else reader.skip();
+  }
+  return toIncarnation;
+}

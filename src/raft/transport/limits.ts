@@ -1,0 +1,13 @@
+/** The path of the stream of Raft messages. */
+export const EXCHANGE_METHOD = "/skerry.raft.v1.RaftService/Exchange";
+
+export interface TransportLimits {
+  /** A frame is closed when it has reached this; a single message may be larger. */
+  readonly frameBytes: number;
+  /** The largest frame that is sent or accepted. */
+  readonly maxFrameBytes: number;
+  readonly maxQueueMessages: number;
+  readonly maxQueueBytes: number;
+  readonly minBackoffMs: number;
+  readonly maxBackoffMs: number;
+}
