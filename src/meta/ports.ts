@@ -1,3 +1,4 @@
+import type { Command, CommandResult } from "../gen/skerry/meta/v1/commands_pb.js";
 import type {
   BlobRow,
   BucketRow,
@@ -12,7 +13,6 @@ import type {
   PartRow,
   UploadRow,
 } from "../gen/skerry/meta/v1/rows_pb.js";
-import type { Command, CommandResult } from "../gen/skerry/meta/v1/commands_pb.js";
 
 /** The body of a command, as protobuf-es spells a oneof: `{ case: "createBucket", value: {...} }`. */
 export type CommandBody = NonNullable<Command["body"]> & { case: string };
@@ -24,7 +24,10 @@ export interface Metadata {
    * under the same session and sequence until the deadline. Rejects with MetaError "unavailable" when it certainly was not applied, and
    * "outcome-unknown" when it may yet be.
    */
-  submit(body: CommandBody, options?: { readonly timeoutMs?: number; readonly signal?: AbortSignal }): Promise<CommandResult>;
+  submit(
+    body: CommandBody,
+    options?: { readonly timeoutMs?: number; readonly signal?: AbortSignal },
+  ): Promise<CommandResult>;
   /** After it resolves, `view` shows at least everything that was acknowledged anywhere before the call. Concurrent calls share a round. */
   barrier(options?: { readonly timeoutMs?: number }): Promise<void>;
   /** The local state: only as fresh as the last barrier. */
@@ -53,25 +56,35 @@ export interface MetadataView {
   key(keyId: string): KeyRow | undefined;
   keys(): Promise<readonly KeyRow[]>;
   bucket(name: string): BucketRow | undefined;
-  buckets(options: { readonly prefix: string; readonly after: string; readonly limit: number }): Promise<readonly BucketRow[]>;
+  buckets(options: {
+    readonly prefix: string;
+    readonly after: string;
+    readonly limit: number;
+  }): Promise<readonly BucketRow[]>;
   object(bucketId: bigint, key: string): ObjectRow | undefined;
   /** Objects with `prefix` and after `after` (exclusive) in UTF-8 order. */
   objects(bucketId: bigint, options: ListRange): Promise<readonly ObjectRow[]>;
   upload(uploadId: Uint8Array): UploadRow | undefined;
   /** In order of (key, upload id), after (`afterKey`, `afterUploadId`). */
-  uploads(
-    bucketId: bigint,
-    options: { readonly prefix: string; readonly afterKey: string; readonly afterUploadId: Uint8Array | undefined; readonly limit: number },
-  ): Promise<readonly UploadRow[]>;
-  parts(uploadId: Uint8Array, options: { readonly after: number; readonly limit: number }): Promise<readonly PartRow[]>;
+  uploads(bucketId: bigint, options: UploadListRange): Promise<readonly UploadRow[]>;
+  parts(
+    uploadId: Uint8Array,
+    options: { readonly after: number; readonly limit: number },
+  ): Promise<readonly PartRow[]>;
   part(uploadId: Uint8Array, partNumber: number): PartRow | undefined;
   completedUpload(uploadId: Uint8Array): CompletedUploadRow | undefined;
+  /** Completed before `beforeMs`, in order of upload id, at most `limit`; for ForgetCompletedUploads. */
+  completedUploads(beforeMs: number, limit: number): Promise<readonly CompletedUploadRow[]>;
   blob(blobId: Uint8Array): BlobRow | undefined;
   /** Blobs without a reference since before `beforeMs`, oldest first. */
   pendingDeletes(beforeMs: number, limit: number): Promise<readonly Uint8Array[]>;
   /** Blobs that this node has been told to unlink and has not acknowledged. */
   unlinkOrders(nodeId: number, limit: number): Promise<readonly Uint8Array[]>;
   oplog(afterSequence: bigint, limit: number): Promise<readonly OplogRow[]>;
+  /** Sessions that were not used since `beforeMs`, at most `limit`; for CloseSessions. */
+  idleSessions(beforeMs: number, limit: number): Promise<readonly bigint[]>;
+  /** Greatest leader-stamped time applied, in milliseconds since the epoch. */
+  appliedTimeMs(): number;
 }
 
 export interface ListRange {
@@ -83,4 +96,65 @@ export interface ListRange {
    */
   readonly from?: string;
   readonly limit: number;
+}
+
+export interface UploadListRange {
+  readonly prefix: string;
+  readonly afterKey: string;
+  /** Undefined: all uploads of `afterKey` lie before the page ("" as `afterKey`: begin at the prefix). */
+  readonly afterUploadId: Uint8Array | undefined;
+  /** Inclusive start instead of `afterKey`. */
+  readonly fromKey?: string;
+  readonly limit: number;
+}
+
+/**
+ * What the metadata asks of consensus, on whatever thread that runs. RaftGroup has this shape.
+ */
+export interface ProposalLog {
+  /** Fire and forget: the entry may be lost. False: refused at once, and certainly not in the log because of this call. */
+  propose(data: Uint8Array): boolean;
+  /** An index that, once applied, shows everything acknowledged before the call. Rejects when no quorum answered in time. */
+  readIndex(timeoutMs: number): Promise<number>;
+  /** A verified snapshot has arrived; resolves with whether it was installed. */
+  receivedSnapshot(message: Uint8Array): Promise<boolean>;
+  onStatus(listener: (status: LeadershipStatus) => void): void;
+}
+
+export interface LeadershipStatus {
+  /** 0: unknown. */
+  readonly leader: number;
+  readonly term: number;
+}
+
+/** A committed entry, as Raft hands it over. */
+export interface CommittedEntry {
+  readonly term: number;
+  readonly index: number;
+  readonly type: "EntryNormal" | "EntryConfChange" | "EntryConfChangeV2";
+  readonly data: Uint8Array;
+  readonly timeMs: number;
+}
+
+/** A Raft configuration. */
+export interface ConfigurationState {
+  readonly voters: readonly number[];
+  readonly learners: readonly number[];
+  readonly votersOutgoing: readonly number[];
+  readonly learnersNext: readonly number[];
+  readonly autoLeave: boolean;
+}
+
+/** Where a state stands in the log. */
+export interface SnapshotMark {
+  readonly index: number;
+  readonly term: number;
+  readonly confState: ConfigurationState;
+}
+
+/** The running hash at an index; equal on all replicas. */
+export interface StateHash {
+  readonly index: number;
+  /** 32 bytes. */
+  readonly hash: Uint8Array;
 }

@@ -1,0 +1,250 @@
+/**
+ * What a command sees and changes while it is applied: the committed rows with the changes of the batch on top of them. Synchronous and
+ * deterministic. The batch ends with `takeBatch`, whose changes go into the store in one write; until that write is done no other batch may
+ * be begun, because rows are read through the store.
+ */
+
+import { create, type DescMessage, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
+import { LRUCache } from "lru-cache";
+import { assert, EMPTY_BYTES } from "../base/index.ts";
+import {
+  type AppliedRow,
+  AppliedRowSchema,
+  BucketRowSchema,
+  type ClusterRow,
+  ClusterRowSchema,
+  CopysetRowSchema,
+  NodeRowSchema,
+} from "../gen/skerry/meta/v1/rows_pb.js";
+import type { StoreChange } from "../platform/index.ts";
+import { EffectHash } from "./effect-hash.ts";
+import { APPLIED_KEY, CLUSTER_KEY, tableLetter } from "./keys.ts";
+import { BLAKE3_BYTES, STATE_HASH_INTERVAL, STATE_HASHES_KEPT } from "./limits.ts";
+import type { ConfigurationState, StateHash } from "./ports.ts";
+import { SessionTable } from "./sessions.ts";
+
+/** The committed rows, as the store has them. */
+export interface CommittedRows {
+  get(key: string): Uint8Array | undefined;
+}
+
+/** Pure functions of bytes. */
+export interface ApplyHasher {
+  /** 32 bytes. */
+  blake3(bytes: Uint8Array): Uint8Array;
+  /** 16 bytes. */
+  md5(bytes: Uint8Array): Uint8Array;
+}
+
+/** What one store write holds. */
+export interface AppliedBatch {
+  readonly changes: readonly StoreChange[];
+  /** Letters of the tables that were touched. */
+  readonly tables: ReadonlySet<string>;
+}
+
+/** Rows that nearly every command reads; they are kept decoded. */
+const HOT_SCHEMAS: ReadonlySet<DescMessage> = new Set<DescMessage>([
+  BucketRowSchema,
+  ClusterRowSchema,
+  NodeRowSchema,
+  CopysetRowSchema,
+]);
+const HOT_ROWS = 4_096;
+
+export class ApplyState {
+  readonly md5: (bytes: Uint8Array) => Uint8Array;
+  readonly sessions: SessionTable;
+  /** Leader time of the entry that is being applied, in milliseconds; never goes back. */
+  nowMs = 0n;
+  readonly #rows: CommittedRows;
+  readonly #staged = new Map<string, Uint8Array | undefined>();
+  readonly #hot = new LRUCache<string, object>({ max: HOT_ROWS });
+  readonly #effects: EffectHash;
+  readonly #hashes: StateHash[] = [];
+  readonly #applied: AppliedRow;
+
+  constructor(rows: CommittedRows, hasher: ApplyHasher) {
+    this.#rows = rows;
+    this.md5 = (bytes) => hasher.md5(bytes);
+    this.#effects = new EffectHash((bytes) => hasher.blake3(bytes));
+    this.#applied = readApplied(rows);
+    this.sessions = new SessionTable((key) => this.get(key));
+    this.nowMs = this.#applied.timeMs;
+  }
+
+  // Rows
+
+  get(key: string): Uint8Array | undefined {
+    const staged = this.#staged.get(key);
+    if (staged !== undefined || this.#staged.has(key)) return staged;
+    return this.#rows.get(key);
+  }
+
+  has(key: string): boolean {
+    return this.get(key) !== undefined;
+  }
+
+  put(key: string, value: Uint8Array): void {
+    this.#staged.set(key, value);
+    this.#effects.put(key, value);
+  }
+
+  /** A row that says everything in its key. */
+  putEmpty(key: string): void {
+    this.put(key, EMPTY_BYTES);
+  }
+
+  delete(key: string): void {
+    this.#staged.set(key, undefined);
+    this.#hot.delete(key);
+    this.#effects.delete(key);
+  }
+
+  /** The decoded row. It must not be changed: write a new one. */
+  read<Desc extends DescMessage>(key: string, schema: Desc): MessageShape<Desc> | undefined {
+    const hot = this.#hot.get(key);
+    if (hot !== undefined) return hot as MessageShape<Desc>;
+    const bytes = this.get(key);
+    if (bytes === undefined) return undefined;
+    const row = fromBinary(schema, bytes);
+    if (HOT_SCHEMAS.has(schema)) this.#hot.set(key, row);
+    return row;
+  }
+
+  write<Desc extends DescMessage>(key: string, schema: Desc, row: MessageShape<Desc>): void {
+    this.put(key, toBinary(schema, row));
+    if (HOT_SCHEMAS.has(schema)) this.#hot.set(key, row);
+  }
+
+  cluster(): ClusterRow | undefined {
+    return this.read(CLUSTER_KEY, ClusterRowSchema);
+  }
+
+  // Numbers that only grow
+
+  takeBucketId(): bigint {
+    return this.#applied.nextBucketId++;
+  }
+
+  takeSessionId(): bigint {
+    return this.#applied.nextSessionId++;
+  }
+
+  takeOplogSequence(): bigint {
+    return this.#applied.nextOplogSequence++;
+  }
+
+  get nextOplogSequence(): bigint {
+    return this.#applied.nextOplogSequence;
+  }
+
+  get firstOplogSequence(): bigint {
+    return this.#applied.firstOplogSequence;
+  }
+
+  /** Everything below is gone. */
+  advanceFirstOplogSequence(sequence: bigint): void {
+    assert(sequence >= this.#applied.firstOplogSequence, "the oplog's first sequence only grows");
+    assert(sequence <= this.#applied.nextOplogSequence, "the oplog's first sequence is at most its next");
+    this.#applied.firstOplogSequence = sequence;
+  }
+
+  // Entries
+
+  get appliedIndex(): number {
+    return Number(this.#applied.index);
+  }
+
+  get appliedTerm(): number {
+    return Number(this.#applied.term);
+  }
+
+  /** 32 bytes over everything applied. */
+  get stateHash(): Uint8Array {
+    return this.#applied.stateHash;
+  }
+
+  /** The hashes at the last few multiples of STATE_HASH_INTERVAL that were applied here, oldest first. */
+  stateHashes(): readonly StateHash[] {
+    return [...this.#hashes];
+  }
+
+  beginEntry(index: number, timeMs: number): void {
+    assert(index === this.appliedIndex + 1, "entries are applied one after the other");
+    // NaN would make every comparison of times false: a grace that never ends, or one that is over at once.
+    assert(Number.isFinite(timeMs) && timeMs >= 0, "an entry's time is a number of milliseconds");
+    const stamped = BigInt(Math.floor(timeMs));
+    if (stamped > this.nowMs) this.nowMs = stamped;
+  }
+
+  /** `outcome` are bytes that all replicas must agree on beside the rows: the result, and what the session remembers. */
+  endEntry(index: number, term: number, outcome: readonly Uint8Array[]): void {
+    this.#applied.index = BigInt(index);
+    this.#applied.term = BigInt(term);
+    this.#applied.timeMs = this.nowMs;
+    this.#applied.stateHash = this.#effects.finish({
+      previous: this.#applied.stateHash,
+      index,
+      timeMs: this.nowMs,
+      outcome,
+    });
+    if (index % STATE_HASH_INTERVAL !== 0) return;
+    this.#hashes.push({ index, hash: this.#applied.stateHash });
+    if (this.#hashes.length > STATE_HASHES_KEPT) this.#hashes.shift();
+  }
+
+  get configuration(): ConfigurationState {
+    return configurationOf(this.#applied);
+  }
+
+  set configuration(state: ConfigurationState) {
+    this.#applied.voters = state.voters.map(BigInt);
+    this.#applied.learners = state.learners.map(BigInt);
+    this.#applied.votersOutgoing = state.votersOutgoing.map(BigInt);
+    this.#applied.learnersNext = state.learnersNext.map(BigInt);
+    this.#applied.autoLeave = state.autoLeave;
+  }
+
+  /** Bytes that wait to be written. */
+  get stagedRows(): number {
+    return this.#staged.size;
+  }
+
+  /** The changes of all entries since the last call, with the sessions and the applied row; the overlay is empty afterwards. */
+  takeBatch(): AppliedBatch {
+    this.sessions.flush((key, value) => this.#staged.set(key, value));
+    this.#staged.set(APPLIED_KEY, toBinary(AppliedRowSchema, this.#applied));
+    const changes: StoreChange[] = [];
+    const tables = new Set<string>();
+    for (const [key, value] of this.#staged) {
+      changes.push(value === undefined ? { kind: "delete", key } : { kind: "put", key, value });
+      tables.add(tableLetter(key));
+    }
+    this.#staged.clear();
+    return { changes, tables };
+  }
+}
+
+function readApplied(rows: CommittedRows): AppliedRow {
+  const bytes = rows.get(APPLIED_KEY);
+  if (bytes !== undefined) return fromBinary(AppliedRowSchema, bytes);
+  return create(AppliedRowSchema, {
+    stateHash: new Uint8Array(BLAKE3_BYTES),
+    nextBucketId: 1n,
+    nextOplogSequence: 1n,
+    nextSessionId: 1n,
+    firstOplogSequence: 1n,
+  });
+}
+
+/** The Raft configuration that an applied row holds. */
+export function configurationOf(row: AppliedRow): ConfigurationState {
+  return {
+    voters: row.voters.map(Number),
+    learners: row.learners.map(Number),
+    votersOutgoing: row.votersOutgoing.map(Number),
+    learnersNext: row.learnersNext.map(Number),
+    autoLeave: row.autoLeave,
+  };
+}

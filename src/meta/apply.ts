@@ -1,0 +1,159 @@
+/**
+ * The apply function: one committed entry in, its result out, all changes in the state's overlay. Pure, synchronous and deterministic: no
+ * clock, no chance, no scan, nothing that depends on a locale or on the order of anything but the log. What it decides, every replica decides.
+ */
+
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { assert, unreachable } from "../base/index.ts";
+import {
+  type Command,
+  type CommandResult,
+  CommandResultSchema,
+  CommandSchema,
+  RefusalCode,
+} from "../gen/skerry/meta/v1/commands_pb.js";
+import type { ApplyState } from "./apply-state.ts";
+import { abortUpload } from "./commands/abort-upload.ts";
+import { acknowledgeUnlink } from "./commands/acknowledge-unlink.ts";
+import { beginBlobDelete } from "./commands/begin-blob-delete.ts";
+import { closeSessions } from "./commands/close-sessions.ts";
+import { commitObject } from "./commands/commit-object.ts";
+import { commitPart } from "./commands/commit-part.ts";
+import { completeUpload } from "./commands/complete-upload.ts";
+import { copyObject } from "./commands/copy-object.ts";
+import { createBucket } from "./commands/create-bucket.ts";
+import { createUpload } from "./commands/create-upload.ts";
+import { deleteBucket } from "./commands/delete-bucket.ts";
+import { deleteObjects } from "./commands/delete-objects.ts";
+import { forgetCompletedUploads } from "./commands/forget-completed-uploads.ts";
+import { initCluster } from "./commands/init-cluster.ts";
+import { openSession } from "./commands/open-session.ts";
+import { putCopysets } from "./commands/put-copysets.ts";
+import { putJoinToken } from "./commands/put-join-token.ts";
+import { putKey } from "./commands/put-key.ts";
+import { registerNode } from "./commands/register-node.ts";
+import { removeJoinToken } from "./commands/remove-join-token.ts";
+import { removeKey } from "./commands/remove-key.ts";
+import { trimOplog } from "./commands/trim-oplog.ts";
+import { updateNode } from "./commands/update-node.ts";
+import { COMMAND_VERSION } from "./limits.ts";
+import type { CommandBody, CommittedEntry } from "./ports.ts";
+import { refused } from "./result.ts";
+
+/** What an entry with a command came to. */
+export interface AppliedCommand {
+  readonly command: Command;
+  readonly result: CommandResult;
+}
+
+/**
+ * Applies one entry, which must be the next one. Undefined for entries without a command (a new leader's first one, configuration changes).
+ * Throws on a command that this version does not understand: skipping it would make replicas differ.
+ */
+export function applyEntry(state: ApplyState, entry: CommittedEntry): AppliedCommand | undefined {
+  state.beginEntry(entry.index, entry.timeMs);
+  if (entry.type !== "EntryNormal" || entry.data.length === 0) {
+    state.endEntry(entry.index, entry.term, []);
+    return undefined;
+  }
+  const command = decodeCommand(entry.data);
+  const { result, encoded } = applyOnce(state, command);
+  state.endEntry(entry.index, entry.term, [encoded]);
+  return { command, result };
+}
+
+/** Throws on an unknown version, an unknown command, and fields that this version does not know. */
+export function decodeCommand(data: Uint8Array): Command & { body: CommandBody } {
+  const command = fromBinary(CommandSchema, data);
+  assert(command.version === COMMAND_VERSION, "the version of a command is known");
+  const { body } = command;
+  assert(body.case !== undefined, "the command is known");
+  assert(command.$unknown === undefined && body.value.$unknown === undefined, "a command's fields are known");
+  return { ...command, body };
+}
+
+interface Outcome {
+  readonly result: CommandResult;
+  readonly encoded: Uint8Array;
+}
+
+/** Runs the command unless its session says that it has run. */
+function applyOnce(state: ApplyState, command: Command & { body: CommandBody }): Outcome {
+  if (command.sessionId === 0n) return outcomeOf(run(state, command.body));
+  const session = state.sessions.find(command.sessionId);
+  if (session === undefined) return outcomeOf(refused(RefusalCode.SESSION_UNKNOWN, ""));
+  const { sequence, acknowledgedBelow } = command;
+  const standing = state.sessions.use(session, sequence, acknowledgedBelow, state.nowMs);
+  switch (standing.kind) {
+    case "new": {
+      const outcome = outcomeOf(run(state, command.body));
+      state.sessions.remember(session, sequence, outcome.encoded);
+      return outcome;
+    }
+    case "repeated":
+      return { result: fromBinary(CommandResultSchema, standing.result), encoded: standing.result };
+    case "acknowledged":
+      return outcomeOf(refused(RefusalCode.INVALID, "the sequence was acknowledged"));
+    case "beyond-window":
+      return outcomeOf(refused(RefusalCode.INVALID, "the sequence is too far ahead of the session"));
+    default:
+      return unreachable(standing);
+  }
+}
+
+function outcomeOf(result: CommandResult): Outcome {
+  return { result, encoded: toBinary(CommandResultSchema, result) };
+}
+
+function run(state: ApplyState, body: CommandBody): CommandResult {
+  switch (body.case) {
+    case "initCluster":
+      return initCluster(state, body.value);
+    case "openSession":
+      return openSession(state, body.value);
+    case "closeSessions":
+      return closeSessions(state, body.value);
+    case "registerNode":
+      return registerNode(state, body.value);
+    case "updateNode":
+      return updateNode(state, body.value);
+    case "putJoinToken":
+      return putJoinToken(state, body.value);
+    case "removeJoinToken":
+      return removeJoinToken(state, body.value);
+    case "putCopysets":
+      return putCopysets(state, body.value);
+    case "putKey":
+      return putKey(state, body.value);
+    case "removeKey":
+      return removeKey(state, body.value);
+    case "createBucket":
+      return createBucket(state, body.value);
+    case "deleteBucket":
+      return deleteBucket(state, body.value);
+    case "commitObject":
+      return commitObject(state, body.value);
+    case "deleteObjects":
+      return deleteObjects(state, body.value);
+    case "copyObject":
+      return copyObject(state, body.value);
+    case "createUpload":
+      return createUpload(state, body.value);
+    case "commitPart":
+      return commitPart(state, body.value);
+    case "completeUpload":
+      return completeUpload(state, body.value);
+    case "abortUpload":
+      return abortUpload(state, body.value);
+    case "beginBlobDelete":
+      return beginBlobDelete(state, body.value);
+    case "acknowledgeUnlink":
+      return acknowledgeUnlink(state, body.value);
+    case "trimOplog":
+      return trimOplog(state, body.value);
+    case "forgetCompletedUploads":
+      return forgetCompletedUploads(state, body.value);
+    default:
+      return unreachable(body);
+  }
+}

@@ -1,0 +1,265 @@
+import { create, fromBinary } from "@bufbuild/protobuf";
+import { beforeEach, describe, expect, test } from "vitest";
+import {
+  PutJoinTokenSchema,
+  PutKeySchema,
+  RegisterNodeSchema,
+  RemoveJoinTokenSchema,
+  RemoveKeySchema,
+  TrimOplogSchema,
+  UpdateNodeSchema,
+} from "../../gen/skerry/meta/v1/commands_pb.js";
+import {
+  ClusterRowSchema,
+  CopysetRowSchema,
+  KeyKind,
+  KeyRole,
+  KeyRowSchema,
+  NodeRowSchema,
+  NodeState,
+} from "../../gen/skerry/meta/v1/rows_pb.js";
+import { accessKeyKey, CLUSTER_KEY, copysetKey, nodeKey } from "../keys.ts";
+import type { CommandBody } from "../ports.ts";
+import {
+  addNode,
+  createBucket,
+  initCluster,
+  putCopysets,
+  readyReplica,
+  setNodeState,
+} from "../testing/commands.ts";
+import { expectCase, outcome, Replica } from "../testing/harness.ts";
+
+let replica: Replica;
+
+beforeEach(() => {
+  replica = new Replica();
+});
+
+async function expectSound(): Promise<void> {
+  expect(await replica.violations()).toEqual([]);
+}
+
+const hash = (number: number) => new Uint8Array(32).fill(number);
+const putToken = (tokenId: string, number: number, expiresAtMs = 10n ** 15n): CommandBody => ({
+  case: "putJoinToken",
+  value: create(PutJoinTokenSchema, { token: { tokenId, tokenHash: hash(number), expiresAtMs } }),
+});
+const register = (name: string, incarnation: string, number: number): CommandBody => ({
+  case: "registerNode",
+  value: create(RegisterNodeSchema, { node: { name, incarnation }, tokenHash: hash(number) }),
+});
+const update = (node: {
+  nodeId: number;
+  name?: string;
+  incarnation?: string;
+  state?: NodeState;
+  peerAddress?: string;
+}): CommandBody => ({
+  case: "updateNode",
+  value: create(UpdateNodeSchema, {
+    node: {
+      nodeId: BigInt(node.nodeId),
+      name: node.name ?? `node-${node.nodeId}`,
+      incarnation: node.incarnation ?? `incarnation-${node.nodeId}`,
+      state: node.state ?? NodeState.ACTIVE,
+      peerAddress: node.peerAddress ?? "",
+    },
+  }),
+});
+
+describe("InitCluster", () => {
+  test("happens once", async () => {
+    expect(expectCase(replica.run(initCluster()), "nodeRegistered").nodeId).toBe(1n);
+    expect(outcome(replica.run(initCluster()))).toBe("ALREADY_INITIALISED");
+    const cluster = fromBinary(ClusterRowSchema, replica.store.get(CLUSTER_KEY)!);
+    expect(cluster).toMatchObject({
+      layoutEpoch: 0n,
+      nextNodeId: 2n,
+      nextCopysetId: 1n,
+      createdAtMs: 1_000_000n,
+    });
+    await expectSound();
+  });
+
+  test.each([
+    ["no id", { clusterId: "" }],
+    ["no copies", { replicationFactor: 0 }],
+    ["too many copies", { replicationFactor: 17 }],
+  ])("refuses %s", (_, cluster) => expect(outcome(replica.run(initCluster(cluster)))).toBe("INVALID"));
+
+  test("comes first", () => {
+    expect(outcome(replica.run(createBucket("b")))).toBe("INVALID");
+    expect(outcome(replica.run(putToken("t", 1)))).toBe("INVALID");
+    expect(outcome(replica.run(putCopysets(0)))).toBe("INVALID");
+  });
+});
+
+describe("RegisterNode", () => {
+  beforeEach(() => {
+    replica.run(initCluster());
+    replica.run(putToken("t1", 1));
+  });
+
+  test("uses the token up", async () => {
+    expect(expectCase(replica.run(register("n", "i", 1)), "nodeRegistered").nodeId).toBe(2n);
+    expect(fromBinary(NodeRowSchema, replica.store.get(nodeKey(2n))!)).toMatchObject({
+      state: NodeState.JOINING,
+    });
+    expect(outcome(replica.run(register("m", "i", 1)))).toBe("TOKEN_INVALID");
+    await expectSound();
+  });
+
+  test("gives a known name with the same incarnation the id that it has", async () => {
+    replica.run(register("n", "i", 1));
+    replica.run(putToken("t2", 2));
+    expect(expectCase(replica.run(register("n", "i", 2)), "nodeRegistered").nodeId).toBe(2n);
+    await expectSound();
+  });
+
+  test("refuses a known name with another incarnation, and leaves the token", () => {
+    replica.run(register("n", "i", 1));
+    replica.run(putToken("t2", 2));
+    expect(outcome(replica.run(register("n", "other", 2)))).toBe("NODE_EXISTS");
+    expect(outcome(replica.run(register("m", "i", 2)))).toBe("nodeRegistered");
+  });
+
+  test("gives a removed node's name a new id", async () => {
+    replica.run(register("n", "i", 1));
+    replica.run(update({ nodeId: 2, name: "n", incarnation: "i", state: NodeState.REMOVED }));
+    replica.run(putToken("t2", 2));
+    expect(expectCase(replica.run(register("n", "other", 2)), "nodeRegistered").nodeId).toBe(3n);
+    await expectSound();
+  });
+
+  test("refuses an expired token by leader time", () => {
+    replica.run(putToken("t2", 2, 2_000_000n));
+    replica.timeMs = 2_000_000;
+    expect(outcome(replica.run(register("n", "i", 2)))).toBe("TOKEN_INVALID");
+    expect(outcome(replica.run(putToken("t3", 3, 2_000_000n)))).toBe("INVALID");
+  });
+
+  test("tokens are put once and removed once", async () => {
+    expect(outcome(replica.run(putToken("t1", 9)))).toBe("KEY_EXISTS");
+    expect(outcome(replica.run(putToken("t9", 1)))).toBe("KEY_EXISTS");
+    const remove: CommandBody = {
+      case: "removeJoinToken",
+      value: create(RemoveJoinTokenSchema, { tokenId: "t1" }),
+    };
+    expect(outcome(replica.run(remove))).toBe("done");
+    expect(outcome(replica.run(remove))).toBe("TOKEN_INVALID");
+    await expectSound();
+  });
+});
+
+describe("UpdateNode", () => {
+  beforeEach(() => {
+    readyReplica(replica);
+  });
+
+  test.each([
+    ["an unknown node", update({ nodeId: 9 }), "NODE_UNKNOWN"],
+    ["another incarnation", update({ nodeId: 2, incarnation: "x" }), "NODE_UNKNOWN"],
+    ["another name", update({ nodeId: 2, name: "x" }), "INVALID"],
+    ["a step back to joining", update({ nodeId: 2, state: NodeState.JOINING }), "INVALID"],
+    ["no state", update({ nodeId: 2, state: NodeState.UNSPECIFIED }), "INVALID"],
+  ])("refuses %s", (_, command, code) => expect(outcome(replica.run(command))).toBe(code));
+
+  test("changes addresses and keeps the time of joining", () => {
+    replica.timeMs += 5;
+    expect(outcome(replica.run(update({ nodeId: 2, peerAddress: "h:1" })))).toBe("done");
+    const row = fromBinary(NodeRowSchema, replica.store.get(nodeKey(2n))!);
+    expect(row).toMatchObject({ peerAddress: "h:1", joinedAtMs: 1_000_000n });
+  });
+
+  test("a removed node stays removed", async () => {
+    setNodeState(replica, 4, NodeState.DRAINING);
+    setNodeState(replica, 4, NodeState.REMOVED);
+    expect(outcome(replica.run(update({ nodeId: 4 })))).toBe("NODE_UNKNOWN");
+    await expectSound();
+  });
+});
+
+describe("PutCopysets", () => {
+  beforeEach(() => {
+    readyReplica(replica);
+  });
+
+  test("opens new ones, keeps those that are named, and closes the others", async () => {
+    expect(outcome(replica.run(putCopysets(1, { id: 1, nodes: [1, 2, 3] }, { nodes: [2, 3, 4] })))).toBe(
+      "done",
+    );
+    expect(outcome(replica.run(putCopysets(2, { id: 2, nodes: [2, 3, 4] })))).toBe("done");
+    const copyset = (number: bigint) => fromBinary(CopysetRowSchema, replica.store.get(copysetKey(number))!);
+    expect(copyset(1n)).toMatchObject({ open: false, layoutEpoch: 3n });
+    expect(copyset(2n)).toMatchObject({ open: true, layoutEpoch: 2n });
+    await expectSound();
+    // A closed one can be opened again.
+    expect(outcome(replica.run(putCopysets(3, { id: 1, nodes: [1, 2, 3] })))).toBe("done");
+    expect(copyset(1n)).toMatchObject({ open: true, layoutEpoch: 4n });
+    await expectSound();
+  });
+
+  test.each([
+    ["another epoch", putCopysets(0, { nodes: [1] }), "LAYOUT_STALE"],
+    ["an unknown node", putCopysets(1, { nodes: [1, 9] }), "NODE_UNKNOWN"],
+    ["a node twice", putCopysets(1, { nodes: [1, 1] }), "INVALID"],
+    ["no node", putCopysets(1, { nodes: [] }), "INVALID"],
+    ["a kept one that never was", putCopysets(1, { id: 9, nodes: [1] }), "INVALID"],
+    ["a kept one with other nodes", putCopysets(1, { id: 1, nodes: [1, 2, 4] }), "INVALID"],
+    ["a kept one twice", putCopysets(1, { id: 1, nodes: [1, 2, 3] }, { id: 1, nodes: [1, 2, 3] }), "INVALID"],
+  ])("refuses %s", async (_, command, code) => {
+    expect(outcome(replica.run(command))).toBe(code);
+    await expectSound();
+  });
+
+  test("refuses a node that is not active", () => {
+    setNodeState(replica, 4, NodeState.DRAINING);
+    expect(outcome(replica.run(putCopysets(1, { nodes: [4] })))).toBe("NODE_UNKNOWN");
+  });
+});
+
+describe("keys", () => {
+  const put = (keyId: string, replace: boolean, role = KeyRole.READER): CommandBody => ({
+    case: "putKey",
+    value: create(PutKeySchema, { key: { keyId, kind: KeyKind.S3, role }, replace }),
+  });
+
+  test("are put, replaced and removed", async () => {
+    replica.run(initCluster());
+    expect(outcome(replica.run(put("k", false)))).toBe("done");
+    expect(outcome(replica.run(put("k", false)))).toBe("KEY_EXISTS");
+    replica.timeMs += 5;
+    expect(outcome(replica.run(put("k", true, KeyRole.ADMIN)))).toBe("done");
+    const row = fromBinary(KeyRowSchema, replica.store.get(accessKeyKey("k"))!);
+    expect(row).toMatchObject({ role: KeyRole.ADMIN, createdAtMs: 1_000_000n });
+    expect(outcome(replica.run(put("", false)))).toBe("INVALID");
+    expect(outcome(replica.run(put("x", false, KeyRole.UNSPECIFIED)))).toBe("INVALID");
+    await expectSound();
+    const remove: CommandBody = { case: "removeKey", value: create(RemoveKeySchema, { keyId: "k" }) };
+    expect(outcome(replica.run(remove))).toBe("done");
+    expect(outcome(replica.run(remove))).toBe("KEY_UNKNOWN");
+    await expectSound();
+  });
+});
+
+describe("TrimOplog", () => {
+  const trim = (below: bigint): CommandBody => ({
+    case: "trimOplog",
+    value: create(TrimOplogSchema, { belowSequence: below }),
+  });
+
+  test("removes what is below, never more than there is", async () => {
+    replica.run(initCluster());
+    addNode(replica, 2);
+    for (const name of ["a", "b", "c"]) replica.run(createBucket(name));
+    expect(outcome(replica.run(trim(3n)))).toBe("done");
+    expect(replica.state.firstOplogSequence).toBe(3n);
+    replica.run(trim(1n));
+    expect(replica.state.firstOplogSequence).toBe(3n);
+    replica.run(trim(100n));
+    expect(replica.state.firstOplogSequence).toBe(4n);
+    replica.run(createBucket("d"));
+    await expectSound();
+  });
+});

@@ -1,0 +1,54 @@
+import { type CommandResult, type CommitObject, RefusalCode } from "../../gen/skerry/meta/v1/commands_pb.js";
+import { ObjectChange_Kind, type ObjectRow } from "../../gen/skerry/meta/v1/rows_pb.js";
+import type { ApplyState } from "../apply-state.ts";
+import {
+  checkNewVersion,
+  dropHeadReferences,
+  findBucket,
+  findHead,
+  isRefusal,
+  replaceHead,
+  writeNewBlobs,
+} from "../heads.ts";
+import { objectReferrer } from "../keys.ts";
+import { MAX_OBJECT_BYTES } from "../limits.ts";
+import { acceptManifest } from "../manifest.ts";
+import { checkPreconditions } from "../preconditions.ts";
+import { ReferenceChanges } from "../references.ts";
+import { refused, refusedWith } from "../result.ts";
+
+/** A new version of a key whose bytes are durable (or inline). */
+export function commitObject(state: ApplyState, command: CommitObject): CommandResult {
+  const bucket = findBucket(state, command.bucket, command.bucketId);
+  if (isRefusal(bucket)) return refusedWith(bucket);
+  const previous = findHead(state, bucket, command.key);
+  const problem =
+    checkNewVersion(command.key, command.versionId, previous) ??
+    checkPreconditions(command.preconditions, previous);
+  if (problem !== undefined) return refusedWith(problem);
+  if (command.size > BigInt(MAX_OBJECT_BYTES)) return refused(RefusalCode.TOO_LARGE, "the object");
+  const manifest = acceptManifest(state, command);
+  if (manifest.kind === "refused") return refusedWith(manifest.refusal);
+
+  writeNewBlobs(state, manifest.blobs, objectReferrer(bucket.bucketId, command.key, command.versionId));
+  const references = new ReferenceChanges(state);
+  dropHeadReferences(references, bucket, previous);
+  const next = headOf(state, command);
+  return replaceHead(state, { kind: ObjectChange_Kind.CREATED, bucket, previous, next, references });
+}
+
+function headOf(state: ApplyState, command: CommitObject): ObjectRow {
+  return {
+    $typeName: "skerry.meta.v1.ObjectRow",
+    key: command.key,
+    versionId: command.versionId,
+    size: command.size,
+    etag: command.etag,
+    modifiedAtMs: state.nowMs,
+    ...(command.attributes !== undefined && { attributes: command.attributes }),
+    slices: command.slices,
+    ownerId: command.ownerId,
+    ownerDisplayName: command.ownerDisplayName,
+    parts: [],
+  };
+}

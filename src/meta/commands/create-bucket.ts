@@ -1,0 +1,36 @@
+import { create } from "@bufbuild/protobuf";
+import {
+  type CommandResult,
+  CommandResultSchema,
+  type CreateBucket,
+  RefusalCode,
+} from "../../gen/skerry/meta/v1/commands_pb.js";
+import { BucketChange_Kind, BucketRowSchema, ClusterRowSchema } from "../../gen/skerry/meta/v1/rows_pb.js";
+import type { ApplyState } from "../apply-state.ts";
+import { isName } from "../heads.ts";
+import { bucketKey, CLUSTER_KEY } from "../keys.ts";
+import { MAX_BUCKETS } from "../limits.ts";
+import { logBucketChange } from "../oplog.ts";
+import { refused } from "../result.ts";
+
+export function createBucket(state: ApplyState, command: CreateBucket): CommandResult {
+  const cluster = state.cluster();
+  if (cluster === undefined) return refused(RefusalCode.INVALID, "the cluster is not initialised");
+  if (!isName(command.name)) return refused(RefusalCode.INVALID, "the bucket's name");
+  if (state.has(bucketKey(command.name))) return refused(RefusalCode.BUCKET_EXISTS, "");
+  if (cluster.bucketCount >= MAX_BUCKETS) return refused(RefusalCode.TOO_LARGE, "too many buckets");
+  const bucket = create(BucketRowSchema, {
+    name: command.name,
+    bucketId: state.takeBucketId(),
+    region: command.region,
+    ownerId: command.ownerId,
+    ownerDisplayName: command.ownerDisplayName,
+    createdAtMs: state.nowMs,
+  });
+  state.write(bucketKey(bucket.name), BucketRowSchema, bucket);
+  state.write(CLUSTER_KEY, ClusterRowSchema, { ...cluster, bucketCount: cluster.bucketCount + 1 });
+  logBucketChange(state, BucketChange_Kind.CREATED, bucket);
+  return create(CommandResultSchema, {
+    result: { case: "bucketCreated", value: { bucketId: bucket.bucketId } },
+  });
+}

@@ -1,0 +1,98 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { create } from "@bufbuild/protobuf";
+import { expect, test } from "vitest";
+import { concatBytes, fromHex, toHex } from "../base/index.ts";
+import {
+  BeginBlobDeleteSchema,
+  CompleteUploadSchema,
+  OpenSessionSchema,
+  PutJoinTokenSchema,
+  PutKeySchema,
+} from "../gen/skerry/meta/v1/commands_pb.js";
+import { KeyKind, KeyRole } from "../gen/skerry/meta/v1/rows_pb.js";
+import { TABLES, tableLetter } from "./keys.ts";
+import {
+  chunkedBlob,
+  commitObject,
+  commitPart,
+  createUpload,
+  deleteObjects,
+  etag,
+  id,
+  inlineBlob,
+  readyReplica,
+} from "./testing/commands.ts";
+import { Replica, testHasher } from "./testing/harness.ts";
+
+/**
+ * Keys, rows and hash of format version 1, as they lie on the disks of released versions. When this test fails, disks and snapshots of
+ * other versions do not fit any more: that takes a new version of the format, not a new file. `UPDATE_GOLDEN=1` writes it.
+ */
+const GOLDEN = new URL("testdata/rows-v1.json", import.meta.url);
+
+/** One of everything: every table has a row in the end. */
+function everything(): Replica {
+  const replica = readyReplica(new Replica());
+  replica.timeMs = 1_700_000_000_123;
+  const token = { tokenId: "token", tokenHash: new Uint8Array(32).fill(1), expiresAtMs: 10n ** 15n };
+  replica.run({ case: "putJoinToken", value: create(PutJoinTokenSchema, { token }) });
+  const key = {
+    keyId: "AKIA",
+    kind: KeyKind.S3,
+    role: KeyRole.WRITER,
+    secretSealed: new Uint8Array([1, 2]),
+    buckets: ["bucket"],
+  };
+  replica.run({ case: "putKey", value: create(PutKeySchema, { key }) });
+  replica.run({ case: "openSession", value: create(OpenSessionSchema, { nodeId: 1n }) });
+  const session = { sessionId: 1n, sequence: 1, acknowledgedBelow: 1 };
+  replica.run(commitObject("a\u0000b/\u{10000}", id(1), [inlineBlob(id(101), 3)]), { session });
+  replica.run(commitObject("gone", id(2), [chunkedBlob(id(102), 5)]));
+  replica.run(commitObject("going", id(3), [chunkedBlob(id(103), 5)]));
+  replica.run(deleteObjects("gone"));
+  replica.timeMs += 60_000;
+  replica.run({ case: "beginBlobDelete", value: create(BeginBlobDeleteSchema, { blobIds: [id(102)] }) });
+  replica.run(deleteObjects("going"));
+  for (const [upload, key] of [
+    [50, "up"],
+    [51, "open"],
+  ] as const) {
+    replica.run(createUpload(key, id(upload)));
+    replica.run(
+      commitPart({ key, uploadId: id(upload) }, 9, [chunkedBlob(id(100 + upload), 4 * 1024 * 1024 + 1)]),
+    );
+  }
+  const whole = `${toHex(testHasher.md5(concatBytes([fromHex(etag(9))!])))}-1`;
+  const complete = create(CompleteUploadSchema, {
+    bucket: "bucket",
+    key: "up",
+    uploadId: id(50),
+    parts: [{ partNumber: 9, etag: etag(9) }],
+    versionId: id(4),
+    etag: whole,
+  });
+  replica.run({ case: "completeUpload", value: complete });
+  replica.stage({ data: new Uint8Array([1]), type: "EntryConfChangeV2" });
+  replica.state.configuration = {
+    voters: [1, 2],
+    learners: [3],
+    votersOutgoing: [1],
+    learnersNext: [4],
+    autoLeave: true,
+  };
+  replica.flush();
+  return replica;
+}
+
+test("keys, rows and state hash are those of format version 1", async () => {
+  const replica = everything();
+  expect(await replica.violations()).toEqual([]);
+  const rows = replica.store.all();
+  expect(new Set(rows.map(({ key }) => tableLetter(key)))).toEqual(new Set(Object.values(TABLES)));
+  const written = {
+    stateHash: toHex(replica.state.stateHash),
+    rows: Object.fromEntries(rows.map(({ key, value }) => [key, toHex(value)])),
+  };
+  if (process.env.UPDATE_GOLDEN === "1") writeFileSync(GOLDEN, `${JSON.stringify(written, undefined, 1)}\n`);
+  expect(written).toEqual(JSON.parse(readFileSync(GOLDEN, "utf8")));
+});

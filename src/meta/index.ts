@@ -1,0 +1,48 @@
+/**
+ * The replicated metadata: rows in an ordered store, changed only by commands that went through the Raft log.
+ *
+ * How the parts fit
+ * - `keys.ts` says where each row lies; `docs/internals/meta.md` draws it. The rows are protobuf (`proto/skerry/meta/v1/rows.proto`).
+ * - `apply.ts` with one file for each command in `commands/`: what a committed entry does. Pure, synchronous, deterministic. It works on an
+ *   `ApplyState`: the store's rows with the batch's changes on top.
+ * - `machine.ts`: Raft's state machine. Applies batches, writes each in one store write together with the applied index, publishes.
+ * - `metadata.ts` (`proposer.ts`, `barrier.ts`): what the rest of the node calls. Commands keep their place in a session however often they
+ *   are proposed; reads are local behind a barrier. `view.ts` reads the rows.
+ * - `snapshot/`: the state as a stream to a peer that is too far behind, and the directory in which a received one takes the live one's place.
+ * - `invariants.ts` recomputes everything that is derived, for tests, fsck and the simulator.
+ *
+ * Invariants
+ * - The applied index, the sessions and the rows of a batch are one write: a replay of the log begins exactly behind what the store has.
+ * - Apply reads no clock and no chance. Time is the greatest that a leader stamped on an applied entry.
+ * - A blob's reference count is the number of its reference rows, at every index.
+ * - A node unlinks only what a committed BeginBlobDelete ordered; a blob that is being deleted gets no reference any more.
+ * - Replicas have the same state hash at the same index.
+ *
+ * Order: store write, then the applied index is published, then waiters and listeners run. Nothing is acknowledged before.
+ */
+
+export type { AppliedCommand } from "./apply.ts";
+export type { ApplyHasher, CommittedRows } from "./apply-state.ts";
+export { MetaError, type MetaErrorCode, type StateStoreErrorCode } from "./errors.ts";
+export { type CheckedRows, checkInvariants, type Violation } from "./invariants/index.ts";
+export { LAYOUT_EPOCH_LAG } from "./limits.ts";
+export { LiveStore } from "./live-store.ts";
+export { MetaStateMachine, type MetaStateMachineOptions } from "./machine.ts";
+export { ReplicatedMetadata, type ReplicatedMetadataOptions } from "./metadata.ts";
+export type {
+  AppliedChange,
+  CommandBody,
+  CommittedEntry,
+  ConfigurationState,
+  LeadershipStatus,
+  ListRange,
+  Metadata,
+  MetadataView,
+  ProposalLog,
+  SnapshotMark,
+  StateHash,
+  UploadListRange,
+} from "./ports.ts";
+export { StateStoreDirectory } from "./snapshot/directory.ts";
+export { SnapshotReceiver } from "./snapshot/receiver.ts";
+export { SnapshotSender } from "./snapshot/sender.ts";

@@ -1,0 +1,112 @@
+import {
+  CopysetRowSchema,
+  JoinTokenRowSchema,
+  KeyRowSchema,
+  NodeRowSchema,
+  NodeSessionsRowSchema,
+  NodeState,
+  OplogRowSchema,
+  SessionRowSchema,
+} from "../../gen/skerry/meta/v1/rows_pb.js";
+import {
+  APPLIED_KEY,
+  accessKeyKey,
+  CLUSTER_KEY,
+  copysetKey,
+  joinTokenHashKey,
+  joinTokenKey,
+  nodeKey,
+  nodeNameKey,
+  nodeSessionsKey,
+  oplogKey,
+  sessionKey,
+} from "../keys.ts";
+import { nodeIdOfNameRow } from "../nodes.ts";
+import type { Check } from "./check.ts";
+
+export async function checkKeys(check: Check): Promise<void> {
+  let count = 0;
+  for await (const { key, row } of check.table("key", KeyRowSchema)) {
+    count++;
+    check.holds(key === accessKeyKey(row.keyId), "a key lies at its id", key);
+  }
+  check.holds(count === (check.cluster?.keyCount ?? 0), "the cluster counts its keys", CLUSTER_KEY);
+}
+
+export async function checkTokens(check: Check): Promise<void> {
+  let count = 0;
+  for await (const { key, row } of check.table("joinToken", JoinTokenRowSchema)) {
+    count++;
+    check.holds(key === joinTokenKey(row.tokenId), "a token lies at its id", key);
+    check.holds(check.has(joinTokenHashKey(row.tokenHash)), "every token is found by its hash", key);
+  }
+  check.holds(count === (check.cluster?.joinTokenCount ?? 0), "the cluster counts its tokens", CLUSTER_KEY);
+  let hashes = 0;
+  for await (const _ of check.keys("joinTokenHash")) hashes++;
+  check.holds(hashes === count, "every token hash has its token", CLUSTER_KEY);
+}
+
+export async function checkNodes(check: Check): Promise<void> {
+  let named = 0;
+  for await (const { key, row } of check.table("node", NodeRowSchema)) {
+    check.holds(key === nodeKey(row.nodeId), "a node lies at its id", key);
+    check.holds(row.nodeId < (check.cluster?.nextNodeId ?? 0n), "a node id was given out", key);
+    if (row.state === NodeState.REMOVED) continue;
+    named++;
+    const name = check.get(nodeNameKey(row.name));
+    const isFound = name !== undefined && nodeIdOfNameRow(name) === row.nodeId;
+    check.holds(isFound, "every node is found by its name", key);
+  }
+  let names = 0;
+  for await (const _ of check.keys("nodeName")) names++;
+  check.holds(names === named, "every node name has its node", CLUSTER_KEY);
+}
+
+export async function checkCopysets(check: Check): Promise<void> {
+  const open = new Set(check.cluster?.openCopysetIds);
+  for await (const { key, row } of check.table("copyset", CopysetRowSchema)) {
+    check.holds(key === copysetKey(row.copysetId), "a copyset lies at its id", key);
+    check.holds(row.open === open.delete(row.copysetId), "the cluster lists the open copysets", key);
+    check.holds(row.copysetId < (check.cluster?.nextCopysetId ?? 0n), "a copyset id was given out", key);
+    check.holds(
+      row.layoutEpoch <= (check.cluster?.layoutEpoch ?? 0n),
+      "a copyset's epoch has been reached",
+      key,
+    );
+  }
+  check.holds(open.size === 0, "every open copyset exists", CLUSTER_KEY);
+}
+
+export async function checkSessions(check: Check): Promise<void> {
+  for await (const { key, row } of check.table("nodeSessions", NodeSessionsRowSchema)) {
+    check.holds(row.sessionIds.length > 0, "a node without sessions has no list of them", key);
+    for (const sessionId of row.sessionIds) {
+      const session = check.row(sessionKey(sessionId), SessionRowSchema);
+      const isOfNode = session !== undefined && nodeSessionsKey(session.nodeId) === key;
+      check.holds(isOfNode, "every listed session exists and is the node's", key);
+    }
+  }
+  for await (const { key, row } of check.table("session", SessionRowSchema)) {
+    check.holds(key === sessionKey(row.sessionId), "a session lies at its id", key);
+    check.holds(row.sessionId < (check.applied?.nextSessionId ?? 0n), "a session id was given out", key);
+    const list = check.row(nodeSessionsKey(row.nodeId), NodeSessionsRowSchema);
+    check.holds(
+      list?.sessionIds.includes(row.sessionId) === true,
+      "every session is listed at its node",
+      key,
+    );
+  }
+}
+
+export async function checkOplog(check: Check): Promise<void> {
+  let next = check.applied?.firstOplogSequence ?? 1n;
+  for await (const { key, row } of check.table("oplog", OplogRowSchema)) {
+    check.holds(key === oplogKey(next) && row.sequence === next, "the oplog has no gap", key);
+    next = row.sequence + 1n;
+  }
+  check.holds(
+    next === (check.applied?.nextOplogSequence ?? 1n),
+    "the oplog reaches its next sequence",
+    APPLIED_KEY,
+  );
+}

@@ -1,0 +1,224 @@
+/**
+ * Keys of the replicated rows. Every key begins with a shard (4 hexadecimal digits) and a table letter; `docs/internals/meta.md` draws them.
+ * Ids and numbers have a fixed width, so that the order of the keys is the order of the numbers. Object keys are escaped so that their
+ * order by UTF-8 bytes is kept and that nothing which follows one can be taken for a part of it:
+ *
+ *   U+0000 inside an object key   becomes   U+0000 U+0002
+ *   the end of an object key      is        U+0000 U+0001     (only where something follows it)
+ */
+
+import { assert, fromHex, successorOfPrefix, toHex } from "../base/index.ts";
+import { META_ID_BYTES } from "./limits.ts";
+
+/** The only shard so far. */
+export const SHARD = "0000";
+
+export const TABLES = {
+  applied: "a",
+  bucket: "b",
+  cluster: "c",
+  pendingDelete: "d",
+  nodeSessions: "e",
+  completedUpload: "f",
+  key: "k",
+  oplog: "l",
+  node: "n",
+  nodeName: "m",
+  object: "o",
+  blob: "p",
+  part: "q",
+  reference: "r",
+  session: "s",
+  joinToken: "t",
+  joinTokenHash: "v",
+  upload: "u",
+  uploadOrder: "w",
+  unlinkOrder: "x",
+  copyset: "y",
+} as const;
+
+export type TableName = keyof typeof TABLES;
+
+const TERMINATOR = "\u0000\u0001";
+const NUMBER_WIDTH = 16;
+const PART_WIDTH = 5;
+
+const PREFIX = Object.fromEntries(
+  Object.entries(TABLES).map(([name, letter]) => [name, SHARD + letter]),
+) as Record<TableName, string>;
+
+export const APPLIED_KEY: string = PREFIX.applied;
+export const CLUSTER_KEY: string = PREFIX.cluster;
+
+/** The letter that tells a row's table. */
+export function tableLetter(storeKey: string): string {
+  return storeKey.charAt(SHARD.length);
+}
+
+/** Everything in a table; `gte` inclusive, `lt` exclusive. */
+export function tableRange(table: TableName): { readonly gte: string; readonly lt: string } {
+  return rangeOfPrefix(PREFIX[table]);
+}
+
+/** Every row of the shard. */
+export const SHARD_RANGE: { readonly gte: string; readonly lt: string } = rangeOfPrefix(SHARD);
+
+/** All keys that begin with `prefix`, which must not be empty. */
+export function rangeOfPrefix(prefix: string): { readonly gte: string; readonly lt: string } {
+  const end = successorOfPrefix(prefix);
+  assert(end !== undefined, "a range of store keys has an end");
+  return { gte: prefix, lt: end };
+}
+
+/** 16 hexadecimal digits. */
+export function hexNumber(value: bigint | number): string {
+  return value.toString(16).padStart(NUMBER_WIDTH, "0");
+}
+
+export function escapeKey(key: string): string {
+  return key.includes("\u0000") ? key.replaceAll("\u0000", "\u0000\u0002") : key;
+}
+
+/** The inverse of `escapeKey`. */
+export function unescapeKey(escaped: string): string {
+  return escaped.includes("\u0000") ? escaped.replaceAll("\u0000\u0002", "\u0000") : escaped;
+}
+
+export const nodeKey = (nodeId: bigint): string => PREFIX.node + hexNumber(nodeId);
+export const nodeNameKey = (name: string): string => PREFIX.nodeName + name;
+export const nodeSessionsKey = (nodeId: bigint): string => PREFIX.nodeSessions + hexNumber(nodeId);
+export const copysetKey = (copysetId: bigint): string => PREFIX.copyset + hexNumber(copysetId);
+export const joinTokenKey = (tokenId: string): string => PREFIX.joinToken + tokenId;
+export const joinTokenHashKey = (hash: Uint8Array): string => PREFIX.joinTokenHash + toHex(hash);
+export const accessKeyKey = (keyId: string): string => PREFIX.key + keyId;
+export const bucketKey = (name: string): string => PREFIX.bucket + name;
+export const sessionKey = (sessionId: bigint): string => PREFIX.session + hexNumber(sessionId);
+export const oplogKey = (sequence: bigint): string => PREFIX.oplog + hexNumber(sequence);
+
+/** The head row of an object key: its current version. */
+export function objectKey(bucketId: bigint, key: string): string {
+  return `${PREFIX.object}${hexNumber(bucketId)}/${escapeKey(key)}`;
+}
+
+/** Head rows of the object keys that begin with `prefix`. */
+export function objectRange(bucketId: bigint, prefix: string): { readonly gte: string; readonly lt: string } {
+  return rangeOfPrefix(objectKey(bucketId, prefix));
+}
+
+export const blobKey = (blobHex: string): string => PREFIX.blob + blobHex;
+
+/** The blob ids of `blobKey`, in lower-case hexadecimal. */
+export function blobHexOf(blobId: Uint8Array): string {
+  assert(blobId.length === META_ID_BYTES, "a blob id has 16 bytes");
+  return toHex(blobId);
+}
+
+/** Who refers to a blob: one version of an object, or a part of an upload. The tail of a reference key. */
+export function objectReferrer(bucketId: bigint, key: string, versionId: Uint8Array): string {
+  return `o${hexNumber(bucketId)}/${escapeKey(key)}${TERMINATOR}${toHex(versionId)}`;
+}
+
+export function partReferrer(uploadId: Uint8Array, partNumber: number): string {
+  return `p${toHex(uploadId)}/${partDigits(partNumber)}`;
+}
+
+export function referenceKey(blobHex: string, referrer: string): string {
+  return `${PREFIX.reference}${blobHex}/${referrer}`;
+}
+
+export type Referrer =
+  | { readonly kind: "object"; readonly bucketId: bigint; readonly key: string; readonly versionId: string }
+  | { readonly kind: "part"; readonly uploadId: string; readonly partNumber: number };
+
+/** What a reference row's key says. Undefined for anything that `referenceKey` does not write. */
+export function parseReferenceKey(storeKey: string): { blobHex: string; referrer: Referrer } | undefined {
+  const match = /^.{5}([0-9a-f]{32})\/(.*)$/s.exec(storeKey);
+  const referrer = match?.[2] === undefined ? undefined : parseReferrer(match[2]);
+  return match?.[1] === undefined || referrer === undefined ? undefined : { blobHex: match[1], referrer };
+}
+
+function parseReferrer(text: string): Referrer | undefined {
+  const part = /^p([0-9a-f]{32})\/([0-9]{5})$/.exec(text);
+  if (part?.[1] !== undefined) return { kind: "part", uploadId: part[1], partNumber: Number(part[2]) };
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the terminator of an escaped key
+  const object = /^o([0-9a-f]{16})\/(.*)\u0000\u0001([0-9a-f]{32})$/s.exec(text);
+  if (object?.[1] === undefined || object[2] === undefined || object[3] === undefined) return undefined;
+  return {
+    kind: "object",
+    bucketId: BigInt(`0x${object[1]}`),
+    key: unescapeKey(object[2]),
+    versionId: object[3],
+  };
+}
+
+export function pendingDeleteKey(sinceMs: bigint, blobHex: string): string {
+  return `${PREFIX.pendingDelete}${hexNumber(sinceMs)}/${blobHex}`;
+}
+
+/** Queue rows of blobs that have been without a reference since before `beforeMs`. */
+export function pendingDeleteRange(beforeMs: number): { readonly gte: string; readonly lt: string } {
+  // A time that is no number must not mean "everything".
+  assert(Number.isFinite(beforeMs), "the end of a grace is a number of milliseconds");
+  return {
+    gte: PREFIX.pendingDelete,
+    lt: PREFIX.pendingDelete + hexNumber(Math.max(0, Math.floor(beforeMs))),
+  };
+}
+
+export function unlinkOrderKey(nodeId: bigint, blobHex: string): string {
+  return `${PREFIX.unlinkOrder}${hexNumber(nodeId)}/${blobHex}`;
+}
+
+export function unlinkOrderRange(nodeId: bigint): { readonly gte: string; readonly lt: string } {
+  return rangeOfPrefix(`${PREFIX.unlinkOrder}${hexNumber(nodeId)}/`);
+}
+
+/** The blob id at the end of a queue row's or an unlink order's key. */
+export function trailingBlobId(storeKey: string): Uint8Array {
+  const blobId = fromHex(storeKey.slice(-2 * META_ID_BYTES));
+  assert(blobId?.length === META_ID_BYTES, "a queue key ends with a blob id");
+  return blobId;
+}
+
+export const uploadKey = (uploadId: Uint8Array): string => PREFIX.upload + toHex(uploadId);
+export const completedUploadKey = (uploadId: Uint8Array): string => PREFIX.completedUpload + toHex(uploadId);
+
+/** Uploads of a bucket in order of (key, upload id). */
+export function uploadOrderKey(bucketId: bigint, key: string, uploadId: Uint8Array): string {
+  return `${uploadOrderOfKey(bucketId, key)}${toHex(uploadId)}`;
+}
+
+/** What all uploads of one key begin with. */
+export function uploadOrderOfKey(bucketId: bigint, key: string): string {
+  return `${PREFIX.uploadOrder}${hexNumber(bucketId)}/${escapeKey(key)}${TERMINATOR}`;
+}
+
+/** Uploads of the keys that begin with `prefix`. */
+export function uploadOrderRange(
+  bucketId: bigint,
+  prefix: string,
+): { readonly gte: string; readonly lt: string } {
+  return rangeOfPrefix(`${PREFIX.uploadOrder}${hexNumber(bucketId)}/${escapeKey(prefix)}`);
+}
+
+/** Where the uploads of keys from `key` on begin. */
+export function uploadOrderFrom(bucketId: bigint, key: string): string {
+  return `${PREFIX.uploadOrder}${hexNumber(bucketId)}/${escapeKey(key)}`;
+}
+
+/** The upload id at the end of an order key. */
+export function trailingUploadId(storeKey: string): Uint8Array {
+  return trailingBlobId(storeKey);
+}
+
+export function partKey(uploadId: Uint8Array, partNumber: number): string {
+  return `${PREFIX.part}${toHex(uploadId)}/${partDigits(partNumber)}`;
+}
+
+export function partRange(uploadId: Uint8Array): { readonly gte: string; readonly lt: string } {
+  return rangeOfPrefix(`${PREFIX.part}${toHex(uploadId)}/`);
+}
+
+function partDigits(partNumber: number): string {
+  return String(partNumber).padStart(PART_WIDTH, "0");
+}

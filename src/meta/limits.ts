@@ -1,0 +1,79 @@
+/** Every limit of the state machine, in one place. Changing one that `apply` reads changes what is decided: it needs a command version. */
+
+/** Version of the command format that this code writes and understands. */
+export const COMMAND_VERSION = 1;
+/** Greatest encoded command, in bytes. The log must take entries of this size. */
+export const MAX_COMMAND_BYTES = 4 * 1024 * 1024;
+
+/** Length of blob, version and upload ids, in bytes. */
+export const META_ID_BYTES = 16;
+export const BLAKE3_BYTES = 32;
+
+/** Greatest length of a chunk, and the length of all but the last of a blob, in bytes. */
+export const CHUNK_BYTES = 4 * 1024 * 1024;
+/** Greatest blob that may travel inside a command, in bytes. The configured size is smaller. */
+export const MAX_INLINE_BYTES = 1024 * 1024;
+/** Greatest object, in bytes. */
+export const MAX_OBJECT_BYTES = 5 * 1024 ** 4;
+/** Greatest part of an upload, in bytes. */
+export const MAX_PART_BYTES = 5 * 1024 ** 3;
+/** Slices of one object or part. */
+export const MAX_SLICES = 20_000;
+/** Blobs that one commit may bring into being. */
+export const MAX_NEW_BLOBS = 1_024;
+export const MAX_PART_NUMBER = 10_000;
+/** Greatest object key, in UTF-8 bytes. */
+export const MAX_KEY_BYTES = 1_024;
+/** Greatest bucket name, node name, key id or token id, in UTF-8 bytes. */
+export const MAX_NAME_BYTES = 255;
+export const MAX_DELETE_TARGETS = 1_000;
+
+export const MAX_REPLICATION_FACTOR = 16;
+export const MAX_COPYSETS = 4_096;
+/** A blob may still be committed to a closed copyset when its writer saw a layout at most this many epochs old. */
+export const LAYOUT_EPOCH_LAG = 8n;
+
+export const MAX_BUCKETS = 100_000;
+export const MAX_KEYS = 10_000;
+export const MAX_JOIN_TOKENS = 1_000;
+
+/** Blobs of one BeginBlobDelete or AcknowledgeUnlink. */
+export const MAX_BLOBS_PER_COMMAND = 10_000;
+/** Rows that the oplog keeps; beyond, every new row pushes the oldest out. A consumer that fell behind has to list. */
+export const MAX_OPLOG_ROWS = 1_000_000n;
+/** Rows that one TrimOplog removes. */
+export const MAX_TRIMMED_ROWS = 10_000n;
+/** Uploads of one ForgetCompletedUploads. */
+export const MAX_FORGOTTEN_UPLOADS = 10_000;
+
+/** Sessions that a node may have open; one more closes its oldest. */
+export const MAX_SESSIONS_PER_NODE = 4;
+/** Results that a session keeps. A sequence further ahead of what is acknowledged is refused. */
+export const MAX_SESSION_RESULTS = 4_096n;
+/** CloseSessions closes only what has been idle for so long, in milliseconds of leader time. */
+export const SESSION_IDLE_MS = 24 * 60 * 60 * 1000;
+export const MAX_CLOSED_SESSIONS = 1_000;
+
+/** A state hash is kept at every multiple of this index. */
+export const STATE_HASH_INTERVAL = 1_024;
+/** So many of them are kept. */
+export const STATE_HASHES_KEPT = 16;
+
+/** Entries that are applied in one turn and written in one batch; between two of them others get the thread. */
+export const MAX_ENTRIES_PER_WRITE = 512;
+/** Changed rows after which a batch ends early. */
+export const MAX_ROWS_PER_WRITE = 8_192;
+
+/** Commands that a node may have in flight; fewer than a session remembers results. */
+export const MAX_IN_FLIGHT_COMMANDS = 2_048;
+export const MAX_IN_FLIGHT_BYTES = 64 * 1024 * 1024;
+/** A command that was not applied for so long is proposed again. */
+export const RETRY_AFTER_MS = 1_000;
+/** How often deadlines and retries are looked at while something is in flight. */
+export const SWEEP_INTERVAL_MS = 100;
+export const DEFAULT_SUBMIT_TIMEOUT_MS = 10_000;
+export const DEFAULT_BARRIER_TIMEOUT_MS = 5_000;
+/** Rounds of ReadIndex under way at once; further callers share the next one. */
+export const MAX_BARRIER_ROUNDS = 4;
+/** Callers that may wait for barriers. */
+export const MAX_BARRIER_CALLERS = 65_536;

@@ -1,0 +1,262 @@
+/**
+ * The replicated state machine of a node: applies committed entries to the store, publishes what changed, and takes part in snapshots.
+ * It has the shape of Raft's StateMachine port.
+ *
+ * Order: a batch of entries is applied in one turn without waiting, its changes go into the store in one write with the applied index, and
+ * only when that write is done the index is published, waiters are woken and listeners are called. The write is not synced: after a crash the
+ * log replays from whatever index the store has.
+ */
+
+import { assert, Deferred, Mutex } from "../base/index.ts";
+import { type AppliedCommand, applyEntry } from "./apply.ts";
+import { type AppliedBatch, type ApplyHasher, ApplyState } from "./apply-state.ts";
+import { TABLES, unlinkOrderRange } from "./keys.ts";
+import { MAX_ENTRIES_PER_WRITE, MAX_ROWS_PER_WRITE } from "./limits.ts";
+import type { LiveStore } from "./live-store.ts";
+import type {
+  AppliedChange,
+  CommittedEntry,
+  ConfigurationState,
+  MetadataView,
+  SnapshotMark,
+  StateHash,
+} from "./ports.ts";
+import { StateView } from "./view.ts";
+
+/** How the machine sends its state to a peer. */
+export interface SnapshotSource {
+  send(to: number, mark: SnapshotMark, term: number): Promise<void>;
+}
+
+/** Where a received snapshot lies, and how it takes the place of the live state. */
+export interface SnapshotTarget {
+  /** Switches `live` durably to the verified snapshot at exactly this mark. */
+  install(mark: SnapshotMark): Promise<void>;
+}
+
+export interface MetaStateMachineOptions {
+  readonly nodeId: number;
+  readonly store: LiveStore;
+  readonly hasher: ApplyHasher;
+  readonly snapshots: SnapshotTarget;
+}
+
+/** Commands that this node proposed, with what they came to. */
+export type AppliedListener = (commands: readonly AppliedCommand[]) => void;
+
+interface IndexWaiter {
+  readonly index: number;
+  readonly reached: Deferred<void>;
+}
+
+interface ConfigurationAt {
+  readonly index: number;
+  readonly state: ConfigurationState;
+}
+
+export class MetaStateMachine {
+  readonly view: MetadataView;
+  readonly #view: StateView;
+  readonly #options: MetaStateMachineOptions;
+  readonly #changeListeners = new Set<(change: AppliedChange) => void>();
+  readonly #appliedListeners = new Set<AppliedListener>();
+  readonly #installListeners = new Set<() => void>();
+  readonly #waiters = new Set<IndexWaiter>();
+  #state: ApplyState;
+  #source: SnapshotSource | undefined;
+  /** What readers may see: behind `#state` while a write is under way. */
+  #publishedIndex: number;
+  #publishedTimeMs: number;
+  /** Configurations whose entries have not been applied yet. */
+  #configurations: ConfigurationAt[] = [];
+  #configurationIsUnwritten = false;
+  /** One change of the state at a time: snapshots are sent while entries are applied. */
+  readonly #turn = new Mutex();
+
+  constructor(options: MetaStateMachineOptions) {
+    this.#options = options;
+    this.#state = new ApplyState(options.store, options.hasher);
+    this.#publishedIndex = this.#state.appliedIndex;
+    this.#publishedTimeMs = Number(this.#state.nowMs);
+    this.#view = new StateView(options.store, {
+      index: () => this.#publishedIndex,
+      timeMs: () => this.#publishedTimeMs,
+    });
+    this.view = this.#view;
+  }
+
+  /** Without it, `sendSnapshot` rejects. */
+  sendSnapshotsWith(source: SnapshotSource): void {
+    this.#source = source;
+  }
+
+  // What Raft calls: ordered and never overlapping, but for sendSnapshot.
+
+  /** Entries at or below the applied index, which a log that replays may hold, are passed over. A throw is a bug and stops the node. */
+  apply(entries: readonly CommittedEntry[]): Promise<void> {
+    return this.#turn.run(async () => {
+      let next = 0;
+      while (next < entries.length && entries[next]!.index <= this.#state.appliedIndex) next++;
+      while (next < entries.length) next = await this.#applyBatch(entries, next);
+    });
+  }
+
+  /** To be called before the entry at `index` is applied, or after; it is written with the applied index. */
+  configurationChanged(index: number, confState: ConfigurationState): void {
+    if (index > this.#state.appliedIndex) {
+      this.#configurations.push({ index, state: confState });
+      return;
+    }
+    this.#state.configuration = confState;
+    this.#configurationIsUnwritten = true;
+  }
+
+  async restored(): Promise<SnapshotMark> {
+    return this.#mark();
+  }
+
+  /** Makes everything applied so far durable; returns its index. */
+  checkpoint(): Promise<number> {
+    return this.#turn.run(async () => {
+      const index = this.#state.appliedIndex;
+      // With a synced write, everything before it is durable too.
+      await this.#options.store.write(this.#takeBatch().changes, { sync: true });
+      return index;
+    });
+  }
+
+  async sendSnapshot(to: number, metadata: SnapshotMark, term: number): Promise<void> {
+    if (this.#source === undefined) throw new Error("this node has no way to send snapshots");
+    await this.#writeLateConfiguration();
+    await this.#source.send(to, metadata, term);
+  }
+
+  /** The state becomes that of the received snapshot; whatever was applied before is gone. */
+  installSnapshot(metadata: SnapshotMark): Promise<void> {
+    return this.#turn.run(() => this.#install(metadata));
+  }
+
+  async #install(metadata: SnapshotMark): Promise<void> {
+    // The same index again: a node whose log is lost gets a snapshot in any case.
+    assert(metadata.index >= this.#state.appliedIndex, "a snapshot never goes backwards");
+    await this.#options.snapshots.install(metadata);
+    this.#state = new ApplyState(this.#options.store, this.#options.hasher);
+    assert(this.#state.appliedIndex === metadata.index, "an installed snapshot stands at its index");
+    this.#configurations = this.#configurations.filter(({ index }) => index > metadata.index);
+    this.#configurationIsUnwritten = false;
+    this.#view.invalidateAll();
+    for (const listener of this.#installListeners) listener();
+    this.#publish({ cluster: true, keys: true, unlinkOrders: true });
+  }
+
+  // What the rest of the node calls
+
+  /** Resolves once everything up to `index` is applied and visible. */
+  async waitForApplied(index: number, signal?: AbortSignal): Promise<void> {
+    if (this.#publishedIndex >= index) return;
+    signal?.throwIfAborted();
+    const waiter: IndexWaiter = { index, reached: new Deferred() };
+    this.#waiters.add(waiter);
+    const abort = (): void => waiter.reached.reject(signal?.reason);
+    signal?.addEventListener("abort", abort);
+    try {
+      await waiter.reached.promise;
+    } finally {
+      this.#waiters.delete(waiter);
+      signal?.removeEventListener("abort", abort);
+    }
+  }
+
+  /** The running hash at the last few multiples of STATE_HASH_INTERVAL, to be compared between replicas. */
+  stateHashes(): readonly StateHash[] {
+    return this.#state.stateHashes();
+  }
+
+  /** Called after every published batch. Returns what ends it. */
+  onChange(listener: (change: AppliedChange) => void): () => void {
+    this.#changeListeners.add(listener);
+    return () => this.#changeListeners.delete(listener);
+  }
+
+  /** Called with this node's commands in every batch, before the change listeners. */
+  onApplied(listener: AppliedListener): () => void {
+    this.#appliedListeners.add(listener);
+    return () => this.#appliedListeners.delete(listener);
+  }
+
+  /** Called when a snapshot took the place of the state: commands of this node may have been applied without being seen here. */
+  onInstalled(listener: () => void): () => void {
+    this.#installListeners.add(listener);
+    return () => this.#installListeners.delete(listener);
+  }
+
+  /** Applies entries from `first` on until the batch is full; returns where the next batch begins. */
+  async #applyBatch(entries: readonly CommittedEntry[], first: number): Promise<number> {
+    const own: AppliedCommand[] = [];
+    const end = Math.min(entries.length, first + MAX_ENTRIES_PER_WRITE);
+    let next = first;
+    while (next < end && this.#state.stagedRows < MAX_ROWS_PER_WRITE) {
+      const applied = applyEntry(this.#state, entries[next]!);
+      if (applied !== undefined && Number(applied.command.proposerNodeId) === this.#options.nodeId)
+        own.push(applied);
+      next++;
+    }
+    this.#takeConfiguration();
+    const batch = this.#takeBatch();
+    await this.#options.store.write(batch.changes);
+    this.#view.invalidate(batch);
+    this.#publish(this.#changeOf(batch), own);
+    return next;
+  }
+
+  #takeBatch(): AppliedBatch {
+    this.#configurationIsUnwritten = false;
+    return this.#state.takeBatch();
+  }
+
+  #takeConfiguration(): void {
+    while (
+      this.#configurations[0] !== undefined &&
+      this.#configurations[0].index <= this.#state.appliedIndex
+    ) {
+      this.#state.configuration = this.#configurations.shift()!.state;
+    }
+  }
+
+  /** A configuration that came after its entry had been written must not be missing in a snapshot. */
+  async #writeLateConfiguration(): Promise<void> {
+    if (this.#configurationIsUnwritten) await this.checkpoint();
+  }
+
+  #changeOf(batch: AppliedBatch): ChangedTables {
+    const { tables } = batch;
+    const orders = unlinkOrderRange(BigInt(this.#options.nodeId)).gte;
+    return {
+      cluster: tables.has(TABLES.cluster) || tables.has(TABLES.node) || tables.has(TABLES.copyset),
+      keys: tables.has(TABLES.key),
+      unlinkOrders:
+        tables.has(TABLES.unlinkOrder) &&
+        batch.changes.some(({ kind, key }) => kind === "put" && key.startsWith(orders)),
+    };
+  }
+
+  #publish(changed: ChangedTables, own: readonly AppliedCommand[] = []): void {
+    const appliedIndex = this.#state.appliedIndex;
+    assert(appliedIndex >= this.#publishedIndex, "the published index never goes back");
+    this.#publishedIndex = appliedIndex;
+    this.#publishedTimeMs = Number(this.#state.nowMs);
+    for (const waiter of this.#waiters) {
+      if (waiter.index <= appliedIndex) waiter.reached.resolve();
+    }
+    if (own.length > 0) for (const listener of this.#appliedListeners) listener(own);
+    const change = { appliedIndex, ...changed, oplogSequence: this.#state.nextOplogSequence - 1n };
+    for (const listener of this.#changeListeners) listener(change);
+  }
+
+  #mark(): SnapshotMark {
+    const state = this.#state;
+    return { index: state.appliedIndex, term: state.appliedTerm, confState: state.configuration };
+  }
+}
+
+type ChangedTables = Omit<AppliedChange, "appliedIndex" | "oplogSequence">;

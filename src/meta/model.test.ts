@@ -1,0 +1,211 @@
+import { fromBinary } from "@bufbuild/protobuf";
+import { describe, expect, test } from "vitest";
+import { createPrng } from "../base/index.ts";
+import {
+  AppliedRowSchema,
+  BlobRowSchema,
+  BlobState,
+  BucketRowSchema,
+  ObjectRowSchema,
+  PartRowSchema,
+  UploadRowSchema,
+} from "../gen/skerry/meta/v1/rows_pb.js";
+import { applyEntry } from "./apply.ts";
+import { ApplyState } from "./apply-state.ts";
+import { APPLIED_KEY, bucketKey, tableRange } from "./keys.ts";
+import type { CommittedEntry } from "./ports.ts";
+import { addNode, initCluster, putCopysets } from "./testing/commands.ts";
+import { encodeCommand, outcome, Replica, testHasher } from "./testing/harness.ts";
+import { MemoryStore } from "./testing/memory-store.ts";
+import { Model, sizeOf } from "./testing/model.ts";
+import { CommandDrawer } from "./testing/random-commands.ts";
+
+const GRACE_MS = 60_000;
+const STEPS = 200;
+const SEEDS = Array.from({ length: 5 }, (_, at) => `meta-model-${at}`);
+
+function begin(): Replica {
+  const replica = new Replica();
+  replica.run(initCluster({ deleteGraceSeconds: GRACE_MS / 1000 }));
+  for (const nodeId of [2, 3, 4]) addNode(replica, nodeId);
+  replica.run(putCopysets(0, { nodes: [1, 2, 3] }));
+  return replica;
+}
+
+const number = (bytes: Uint8Array): number => new DataView(bytes.buffer, bytes.byteOffset).getUint32(12);
+
+/** What the rows say, in the model's words. */
+function describeRows(store: MemoryStore) {
+  const table = (name: Parameters<typeof tableRange>[0]) => {
+    const { gte } = tableRange(name);
+    return store.all().filter(({ key }) => key.startsWith(gte));
+  };
+  const slices = (row: { slices: readonly { blobId: Uint8Array; offset: bigint; length: bigint }[] }) =>
+    row.slices.map(({ blobId, offset, length }) => ({
+      blob: number(blobId),
+      offset: Number(offset),
+      length: Number(length),
+    }));
+  return {
+    objects: table("object").map(({ value }) => {
+      const row = fromBinary(ObjectRowSchema, value);
+      return [
+        row.key,
+        number(row.versionId),
+        row.etag,
+        Number(row.modifiedAtMs),
+        Number(row.size),
+        slices(row),
+      ];
+    }),
+    uploads: table("upload").map(({ value }) => {
+      const row = fromBinary(UploadRowSchema, value);
+      return [number(row.uploadId), row.bucket, row.key];
+    }),
+    parts: table("part").map(({ value }) => {
+      const row = fromBinary(PartRowSchema, value);
+      return [row.partNumber, row.etag, slices(row)];
+    }),
+    blobs: table("blob").map(({ value }) => {
+      const row = fromBinary(BlobRowSchema, value);
+      const state = {
+        [BlobState.LIVE]: "live",
+        [BlobState.PENDING_DELETE]: "pending",
+        [BlobState.DELETING]: "deleting",
+      };
+      const name = state[row.state as keyof typeof state];
+      return [number(row.blobId), name, Number(row.stateSinceMs), Number(row.referenceCount)];
+    }),
+    completed: table("completedUpload").length,
+    oplog: Number(fromBinary(AppliedRowSchema, store.get(APPLIED_KEY)!).nextOplogSequence) - 1,
+  };
+}
+
+function describeModel(model: Model, store: MemoryStore) {
+  // The order of the rows: by bucket id, then key; uploads by id.
+  const buckets = [...model.buckets].sort(([, a], [, b]) => a.id - b.id);
+  const encoder = new TextEncoder();
+  const byBytes = ([a]: [string, unknown], [b]: [string, unknown]) =>
+    Buffer.compare(encoder.encode(a), encoder.encode(b));
+  const uploads = buckets
+    .flatMap(([bucket, { uploads: open }]) => Array.from(open.values(), (upload) => ({ bucket, ...upload })))
+    .sort((a, b) => a.id - b.id);
+  const counts = model.references();
+  for (const [name, { id, objects, uploads: open }] of buckets) {
+    expect(fromBinary(BucketRowSchema, store.get(bucketKey(name))!)).toMatchObject({
+      bucketId: BigInt(id),
+      objectCount: BigInt(objects.size),
+      objectBytes: BigInt([...objects.values()].reduce((sum, object) => sum + sizeOf(object), 0)),
+      uploadCount: BigInt(open.size),
+    });
+  }
+  return {
+    objects: buckets.flatMap(([, { objects }]) =>
+      [...objects]
+        .sort(byBytes)
+        .map(([key, object]) => [
+          key,
+          object.version,
+          object.etag,
+          object.modifiedMs,
+          sizeOf(object),
+          object.slices,
+        ]),
+    ),
+    uploads: uploads.map(({ id, bucket, key }) => [id, bucket, key]),
+    parts: uploads.flatMap(({ parts }) =>
+      [...parts]
+        .sort(([a], [b]) => a - b)
+        .map(([partNumber, { etag, slices }]) => [partNumber, etag, slices]),
+    ),
+    blobs: [...model.blobs]
+      .sort(([a], [b]) => a - b)
+      .map(([id, { state, sinceMs }]) => [id, state, sinceMs, counts.get(id) ?? 0]),
+    completed: model.completed.size,
+    oplog: model.oplogLength,
+  };
+}
+
+describe.each(SEEDS)("seed %s", (seed) => {
+  test("the state machine does what the model says, and its rows are sound after every command", async () => {
+    const prng = createPrng(seed);
+    const replica = begin();
+    const model = new Model(GRACE_MS);
+    const drawer = new CommandDrawer(prng, model);
+    const outcomes = new Map<string, number>();
+    for (let step = 0; step < STEPS; step++) {
+      if (prng.chance(0.3)) replica.timeMs += prng.below(GRACE_MS);
+      model.nowMs = replica.timeMs;
+      const { body, expected } = drawer.draw();
+      const result = outcome(replica.run(body));
+      const name = `${body.case} ${result}`;
+      outcomes.set(name, (outcomes.get(name) ?? 0) + 1);
+      expect(`${step}: ${name}`).toBe(`${step}: ${body.case} ${expected()}`);
+      expect(describeRows(replica.store)).toEqual(describeModel(model, replica.store));
+      expect(await replica.violations()).toEqual([]);
+    }
+    // A run that never gets anything done protects nothing.
+    for (const name of [
+      "commitObject objectCommitted",
+      "copyObject objectCommitted",
+      "commitPart partCommitted",
+    ]) {
+      expect(outcomes.get(name) ?? 0).toBeGreaterThan(0);
+    }
+  });
+
+  test("replicas agree whatever the batches, after crashes too", () => {
+    const prng = createPrng(`${seed}-replicas`);
+    const first = begin();
+    const model = new Model(GRACE_MS);
+    const drawer = new CommandDrawer(prng, model);
+    const sessionId = 1n;
+    first.run({ case: "openSession", value: { $typeName: "skerry.meta.v1.OpenSession", nodeId: 1n } });
+    let sequence = 0;
+    let previous: Uint8Array | undefined;
+    for (let step = 0; step < STEPS; step++) {
+      if (prng.chance(0.3)) first.timeMs += prng.below(GRACE_MS);
+      model.nowMs = first.timeMs;
+      const { body, expected } = drawer.draw();
+      expected();
+      const session = {
+        sessionId,
+        sequence: ++sequence,
+        acknowledgedBelow: Math.max(0, sequence - prng.below(20)),
+      };
+      const data = encodeCommand(body, { session });
+      first.stage({ data });
+      // Now and then a proposal is in the log twice.
+      if (previous !== undefined && prng.chance(0.2)) first.stage({ data: previous });
+      previous = data;
+      first.flush();
+    }
+    for (let attempt = 0; attempt < 5; attempt++) {
+      const other = replay(first.log, prng.fork(`batches-${attempt}`));
+      expect(other.hash).toEqual(first.state.stateHash);
+      expect(other.store.all()).toEqual(first.store.all());
+    }
+  });
+});
+
+/** Applies a log in random batches to a store that loses its process, and its newest writes, now and then. */
+function replay(log: readonly CommittedEntry[], prng: ReturnType<typeof createPrng>) {
+  let store = new MemoryStore();
+  let state = new ApplyState(store, testHasher);
+  /** Stores as they were after earlier writes: what a crash may go back to. */
+  const earlier: MemoryStore[] = [store.copy()];
+  while (state.appliedIndex < log.length) {
+    const end = Math.min(log.length, state.appliedIndex + prng.between(1, 30));
+    for (let at = state.appliedIndex; at < end; at++) applyEntry(state, log[at]!);
+    const batch = state.takeBatch();
+    if (!prng.chance(0.15)) {
+      store.applyNow(batch.changes);
+      earlier.push(store.copy());
+      if (!prng.chance(0.15)) continue;
+    }
+    // A crash: before the write, or after it with some of the newest writes lost.
+    store = earlier[Math.max(0, earlier.length - 1 - prng.below(3))]!.copy();
+    state = new ApplyState(store, testHasher);
+  }
+  return { store, hash: state.stateHash };
+}

@@ -1,0 +1,86 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import type { Disk, Platform } from "../../platform/index.ts";
+import { SimMachine, Simulation } from "../../platform/sim/index.ts";
+import { APPLIED_KEY } from "../keys.ts";
+import { StateStoreDirectory } from "./directory.ts";
+
+const PATH = "/data/state";
+
+let simulation: Simulation;
+let machine: SimMachine;
+let platform: Platform;
+
+beforeEach(() => {
+  simulation = new Simulation("directory");
+  machine = new SimMachine(simulation, "one");
+  platform = machine.boot().platform;
+});
+
+const complete = <T>(promise: Promise<T>): Promise<T> => simulation.complete(promise);
+const open = () => complete(StateStoreDirectory.open(platform, PATH));
+
+function reboot(unsynced?: "keep" | "drop" | "random"): void {
+  if (unsynced === undefined) machine.kill();
+  else machine.crash(unsynced);
+  platform = machine.boot().platform;
+}
+
+async function overwrite(disk: Disk, path: string, text: string): Promise<void> {
+  const file = await complete(disk.open(path, "read-write"));
+  await complete(file.truncate(0));
+  await complete(file.write(0, [new TextEncoder().encode(text)]));
+  await complete(file.close());
+}
+
+describe("a state store directory", () => {
+  test("is made once, and keeps its rows", async () => {
+    const directory = await open();
+    await complete(
+      directory.live.write([{ kind: "put", key: APPLIED_KEY, value: new Uint8Array([1]) }], { sync: true }),
+    );
+    await complete(directory.close());
+    reboot("drop");
+    expect((await open()).live.get(APPLIED_KEY)).toEqual(new Uint8Array([1]));
+  });
+
+  test.each(Array.from({ length: 24 }, (_, at) => at))(
+    "is made however the first start ends (%i)",
+    async (events) => {
+      void StateStoreDirectory.open(platform, PATH).catch(() => {});
+      await simulation.runUntil(() => simulation.events >= events, 10_000);
+      reboot("random");
+      const directory = await open();
+      expect(directory.live.get(APPLIED_KEY)).toBeUndefined();
+    },
+  );
+
+  test.each([
+    ["empty", ""],
+    ["without a checksum", "skerry-state 1 1\n"],
+    ["of another checksum", "skerry-state 1 1 00000000\n"],
+    ["of another version", "skerry-state 2 1 00000000\n"],
+  ])("with a CURRENT that is %s is damaged", async (_, text) => {
+    await complete((await open()).close());
+    await overwrite(platform.disk, `${PATH}/CURRENT`, text);
+    await expect(open()).rejects.toMatchObject({ name: "StateStoreError", code: "damaged" });
+  });
+
+  test("that has rows and no CURRENT is damaged, and can be put aside", async () => {
+    const directory = await open();
+    await complete(
+      directory.live.write([{ kind: "put", key: APPLIED_KEY, value: new Uint8Array([1]) }], { sync: true }),
+    );
+    await complete(directory.close());
+    await complete(platform.disk.remove(`${PATH}/CURRENT`));
+    await expect(open()).rejects.toMatchObject({ code: "damaged" });
+    reboot();
+    expect(await complete(StateStoreDirectory.setAside(platform.disk, PATH))).toBe(`${PATH}.damaged-1`);
+    expect((await open()).live.get(APPLIED_KEY)).toBeUndefined();
+  });
+
+  test("whose live store is gone is damaged", async () => {
+    await complete((await open()).close());
+    await complete(platform.disk.removeTree(`${PATH}/store-0000000000000001`));
+    await expect(open()).rejects.toMatchObject({ code: "damaged" });
+  });
+});

@@ -1,0 +1,206 @@
+/**
+ * The directory of a node's state stores.
+ *
+ *   state/CURRENT                   names the live generation
+ *   state/store-0000000000000007/   the live store
+ *   state/store-0000000000000008/   a snapshot that is being received, if any: it becomes the live store when CURRENT says so
+ *
+ * A received snapshot is complete, checked and durable before CURRENT is replaced, so that a crash at any step leaves the old state or the new
+ * one. Generations below the live one are left-overs and are removed.
+ */
+
+import { assert } from "../../base/index.ts";
+import type { SnapshotHeader } from "../../gen/skerry/meta/v1/snapshot_pb.js";
+import type { Disk, Hasher, OrderedStore, StoreOpener } from "../../platform/index.ts";
+import { StateStoreError } from "../errors.ts";
+import { APPLIED_KEY } from "../keys.ts";
+import { LiveStore } from "../live-store.ts";
+import type { SnapshotTarget } from "../machine.ts";
+import type { SnapshotMark } from "../ports.ts";
+import { readCurrent, writeCurrent } from "./current-file.ts";
+import { STAGED_KEY, StagingStore } from "./staging.ts";
+
+const STORE_NAME = /^store-([0-9]{16})$/;
+
+export interface StateStorePlatform {
+  readonly disk: Disk;
+  readonly stores: StoreOpener;
+  readonly hasher: Hasher;
+}
+
+export class StateStoreDirectory implements SnapshotTarget {
+  readonly live: LiveStore;
+  readonly #platform: StateStorePlatform;
+  readonly #path: string;
+  #generation: number;
+  /** The highest generation that was ever given to a store since the start. */
+  #highest: number;
+  #staging: StagingStore | undefined;
+
+  private constructor(parts: {
+    readonly platform: StateStorePlatform;
+    readonly path: string;
+    readonly generation: number;
+    readonly store: OrderedStore;
+  }) {
+    this.#platform = parts.platform;
+    this.#path = parts.path;
+    this.#generation = parts.generation;
+    this.#highest = parts.generation;
+    this.live = new LiveStore(parts.store);
+  }
+
+  /**
+   * Opens the live store, makes one in a new directory, and removes left-overs. `path` is absolute. Throws StateStoreError "damaged" when
+   * there is a state but nothing says which one is live.
+   */
+  static async open(platform: StateStorePlatform, path: string): Promise<StateStoreDirectory> {
+    const { disk, hasher, stores } = platform;
+    await disk.makeDirectory(path);
+    const current = await readCurrent(disk, hasher, path);
+    const generation = current ?? (await makeFirst(platform, path));
+    if (current !== undefined && !(await disk.exists(storePath(path, generation)))) {
+      throw new StateStoreError("damaged", "the live state store is not there");
+    }
+    const store = await stores.open(storePath(path, generation));
+    const directory = new StateStoreDirectory({ platform, path, generation, store });
+    await directory.#tidy();
+    return directory;
+  }
+
+  /**
+   * Puts a directory that cannot be used aside, under a name that says so, and makes room for a new state, which the log or a peer's snapshot
+   * fills. Returns the new name. The caller must be sure that the state is somewhere else too.
+   */
+  static async setAside(disk: Disk, path: string): Promise<string> {
+    const parent = path.slice(0, path.lastIndexOf("/")) || "/";
+    let number = 1;
+    while (await disk.exists(`${path}.damaged-${number}`)) number++;
+    const aside = `${path}.damaged-${number}`;
+    await disk.rename(path, aside);
+    await disk.syncDirectory(parent);
+    return aside;
+  }
+
+  /** What was received so far, of whichever snapshot. */
+  get staging(): StagingStore | undefined {
+    return this.#staging;
+  }
+
+  /** Where a snapshot is to be received: goes on with what is here of the same one, and gives up what is here of another one. */
+  async stage(header: SnapshotHeader): Promise<StagingStore> {
+    const staging = this.#staging;
+    if (staging !== undefined && snapshotId(staging.header) === snapshotId(header)) {
+      await staging.renew(header);
+      return staging;
+    }
+    await this.discardStaging();
+    const generation = ++this.#highest;
+    const store = await this.#platform.stores.open(storePath(this.#path, generation));
+    await this.#platform.disk.syncDirectory(this.#path);
+    this.#staging = await StagingStore.begin(store, generation, header);
+    return this.#staging;
+  }
+
+  /** Gives up what was received. */
+  async discardStaging(): Promise<void> {
+    const staging = this.#staging;
+    if (staging === undefined) return;
+    this.#staging = undefined;
+    await staging.store.close();
+    await this.#removeStore(staging.generation);
+  }
+
+  /** Switches durably to the received snapshot. Throws StateStoreError "no-snapshot" unless a verified one of exactly this mark is here. */
+  async install(mark: SnapshotMark): Promise<void> {
+    const staging = this.#staging;
+    const metadata = staging?.header.message?.snapshot;
+    const matches = Number(metadata?.index) === mark.index && Number(metadata?.term) === mark.term;
+    if (staging === undefined || !staging.isVerified || !matches) {
+      throw new StateStoreError("no-snapshot", `no verified snapshot at index ${mark.index} is here`);
+    }
+    assert(staging.generation > this.#generation, "generations only grow");
+    await writeCurrent(this.#platform.disk, this.#platform.hasher, this.#path, staging.generation);
+    const old = this.#generation;
+    this.#generation = staging.generation;
+    this.#staging = undefined;
+    await staging.store.write([{ kind: "delete", key: STAGED_KEY }]);
+    this.live.replace(staging.store, async (store) => {
+      await store.close();
+      await this.#removeStore(old);
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#staging?.store.close();
+    this.#staging = undefined;
+    await this.live.close();
+  }
+
+  /** Removes older generations and all but the newest younger one, which a reception may go on with. */
+  async #tidy(): Promise<void> {
+    const { disk } = this.#platform;
+    const generations = await generationsIn(disk, this.#path);
+    const younger = generations.filter((generation) => generation > this.#generation);
+    this.#highest = Math.max(this.#generation, ...younger);
+    for (const generation of generations) {
+      if (generation !== this.#generation && generation !== this.#highest)
+        await this.#removeStore(generation);
+    }
+    if (this.#highest !== this.#generation) await this.#takeUpStaging(this.#highest);
+    if (this.live.get(STAGED_KEY) !== undefined) await this.live.write([{ kind: "delete", key: STAGED_KEY }]);
+  }
+
+  /** What cannot be read is no loss: it is received again. */
+  async #takeUpStaging(generation: number): Promise<void> {
+    let store: OrderedStore | undefined;
+    try {
+      store = await this.#platform.stores.open(storePath(this.#path, generation));
+      this.#staging = await StagingStore.reopen(store, generation);
+    } catch {
+      this.#staging = undefined;
+    }
+    if (this.#staging !== undefined) return;
+    await store?.close();
+    await this.#removeStore(generation);
+  }
+
+  async #removeStore(generation: number): Promise<void> {
+    await this.#platform.disk.removeTree(storePath(this.#path, generation));
+    await this.#platform.disk.syncDirectory(this.#path);
+  }
+}
+
+/** Rows are written only once CURRENT is durable: a store with rows and no CURRENT is a loss, not a beginning. */
+async function makeFirst(platform: StateStorePlatform, path: string): Promise<number> {
+  const { disk, hasher, stores } = platform;
+  for (const generation of await generationsIn(disk, path)) {
+    const store = await stores.open(storePath(path, generation));
+    const hasRows = store.get(APPLIED_KEY) !== undefined || store.get(STAGED_KEY) !== undefined;
+    await store.close();
+    if (hasRows) throw new StateStoreError("damaged", "nothing says which state store is the live one");
+    await disk.removeTree(storePath(path, generation));
+  }
+  const store = await stores.open(storePath(path, 1));
+  await store.close();
+  await disk.syncDirectory(path);
+  await writeCurrent(disk, hasher, path, 1);
+  return 1;
+}
+
+async function generationsIn(disk: Disk, path: string): Promise<number[]> {
+  const generations: number[] = [];
+  for (const { name, kind } of await disk.list(path)) {
+    const digits = STORE_NAME.exec(name)?.[1];
+    if (digits !== undefined && kind === "directory") generations.push(Number(digits));
+  }
+  return generations;
+}
+
+function storePath(path: string, generation: number): string {
+  return `${path}/store-${String(generation).padStart(16, "0")}`;
+}
+
+function snapshotId(header: SnapshotHeader): string {
+  return header.message?.snapshot?.snapshotId ?? "";
+}

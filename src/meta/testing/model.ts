@@ -1,0 +1,259 @@
+/**
+ * The metadata once more, as simply as it can be said: maps in memory, and what is referred to is found by looking at everything. For the
+ * model test, which compares it with the state machine after every command. Ids are numbers here.
+ */
+
+export interface ModelSlice {
+  readonly blob: number;
+  readonly offset: number;
+  readonly length: number;
+}
+
+export interface ModelObject {
+  readonly version: number;
+  readonly etag: string;
+  readonly slices: readonly ModelSlice[];
+  readonly modifiedMs: number;
+}
+
+export interface ModelPart {
+  readonly etag: string;
+  readonly slices: readonly ModelSlice[];
+}
+
+export interface ModelUpload {
+  readonly id: number;
+  readonly key: string;
+  readonly parts: Map<number, ModelPart>;
+}
+
+export interface ModelBucket {
+  readonly id: number;
+  readonly objects: Map<string, ModelObject>;
+  readonly uploads: Map<number, ModelUpload>;
+}
+
+export interface ModelBlob {
+  readonly size: number;
+  readonly isInline: boolean;
+  state: "live" | "pending" | "deleting";
+  sinceMs: number;
+  holders: number[];
+}
+
+export interface ModelConditions {
+  readonly ifMatch?: string;
+  readonly ifNoneMatch?: string;
+}
+
+interface Completed {
+  readonly bucket: string;
+  readonly key: string;
+  readonly etag: string;
+}
+
+export function sizeOf(manifest: { readonly slices: readonly ModelSlice[] }): number {
+  return manifest.slices.reduce((sum, slice) => sum + slice.length, 0);
+}
+
+export class Model {
+  readonly buckets = new Map<string, ModelBucket>();
+  readonly blobs = new Map<number, ModelBlob>();
+  readonly completed = new Map<number, Completed>();
+  readonly graceMs: number;
+  nowMs = 0;
+  oplogLength = 0;
+  #nextBucketId = 1;
+
+  constructor(graceMs: number) {
+    this.graceMs = graceMs;
+  }
+
+  createBucket(name: string): string {
+    if (this.buckets.has(name)) return "BUCKET_EXISTS";
+    this.buckets.set(name, { id: this.#nextBucketId++, objects: new Map(), uploads: new Map() });
+    this.oplogLength++;
+    return "bucketCreated";
+  }
+
+  deleteBucket(name: string): string {
+    const bucket = this.buckets.get(name);
+    if (bucket === undefined) return "BUCKET_UNKNOWN";
+    if (bucket.objects.size > 0 || bucket.uploads.size > 0) return "BUCKET_NOT_EMPTY";
+    this.buckets.delete(name);
+    this.oplogLength++;
+    return "done";
+  }
+
+  commit(
+    name: string,
+    key: string,
+    object: ModelObject,
+    blobs: ReadonlyMap<number, ModelBlob>,
+    conditions: ModelConditions,
+  ): string {
+    const bucket = this.buckets.get(name);
+    if (bucket === undefined) return "BUCKET_UNKNOWN";
+    const refusal = refusalOf(bucket.objects.get(key), conditions);
+    if (refusal !== undefined) return refusal;
+    for (const [id, blob] of blobs) this.blobs.set(id, blob);
+    bucket.objects.set(key, object);
+    this.oplogLength++;
+    this.#collect();
+    return "objectCommitted";
+  }
+
+  delete(name: string, keys: readonly string[]): string {
+    const bucket = this.buckets.get(name);
+    if (bucket === undefined) return "BUCKET_UNKNOWN";
+    for (const key of keys) if (bucket.objects.delete(key)) this.oplogLength++;
+    this.#collect();
+    return "objectsDeleted";
+  }
+
+  copy(
+    source: { bucket: string; key: string; version: number },
+    name: string,
+    key: string,
+    version: number,
+  ): string {
+    const from = this.buckets.get(source.bucket)?.objects.get(source.key);
+    if (from?.version !== source.version) return "SOURCE_CHANGED";
+    const bucket = this.buckets.get(name);
+    if (bucket === undefined) return "BUCKET_UNKNOWN";
+    bucket.objects.set(key, { ...from, version, modifiedMs: this.nowMs });
+    this.oplogLength++;
+    this.#collect();
+    return "objectCommitted";
+  }
+
+  createUpload(name: string, key: string, id: number): string {
+    const bucket = this.buckets.get(name);
+    if (bucket === undefined) return "BUCKET_UNKNOWN";
+    bucket.uploads.set(id, { id, key, parts: new Map() });
+    return "uploadCreated";
+  }
+
+  commitPart(
+    address: { bucket: string; key: string; upload: number },
+    partNumber: number,
+    part: ModelPart,
+    blobs: ReadonlyMap<number, ModelBlob>,
+  ): string {
+    const upload = this.#upload(address);
+    if (upload === undefined) return "UPLOAD_UNKNOWN";
+    for (const [id, blob] of blobs) this.blobs.set(id, blob);
+    upload.parts.set(partNumber, part);
+    this.#collect();
+    return "partCommitted";
+  }
+
+  copyPart(
+    address: { bucket: string; key: string; upload: number },
+    partNumber: number,
+    part: ModelPart,
+    source: { bucket: string; key: string; version: number },
+  ): string {
+    const upload = this.#upload(address);
+    if (upload === undefined) return "UPLOAD_UNKNOWN";
+    const from = this.buckets.get(source.bucket)?.objects.get(source.key);
+    if (from?.version !== source.version) return "SOURCE_CHANGED";
+    upload.parts.set(partNumber, part);
+    this.#collect();
+    return "partCommitted";
+  }
+
+  complete(
+    address: { bucket: string; key: string; upload: number },
+    partNumbers: readonly number[],
+    version: number,
+    etag: string,
+  ): string {
+    const upload = this.#upload(address);
+    if (upload === undefined) {
+      const before = this.completed.get(address.upload);
+      const isSame = before?.bucket === address.bucket && before.key === address.key && before.etag === etag;
+      return isSame ? "objectCommitted" : "UPLOAD_UNKNOWN";
+    }
+    const parts = partNumbers.map((partNumber) => upload.parts.get(partNumber));
+    if (parts.length === 0 || parts.includes(undefined)) return "PART_INVALID";
+    const bucket = this.buckets.get(address.bucket)!;
+    const slices = parts.flatMap((part) => part!.slices);
+    bucket.objects.set(address.key, { version, etag, slices, modifiedMs: this.nowMs });
+    bucket.uploads.delete(address.upload);
+    this.completed.set(address.upload, { bucket: address.bucket, key: address.key, etag });
+    this.oplogLength++;
+    this.#collect();
+    return "objectCommitted";
+  }
+
+  abort(address: { bucket: string; key: string; upload: number }): string {
+    if (this.#upload(address) === undefined) return "UPLOAD_UNKNOWN";
+    this.buckets.get(address.bucket)!.uploads.delete(address.upload);
+    this.#collect();
+    return "done";
+  }
+
+  beginDelete(ids: readonly number[]): string {
+    for (const id of ids) {
+      const blob = this.blobs.get(id);
+      if (blob?.state !== "pending" || blob.sinceMs + this.graceMs > this.nowMs) continue;
+      blob.state = "deleting";
+      blob.sinceMs = this.nowMs;
+    }
+    return "done";
+  }
+
+  acknowledge(nodeId: number, ids: readonly number[]): string {
+    for (const id of ids) {
+      const blob = this.blobs.get(id);
+      if (blob?.state !== "deleting") continue;
+      blob.holders = blob.holders.filter((holder) => holder !== nodeId);
+      if (blob.holders.length === 0) this.blobs.delete(id);
+    }
+    return "done";
+  }
+
+  /** Manifests that refer to each blob. */
+  references(): Map<number, number> {
+    const counts = new Map<number, number>();
+    for (const { slices } of this.#manifests()) {
+      for (const blob of new Set(slices.map((slice) => slice.blob)))
+        counts.set(blob, (counts.get(blob) ?? 0) + 1);
+    }
+    return counts;
+  }
+
+  *#manifests(): Generator<ModelPart> {
+    for (const bucket of this.buckets.values()) {
+      yield* bucket.objects.values();
+      for (const upload of bucket.uploads.values()) yield* upload.parts.values();
+    }
+  }
+
+  #upload(address: { bucket: string; key: string; upload: number }): ModelUpload | undefined {
+    const upload = this.buckets.get(address.bucket)?.uploads.get(address.upload);
+    return upload?.key === address.key ? upload : undefined;
+  }
+
+  #collect(): void {
+    const counts = this.references();
+    for (const [id, blob] of [...this.blobs]) {
+      if (blob.state !== "live" || counts.has(id)) continue;
+      if (blob.isInline) this.blobs.delete(id);
+      else {
+        blob.state = "pending";
+        blob.sinceMs = this.nowMs;
+      }
+    }
+  }
+}
+
+function refusalOf(current: ModelObject | undefined, conditions: ModelConditions): string | undefined {
+  const { ifMatch, ifNoneMatch } = conditions;
+  if (ifMatch !== undefined && current === undefined)
+    return ifMatch === "*" ? "PRECONDITION_FAILED" : "OBJECT_UNKNOWN";
+  if (ifMatch !== undefined && ifMatch !== "*" && ifMatch !== current?.etag) return "PRECONDITION_FAILED";
+  const isHit = current !== undefined && (ifNoneMatch === "*" || ifNoneMatch === current.etag);
+  return isHit ? "PRECONDITION_FAILED" : undefined;
+}

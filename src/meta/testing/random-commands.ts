@@ -1,0 +1,313 @@
+/** Draws commands for the model test: each with what the model says about it. */
+
+import { create } from "@bufbuild/protobuf";
+import { concatBytes, fromHex, type Prng, toHex } from "../../base/index.ts";
+import {
+  AbortUploadSchema,
+  AcknowledgeUnlinkSchema,
+  BeginBlobDeleteSchema,
+  CommitObjectSchema,
+  CommitPartSchema,
+  CompleteUploadSchema,
+  CopyObjectSchema,
+  CreateUploadSchema,
+  DeleteBucketSchema,
+  DeleteObjectsSchema,
+  type NewBlob,
+} from "../../gen/skerry/meta/v1/commands_pb.js";
+import type { CommandBody } from "../ports.ts";
+import { chunkedBlob, createBucket, etag, id, inlineBlob, slice } from "./commands.ts";
+import { testHasher } from "./harness.ts";
+import type { Model, ModelBlob, ModelConditions, ModelSlice, ModelUpload } from "./model.ts";
+
+export interface DrawnCommand {
+  readonly body: CommandBody;
+  /** Applies the command to the model and gives the outcome that it expects. */
+  expected(): string;
+}
+
+const BUCKETS = ["bucket-a", "bucket-b"];
+const KEYS = ["a", "a/b", "a\u0000b", "\u{10000}", "\uffff", "z"];
+
+export class CommandDrawer {
+  readonly #prng: Prng;
+  readonly #model: Model;
+  #nextId = 1;
+
+  constructor(prng: Prng, model: Model) {
+    this.#prng = prng;
+    this.#model = model;
+  }
+
+  draw(): DrawnCommand {
+    const draws: readonly [number, () => DrawnCommand][] = [
+      [3, () => this.#createBucket()],
+      [1, () => this.#deleteBucket()],
+      [12, () => this.#commit()],
+      [6, () => this.#delete()],
+      [6, () => this.#copy()],
+      [4, () => this.#createUpload()],
+      [8, () => this.#commitPart()],
+      [4, () => this.#copyPart()],
+      [5, () => this.#complete()],
+      [1, () => this.#abort()],
+      [5, () => this.#beginDelete()],
+      [6, () => this.#acknowledge()],
+    ];
+    let at = this.#prng.below(draws.reduce((sum, [weight]) => sum + weight, 0));
+    for (const [weight, draw] of draws) {
+      if (at < weight) return draw();
+      at -= weight;
+    }
+    throw new Error("the weights add up");
+  }
+
+  #createBucket(): DrawnCommand {
+    const name = this.#prng.pick(BUCKETS);
+    return { body: createBucket(name), expected: () => this.#model.createBucket(name) };
+  }
+
+  #deleteBucket(): DrawnCommand {
+    const name = this.#prng.pick(BUCKETS);
+    const body: CommandBody = { case: "deleteBucket", value: create(DeleteBucketSchema, { name }) };
+    return { body, expected: () => this.#model.deleteBucket(name) };
+  }
+
+  #commit(): DrawnCommand {
+    const [bucket, key, version] = [this.#prng.pick(BUCKETS), this.#prng.pick(KEYS), this.#nextId++];
+    const content = this.#content();
+    const conditions = this.#conditions(bucket, key);
+    const value = create(CommitObjectSchema, {
+      bucket,
+      key,
+      versionId: id(version),
+      size: BigInt(content.size),
+      etag: etag(version),
+      blobs: content.newBlobs,
+      slices: content.slices.map(toSlice),
+      preconditions: {
+        ifMatch: conditions.ifMatch === undefined ? [] : [conditions.ifMatch],
+        ifNoneMatch: conditions.ifNoneMatch === undefined ? [] : [conditions.ifNoneMatch],
+      },
+    });
+    return {
+      body: { case: "commitObject", value },
+      expected: () => {
+        const object = {
+          version,
+          etag: etag(version),
+          slices: content.slices,
+          modifiedMs: this.#model.nowMs,
+        };
+        return this.#model.commit(bucket, key, object, content.blobs(), conditions);
+      },
+    };
+  }
+
+  #conditions(bucket: string, key: string): ModelConditions {
+    const current = this.#model.buckets.get(bucket)?.objects.get(key)?.etag ?? etag(0);
+    const candidates: readonly ModelConditions[] = [
+      { ifMatch: current },
+      { ifMatch: etag(999_999) },
+      { ifMatch: "*" },
+      { ifNoneMatch: current },
+      { ifNoneMatch: "*" },
+    ];
+    return this.#prng.chance(0.5) ? {} : this.#prng.pick(candidates);
+  }
+
+  #delete(): DrawnCommand {
+    const bucket = this.#prng.pick(BUCKETS);
+    const keys = Array.from({ length: this.#prng.between(1, 3) }, () => this.#prng.pick(KEYS));
+    const value = create(DeleteObjectsSchema, { bucket, targets: keys.map((key) => ({ key })) });
+    return { body: { case: "deleteObjects", value }, expected: () => this.#model.delete(bucket, keys) };
+  }
+
+  #copy(): DrawnCommand {
+    const source = this.#source();
+    const [bucket, key, version] = [this.#prng.pick(BUCKETS), this.#prng.pick(KEYS), this.#nextId++];
+    const value = create(CopyObjectSchema, {
+      sourceBucket: source.bucket,
+      sourceKey: source.key,
+      sourceVersionId: id(source.version),
+      bucket,
+      key,
+      versionId: id(version),
+    });
+    return {
+      body: { case: "copyObject", value },
+      expected: () => this.#model.copy(source, bucket, key, version),
+    };
+  }
+
+  /** Mostly the current version of something, sometimes one that is not. */
+  #source(): { bucket: string; key: string; version: number } {
+    const [bucket, key] = [this.#prng.pick(BUCKETS), this.#prng.pick(KEYS)];
+    const current = this.#model.buckets.get(bucket)?.objects.get(key)?.version;
+    return { bucket, key, version: current === undefined || this.#prng.chance(0.1) ? 999_999 : current };
+  }
+
+  #createUpload(): DrawnCommand {
+    const [bucket, key, upload] = [this.#prng.pick(BUCKETS), this.#prng.pick(KEYS), this.#nextId++];
+    const value = create(CreateUploadSchema, { bucket, key, uploadId: id(upload) });
+    return {
+      body: { case: "createUpload", value },
+      expected: () => this.#model.createUpload(bucket, key, upload),
+    };
+  }
+
+  #commitPart(): DrawnCommand {
+    const address = this.#upload();
+    const [partNumber, digest, content] = [this.#prng.between(1, 20), etag(this.#nextId++), this.#content()];
+    const value = create(CommitPartSchema, {
+      bucket: address.bucket,
+      key: address.key,
+      uploadId: id(address.upload),
+      partNumber,
+      size: BigInt(content.size),
+      etag: digest,
+      blobs: content.newBlobs,
+      slices: content.slices.map(toSlice),
+    });
+    return {
+      body: { case: "commitPart", value },
+      expected: () =>
+        this.#model.commitPart(
+          address,
+          partNumber,
+          { etag: digest, slices: content.slices },
+          content.blobs(),
+        ),
+    };
+  }
+
+  #copyPart(): DrawnCommand {
+    const [address, source] = [this.#upload(), this.#source()];
+    const from = this.#model.buckets.get(source.bucket)?.objects.get(source.key)?.slices ?? [];
+    // Every slice of the source, each without its first byte where it has more than one.
+    const slices = from.map(({ blob, offset, length }) =>
+      length > 1 ? { blob, offset: offset + 1, length: length - 1 } : { blob, offset, length },
+    );
+    const [partNumber, digest] = [this.#prng.between(1, 20), etag(this.#nextId++)];
+    const value = create(CommitPartSchema, {
+      bucket: address.bucket,
+      key: address.key,
+      uploadId: id(address.upload),
+      partNumber,
+      size: BigInt(slices.reduce((sum, { length }) => sum + length, 0)),
+      etag: digest,
+      slices: slices.map(toSlice),
+      sourceBucket: source.bucket,
+      sourceKey: source.key,
+      sourceVersionId: id(source.version),
+    });
+    return {
+      body: { case: "commitPart", value },
+      expected: () => this.#model.copyPart(address, partNumber, { etag: digest, slices }, source),
+    };
+  }
+
+  #complete(): DrawnCommand {
+    const address = this.#upload();
+    const known = this.#openUpload(address.upload)?.parts ?? new Map();
+    const partNumbers = [...known.keys()].sort((a, b) => a - b).filter(() => this.#prng.chance(0.8));
+    if (this.#prng.chance(0.1)) partNumbers.push(21);
+    const digests = partNumbers.map((partNumber) => known.get(partNumber)?.etag ?? etag(0));
+    const md5 = testHasher.md5(concatBytes(digests.map((digest) => fromHex(digest)!)));
+    const [version, whole] = [this.#nextId++, `${toHex(md5)}-${digests.length}`];
+    // A repeated completion comes with the ETag of the first one.
+    const wanted = this.#model.completed.get(address.upload)?.etag ?? whole;
+    const value = create(CompleteUploadSchema, {
+      bucket: address.bucket,
+      key: address.key,
+      uploadId: id(address.upload),
+      parts: partNumbers.map((partNumber, at) => ({ partNumber, etag: digests[at]! })),
+      versionId: id(version),
+      etag: wanted,
+    });
+    return {
+      body: { case: "completeUpload", value },
+      expected: () => this.#model.complete(address, partNumbers, version, wanted),
+    };
+  }
+
+  #abort(): DrawnCommand {
+    const address = this.#upload();
+    const value = create(AbortUploadSchema, {
+      bucket: address.bucket,
+      key: address.key,
+      uploadId: id(address.upload),
+    });
+    return { body: { case: "abortUpload", value }, expected: () => this.#model.abort(address) };
+  }
+
+  #beginDelete(): DrawnCommand {
+    const ids = this.#blobIds();
+    const value = create(BeginBlobDeleteSchema, { blobIds: ids.map(id) });
+    return { body: { case: "beginBlobDelete", value }, expected: () => this.#model.beginDelete(ids) };
+  }
+
+  #acknowledge(): DrawnCommand {
+    const [nodeId, ids] = [this.#prng.between(1, 4), this.#blobIds()];
+    const value = create(AcknowledgeUnlinkSchema, { nodeId: BigInt(nodeId), blobIds: ids.map(id) });
+    return {
+      body: { case: "acknowledgeUnlink", value },
+      expected: () => this.#model.acknowledge(nodeId, ids),
+    };
+  }
+
+  /** Some of the blobs there are, in whatever state, and one that never was. */
+  #blobIds(): number[] {
+    return [...this.#prng.shuffle([...this.#model.blobs.keys()]).slice(0, 5), 999_999];
+  }
+
+  /** Mostly an upload that is open or was completed, sometimes one that never was. */
+  #upload(): { bucket: string; key: string; upload: number } {
+    const open = [...this.#model.buckets].flatMap(([bucket, { uploads }]) =>
+      Array.from(uploads.values(), ({ id: upload, key }) => ({ bucket, key, upload })),
+    );
+    const done = Array.from(this.#model.completed, ([upload, { bucket, key }]) => ({
+      bucket,
+      key,
+      upload,
+    })).slice(-2);
+    const all = [...open, ...open, ...open, ...done, { bucket: "bucket-a", key: "a", upload: 999_999 }];
+    return this.#prng.pick(all);
+  }
+
+  #openUpload(upload: number): ModelUpload | undefined {
+    for (const { uploads } of this.#model.buckets.values()) {
+      const found = uploads.get(upload);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  /** New bytes: none, inline, or one or two chunked blobs. */
+  #content() {
+    const kind = this.#prng.pick(["none", "inline", "chunked", "chunked", "two"]);
+    const count = kind === "none" ? 0 : kind === "two" ? 2 : 1;
+    const drawn = Array.from({ length: count }, () => ({
+      blob: this.#nextId++,
+      size: this.#prng.between(1, 50),
+      isInline: kind === "inline",
+    }));
+    const newBlobs: NewBlob[] = drawn.map(({ blob, size, isInline }) =>
+      isInline ? inlineBlob(id(blob), size) : chunkedBlob(id(blob), size),
+    );
+    const slices: ModelSlice[] = drawn.map(({ blob, size }) => ({ blob, offset: 0, length: size }));
+    const size = drawn.reduce((sum, blob) => sum + blob.size, 0);
+    const blobs = (): Map<number, ModelBlob> =>
+      new Map(
+        drawn.map(({ blob, size, isInline }) => [
+          blob,
+          { size, isInline, state: "live", sinceMs: this.#model.nowMs, holders: isInline ? [] : [1, 2, 3] },
+        ]),
+      );
+    return { newBlobs, slices, size, blobs };
+  }
+}
+
+function toSlice({ blob, offset, length }: ModelSlice) {
+  return slice(id(blob), offset, length);
+}

@@ -1,0 +1,327 @@
+/**
+ * The local state as the rest of the node reads it. Rows that nearly every request needs (cluster, nodes, copysets, keys, buckets) are kept
+ * decoded until a batch touches them; everything else is read and decoded as it is asked for.
+ */
+
+import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
+import { LRUCache } from "lru-cache";
+import { compareKeys, toHex } from "../base/index.ts";
+import {
+  type BlobRow,
+  BlobRowSchema,
+  type BucketRow,
+  BucketRowSchema,
+  type ClusterRow,
+  ClusterRowSchema,
+  type CompletedUploadRow,
+  CompletedUploadRowSchema,
+  type CopysetRow,
+  CopysetRowSchema,
+  type JoinTokenRow,
+  JoinTokenRowSchema,
+  type KeyRow,
+  KeyRowSchema,
+  type NodeRow,
+  NodeRowSchema,
+  type ObjectRow,
+  ObjectRowSchema,
+  type OplogRow,
+  OplogRowSchema,
+  type PartRow,
+  PartRowSchema,
+  SessionRowSchema,
+  type UploadRow,
+  UploadRowSchema,
+} from "../gen/skerry/meta/v1/rows_pb.js";
+import type { ScanRange, StoreRow } from "../platform/index.ts";
+import type { AppliedBatch } from "./apply-state.ts";
+import {
+  accessKeyKey,
+  blobHexOf,
+  blobKey,
+  bucketKey,
+  CLUSTER_KEY,
+  completedUploadKey,
+  objectKey,
+  objectRange,
+  oplogKey,
+  partKey,
+  partRange,
+  pendingDeleteRange,
+  rangeOfPrefix,
+  TABLES,
+  type TableName,
+  tableLetter,
+  tableRange,
+  trailingBlobId,
+  trailingUploadId,
+  unlinkOrderRange,
+  uploadKey,
+  uploadOrderFrom,
+  uploadOrderOfKey,
+  uploadOrderRange,
+} from "./keys.ts";
+import { META_ID_BYTES } from "./limits.ts";
+import type { LiveStore } from "./live-store.ts";
+import type { ListRange, MetadataView, UploadListRange } from "./ports.ts";
+
+/** Rows of one page of a whole-table read. */
+const PAGE_ROWS = 1_024;
+const CACHED_ROWS = 16_384;
+/** Tables whose rows `#cached` keeps. */
+const CACHED_TABLES: readonly string[] = [TABLES.cluster, TABLES.key, TABLES.bucket];
+
+/** Where the state stands; the machine tells. */
+export interface AppliedPosition {
+  index(): number;
+  timeMs(): number;
+}
+
+export class StateView implements MetadataView {
+  readonly #store: LiveStore;
+  readonly #position: AppliedPosition;
+  readonly #rows = new LRUCache<string, object>({ max: CACHED_ROWS });
+  /** Whole tables, by letter. */
+  readonly #tables = new Map<string, Promise<readonly object[]>>();
+
+  constructor(store: LiveStore, position: AppliedPosition) {
+    this.#store = store;
+    this.#position = position;
+  }
+
+  /** After a batch: what it touched is read anew. */
+  invalidate(batch: AppliedBatch): void {
+    for (const letter of batch.tables) this.#tables.delete(letter);
+    if (!CACHED_TABLES.some((letter) => batch.tables.has(letter))) return;
+    for (const { key } of batch.changes) {
+      if (CACHED_TABLES.includes(tableLetter(key))) this.#rows.delete(key);
+    }
+  }
+
+  /** After another state took this one's place. */
+  invalidateAll(): void {
+    this.#rows.clear();
+    this.#tables.clear();
+  }
+
+  appliedIndex(): number {
+    return this.#position.index();
+  }
+
+  appliedTimeMs(): number {
+    return this.#position.timeMs();
+  }
+
+  cluster(): ClusterRow | undefined {
+    return this.#cached(CLUSTER_KEY, ClusterRowSchema);
+  }
+
+  nodes(): Promise<readonly NodeRow[]> {
+    return this.#table("node", NodeRowSchema);
+  }
+
+  copysets(): Promise<readonly CopysetRow[]> {
+    return this.#table("copyset", CopysetRowSchema);
+  }
+
+  joinTokens(): Promise<readonly JoinTokenRow[]> {
+    return this.#table("joinToken", JoinTokenRowSchema);
+  }
+
+  key(keyId: string): KeyRow | undefined {
+    return this.#cached(accessKeyKey(keyId), KeyRowSchema);
+  }
+
+  keys(): Promise<readonly KeyRow[]> {
+    return this.#table("key", KeyRowSchema);
+  }
+
+  bucket(name: string): BucketRow | undefined {
+    return this.#cached(bucketKey(name), BucketRowSchema);
+  }
+
+  buckets(options: {
+    readonly prefix: string;
+    readonly after: string;
+    readonly limit: number;
+  }): Promise<readonly BucketRow[]> {
+    const range = rangeOfPrefix(bucketKey(options.prefix));
+    const gt = options.after === "" ? {} : { gt: bucketKey(options.after) };
+    return this.#page({ ...range, ...gt, limit: options.limit }, BucketRowSchema);
+  }
+
+  object(bucketId: bigint, key: string): ObjectRow | undefined {
+    return this.#row(objectKey(bucketId, key), ObjectRowSchema);
+  }
+
+  objects(bucketId: bigint, options: ListRange): Promise<readonly ObjectRow[]> {
+    const { prefix, after, from, limit } = options;
+    const start = from !== undefined ? { gte: objectKey(bucketId, from) } : {};
+    const behind = from === undefined && after !== "" ? { gt: objectKey(bucketId, after) } : {};
+    return this.#page(
+      narrowed(objectRange(bucketId, prefix), { ...start, ...behind }, limit),
+      ObjectRowSchema,
+    );
+  }
+
+  upload(uploadId: Uint8Array): UploadRow | undefined {
+    if (uploadId.length !== META_ID_BYTES) return undefined;
+    return this.#row(uploadKey(uploadId), UploadRowSchema);
+  }
+
+  /** An upload that goes away between the two reads is left out. */
+  async uploads(bucketId: bigint, options: UploadListRange): Promise<readonly UploadRow[]> {
+    const range = narrowed(
+      uploadOrderRange(bucketId, options.prefix),
+      uploadStart(bucketId, options),
+      options.limit,
+    );
+    return await this.#store.use(async (store) => {
+      const order = await store.page(range);
+      const rows = await store.getMany(order.map(({ key }) => uploadKey(trailingUploadId(key))));
+      return rows.flatMap((bytes) => (bytes === undefined ? [] : [fromBinary(UploadRowSchema, bytes)]));
+    });
+  }
+
+  parts(
+    uploadId: Uint8Array,
+    options: { readonly after: number; readonly limit: number },
+  ): Promise<readonly PartRow[]> {
+    const gt = options.after > 0 ? { gt: partKey(uploadId, options.after) } : {};
+    return this.#page(narrowed(partRange(uploadId), gt, options.limit), PartRowSchema);
+  }
+
+  part(uploadId: Uint8Array, partNumber: number): PartRow | undefined {
+    return this.#row(partKey(uploadId, partNumber), PartRowSchema);
+  }
+
+  completedUpload(uploadId: Uint8Array): CompletedUploadRow | undefined {
+    if (uploadId.length !== META_ID_BYTES) return undefined;
+    return this.#row(completedUploadKey(uploadId), CompletedUploadRowSchema);
+  }
+
+  completedUploads(beforeMs: number, limit: number): Promise<readonly CompletedUploadRow[]> {
+    const before = BigInt(Math.floor(beforeMs));
+    return this.#firstOf(tableRange("completedUpload"), limit, ({ value }) => {
+      const row = fromBinary(CompletedUploadRowSchema, value);
+      return row.completedAtMs < before ? row : undefined;
+    });
+  }
+
+  blob(blobId: Uint8Array): BlobRow | undefined {
+    if (blobId.length !== META_ID_BYTES) return undefined;
+    return this.#row(blobKey(blobHexOf(blobId)), BlobRowSchema);
+  }
+
+  async pendingDeletes(beforeMs: number, limit: number): Promise<readonly Uint8Array[]> {
+    const rows = await this.#store.use((store) => store.page({ ...pendingDeleteRange(beforeMs), limit }));
+    return rows.map(({ key }) => trailingBlobId(key));
+  }
+
+  async unlinkOrders(nodeId: number, limit: number): Promise<readonly Uint8Array[]> {
+    const range = unlinkOrderRange(BigInt(nodeId));
+    const rows = await this.#store.use((store) => store.page({ ...range, limit }));
+    return rows.map(({ key }) => trailingBlobId(key));
+  }
+
+  oplog(afterSequence: bigint, limit: number): Promise<readonly OplogRow[]> {
+    const { lt } = tableRange("oplog");
+    return this.#page({ gt: oplogKey(afterSequence), lt, limit }, OplogRowSchema);
+  }
+
+  idleSessions(beforeMs: number, limit: number): Promise<readonly bigint[]> {
+    const before = BigInt(Math.floor(beforeMs));
+    return this.#firstOf(tableRange("session"), limit, ({ value }) => {
+      const row = fromBinary(SessionRowSchema, value);
+      return row.lastUsedMs < before ? row.sessionId : undefined;
+    });
+  }
+
+  #row<Desc extends DescMessage>(key: string, schema: Desc): MessageShape<Desc> | undefined {
+    const bytes = this.#store.get(key);
+    return bytes === undefined ? undefined : fromBinary(schema, bytes);
+  }
+
+  #cached<Desc extends DescMessage>(key: string, schema: Desc): MessageShape<Desc> | undefined {
+    const cached = this.#rows.get(key);
+    if (cached !== undefined) return cached as MessageShape<Desc>;
+    const row = this.#row(key, schema);
+    if (row !== undefined) this.#rows.set(key, row);
+    return row;
+  }
+
+  async #page<Desc extends DescMessage>(
+    range: ScanRange & { readonly limit: number },
+    schema: Desc,
+  ): Promise<readonly MessageShape<Desc>[]> {
+    const rows = await this.#store.use((store) => store.page(range));
+    return rows.map(({ value }) => fromBinary(schema, value));
+  }
+
+  /** A small table as a whole. Readers share one read until a batch touches the table. */
+  #table<Desc extends DescMessage>(table: TableName, schema: Desc): Promise<readonly MessageShape<Desc>[]> {
+    const letter = TABLES[table];
+    const known = this.#tables.get(letter);
+    if (known !== undefined) return known as Promise<readonly MessageShape<Desc>[]>;
+    const rows = this.#firstOf(tableRange(table), Number.POSITIVE_INFINITY, ({ value }) =>
+      fromBinary(schema, value),
+    );
+    this.#tables.set(letter, rows);
+    // A failed read must not be remembered.
+    rows.catch(() => {
+      if (this.#tables.get(letter) === rows) this.#tables.delete(letter);
+    });
+    return rows;
+  }
+
+  /** The first `limit` rows of a range that `pick` takes, read in pages of one view. */
+  async #firstOf<T>(
+    range: { readonly gte: string; readonly lt: string },
+    limit: number,
+    pick: (row: StoreRow) => T | undefined,
+  ): Promise<readonly T[]> {
+    const snapshot = this.#store.snapshot();
+    try {
+      const picked: T[] = [];
+      let after: string | undefined;
+      for (;;) {
+        const page = await snapshot.page({
+          ...range,
+          ...(after !== undefined && { gt: after }),
+          limit: PAGE_ROWS,
+        });
+        for (const row of page) {
+          if (picked.length >= limit) return picked;
+          const value = pick(row);
+          if (value !== undefined) picked.push(value);
+        }
+        if (page.length < PAGE_ROWS) return picked;
+        after = page.at(-1)?.key;
+      }
+    } finally {
+      await snapshot.close();
+    }
+  }
+}
+
+/** A range with a later start. Stores take the tighter of two bounds. */
+function narrowed(
+  range: { readonly gte: string; readonly lt: string },
+  start: { readonly gte?: string; readonly gt?: string },
+  limit: number,
+): ScanRange & { readonly limit: number } {
+  if (start.gte === undefined) return { ...range, ...start, limit };
+  return { ...range, gte: compareKeys(start.gte, range.gte) > 0 ? start.gte : range.gte, limit };
+}
+
+function uploadStart(
+  bucketId: bigint,
+  options: UploadListRange,
+): { readonly gte?: string; readonly gt?: string } {
+  const { afterKey, afterUploadId, fromKey } = options;
+  if (fromKey !== undefined) return { gte: uploadOrderFrom(bucketId, fromKey) };
+  if (afterKey === "") return {};
+  const ofKey = uploadOrderOfKey(bucketId, afterKey);
+  if (afterUploadId !== undefined) return { gt: ofKey + toHex(afterUploadId) };
+  return { gte: rangeOfPrefix(ofKey).lt };
+}
