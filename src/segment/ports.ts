@@ -37,7 +37,7 @@ export interface SegmentStore {
   /** Forgets all chunks of these blobs, durably; ids that are not here are fine. Wholly dead segments are removed. */
   unlink(blobIds: readonly Uint8Array[]): Promise<void>;
   status(): SegmentStoreStatus;
-  /** What the disk really holds, in order of (blob id, chunk). */
+  /** What the disk really holds, in order of (blob id, chunk); damaged chunks are not among it. */
   inventory(): AsyncIterable<ChunkAddress & { readonly length: number }>;
   close(): Promise<void>;
 }
@@ -59,7 +59,25 @@ export interface SegmentStoreStatus {
   readonly deadBytes: number;
   readonly freeBytes: number;
   readonly totalBytes: number;
+  /** Chunks and regions that are kept aside because they do not match their checksums. */
+  readonly damaged: number;
 }
+
+/** Damage that the store has come across. The bytes are never served; the cluster has to repair the chunk from another copy. */
+export type SegmentDamage =
+  /** A chunk whose bytes do not match their checksums. */
+  | { readonly kind: "chunk"; readonly address: ChunkAddress; readonly segmentId: number }
+  /** A row of the chunk index cannot be read. The index is made again when the store is opened the next time. */
+  | { readonly kind: "index" }
+  /** A segment with so many live chunks is gone. */
+  | { readonly kind: "segment"; readonly segmentId: number; readonly chunks: number }
+  /** Bytes of a segment in which no record can be made out: which chunks they held is not known. */
+  | {
+      readonly kind: "region";
+      readonly segmentId: number;
+      readonly offset: number;
+      readonly lengthBytes: number;
+    };
 
 /** What the chunk service checks a caller against. */
 export interface ChunkServiceGuard {
@@ -73,9 +91,12 @@ export interface ChunkServiceGuard {
 
 /** Chunks on another node; the writing and reading side of ChunkService. */
 export interface ChunkClient {
-  /** Resolves when the peer has made the chunk durable. */
+  /**
+   * Resolves when the peer has made the chunk durable. Rejects with SegmentError; `unavailable` and `canceled` leave open whether it
+   * was stored. After an abort the pieces may still be on their way: drop them, never write into them.
+   */
   write(chunk: ChunkData, layoutEpoch: number, signal: AbortSignal): Promise<void>;
-  /** Verified against the block checksums that the peer sends and, for whole chunks, left to the caller to check against BLAKE3. */
+  /** Rejects with SegmentError. Verified against the block checksums that the peer sends and, for whole chunks, left to the caller to check against BLAKE3. */
   read(address: ChunkAddress, offset: number, length: number, signal: AbortSignal): Promise<ChunkBytes>;
   close(): void;
 }

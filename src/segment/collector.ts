@@ -1,0 +1,116 @@
+import type { Disk, Hasher } from "../platform/index.ts";
+import type { SegmentTable } from "./accounting.ts";
+import type { ChunkIndex } from "./chunk-index.ts";
+import { fromDiskError } from "./errors.ts";
+import { segmentPath, segmentsDirectory } from "./file-names.ts";
+import type { ChunkEntry } from "./footer.ts";
+import { allEntries, inspectSegment } from "./scan.ts";
+import type { SegmentFiles } from "./segment-files.ts";
+
+/** Index rows that are looked up at a time. */
+const LOOKUP_ROWS = 1000;
+
+export interface CollectorOptions {
+  readonly disk: Disk;
+  readonly directory: string;
+  readonly files: SegmentFiles;
+  readonly hasher: Hasher;
+  readonly index: ChunkIndex;
+  readonly table: SegmentTable;
+  /** Segments with smaller ids are in the index, durably: only those may go. */
+  readonly checkpointedSegmentId: () => number;
+}
+
+/**
+ * Removes sealed segments in which nothing is alive. Three things must hold, or bytes that a client was promised, or a deletion that was
+ * acknowledged, could be lost:
+ * 1. no row of the index points into the segment: counted from the segment's own footer, not believed from the figures;
+ * 2. a durable checkpoint covers the segment: recovery never needs its records again;
+ * 3. every older segment in which its records keep something dead is gone, durably: segments are removed in order of id, each with a sync
+ *    of the directory.
+ */
+export class SegmentCollector {
+  readonly #options: CollectorOptions;
+  #running: Promise<void> | undefined;
+  #again = false;
+  #closed = false;
+
+  constructor(options: CollectorOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when everything that can go now is gone; what cannot be removed because the disk refuses stays for the next time. */
+  collect(): Promise<void> {
+    this.#again = true;
+    this.#running ??= this.#run().finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  /** Resolves when no collection is under way; none begins after it. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    while (this.#again) {
+      this.#again = false;
+      try {
+        await this.#pass();
+      } catch (error) {
+        // Nothing is promised about when space comes back: the next unlink or seal tries again.
+        fromDiskError(error, "a dead segment could not be removed");
+      }
+    }
+  }
+
+  async #pass(): Promise<void> {
+    const { table, files, disk, directory } = this.#options;
+    for (const { segmentId, state, liveChunks } of table.all()) {
+      if (this.#closed) return;
+      if (state !== "sealed" || liveChunks > 0) continue;
+      if (segmentId >= this.#options.checkpointedSegmentId() || !table.mayForgetKills(segmentId)) continue;
+      if (!(await this.#isDead(segmentId))) continue;
+      files.forget(segmentId);
+      await disk.remove(segmentPath(directory, segmentId));
+      await disk.syncDirectory(segmentsDirectory(directory));
+      table.remove(segmentId);
+    }
+  }
+
+  async #isDead(segmentId: number): Promise<boolean> {
+    const { files, hasher, table } = this.#options;
+    const held = await files.hold(segmentId);
+    try {
+      const entries = allEntries(await inspectSegment(held.file, { hasher }));
+      if (entries === undefined) return false;
+      const chunks = entries.filter((entry) => entry.kind === "chunk");
+      const live = await this.#countLive(segmentId, chunks);
+      if (live.chunks > 0) table.correct(segmentId, live);
+      return live.chunks === 0;
+    } finally {
+      held.release();
+    }
+  }
+
+  async #countLive(
+    segmentId: number,
+    entries: readonly ChunkEntry[],
+  ): Promise<{ readonly chunks: number; readonly bytes: number }> {
+    let chunks = 0;
+    let bytes = 0;
+    for (let start = 0; start < entries.length; start += LOOKUP_ROWS) {
+      const slice = entries.slice(start, start + LOOKUP_ROWS);
+      const rows = await this.#options.index.getMany(slice);
+      slice.forEach((entry, i) => {
+        const row = rows[i];
+        if (row?.segmentId !== segmentId || row.position !== entry.position) return;
+        chunks += 1;
+        bytes += entry.length;
+      });
+    }
+    return { chunks, bytes };
+  }
+}

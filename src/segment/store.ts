@@ -1,0 +1,488 @@
+import { equalBytes, toHex, totalBytes } from "../base/index.ts";
+import {
+  type Clock,
+  type Disk,
+  DiskError,
+  type DiskSpace,
+  type Hasher,
+  type Random,
+  type StoreOpener,
+  type Timer,
+  type Timers,
+} from "../platform/index.ts";
+import { SegmentTable } from "./accounting.ts";
+import { blockCount, CHECKSUM_BYTES } from "./checksums.ts";
+import { ChunkIndex, type IndexStore } from "./chunk-index.ts";
+import { SegmentCollector } from "./collector.ts";
+import { DiskHealth } from "./disk-health.ts";
+import { fromDiskError, ignoreDiskError, SegmentError } from "./errors.ts";
+import { indexDirectory, probePath, segmentsDirectory } from "./file-names.ts";
+import { MAX_IDENTITY_BYTES, type SegmentIdentity } from "./header.ts";
+import { MemoryIndexStore } from "./memory-index-store.ts";
+import { OpenSegment, type SegmentPlace } from "./open-segment.ts";
+import {
+  CHUNK_BYTES,
+  type ChunkAddress,
+  type ChunkBlocks,
+  type ChunkBytes,
+  type ChunkData,
+  type SegmentDamage,
+  type SegmentStore,
+  type SegmentStoreStatus,
+} from "./ports.ts";
+import { ChunkReader } from "./reader.ts";
+import { BLOB_ID_BYTES, chunkRecordBytes, FOOTER_ENTRY_BYTES } from "./record.ts";
+import { recover } from "./recovery.ts";
+import { SegmentFiles } from "./segment-files.ts";
+import { SegmentWriter } from "./writer.ts";
+
+/** Bytes written to see whether the disk takes writes again. */
+const PROBE_BYTES = 64 * 1024;
+/** The figures of free space are this old at most while bytes are appended. */
+const SPACE_REFRESH_MS = 1000;
+
+export interface SegmentStoreSettings {
+  /** A segment is sealed when it would grow beyond this. */
+  readonly segmentBytes: number;
+  /** A segment is sealed when nothing was appended for so long. */
+  readonly idleSealMs: number;
+  /** The index is made durable each time so many bytes have been appended: bounds what a crash makes recovery read again. */
+  readonly checkpointBytes: number;
+  /** Bytes of chunks that may wait for the disk before appends are refused. */
+  readonly maxQueuedBytes: number;
+  /** Free space that appends leave alone, so that chunks can still be unlinked and the index written. */
+  readonly reserveBytes: number;
+  /** How often a full disk is looked at again. */
+  readonly probeFullMs: number;
+  /** How often a disk that failed is tried again. */
+  readonly probeFailedMs: number;
+  /** Memory for checksums of chunks read lately. */
+  readonly checksumCacheBytes: number;
+}
+
+export const DEFAULT_SETTINGS: SegmentStoreSettings = {
+  segmentBytes: 1024 ** 3,
+  idleSealMs: 10 * 60_000,
+  checkpointBytes: 128 * 1024 ** 2,
+  maxQueuedBytes: 256 * 1024 ** 2,
+  reserveBytes: 64 * 1024 ** 2,
+  probeFullMs: 5000,
+  probeFailedMs: 60_000,
+  checksumCacheBytes: 8 * 1024 ** 2,
+};
+
+export interface SegmentStoreOptions {
+  readonly disk: Disk;
+  readonly stores: StoreOpener;
+  readonly hasher: Hasher;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: Random;
+  /** Absolute path of the data directory; made if it does not exist. */
+  readonly directory: string;
+  readonly identity: SegmentIdentity;
+  readonly settings?: Partial<SegmentStoreSettings>;
+  /** Told of each damage once, as soon as it is known; also while the store is being opened. */
+  readonly onDamage?: (damage: SegmentDamage) => void;
+}
+
+/**
+ * Opens the segments of one disk and brings them into order after a crash. Rejects with SegmentError: "locked" when another process has
+ * them, "wrong-identity", "unknown-version", or "io" when the directory cannot be read at all. A disk that only takes no writes is opened
+ * for reading; `status()` says why.
+ */
+export async function openSegmentStore(options: SegmentStoreOptions): Promise<SegmentStore> {
+  checkIdentityLength(options.identity);
+  try {
+    return await DiskSegmentStore.open(options);
+  } catch (error) {
+    throw fromDiskError(error, `${options.directory} could not be opened`);
+  }
+}
+
+class DiskSegmentStore implements SegmentStore {
+  readonly #options: SegmentStoreOptions;
+  readonly #settings: SegmentStoreSettings;
+  readonly #health: DiskHealth;
+  readonly #table = new SegmentTable();
+  readonly #files: SegmentFiles;
+  readonly #index: ChunkIndex;
+  readonly #reader: ChunkReader;
+  readonly #collector: SegmentCollector;
+  #writer!: SegmentWriter;
+  #space: DiskSpace = { totalBytes: 0, freeBytes: 0 };
+  #spaceAtMs = Number.NEGATIVE_INFINITY;
+  /** Appended, or on its way, since the space was measured. */
+  #takenBytes = 0;
+  #measuring: Promise<void> | undefined;
+  #probeTimer: Timer | undefined;
+  #probing: Promise<void> | undefined;
+  #damaged = 0;
+  #closing: Promise<void> | undefined;
+
+  private constructor(options: SegmentStoreOptions, store: IndexStore) {
+    const { disk, directory, hasher } = options;
+    this.#options = options;
+    this.#settings = { ...DEFAULT_SETTINGS, ...options.settings };
+    this.#health = new DiskHealth(() => this.#armProbe());
+    this.#files = new SegmentFiles(disk, directory);
+    this.#index = new ChunkIndex(store, {
+      onWriteError: (error) =>
+        this.#health.degrade(fromDiskError(error, "the chunk index could not be written")),
+      onDamage: () => this.#noteDamage({ kind: "index" }),
+    });
+    const shared = { files: this.#files, hasher, index: this.#index, table: this.#table };
+    this.#reader = new ChunkReader({
+      ...shared,
+      checksumCacheBytes: this.#settings.checksumCacheBytes,
+      onDamage: ({ blobId, chunkIndex }, { segmentId }) =>
+        this.#noteDamage({ kind: "chunk", address: { blobId, chunkIndex }, segmentId }),
+    });
+    const checkpointedSegmentId = (): number => this.#writer.checkpointedSegmentId;
+    this.#collector = new SegmentCollector({ ...shared, disk, directory, checkpointedSegmentId });
+  }
+
+  static async open(options: SegmentStoreOptions): Promise<DiskSegmentStore> {
+    const directoryProblem = await makeDirectories(options);
+    const { store, problem } = await openIndex(options);
+    const segments = new DiskSegmentStore(options, store);
+    try {
+      await segments.#start(directoryProblem ?? problem);
+    } catch (error) {
+      await segments.#abandon();
+      throw error;
+    }
+    return segments;
+  }
+
+  async #start(problem: SegmentError | undefined): Promise<void> {
+    const { directory, identity } = this.#options;
+    const recovered = await recover({
+      ...this.#place(),
+      directory,
+      identity,
+      index: this.#index,
+      table: this.#table,
+      segmentBytes: this.#settings.segmentBytes,
+      onDamage: (damage) => this.#noteDamage(damage),
+    });
+    const { resumable, nextSegmentId, checkpointed } = recovered;
+    const current = resumable === undefined ? undefined : await OpenSegment.resume(this.#place(), resumable);
+    this.#writer = new SegmentWriter(
+      {
+        ...this.#place(),
+        ...this.#settings,
+        timers: this.#options.timers,
+        index: this.#index,
+        table: this.#table,
+        health: this.#health,
+        onSealed: () => void this.#collector.collect(),
+      },
+      { current, nextSegmentId, checkpointed },
+    );
+    await this.#measureSpace();
+    const failure = recovered.problem ?? problem;
+    if (failure !== undefined) this.#health.degrade(failure, true);
+    else await this.#writer.checkpoint();
+    if (this.#health.problem === undefined) await this.#collector.collect();
+  }
+
+  async #abandon(): Promise<void> {
+    this.#probeTimer?.cancel();
+    await this.#files.close();
+    await this.#index.close().catch(ignoreDiskError);
+  }
+
+  #place(): SegmentPlace {
+    const { disk, directory, identity, hasher, random, clock } = this.#options;
+    return { disk, files: this.#files, directory, identity, hasher, random, clock };
+  }
+
+  async append(chunk: ChunkData): Promise<void> {
+    checkChunk(chunk);
+    this.#checkOpen();
+    const hex = toHex(chunk.blobId);
+    const first = this.#writer.inFlight(hex, chunk.chunkIndex);
+    if (first !== undefined) {
+      if (isSameChunk(first.chunk.blockChecksums, chunk)) return first.done.promise;
+      throw conflict(chunk);
+    }
+    if (this.has(chunk) && !this.#writer.isUnlinking(hex)) {
+      const stored = await this.#storedChecksums(chunk);
+      if (stored !== undefined && isSameChunk(stored, chunk)) return;
+      if (stored !== undefined) throw conflict(chunk);
+      // Gone or damaged since: stored anew, like any other. A retry that came meanwhile joins.
+      return this.append(chunk);
+    }
+    this.#checkSpace(chunkRecordBytes(chunk.length) + FOOTER_ENTRY_BYTES);
+    return this.#writer.append(chunk);
+  }
+
+  async read(address: ChunkAddress, offset: number, length: number): Promise<ChunkBytes> {
+    this.#checkOpen();
+    const blocks = await this.#reader.readBlocks(address, offset, length);
+    const [data] = blocks.pieces;
+    if (data === undefined || length === 0) return { pieces: [] };
+    return { pieces: [data.subarray(offset - blocks.offset, offset - blocks.offset + length)] };
+  }
+
+  async readBlocks(address: ChunkAddress, offset: number, length: number): Promise<ChunkBlocks> {
+    this.#checkOpen();
+    return this.#reader.readBlocks(address, offset, length);
+  }
+
+  has(address: ChunkAddress): boolean {
+    this.#checkOpen();
+    try {
+      return this.#index.get(address)?.quarantined === false;
+    } catch (error) {
+      throw fromDiskError(error, "the chunk index could not be read");
+    }
+  }
+
+  async unlink(blobIds: readonly Uint8Array[]): Promise<void> {
+    this.#checkOpen();
+    // All are queued before any is awaited: they share a sync.
+    await Promise.all(blobIds.map((blobId) => this.#writer.unlink(blobId)));
+    await this.#collector.collect();
+  }
+
+  status(): SegmentStoreStatus {
+    const problem = this.#health.problem;
+    const all = this.#table.all();
+    this.#refreshSpace();
+    return {
+      writable: problem === undefined && this.#closing === undefined,
+      reason: problem === undefined ? undefined : `${problem.code}: ${problem.message}`,
+      segments: all.length,
+      liveBytes: all.reduce((sum, figures) => sum + figures.liveBytes, 0),
+      deadBytes: all.reduce((sum, figures) => sum + figures.deadBytes, 0),
+      freeBytes: this.#space.freeBytes,
+      totalBytes: this.#space.totalBytes,
+      damaged: this.#damaged,
+    };
+  }
+
+  async *inventory(): AsyncIterable<ChunkAddress & { readonly length: number }> {
+    this.#checkOpen();
+    for await (const { blobId, chunkIndex, length, quarantined } of this.#index.all()) {
+      if (!quarantined) yield { blobId, chunkIndex, length };
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#probeTimer?.cancel();
+    await this.#probing;
+    await this.#measuring;
+    await this.#collector.close();
+    await this.#writer.close();
+    await this.#files.close();
+    await this.#index.close();
+  }
+
+  #checkOpen(): void {
+    if (this.#closing !== undefined) throw new SegmentError("closed", "the segment store has been closed");
+  }
+
+  /** Undefined when the chunk turns out to be gone or damaged. */
+  async #storedChecksums(address: ChunkAddress): Promise<Uint8Array | undefined> {
+    try {
+      return await this.#reader.checksumsOf(address);
+    } catch (error) {
+      if (error instanceof SegmentError && (error.code === "not-found" || error.code === "damaged"))
+        return undefined;
+      throw error;
+    }
+  }
+
+  #noteDamage(damage: SegmentDamage): void {
+    this.#damaged += 1;
+    this.#options.onDamage?.(damage);
+  }
+
+  /** Refuses an append that would eat into the reserve, and degrades the store until there is room again. */
+  #checkSpace(bytes: number): void {
+    if (this.#takenBytes > this.#settings.reserveBytes / 8) this.#spaceAtMs = Number.NEGATIVE_INFINITY;
+    this.#refreshSpace();
+    if (this.#space.freeBytes - this.#takenBytes - bytes >= this.#settings.reserveBytes) {
+      this.#takenBytes += bytes;
+      return;
+    }
+    if (this.#health.problem === undefined) {
+      const { freeBytes } = this.#space;
+      this.#health.degrade(
+        new SegmentError("no-space", `${freeBytes} bytes are free, which are kept in reserve`),
+      );
+    }
+    this.#health.checkAppend();
+  }
+
+  #refreshSpace(): void {
+    if (this.#measuring !== undefined || this.#closing !== undefined) return;
+    if (this.#options.clock.monotonicMs() - this.#spaceAtMs < SPACE_REFRESH_MS) return;
+    this.#measuring = this.#measureSpace().finally(() => {
+      this.#measuring = undefined;
+    });
+  }
+
+  async #measureSpace(): Promise<void> {
+    this.#spaceAtMs = this.#options.clock.monotonicMs();
+    // Appends that wait for the disk are not in the figure yet; they are counted until the next time.
+    this.#takenBytes = this.#writer.queuedBytes;
+    try {
+      this.#space = await this.#options.disk.space(this.#options.directory);
+    } catch (error) {
+      this.#health.degrade(fromDiskError(error, "the free space could not be measured"));
+    }
+  }
+
+  #armProbe(): void {
+    const problem = this.#health.problem;
+    if (problem === undefined || this.#health.isFinal) return;
+    if (this.#probeTimer !== undefined || this.#closing !== undefined) return;
+    const { probeFullMs, probeFailedMs } = this.#settings;
+    const delayMs = problem.code === "no-space" ? probeFullMs : probeFailedMs;
+    this.#probeTimer = this.#options.timers.after(delayMs, () => {
+      this.#probeTimer = undefined;
+      this.#probing = this.#probe().finally(() => {
+        this.#probing = undefined;
+      });
+    });
+  }
+
+  /** Writes as an append would; when all of it works the store takes appends again. */
+  async #probe(): Promise<void> {
+    const { disk, directory } = this.#options;
+    const path = probePath(directory);
+    try {
+      this.#space = await disk.space(directory);
+      if (this.#space.freeBytes >= this.#settings.reserveBytes) {
+        if (await disk.exists(path)) await disk.remove(path);
+        await writeProbe(disk, path);
+        await this.#index.flush();
+        return this.#health.restore();
+      }
+    } catch (error) {
+      ignoreDiskError(error);
+    }
+    this.#armProbe();
+  }
+}
+
+async function writeProbe(disk: Disk, path: string): Promise<void> {
+  const file = await disk.open(path, "create");
+  try {
+    await file.write(0, [new Uint8Array(PROBE_BYTES)]);
+    await file.syncData();
+  } finally {
+    await file.close();
+    await disk.remove(path);
+  }
+}
+
+/** What the disk refused, if it did: a disk that takes no writes may still have everything. */
+async function makeDirectories(options: SegmentStoreOptions): Promise<SegmentError | undefined> {
+  const { disk, directory } = options;
+  try {
+    if (!(await disk.exists(segmentsDirectory(directory))))
+      await disk.makeDirectory(segmentsDirectory(directory));
+    // Each time: who made them may have died before they were durable.
+    await disk.syncDirectory(directory);
+    return undefined;
+  } catch (error) {
+    return fromDiskError(error, "the data directory could not be made");
+  } finally {
+    await syncAncestors(disk, directory);
+  }
+}
+
+/** Those far above may belong to others, who keep them from being opened: then they have been there for long. */
+async function syncAncestors(disk: Disk, directory: string): Promise<void> {
+  for (let path = directory; path !== "/"; ) {
+    path = path.slice(0, path.lastIndexOf("/")) || "/";
+    await disk.syncDirectory(path).catch(ignoreDiskError);
+  }
+}
+
+/**
+ * The index, if need be a new one: whatever is wrong with it, it can be made again from the segments. Rejects with `DiskError` "locked".
+ * On a disk that takes no writes it is kept in memory.
+ */
+async function openIndex(
+  options: SegmentStoreOptions,
+): Promise<{ readonly store: IndexStore; readonly problem: SegmentError | undefined }> {
+  const { stores, disk, directory } = options;
+  const path = indexDirectory(directory);
+  try {
+    const store = await stores.open(path);
+    if (await isUsable(store)) return { store, problem: undefined };
+    await store.close();
+  } catch (error) {
+    if (!(error instanceof DiskError) || error.code === "locked") throw error;
+  }
+  try {
+    await disk.removeTree(path);
+    return { store: await stores.open(path), problem: undefined };
+  } catch (error) {
+    if (!(error instanceof DiskError) || error.code === "locked") throw error;
+    return {
+      store: new MemoryIndexStore(),
+      problem: fromDiskError(error, "the chunk index could not be opened"),
+    };
+  }
+}
+
+/** Whether the store is empty, or what recovery needs of it is there and can be read. */
+async function isUsable(store: IndexStore): Promise<boolean> {
+  try {
+    const [first] = await store.page({ gte: "", limit: 1 });
+    if (first === undefined) return true;
+    const events = { onWriteError: () => undefined, onDamage: () => undefined };
+    const { identity, checkpoint } = await new ChunkIndex(store, events).load();
+    return identity !== undefined && checkpoint !== undefined;
+  } catch (error) {
+    ignoreDiskError(error);
+    return false;
+  }
+}
+
+function checkIdentityLength(identity: SegmentIdentity): void {
+  for (const field of ["clusterId", "incarnation", "diskId"] as const) {
+    const length = new TextEncoder().encode(identity[field]).length;
+    if (length >= 1 && length <= MAX_IDENTITY_BYTES) continue;
+    throw new SegmentError("invalid", `${field} has ${length} bytes, not 1 to ${MAX_IDENTITY_BYTES}`);
+  }
+}
+
+function checkChunk(chunk: ChunkData): void {
+  const { blobId, chunkIndex, length, blockChecksums, pieces } = chunk;
+  const problem =
+    blobId.length !== BLOB_ID_BYTES
+      ? `a blob id of ${blobId.length} bytes`
+      : !Number.isInteger(chunkIndex) || chunkIndex < 0 || chunkIndex > 0xffff_ffff
+        ? `chunk index ${chunkIndex}`
+        : !Number.isInteger(length) || length < 1 || length > CHUNK_BYTES
+          ? `a length of ${length} bytes`
+          : blockChecksums.length !== blockCount(length) * CHECKSUM_BYTES
+            ? `${blockChecksums.length} bytes of checksums for ${length} bytes`
+            : totalBytes(pieces) !== length
+              ? `pieces of ${totalBytes(pieces)} bytes for a length of ${length}`
+              : undefined;
+  if (problem !== undefined) throw new SegmentError("invalid", `no chunk has ${problem}`);
+}
+
+function isSameChunk(checksums: Uint8Array, chunk: ChunkData): boolean {
+  return equalBytes(checksums, chunk.blockChecksums);
+}
+
+function conflict(chunk: ChunkData): SegmentError {
+  return new SegmentError(
+    "conflict",
+    `another chunk ${chunk.chunkIndex} of blob ${toHex(chunk.blobId)} is stored`,
+  );
+}
