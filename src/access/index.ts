@@ -1,0 +1,47 @@
+/**
+ * Who may do what. Everything here is a function of its arguments: no clock, no I/O, and chance only where keys are minted.
+ *
+ * One request becomes one `OperationRequest`; the gate decides it from the principal and the operation's row, and from nothing else:
+ *
+ *   credential ── authenticate ──> Principal ──┐
+ *                  (bearer.ts; SigV4 in s3)    ├── gate.authorize ──> Decision
+ *   request ───── parse in the surface ──> OperationRequest
+ *
+ * - `operations`: the row type. Each surface has a table of its own rows; `createGate` joins them. No row, no access.
+ * - `gate`, `roles`: role order reader < writer < admin, bucket allow-lists, fail closed.
+ * - `keys`, `owner`, `bearer`: minting, parsing and checking keys; what a stored key says about its caller.
+ * - `seal`, `crypto`: secrets at rest. `crypto` is the one file with node:crypto in it.
+ * - `limits`: token buckets, requests under way, failed authentications.
+ *
+ * Invariants: a denied request reaches no engine; a key that is limited to some buckets gets at nothing of the whole cluster; a secret is
+ * sealed to its row; an empty allow-list never comes from a grant (in a row it means every bucket).
+ */
+
+export { type Authentication, authenticateBearer } from "./bearer.ts";
+export { AccessError, type AccessErrorCode } from "./errors.ts";
+export { createGate, type Gate } from "./gate.ts";
+export {
+  type ApiKeyHasher,
+  createApiKeyHasher,
+  type KeyGrant,
+  type MintedKey,
+  mintApiKey,
+  mintS3Key,
+  openS3Secret,
+  principalOf,
+  storeApiKey,
+  storeS3Key,
+} from "./keys.ts";
+export {
+  FailedAuthenticationLimiter,
+  type FailedAuthenticationLimits,
+  InflightLimiter,
+  type RateDecision,
+  type RateLimit,
+} from "./limits.ts";
+export type { Operation, ResourceKind } from "./operations.ts";
+export { ownerNamed } from "./owner.ts";
+export { KEY_KIND, KEY_ROLE, type KeyDirectory, type RandomBytes, type StoredKey } from "./ports.ts";
+export { ROLES } from "./roles.ts";
+export { createSealer, type Sealer, type SealerOptions } from "./seal.ts";
+export type { Decision, OperationRequest, Owner, Principal, Role } from "./types.ts";

@@ -1,0 +1,24 @@
+/**
+ * Rows of the operations table. Each surface (S3, the Connect services, REST) brings its own rows; one gate holds all of them, and a
+ * request whose name has no row is refused.
+ */
+
+import type { Role } from "./types.ts";
+
+/**
+ * What an operation touches, which is what its scope is checked against.
+ *
+ * - `service`: nothing in particular (ListBuckets, GetCallerIdentity). What it returns must be filtered by the principal.
+ * - `bucket`, `object`: the bucket that the request names.
+ * - `cluster`, `key`: the whole installation; out of reach of a key that is limited to some buckets.
+ */
+export type ResourceKind = "service" | "bucket" | "object" | "cluster" | "key";
+
+export interface Operation {
+  /** Unique over all surfaces: "PutObject", "skerry.admin.v1.KeyService/Create". */
+  readonly name: string;
+  /** As policies and the audit log spell it: "s3:PutObject", "admin:CreateKey". */
+  readonly action: string;
+  readonly leastRole: Role;
+  readonly resource: ResourceKind;
+}

@@ -1,0 +1,226 @@
+/**
+ * Workers that act for the whole cluster. They run on every node and do something only where the Raft leader is; two leaders for a moment do
+ * no harm, because every command is decided again in the apply.
+ */
+
+import { create } from "@bufbuild/protobuf";
+import {
+  AcknowledgeUnlinkSchema,
+  BeginBlobDeleteSchema,
+  CloseSessionsSchema,
+  ForgetCompletedUploadsSchema,
+  PutCopysetsSchema,
+  TrimOplogSchema,
+  UpdateNodeSchema,
+} from "../../gen/skerry/meta/v1/commands_pb.js";
+import { CopysetRowSchema, type NodeRow } from "../../gen/skerry/meta/v1/rows_pb.js";
+import type { Clock } from "../../platform/ports.ts";
+import { planCopysets } from "../copysets.ts";
+import { placementNodesOf } from "../layout.ts";
+import { NODE_STATE } from "../node-rows.ts";
+import type { ClusterMetadata, ClusterWorker, HealthView, RaftControl } from "../ports.ts";
+import { DEFAULT_MAX_VOTERS, planConfiguration } from "./configuration-plan.ts";
+import { isDone, submitTimeoutMs } from "./submit.ts";
+
+export interface LeaderWorkerOptions {
+  readonly metadata: ClusterMetadata;
+  readonly raft: RaftControl;
+  readonly health: HealthView;
+  readonly clock: Pick<Clock, "wallMs">;
+  readonly maxVoters?: number;
+  readonly scatterWidth?: number;
+  /** Rows of the oplog that are kept. */
+  readonly oplogRows?: number;
+}
+
+export const DEFAULT_OPLOG_ROWS = 1_000_000;
+/** How long a repeated CompleteMultipartUpload gets the same answer. */
+export const COMPLETED_UPLOADS_KEPT_MS = 24 * 3600 * 1000;
+/** A little more than the state machine demands, for this clock is not the leader's of the time. */
+export const SESSIONS_KEPT_MS = 25 * 3600 * 1000;
+/** Rows that one unit of housekeeping handles. */
+export const HOUSEKEEPING_BATCH = 1_000;
+/** A joining member that holds the metadata is active once it is at most this many entries behind. */
+export const ACTIVE_WITHIN_ENTRIES = 10_000;
+
+/** All of them. */
+export function leaderWorkers(options: LeaderWorkerOptions): readonly ClusterWorker[] {
+  return [
+    raftConfigurationWorker(options),
+    nodeActivationWorker(options),
+    copysetWorker(options),
+    blobDeletionWorker(options),
+    removedNodesWorker(options),
+    oplogTrimWorker(options),
+    forgetUploadsWorker(options),
+    closeSessionsWorker(options),
+  ];
+}
+
+type Unit = (signal: AbortSignal) => Promise<"more" | "idle">;
+
+function onLeader(raft: RaftControl, name: string, idleMs: number, unit: Unit): ClusterWorker {
+  return {
+    name,
+    idleMs,
+    runUnit: async (signal) => (raft.status().role === "leader" ? unit(signal) : "idle"),
+  };
+}
+
+/** Learners for new members, votes for those that have caught up, no place for removed ones. */
+export function raftConfigurationWorker(options: LeaderWorkerOptions): ClusterWorker {
+  const { metadata, raft } = options;
+  return onLeader(raft, "raft-configuration", 1_000, async () => {
+    const plan = planConfiguration({
+      nodes: await metadata.view.nodes(),
+      status: raft.status(),
+      maxVoters: options.maxVoters ?? DEFAULT_MAX_VOTERS,
+    });
+    if (plan.kind === "transfer") raft.transferLeadership(plan.to);
+    else if (plan.kind === "change") raft.proposeConfigurationChange(plan.changes);
+    return "idle";
+  });
+}
+
+/** A registered node that answers, and holds the metadata if it is to, becomes active. */
+export function nodeActivationWorker(options: LeaderWorkerOptions): ClusterWorker {
+  const { metadata, raft, health } = options;
+  return onLeader(raft, "node-activation", 1_000, async (signal) => {
+    const nodes = await metadata.view.nodes();
+    const ready = nodes.find((node) => isReady(node, health, metadata.view.appliedIndex()));
+    if (ready === undefined) return "idle";
+    const node = { ...ready, state: NODE_STATE.active };
+    const value = create(UpdateNodeSchema, { node });
+    const result = await metadata.submit(
+      { case: "updateNode", value },
+      { timeoutMs: submitTimeoutMs, signal },
+    );
+    return isDone(result) ? "more" : "idle";
+  });
+}
+
+function isReady(node: NodeRow, health: HealthView, appliedIndex: number): boolean {
+  if (node.state !== NODE_STATE.joining) return false;
+  const peer = health.peer(Number(node.nodeId));
+  if (peer.state !== "alive") return false;
+  if (!node.roles.includes("meta")) return true;
+  const reached = Number(peer.health?.appliedIndex ?? 0n);
+  return reached > 0 && reached + ACTIVE_WITHIN_ENTRIES >= appliedIndex;
+}
+
+/** Brings the open copysets in line with the active storage nodes. */
+export function copysetWorker(options: LeaderWorkerOptions): ClusterWorker {
+  const { metadata, raft, scatterWidth } = options;
+  return onLeader(raft, "copysets", 2_000, async (signal) => {
+    const { view } = metadata;
+    const cluster = view.cluster();
+    if (cluster === undefined) return "idle";
+    const planned = planCopysets(await view.copysets(), {
+      nodes: placementNodesOf(await view.nodes()),
+      replicationFactor: cluster.replicationFactor,
+      ...(scatterWidth === undefined ? {} : { scatterWidth }),
+    });
+    if (planned === undefined) return "idle";
+    const value = create(PutCopysetsSchema, {
+      expectedLayoutEpoch: cluster.layoutEpoch,
+      copysets: planned.map((copyset) =>
+        create(CopysetRowSchema, { copysetId: copyset.copysetId, nodeIds: [...copyset.nodeIds], open: true }),
+      ),
+    });
+    await metadata.submit({ case: "putCopysets", value }, { timeoutMs: submitTimeoutMs, signal });
+    return "idle";
+  });
+}
+
+/** Orders the bytes of blobs to be unlinked that have had no reference for longer than the grace. */
+export function blobDeletionWorker(options: LeaderWorkerOptions): ClusterWorker {
+  const { metadata, raft, clock } = options;
+  return onLeader(raft, "blob-deletion", 5_000, async (signal) => {
+    const cluster = metadata.view.cluster();
+    if (cluster === undefined) return "idle";
+    const beforeMs = clock.wallMs() - cluster.deleteGraceSeconds * 1000;
+    // A clock or a row that makes no sense must never delete.
+    if (!Number.isFinite(beforeMs)) return "idle";
+    const blobIds = await metadata.view.pendingDeletes(beforeMs, HOUSEKEEPING_BATCH);
+    if (blobIds.length === 0) return "idle";
+    const value = create(BeginBlobDeleteSchema, { blobIds: [...blobIds] });
+    const result = await metadata.submit(
+      { case: "beginBlobDelete", value },
+      { timeoutMs: submitTimeoutMs, signal },
+    );
+    return isDone(result) && blobIds.length === HOUSEKEEPING_BATCH ? "more" : "idle";
+  });
+}
+
+/** What removed nodes were told to unlink is gone with them. */
+export function removedNodesWorker(options: LeaderWorkerOptions): ClusterWorker {
+  const { metadata, raft } = options;
+  return onLeader(raft, "removed-nodes", 30_000, async (signal) => {
+    for (const node of await metadata.view.nodes()) {
+      if (node.state !== NODE_STATE.removed) continue;
+      const blobIds = await metadata.view.unlinkOrders(Number(node.nodeId), HOUSEKEEPING_BATCH);
+      if (blobIds.length === 0) continue;
+      const value = create(AcknowledgeUnlinkSchema, { nodeId: node.nodeId, blobIds: [...blobIds] });
+      const result = await metadata.submit(
+        { case: "acknowledgeUnlink", value },
+        { timeoutMs: submitTimeoutMs, signal },
+      );
+      return isDone(result) ? "more" : "idle";
+    }
+    return "idle";
+  });
+}
+
+/** Keeps the oplog at its length. */
+export function oplogTrimWorker(options: LeaderWorkerOptions): ClusterWorker {
+  const { metadata, raft } = options;
+  const keptRows = BigInt(options.oplogRows ?? DEFAULT_OPLOG_ROWS);
+  // The rows themselves do not tell where they end; every applied batch does.
+  let newest = 0n;
+  metadata.onChange((change) => {
+    if (change.oplogSequence > newest) newest = change.oplogSequence;
+  });
+  return onLeader(raft, "oplog-trim", 10_000, async (signal) => {
+    const oldest = (await metadata.view.oplog(0n, 1))[0]?.sequence;
+    const belowSequence = newest - keptRows + 1n;
+    if (oldest === undefined || oldest >= belowSequence) return "idle";
+    const value = create(TrimOplogSchema, { belowSequence });
+    const result = await metadata.submit(
+      { case: "trimOplog", value },
+      { timeoutMs: submitTimeoutMs, signal },
+    );
+    return isDone(result) ? "more" : "idle";
+  });
+}
+
+/** Completed uploads whose answer nobody will ask for again. */
+export function forgetUploadsWorker(options: LeaderWorkerOptions): ClusterWorker {
+  const { metadata, raft, clock } = options;
+  return onLeader(raft, "completed-uploads", 60_000, async (signal) => {
+    const beforeMs = clock.wallMs() - COMPLETED_UPLOADS_KEPT_MS;
+    const rows = await metadata.view.completedUploads(beforeMs, HOUSEKEEPING_BATCH);
+    if (rows.length === 0) return "idle";
+    const value = create(ForgetCompletedUploadsSchema, { uploadIds: rows.map((row) => row.uploadId) });
+    const body = { case: "forgetCompletedUploads" as const, value };
+    const result = await metadata.submit(body, { timeoutMs: submitTimeoutMs, signal });
+    return isDone(result) && rows.length === HOUSEKEEPING_BATCH ? "more" : "idle";
+  });
+}
+
+/** Sessions of nodes that are gone or began anew. */
+export function closeSessionsWorker(options: LeaderWorkerOptions): ClusterWorker {
+  const { metadata, raft, clock } = options;
+  return onLeader(raft, "idle-sessions", 60_000, async (signal) => {
+    const sessionIds = await metadata.view.idleSessions(
+      clock.wallMs() - SESSIONS_KEPT_MS,
+      HOUSEKEEPING_BATCH,
+    );
+    if (sessionIds.length === 0) return "idle";
+    const value = create(CloseSessionsSchema, { sessionIds: [...sessionIds] });
+    const result = await metadata.submit(
+      { case: "closeSessions", value },
+      { timeoutMs: submitTimeoutMs, signal },
+    );
+    return isDone(result) && sessionIds.length === HOUSEKEEPING_BATCH ? "more" : "idle";
+  });
+}
