@@ -1,6 +1,7 @@
 import type { NewBlob } from "../gen/skerry/meta/v1/commands_pb.js";
 import type { BlobRow } from "../gen/skerry/meta/v1/rows_pb.js";
-import type { DigestAlgorithm } from "../platform/ports.ts";
+import type { DigestAlgorithm } from "../platform/index.ts";
+import type { ChunkAddress, ChunkBytes, ChunkData } from "../segment/index.ts";
 
 /** Immutable blobs: written once by streaming, read by ranges, always verified. */
 export interface BlobStore {
@@ -27,4 +28,34 @@ export interface BlobWritten {
   readonly blob: NewBlob | undefined;
   /** In the order of `digests`. */
   readonly digests: readonly Uint8Array[];
+}
+
+/** One node's chunks, on this node or over the network. */
+export interface ChunkTarget {
+  readonly nodeId: number;
+  readonly local: boolean;
+  /** Resolves when durable there. */
+  write(chunk: ChunkData, layoutEpoch: number, signal: AbortSignal): Promise<void>;
+  read(address: ChunkAddress, offset: number, length: number, signal: AbortSignal): Promise<ChunkBytes>;
+}
+
+/** Where the chunks of one new blob go. */
+export interface BlobPlacement {
+  readonly copysetId: number;
+  readonly layoutEpoch: number;
+  /** In the order of the copyset; nodes known to be dead are left out. */
+  readonly nodeIds: readonly number[];
+  /** Nodes that must have made a chunk durable before it counts. */
+  readonly writeQuorum: number;
+  /** Take the place of nodes that fail in mid-write, in this order. */
+  readonly spareNodeIds: readonly number[];
+}
+
+export interface ChunkTargets {
+  /** Throws BlobError "unavailable" when there are fewer nodes than a write quorum. */
+  place(blobId: Uint8Array): BlobPlacement;
+  /** Undefined: not a member, or no address known. */
+  target(nodeId: number): ChunkTarget | undefined;
+  /** Lower is better: 0 this node, 1 alive, 2 suspect, 3 dead or unknown. */
+  distance(nodeId: number): number;
 }

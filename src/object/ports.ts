@@ -7,7 +7,11 @@ import type { Owner, Principal } from "../access/types.ts";
 export interface ObjectStore {
   listBuckets(request: ListBucketsRequest): Promise<ListBucketsResult>;
   /** Refuses "bucket-exists" (another owner's) and "bucket-owned-by-you". */
-  createBucket(request: { readonly bucket: string; readonly region: string; readonly owner: Owner }): Promise<BucketInfo>;
+  createBucket(request: {
+    readonly bucket: string;
+    readonly region: string;
+    readonly owner: Owner;
+  }): Promise<BucketInfo>;
   headBucket(bucket: string): Promise<BucketInfo>;
   deleteBucket(bucket: string): Promise<void>;
 
@@ -16,7 +20,11 @@ export interface ObjectStore {
   getObject(request: GetObjectRequest): Promise<GetObjectResult>;
   headObject(request: HeadObjectRequest): Promise<ObjectInfo>;
   /** Deleting what does not exist is fine. */
-  deleteObject(request: { readonly bucket: string; readonly key: string; readonly preconditions?: Preconditions }): Promise<void>;
+  deleteObject(request: {
+    readonly bucket: string;
+    readonly key: string;
+    readonly preconditions?: Preconditions;
+  }): Promise<void>;
   /** In the order asked; at most 1,000. */
   deleteObjects(request: {
     readonly bucket: string;
@@ -30,7 +38,9 @@ export interface ObjectStore {
   uploadPartCopy(request: UploadPartCopyRequest): Promise<UploadPartResult>;
   completeUpload(request: CompleteUploadRequest): Promise<PutObjectResult>;
   abortUpload(request: UploadAddress): Promise<void>;
-  listParts(request: UploadAddress & { readonly after: number; readonly limit: number }): Promise<ListPartsResult>;
+  listParts(
+    request: UploadAddress & { readonly after: number; readonly limit: number },
+  ): Promise<ListPartsResult>;
   listUploads(request: ListUploadsRequest): Promise<ListUploadsResult>;
 }
 
@@ -245,7 +255,11 @@ export interface UploadPartCopyRequest extends UploadAddress {
 }
 
 export interface CompleteUploadRequest extends UploadAddress {
-  readonly parts: readonly { readonly partNumber: number; readonly etag: string; readonly checksum?: Checksum }[];
+  readonly parts: readonly {
+    readonly partNumber: number;
+    readonly etag: string;
+    readonly checksum?: Checksum;
+  }[];
   readonly preconditions?: Preconditions;
   /** x-amz-checksum-*: what the whole must have. */
   readonly checksum?: Checksum;

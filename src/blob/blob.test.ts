@@ -1,0 +1,227 @@
+import { createHash } from "node:crypto";
+import { create } from "@bufbuild/protobuf";
+import { describe, expect, it } from "vitest";
+import type { NewBlob } from "../gen/skerry/meta/v1/commands_pb.js";
+import { type BlobRow, BlobRowSchema } from "../gen/skerry/meta/v1/rows_pb.js";
+import { NodeClock, NodeHasher, NodeTimers } from "../platform/node/index.ts";
+import { CHUNK_BYTES } from "../segment/index.ts";
+import { type BlobStore, createClusterBlobStore } from "./index.ts";
+import { MemoryTargets } from "./testing/memory-targets.ts";
+
+const hasher = new NodeHasher();
+const INLINE_BYTES = 1024;
+
+function storeOver(
+  targets: MemoryTargets,
+  options: { stragglerMs?: number; bufferBudgetBytes?: number } = {},
+): BlobStore {
+  let next = 0;
+  return createClusterBlobStore({
+    targets,
+    hasher,
+    clock: new NodeClock(),
+    timers: new NodeTimers(),
+    newBlobId: () => {
+      const id = new Uint8Array(16);
+      id[15] = next++;
+      return id;
+    },
+    inlineBytes: INLINE_BYTES,
+    bufferBudgetBytes: options.bufferBudgetBytes ?? 64 * 1024 * 1024,
+    stragglerMs: options.stragglerMs ?? 50,
+  });
+}
+
+function pattern(sizeBytes: number): Uint8Array {
+  const bytes = new Uint8Array(sizeBytes);
+  for (let index = 0; index < sizeBytes; index++) bytes[index] = (index * 31 + (index >> 8)) & 0xff;
+  return bytes;
+}
+
+async function* pieces(bytes: Uint8Array, pieceBytes: number): AsyncIterable<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes);
+}
+
+function rowOf(blob: NewBlob): BlobRow {
+  const { $typeName: _, ...rest } = blob;
+  return create(BlobRowSchema, rest);
+}
+
+async function readAll(store: BlobStore, blob: NewBlob, offset: number, length: number): Promise<Buffer> {
+  const read: Uint8Array[] = [];
+  for await (const piece of store.read(rowOf(blob), offset, length, new AbortController().signal))
+    read.push(piece);
+  return Buffer.concat(read);
+}
+
+function write(
+  store: BlobStore,
+  bytes: Uint8Array,
+  options: { sizeBytes?: number; signal?: AbortSignal } = {},
+) {
+  return store.write({
+    sizeBytes: options.sizeBytes ?? bytes.length,
+    bytes: pieces(bytes, 65_537),
+    digests: ["md5"],
+    signal: options.signal ?? new AbortController().signal,
+  });
+}
+
+describe("a blob that was written", () => {
+  const sizes = [
+    0,
+    1,
+    INLINE_BYTES,
+    INLINE_BYTES + 1,
+    65_536,
+    CHUNK_BYTES - 1,
+    CHUNK_BYTES,
+    CHUNK_BYTES + 1,
+    9_000_001,
+  ];
+  it.each(sizes)("of %i bytes reads back the same and has the MD5 of its bytes", async (sizeBytes) => {
+    const targets = new MemoryTargets([1, 2, 3], 2);
+    const store = storeOver(targets);
+    const bytes = pattern(sizeBytes);
+    const { blob, digests } = await write(store, bytes);
+    expect(Buffer.from(digests[0] ?? []).toString("hex")).toBe(createHash("md5").update(bytes).digest("hex"));
+    if (blob === undefined) {
+      expect(sizeBytes).toBe(0);
+      return;
+    }
+    expect(blob.isInline).toBe(sizeBytes <= INLINE_BYTES);
+    expect(blob.chunks.map((chunk) => chunk.nodeIds.length)).toEqual(blob.chunks.map(() => 3));
+    expect(Buffer.compare(await readAll(store, blob, 0, sizeBytes), bytes)).toBe(0);
+  });
+
+  it("reads any range", async () => {
+    const store = storeOver(new MemoryTargets([1], 1));
+    const bytes = pattern(2 * CHUNK_BYTES + 12_345);
+    const blob = (await write(store, bytes)).blob!;
+    const ranges = [
+      [0, 1],
+      [CHUNK_BYTES - 1, 2],
+      [CHUNK_BYTES + 5, 1_048_576],
+      [1_048_575, 3],
+      [bytes.length - 1, 1],
+      [12_345, 2 * CHUNK_BYTES],
+    ] as const;
+    for (const [offset, length] of ranges) {
+      const read = await readAll(store, blob, offset, length);
+      expect(Buffer.compare(read, bytes.subarray(offset, offset + length))).toBe(0);
+    }
+  });
+});
+
+describe("writing with a node that does not keep up", () => {
+  const bytes = pattern(CHUNK_BYTES + 1);
+
+  it("goes on without a failed node when the others are a quorum", async () => {
+    const targets = new MemoryTargets([1, 2, 3], 2);
+    targets.behaviour.set(3, { write: "io" });
+    const { blob } = await write(storeOver(targets), bytes);
+    expect(blob?.chunks.map((chunk) => chunk.nodeIds)).toEqual([
+      [1n, 2n],
+      [1n, 2n],
+    ]);
+  });
+
+  it("replaces a failed node by a spare", async () => {
+    const targets = new MemoryTargets([1, 2, 3], 2, [4]);
+    targets.behaviour.set(2, { write: "io" });
+    const { blob } = await write(storeOver(targets), bytes);
+    for (const chunk of blob?.chunks ?? []) expect(new Set(chunk.nodeIds)).toEqual(new Set([1n, 3n, 4n]));
+  });
+
+  it("leaves a node behind that never answers", async () => {
+    const targets = new MemoryTargets([1, 2, 3], 2);
+    targets.behaviour.set(2, { write: "never" });
+    const { blob } = await write(storeOver(targets, { stragglerMs: 5 }), bytes);
+    expect(blob?.chunks.at(-1)?.nodeIds).toEqual([1n, 3n]);
+  });
+
+  it("is refused without a quorum, and says whether the disks were full", async () => {
+    const targets = new MemoryTargets([1, 2, 3], 2);
+    targets.behaviour.set(2, { write: "io" });
+    targets.behaviour.set(3, { write: "io" });
+    await expect(write(storeOver(targets), bytes)).rejects.toMatchObject({ code: "unavailable" });
+    targets.behaviour.set(2, { write: "no-space" });
+    targets.behaviour.set(3, { write: "no-space" });
+    await expect(write(storeOver(targets), bytes)).rejects.toMatchObject({ code: "storage-full" });
+  });
+});
+
+describe("a source that breaks its promise", () => {
+  it.each([
+    ["too short", 2_000_000, 1_999_999],
+    ["too long", 2_000_000, 2_000_001],
+    ["too short and small", 100, 99],
+    ["too long and small", 100, 101],
+  ])("%s is refused", async (_, promised, delivered) => {
+    const store = storeOver(new MemoryTargets([1], 1));
+    const writing = write(store, pattern(delivered), { sizeBytes: promised });
+    await expect(writing).rejects.toMatchObject({ code: "length-mismatch" });
+  });
+
+  it("passes the source's own error through, and gives its memory back", async () => {
+    const budget = 16 * 1024 * 1024;
+    const store = storeOver(new MemoryTargets([1], 1), { bufferBudgetBytes: budget });
+    async function* failing(): AsyncIterable<Uint8Array> {
+      yield pattern(1_000_000);
+      throw new Error("the client went away");
+    }
+    for (let attempt = 0; attempt < 20; attempt++) {
+      const writing = store.write({
+        sizeBytes: 8_000_000,
+        bytes: failing(),
+        digests: ["md5"],
+        signal: new AbortController().signal,
+      });
+      await expect(writing).rejects.toThrow("the client went away");
+    }
+    const { blob } = await write(store, pattern(8_000_000));
+    expect(blob?.chunks).toHaveLength(2);
+  });
+
+  it("stops when the caller gives up", async () => {
+    const targets = new MemoryTargets([1], 1);
+    targets.behaviour.set(1, { write: "never" });
+    const abort = new AbortController();
+    const writing = write(storeOver(targets), pattern(CHUNK_BYTES * 3), { signal: abort.signal });
+    setImmediate(() => abort.abort());
+    await expect(writing).rejects.toMatchObject({ code: "canceled" });
+  });
+});
+
+describe("reading with damage", () => {
+  it("asks the next node, and says so when none has a good copy", async () => {
+    const targets = new MemoryTargets([1, 2, 3], 2);
+    const store = storeOver(targets);
+    const bytes = pattern(3_000_000);
+    const blob = (await write(store, bytes)).blob!;
+    targets.behaviour.set(1, { read: "damaged" });
+    expect(Buffer.compare(await readAll(store, blob, 0, bytes.length), bytes)).toBe(0);
+    targets.behaviour.set(2, { read: "damaged" });
+    targets.behaviour.set(3, { read: "damaged" });
+    await expect(readAll(store, blob, 0, bytes.length)).rejects.toMatchObject({ code: "data-unavailable" });
+  });
+
+  it("asks a second node when the first is slow", async () => {
+    const targets = new MemoryTargets([1, 2], 2);
+    const store = storeOver(targets);
+    const bytes = pattern(100_000);
+    const blob = (await write(store, bytes)).blob!;
+    targets.behaviour.set(1, { read: "never" });
+    expect(Buffer.compare(await readAll(store, blob, 0, bytes.length), bytes)).toBe(0);
+    expect(targets.reads).toEqual([1, 2]);
+  });
+
+  it("asks the nearest node first and a dead one last", async () => {
+    const targets = new MemoryTargets([1, 2, 3], 2);
+    const store = storeOver(targets);
+    const blob = (await write(store, pattern(70_000))).blob!;
+    targets.behaviour.set(1, { dead: true });
+    await readAll(store, blob, 0, 10);
+    expect(targets.reads).toEqual([2]);
+  });
+});

@@ -1,0 +1,30 @@
+import type { Clock, Hasher, Timers } from "../platform/index.ts";
+import { ChunkBuffers } from "./buffers.ts";
+import type { BlobStore, ChunkTargets } from "./ports.ts";
+import { BlobReader } from "./read.ts";
+import { writeBlob } from "./write.ts";
+
+export interface ClusterBlobStoreOptions {
+  readonly targets: ChunkTargets;
+  readonly hasher: Hasher;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  /** A new id of 16 bytes, never the same twice in the cluster. */
+  readonly newBlobId: () => Uint8Array;
+  /** Blobs up to this size travel inside the metadata commit, in bytes; 0 turns that off. */
+  readonly inlineBytes: number;
+  /** What all writes of this node hold together, in bytes. */
+  readonly bufferBudgetBytes: number;
+  /** How long a chunk that has its quorum waits for the remaining nodes, in milliseconds. */
+  readonly stragglerMs: number;
+}
+
+/** The driver `cluster`: blobs in the segments of the cluster's own nodes. */
+export function createClusterBlobStore(options: ClusterBlobStoreOptions): BlobStore {
+  const writer = { ...options, buffers: new ChunkBuffers(options.bufferBudgetBytes) };
+  const reader = new BlobReader(options);
+  return {
+    write: (request) => writeBlob(writer, request),
+    read: (blob, offset, length, signal) => reader.read(blob, offset, length, signal),
+  };
+}

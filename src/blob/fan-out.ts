@@ -1,0 +1,136 @@
+import type { Timers } from "../platform/index.ts";
+import type { ChunkData } from "../segment/index.ts";
+import { BlobError } from "./errors.ts";
+import type { BlobPlacement, ChunkTargets } from "./ports.ts";
+
+export interface FanOutOptions {
+  readonly targets: ChunkTargets;
+  readonly placement: BlobPlacement;
+  readonly timers: Timers;
+  /** How long a chunk that has its quorum waits for the remaining nodes, in milliseconds. */
+  readonly stragglerMs: number;
+  readonly signal: AbortSignal;
+}
+
+export interface ChunkOutcome {
+  /** Nodes that have made the chunk durable, in the order of the copyset. */
+  readonly nodeIds: readonly number[];
+  /** False when an abandoned write may still read the chunk's memory. */
+  readonly settled: boolean;
+}
+
+/**
+ * Writes the chunks of one blob to its copyset, all nodes at once. A node that fails is replaced by a spare for the rest of the blob; one
+ * that is merely slow is left behind once the others are a quorum. Neither is asked again for this blob.
+ */
+export class FanOut {
+  readonly #options: FanOutOptions;
+  readonly #active: number[];
+  readonly #spares: number[];
+  readonly #failures: unknown[] = [];
+
+  constructor(options: FanOutOptions) {
+    this.#options = options;
+    this.#active = [...options.placement.nodeIds];
+    this.#spares = [...options.placement.spareNodeIds];
+  }
+
+  /** Resolves when the chunk has a write quorum and the other nodes have answered or been left behind. */
+  write(chunk: ChunkData): Promise<ChunkOutcome> {
+    return new Promise<ChunkOutcome>((resolve, reject) => {
+      const { placement, timers, stragglerMs, signal } = this.#options;
+      const durable = new Set<number>();
+      const pending = new Map<number, AbortController>();
+      let finished = false;
+      let straggler: { cancel(): void } | undefined;
+
+      const finish = (settled: boolean): void => {
+        finished = true;
+        straggler?.cancel();
+        signal.removeEventListener("abort", onAbort);
+        const order = [...this.#active, ...[...durable].filter((id) => !this.#active.includes(id))];
+        resolve({ nodeIds: order.filter((id) => durable.has(id)), settled });
+      };
+      const fail = (error: unknown): void => {
+        finished = true;
+        straggler?.cancel();
+        signal.removeEventListener("abort", onAbort);
+        for (const controller of pending.values()) controller.abort(error);
+        reject(error);
+      };
+      const onAbort = (): void => fail(new BlobError("canceled", "the write was given up"));
+      const leaveBehind = (): void => {
+        if (finished) return;
+        for (const [nodeId, controller] of pending) {
+          this.#drop(nodeId);
+          controller.abort(new BlobError("unavailable", "too slow: left behind"));
+        }
+        finish(false);
+      };
+      const settle = (): void => {
+        if (finished) return;
+        if (durable.size >= placement.writeQuorum) {
+          if (pending.size === 0) finish(true);
+          else straggler ??= timers.after(stragglerMs, leaveBehind);
+        } else if (durable.size + pending.size < placement.writeQuorum) {
+          fail(this.#refusal());
+        }
+      };
+      const start = (nodeId: number): void => {
+        const target = this.#options.targets.target(nodeId);
+        const controller = new AbortController();
+        pending.set(nodeId, controller);
+        const written =
+          target === undefined
+            ? Promise.reject(new BlobError("unavailable", `node ${nodeId} has no address`))
+            : target.write(chunk, placement.layoutEpoch, controller.signal);
+        written.then(
+          () => {
+            pending.delete(nodeId);
+            durable.add(nodeId);
+            settle();
+          },
+          (error: unknown) => {
+            pending.delete(nodeId);
+            if (finished) return;
+            const spare = this.#replace(nodeId, error);
+            if (spare !== undefined) start(spare);
+            settle();
+          },
+        );
+      };
+
+      if (signal.aborted) return onAbort();
+      signal.addEventListener("abort", onAbort, { once: true });
+      for (const nodeId of [...this.#active]) start(nodeId);
+      settle();
+    });
+  }
+
+  #drop(nodeId: number): void {
+    const position = this.#active.indexOf(nodeId);
+    if (position >= 0) this.#active.splice(position, 1);
+  }
+
+  /** Takes the failed node out and a spare in; undefined when there is none, or another chunk has done so already. */
+  #replace(nodeId: number, error: unknown): number | undefined {
+    this.#failures.push(error);
+    if (!this.#active.includes(nodeId)) return undefined;
+    this.#drop(nodeId);
+    const spare = this.#spares.shift();
+    if (spare !== undefined) this.#active.push(spare);
+    return spare;
+  }
+
+  #refusal(): BlobError {
+    const full = this.#failures.length > 0 && this.#failures.every((error) => codeOf(error) === "no-space");
+    const cause = { cause: this.#failures.at(-1) };
+    return full
+      ? new BlobError("storage-full", "the nodes that could take the bytes are full", cause)
+      : new BlobError("unavailable", "too few nodes could make the bytes durable", cause);
+  }
+}
+
+function codeOf(error: unknown): unknown {
+  return typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
+}

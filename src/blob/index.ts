@@ -1,0 +1,26 @@
+/**
+ * Blobs: immutable runs of bytes.
+ *
+ * A blob is written once, by streaming (`write.ts`): the source's bytes are gathered into chunks of 4 MiB, digested on the way, and each
+ * chunk is sent to all nodes of the blob's copyset at once (`fan-out.ts`). A chunk counts when a write quorum has made it durable; a node
+ * that fails is replaced by a spare, one that is slow is left behind. Only when every chunk counts does `write` resolve, and only the
+ * metadata commit that follows makes the blob exist: whatever fails before leaves bytes that no row names.
+ *
+ * A small blob has no chunks: its bytes travel inside the commit.
+ *
+ * Reading (`read.ts`) asks the nearest node that is recorded as a holder, the next one when that fails, and two at once when the first is
+ * slow. Bytes are verified by whoever delivers them, block by block; what is not verified is never passed on.
+ *
+ * Memory: writers share the budget of `buffers.ts` and wait for it; a reader holds two steps of 1 MiB.
+ */
+
+export { type ClusterBlobStoreOptions, createClusterBlobStore } from "./cluster-driver.ts";
+export { BlobError, type BlobErrorCode } from "./errors.ts";
+export type {
+  BlobPlacement,
+  BlobStore,
+  BlobWriteRequest,
+  BlobWritten,
+  ChunkTarget,
+  ChunkTargets,
+} from "./ports.ts";

@@ -1,0 +1,154 @@
+import type { BlobChunk, BlobRow } from "../gen/skerry/meta/v1/rows_pb.js";
+import type { Clock, Timers } from "../platform/index.ts";
+import { CHUNK_BYTES, type ChunkAddress } from "../segment/index.ts";
+import { BlobError } from "./errors.ts";
+import type { ChunkTarget, ChunkTargets } from "./ports.ts";
+
+/** Bytes of a chunk that are asked for at a time: bounds what one reader holds, whatever the object's size. */
+const READ_STEP_BYTES = 1024 * 1024;
+/** A read is hedged when it takes this many times the usual latency ... */
+const HEDGE_FACTOR = 4;
+/** ... but never before this, in milliseconds. */
+const LEAST_HEDGE_MS = 50;
+/** Weight of a new observation in the usual latency. */
+const LATENCY_WEIGHT = 0.1;
+
+export interface BlobReaderOptions {
+  readonly targets: ChunkTargets;
+  readonly clock: Clock;
+  readonly timers: Timers;
+}
+
+interface Step {
+  readonly chunk: BlobChunk;
+  readonly chunkIndex: number;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** Reads blobs from whichever node has a good copy, nearest first, the next on failure, two at once when the first is slow. */
+export class BlobReader {
+  readonly #options: BlobReaderOptions;
+  #usualLatencyMs = 0;
+
+  constructor(options: BlobReaderOptions) {
+    this.#options = options;
+  }
+
+  /** See `BlobStore.read`. One step is read ahead while the consumer is busy with the one before. */
+  async *read(blob: BlobRow, offset: number, length: number, signal: AbortSignal): AsyncIterable<Uint8Array> {
+    if (length === 0) return;
+    if (blob.isInline) {
+      yield blob.inlineData.subarray(offset, offset + length);
+      return;
+    }
+    const abort = new AbortController();
+    const either = AbortSignal.any([signal, abort.signal]);
+    let ahead: Promise<readonly Uint8Array[]> | undefined;
+    try {
+      for (const step of steps(blob, offset, length)) {
+        const next = this.#readStep(blob.blobId, step, either);
+        next.catch(() => undefined);
+        if (ahead !== undefined) yield* await ahead;
+        ahead = next;
+      }
+      if (ahead !== undefined) yield* await ahead;
+    } finally {
+      abort.abort(new BlobError("canceled", "the reader went away"));
+    }
+  }
+
+  async #readStep(blobId: Uint8Array, step: Step, signal: AbortSignal): Promise<readonly Uint8Array[]> {
+    const candidates = this.#candidates(step.chunk);
+    const startedMs = this.#options.clock.monotonicMs();
+    const address = { blobId, chunkIndex: step.chunkIndex };
+    const pieces = await this.#race(candidates, { address, step, signal });
+    const tookMs = this.#options.clock.monotonicMs() - startedMs;
+    this.#usualLatencyMs += (tookMs - this.#usualLatencyMs) * LATENCY_WEIGHT;
+    return pieces;
+  }
+
+  #candidates(chunk: BlobChunk): ChunkTarget[] {
+    const { targets } = this.#options;
+    return chunk.nodeIds
+      .map((id) => targets.target(Number(id)))
+      .filter((target) => target !== undefined)
+      .sort((a, b) => targets.distance(a.nodeId) - targets.distance(b.nodeId));
+  }
+
+  #race(
+    candidates: readonly ChunkTarget[],
+    read: { readonly address: ChunkAddress; readonly step: Step; readonly signal: AbortSignal },
+  ): Promise<readonly Uint8Array[]> {
+    const { address, step, signal } = read;
+    return new Promise((resolve, reject) => {
+      const losers = new AbortController();
+      const either = AbortSignal.any([signal, losers.signal]);
+      let next = 0;
+      let pending = 0;
+      let finished = false;
+      let hedge: { cancel(): void } | undefined;
+      let lastError: unknown;
+      const finish = (): void => {
+        finished = true;
+        hedge?.cancel();
+        signal.removeEventListener("abort", onAbort);
+        losers.abort(new BlobError("canceled", "another copy was faster"));
+      };
+      const onAbort = (): void => {
+        finish();
+        reject(new BlobError("canceled", "the read was given up"));
+      };
+      const tryNext = (): void => {
+        const target = candidates[next];
+        if (target === undefined) {
+          if (pending > 0) return;
+          finish();
+          const message = `chunk ${address.chunkIndex} cannot be read from any of its ${candidates.length} known nodes`;
+          reject(new BlobError("data-unavailable", message, { cause: lastError }));
+          return;
+        }
+        next += 1;
+        pending += 1;
+        hedge?.cancel();
+        if (next < candidates.length) hedge = this.#options.timers.after(this.#hedgeMs(), tryNext);
+        target.read(address, step.offset, step.length, either).then(
+          (bytes) => {
+            if (finished) return;
+            finish();
+            resolve(bytes.pieces);
+          },
+          (error: unknown) => {
+            pending -= 1;
+            lastError = error;
+            if (!finished) tryNext();
+          },
+        );
+      };
+      if (signal.aborted) return onAbort();
+      signal.addEventListener("abort", onAbort, { once: true });
+      tryNext();
+    });
+  }
+
+  #hedgeMs(): number {
+    return Math.max(LEAST_HEDGE_MS, this.#usualLatencyMs * HEDGE_FACTOR);
+  }
+}
+
+function* steps(blob: BlobRow, offset: number, length: number): Iterable<Step> {
+  const end = offset + length;
+  let position = offset;
+  while (position < end) {
+    const chunkIndex = Math.floor(position / CHUNK_BYTES);
+    const chunk = blob.chunks[chunkIndex];
+    const within = position - chunkIndex * CHUNK_BYTES;
+    if (chunk === undefined || within >= chunk.length) {
+      throw new BlobError("data-unavailable", `the blob has no byte at ${position}`);
+    }
+    const upToStep = READ_STEP_BYTES - (within % READ_STEP_BYTES);
+    const count = Math.min(end - position, chunk.length - within, upToStep);
+    yield { chunk, chunkIndex, offset: within, length: count };
+    position += count;
+  }
+}

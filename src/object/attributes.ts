@@ -1,0 +1,92 @@
+import { create } from "@bufbuild/protobuf";
+import {
+  type ObjectAttributes as AttributesRow,
+  HeaderSchema,
+  ObjectAttributesSchema,
+  type ObjectRow,
+} from "../gen/skerry/meta/v1/rows_pb.js";
+import { type ChecksumType, checksumFromRows, checksumRows } from "./checksums.ts";
+import { ObjectError } from "./errors.ts";
+import type { Checksum, ListedObject, ObjectAttributes, ObjectInfo } from "./ports.ts";
+
+/** Greatest size of names and values of user metadata together, in bytes of UTF-8. */
+export const MAX_USER_METADATA_BYTES = 2048;
+
+const encoder = new TextEncoder();
+
+/** Refuses "metadata-too-large". */
+export function checkAttributes(attributes: ObjectAttributes): void {
+  let sizeBytes = 0;
+  for (const [name, value] of attributes.userMetadata) {
+    sizeBytes += encoder.encode(name).length + encoder.encode(value).length;
+  }
+  if (sizeBytes > MAX_USER_METADATA_BYTES) {
+    throw new ObjectError(
+      "metadata-too-large",
+      `user metadata has at most ${MAX_USER_METADATA_BYTES} bytes`,
+      {
+        details: { Size: String(sizeBytes), MaxSizeAllowed: String(MAX_USER_METADATA_BYTES) },
+      },
+    );
+  }
+}
+
+export function attributesToRow(
+  attributes: ObjectAttributes,
+  checksum: Checksum | undefined,
+  checksumType: ChecksumType | undefined,
+): AttributesRow {
+  return create(ObjectAttributesSchema, {
+    contentType: attributes.contentType,
+    headers: headerRows(attributes.headers),
+    userMetadata: headerRows(attributes.userMetadata),
+    storageClass: attributes.storageClass,
+    checksums: checksumRows(checksum),
+    checksumType: checksumType ?? "",
+  });
+}
+
+function headerRows(headers: ReadonlyMap<string, string>) {
+  return [...headers].map(([name, value]) => create(HeaderSchema, { name, value }));
+}
+
+export function attributesFromRow(row: AttributesRow | undefined): ObjectAttributes {
+  return {
+    contentType: row?.contentType ?? "",
+    headers: new Map(row?.headers.map((header) => [header.name, header.value])),
+    userMetadata: new Map(row?.userMetadata.map((header) => [header.name, header.value])),
+    storageClass: row?.storageClass || "STANDARD",
+  };
+}
+
+export function checksumTypeFromRow(row: AttributesRow | undefined): ChecksumType | undefined {
+  const type = row?.checksumType;
+  return type === "COMPOSITE" || type === "FULL_OBJECT" ? type : undefined;
+}
+
+export function infoFromRow(row: ObjectRow): ObjectInfo {
+  return {
+    key: row.key,
+    size: Number(row.size),
+    etag: row.etag,
+    modifiedAtMs: Number(row.modifiedAtMs),
+    attributes: attributesFromRow(row.attributes),
+    checksum: checksumFromRows(row.attributes?.checksums ?? []),
+    checksumType: checksumTypeFromRow(row.attributes),
+    owner: { id: row.ownerId, displayName: row.ownerDisplayName },
+    partsCount: row.parts.length === 0 ? undefined : row.parts.length,
+  };
+}
+
+export function listedFromRow(row: ObjectRow): ListedObject {
+  return {
+    key: row.key,
+    size: Number(row.size),
+    etag: row.etag,
+    modifiedAtMs: Number(row.modifiedAtMs),
+    storageClass: row.attributes?.storageClass || "STANDARD",
+    owner: { id: row.ownerId, displayName: row.ownerDisplayName },
+    checksumAlgorithm: checksumFromRows(row.attributes?.checksums ?? [])?.algorithm,
+    checksumType: checksumTypeFromRow(row.attributes),
+  };
+}

@@ -1,0 +1,81 @@
+import { create } from "@bufbuild/protobuf";
+import type { Owner } from "../access/index.ts";
+import { CreateBucketSchema, DeleteBucketSchema } from "../gen/skerry/meta/v1/commands_pb.js";
+import type { BucketRow } from "../gen/skerry/meta/v1/rows_pb.js";
+import type { ObjectContext } from "./context.ts";
+import { ObjectError } from "./errors.ts";
+import { checkBucketName } from "./names.ts";
+import type { BucketInfo, ListBucketsRequest, ListBucketsResult } from "./ports.ts";
+import { expectResult } from "./refusals.ts";
+
+/** Rows that are read at a time where only some of them may be shown. */
+const PAGE_ROWS = 1000;
+
+export async function createBucket(
+  context: ObjectContext,
+  request: { readonly bucket: string; readonly region: string; readonly owner: Owner },
+): Promise<BucketInfo> {
+  checkBucketName(request.bucket);
+  const result = await context.submit({
+    case: "createBucket",
+    value: create(CreateBucketSchema, {
+      name: request.bucket,
+      region: request.region,
+      ownerId: request.owner.id,
+      ownerDisplayName: request.owner.displayName,
+    }),
+  });
+  const exists = result.result.case === "refusal" ? context.view.bucket(request.bucket) : undefined;
+  if (exists?.ownerId === request.owner.id) {
+    throw new ObjectError("bucket-owned-by-you", "you have a bucket of this name already", {
+      details: { BucketName: request.bucket },
+    });
+  }
+  expectResult(result, "bucketCreated");
+  const row = context.view.bucket(request.bucket);
+  if (row === undefined)
+    throw new ObjectError("bucket-not-found", "the bucket was removed at once by another client");
+  return bucketInfo(row);
+}
+
+export async function headBucket(context: ObjectContext, name: string): Promise<BucketInfo> {
+  return bucketInfo(await context.freshBucket(name));
+}
+
+export async function deleteBucket(context: ObjectContext, name: string): Promise<void> {
+  const result = await context.submit({ case: "deleteBucket", value: create(DeleteBucketSchema, { name }) });
+  expectResult(result, "done");
+}
+
+/** Only the buckets that the principal may touch; a page is filled from as many rows as that takes. */
+export async function listBuckets(
+  context: ObjectContext,
+  request: ListBucketsRequest,
+): Promise<ListBucketsResult> {
+  const { principal, prefix, limit } = request;
+  await context.barrier();
+  const found: BucketInfo[] = [];
+  let after = request.after;
+  for (;;) {
+    const rows = await context.view.buckets({ prefix, after, limit: PAGE_ROWS });
+    for (const row of rows) {
+      if (principal.buckets !== undefined && !principal.buckets.includes(row.name)) continue;
+      if (found.length === limit) return { buckets: found, next: found.at(-1)?.name };
+      found.push(bucketInfo(row));
+    }
+    const last = rows.at(-1);
+    if (last === undefined || rows.length < PAGE_ROWS) {
+      return { buckets: found, next: undefined };
+    }
+    after = last.name;
+  }
+}
+
+function bucketInfo(row: BucketRow): BucketInfo {
+  return {
+    name: row.name,
+    region: row.region,
+    owner: { id: row.ownerId, displayName: row.ownerDisplayName },
+    createdAtMs: Number(row.createdAtMs),
+  };
+}

@@ -1,0 +1,86 @@
+import type { BlobStore } from "../blob/index.ts";
+import { BlobError } from "../blob/index.ts";
+import type { CommandResult } from "../gen/skerry/meta/v1/commands_pb.js";
+import type { BucketRow } from "../gen/skerry/meta/v1/rows_pb.js";
+import { type CommandBody, type Metadata, type MetadataView, MetaError } from "../meta/index.ts";
+import type { Hasher } from "../platform/index.ts";
+import { ObjectError, type ObjectErrorCode } from "./errors.ts";
+
+export interface ObjectStoreOptions {
+  readonly metadata: Metadata;
+  readonly blobs: BlobStore;
+  readonly hasher: Hasher;
+  /** A new id of 16 bytes in order of time: versions and uploads. */
+  readonly newId: () => Uint8Array;
+  /** Parts but the last must have at least this size, in bytes. */
+  readonly minimumPartBytes: number;
+}
+
+/** What every use case needs: metadata and blobs, with their failures translated into this module's errors. */
+export class ObjectContext {
+  readonly options: ObjectStoreOptions;
+
+  constructor(options: ObjectStoreOptions) {
+    this.options = options;
+  }
+
+  get view(): MetadataView {
+    return this.options.metadata.view;
+  }
+
+  async submit(body: CommandBody): Promise<CommandResult> {
+    try {
+      return await this.options.metadata.submit(body);
+    } catch (error) {
+      throw translate(error);
+    }
+  }
+
+  /** After it, the view shows everything that was acknowledged before the call. */
+  async barrier(): Promise<void> {
+    try {
+      await this.options.metadata.barrier();
+    } catch (error) {
+      throw translate(error);
+    }
+  }
+
+  /** For reads: as of now. */
+  async freshBucket(name: string): Promise<BucketRow> {
+    await this.barrier();
+    return this.#bucket(name);
+  }
+
+  /**
+   * For writes, whose commit checks the bucket again: the local row will do when there is one; only its absence is worth a round.
+   */
+  async knownBucket(name: string): Promise<BucketRow> {
+    return this.view.bucket(name) ?? (await this.freshBucket(name));
+  }
+
+  #bucket(name: string): BucketRow {
+    const bucket = this.view.bucket(name);
+    if (bucket === undefined) {
+      throw new ObjectError("bucket-not-found", "there is no bucket of this name", {
+        details: { BucketName: name },
+      });
+    }
+    return bucket;
+  }
+}
+
+const BLOB_CODE: Readonly<Record<BlobError["code"], ObjectErrorCode>> = {
+  unavailable: "unavailable",
+  "storage-full": "storage-full",
+  "data-unavailable": "data-unavailable",
+  "length-mismatch": "body-truncated",
+  canceled: "canceled",
+};
+
+/** Failures of the engines below as this module's errors; everything else passes unchanged. */
+export function translate(error: unknown): unknown {
+  if (error instanceof BlobError)
+    return new ObjectError(BLOB_CODE[error.code], error.message, { cause: error });
+  if (error instanceof MetaError) return new ObjectError(error.code, error.message, { cause: error });
+  return error;
+}

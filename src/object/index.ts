@@ -1,0 +1,15 @@
+/**
+ * The use cases on buckets, objects and uploads, without any protocol: what the S3 gateway and the Connect services both call.
+ *
+ * Each file is one family of use cases over a `context.ts` that translates the failures of the engines below. The order of a write is always
+ * the same: check names and limits, make the bytes durable (`put.ts`, `storeBody`), verify everything that the client promised about them,
+ * then propose one command that makes them visible. Preconditions of writes are decided in the apply of that command, never here, so that of
+ * many concurrent creators exactly one wins; those of reads are decided here, after a barrier.
+ *
+ * Refusals are `ObjectError`s of one closed set; `refusals.ts` maps every refusal of the state machine into it.
+ */
+export type { ObjectStoreOptions } from "./context.ts";
+export { OBJECT_ERROR_CODES, ObjectError, type ObjectErrorCode } from "./errors.ts";
+export { bucketNameFault, checkBucketName, MAX_KEY_BYTES } from "./names.ts";
+export type * from "./ports.ts";
+export { createObjectStore } from "./service.ts";

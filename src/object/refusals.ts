@@ -1,0 +1,68 @@
+import { type CommandResult, type Refusal, RefusalCode } from "../gen/skerry/meta/v1/commands_pb.js";
+import { ObjectError, type ObjectErrorCode } from "./errors.ts";
+
+/**
+ * Every refusal of the state machine as an error of this module; undefined: no command of this module can be refused so, it is a bug.
+ * Complete by type: a new refusal does not compile until it has a row here.
+ */
+const CODE_OF: Readonly<Record<RefusalCode, ObjectErrorCode | undefined>> = {
+  [RefusalCode.UNSPECIFIED]: undefined,
+  [RefusalCode.ALREADY_INITIALISED]: undefined,
+  [RefusalCode.SESSION_UNKNOWN]: "outcome-unknown",
+  [RefusalCode.NODE_EXISTS]: undefined,
+  [RefusalCode.NODE_UNKNOWN]: undefined,
+  [RefusalCode.TOKEN_INVALID]: undefined,
+  [RefusalCode.LAYOUT_STALE]: "unavailable",
+  [RefusalCode.KEY_EXISTS]: undefined,
+  [RefusalCode.KEY_UNKNOWN]: undefined,
+  [RefusalCode.BUCKET_EXISTS]: "bucket-exists",
+  [RefusalCode.BUCKET_UNKNOWN]: "bucket-not-found",
+  [RefusalCode.BUCKET_NOT_EMPTY]: "bucket-not-empty",
+  [RefusalCode.PRECONDITION_FAILED]: "precondition-failed",
+  [RefusalCode.OBJECT_UNKNOWN]: "object-not-found",
+  [RefusalCode.UPLOAD_UNKNOWN]: "upload-not-found",
+  [RefusalCode.PART_INVALID]: "part-invalid",
+  [RefusalCode.PART_ORDER]: "part-order",
+  [RefusalCode.PART_TOO_SMALL]: "part-too-small",
+  // The bytes were collected between writing and committing: the client uploads again.
+  [RefusalCode.BLOB_GONE]: "unavailable",
+  [RefusalCode.BLOB_INVALID]: undefined,
+  // The bucket was removed and made again meanwhile: the retry meets the new one.
+  [RefusalCode.BUCKET_CHANGED]: "unavailable",
+  [RefusalCode.INVALID]: undefined,
+  [RefusalCode.SOURCE_CHANGED]: "source-changed",
+  [RefusalCode.TOO_LARGE]: "object-too-large",
+};
+
+const MESSAGE_OF: Partial<Record<ObjectErrorCode, string>> = {
+  "bucket-exists": "a bucket of this name exists",
+  "bucket-not-found": "there is no bucket of this name",
+  "bucket-not-empty": "the bucket still has objects or uploads",
+  "precondition-failed": "at least one of the preconditions that you gave did not hold",
+  "object-not-found": "there is no object of this key",
+  "upload-not-found": "there is no upload of this id: it was completed, aborted or never begun",
+  unavailable: "the cluster changed while the request ran; try again",
+};
+
+/** The error for a refusal. */
+export function refusalError(refusal: Refusal): ObjectError {
+  const code = CODE_OF[refusal.code];
+  if (code === undefined) {
+    throw new Error(`the state machine refused with ${RefusalCode[refusal.code]}: ${refusal.detail}`);
+  }
+  return new ObjectError(code, refusal.detail || MESSAGE_OF[code] || code, {
+    details: refusal.detail === "" ? {} : { Detail: refusal.detail },
+  });
+}
+
+type ResultCase = NonNullable<CommandResult["result"]["case"]>;
+type ResultValue<C extends ResultCase> = Extract<CommandResult["result"], { case: C }>["value"];
+
+/** The expected case of a result. Throws the ObjectError of a refusal. */
+export function expectResult<C extends ResultCase>(result: CommandResult, expected: C): ResultValue<C> {
+  const { result: value } = result;
+  if (value.case === "refusal") throw refusalError(value.value);
+  if (value.case !== expected)
+    throw new Error(`the state machine answered ${value.case} instead of ${expected}`);
+  return value.value as ResultValue<C>;
+}

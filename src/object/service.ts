@@ -1,0 +1,35 @@
+import { createBucket, deleteBucket, headBucket, listBuckets } from "./buckets.ts";
+import { ObjectContext, type ObjectStoreOptions } from "./context.ts";
+import { copyObject } from "./copy.ts";
+import { deleteObject, deleteObjects } from "./delete.ts";
+import { getObject, headObject } from "./get.ts";
+import { listObjects } from "./list.ts";
+import { listParts, listUploads } from "./list-uploads.ts";
+import type { ObjectStore } from "./ports.ts";
+import { putObject } from "./put.ts";
+import { abortUpload, completeUpload, createUpload, uploadPart, uploadPartCopy } from "./upload.ts";
+
+/** The use cases over the replicated metadata and the blobs. */
+export function createObjectStore(options: ObjectStoreOptions): ObjectStore {
+  const context = new ObjectContext(options);
+  return {
+    listBuckets: (request) => listBuckets(context, request),
+    createBucket: (request) => createBucket(context, request),
+    headBucket: (bucket) => headBucket(context, bucket),
+    deleteBucket: (bucket) => deleteBucket(context, bucket),
+    putObject: (request) => putObject(context, request),
+    getObject: (request) => getObject(context, request),
+    headObject: (request) => headObject(context, request),
+    deleteObject: (request) => deleteObject(context, request),
+    deleteObjects: (request) => deleteObjects(context, request),
+    copyObject: (request) => copyObject(context, request),
+    listObjects: (request) => listObjects(context, request),
+    createUpload: (request) => createUpload(context, request),
+    uploadPart: (request) => uploadPart(context, request),
+    uploadPartCopy: (request) => uploadPartCopy(context, request),
+    completeUpload: (request) => completeUpload(context, request),
+    abortUpload: (request) => abortUpload(context, request),
+    listParts: (request) => listParts(context, request),
+    listUploads: (request) => listUploads(context, request),
+  };
+}

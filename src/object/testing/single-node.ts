@@ -1,0 +1,156 @@
+import { create } from "@bufbuild/protobuf";
+import { ID_RANDOM_BYTES, TimeOrderedIds } from "../../base/index.ts";
+import { createClusterBlobStore } from "../../blob/index.ts";
+import { MemoryTargets } from "../../blob/testing/memory-targets.ts";
+import {
+  InitClusterSchema,
+  PutCopysetsSchema,
+  PutJoinTokenSchema,
+  RefusalCode,
+  RegisterNodeSchema,
+  UpdateNodeSchema,
+} from "../../gen/skerry/meta/v1/commands_pb.js";
+import {
+  ClusterRowSchema,
+  CopysetRowSchema,
+  JoinTokenRowSchema,
+  NodeRowSchema,
+  NodeState,
+} from "../../gen/skerry/meta/v1/rows_pb.js";
+import {
+  type CommandBody,
+  checkInvariants,
+  LiveStore,
+  MetaStateMachine,
+  type ProposalLog,
+  ReplicatedMetadata,
+} from "../../meta/index.ts";
+import { MemoryStore } from "../../meta/testing/memory-store.ts";
+import { NodeClock, NodeRandom, NodeTimers, PlainHasher } from "../../platform/node/index.ts";
+import { createObjectStore, type ObjectStore } from "../index.ts";
+
+export const OWNER = { id: "a".repeat(64), displayName: "tester" };
+export const INLINE_BYTES = 1024;
+/** Small, so that tests of multipart uploads are fast. */
+export const MINIMUM_PART_BYTES = 1000;
+
+/** The real metadata machine over a log that commits at once, and blobs on three nodes in memory. */
+export class SingleNode {
+  readonly store = new MemoryStore();
+  readonly targets = new MemoryTargets([1, 2, 3], 2);
+  readonly objects: ObjectStore;
+  readonly #machine: MetaStateMachine;
+  readonly #metadata: ReplicatedMetadata;
+
+  private constructor() {
+    const hasher = new PlainHasher();
+    const platform = { clock: new NodeClock(), timers: new NodeTimers(), random: new NodeRandom(), hasher };
+    this.#machine = new MetaStateMachine({
+      nodeId: 1,
+      store: new LiveStore(this.store),
+      hasher: { blake3: (bytes) => hasher.blake3(bytes), md5: (bytes) => hasher.digest("md5", bytes) },
+      snapshots: { install: () => Promise.reject(new Error("no snapshots here")) },
+    });
+    this.#metadata = new ReplicatedMetadata({
+      ...platform,
+      nodeId: 1,
+      machine: this.#machine,
+      log: immediateLog(this.#machine),
+    });
+    const ids = new TimeOrderedIds();
+    const newId = () => ids.next(Date.now(), platform.random.bytes(ID_RANDOM_BYTES));
+    this.objects = createObjectStore({
+      metadata: this.#metadata,
+      blobs: createClusterBlobStore({
+        ...platform,
+        targets: this.targets,
+        newBlobId: newId,
+        inlineBytes: INLINE_BYTES,
+        bufferBudgetBytes: 32 * 1024 * 1024,
+        stragglerMs: 10,
+      }),
+      hasher,
+      newId,
+      minimumPartBytes: MINIMUM_PART_BYTES,
+    });
+  }
+
+  static async create(): Promise<SingleNode> {
+    const node = new SingleNode();
+    await node.#found();
+    for (const nodeId of [2n, 3n]) await node.#admit(nodeId);
+    const { view } = node.#metadata;
+    const copyset = create(CopysetRowSchema, { nodeIds: [1n, 2n, 3n], open: true });
+    await node.#must({
+      case: "putCopysets",
+      value: create(PutCopysetsSchema, {
+        expectedLayoutEpoch: view.cluster()?.layoutEpoch ?? 0n,
+        copysets: [copyset],
+      }),
+    });
+    const [row] = await view.copysets();
+    node.targets.placeIn(Number(row?.copysetId), Number(view.cluster()?.layoutEpoch));
+    return node;
+  }
+
+  async #found(): Promise<void> {
+    await this.#must({
+      case: "initCluster",
+      value: create(InitClusterSchema, {
+        cluster: create(ClusterRowSchema, { clusterId: "test", replicationFactor: 3 }),
+        firstNode: create(NodeRowSchema, {
+          nodeId: 1n,
+          name: "node-1",
+          incarnation: "incarnation-1",
+          state: NodeState.ACTIVE,
+          roles: ["storage"],
+        }),
+      }),
+    });
+  }
+
+  /** Another active node, in the metadata only. */
+  async #admit(nodeId: bigint): Promise<void> {
+    const tokenHash = new Uint8Array(32).fill(Number(nodeId));
+    const token = create(JoinTokenRowSchema, {
+      tokenId: `token-${nodeId}`,
+      tokenHash,
+      expiresAtMs: BigInt(Date.now() + 60_000),
+    });
+    await this.#must({ case: "putJoinToken", value: create(PutJoinTokenSchema, { token }) });
+    const node = create(NodeRowSchema, {
+      name: `node-${nodeId}`,
+      incarnation: `incarnation-${nodeId}`,
+      roles: ["storage"],
+    });
+    await this.#must({ case: "registerNode", value: create(RegisterNodeSchema, { node, tokenHash }) });
+    const active = create(NodeRowSchema, { ...node, nodeId, state: NodeState.ACTIVE });
+    await this.#must({ case: "updateNode", value: create(UpdateNodeSchema, { node: active }) });
+  }
+
+  async #must(body: CommandBody): Promise<void> {
+    const { result } = await this.#metadata.submit(body);
+    if (result.case === "refusal") {
+      throw new Error(`${body.case}: ${RefusalCode[result.value.code]} ${result.value.detail}`);
+    }
+  }
+
+  violations() {
+    return checkInvariants(this.store);
+  }
+}
+
+function immediateLog(machine: MetaStateMachine): ProposalLog {
+  let index = 0;
+  return {
+    propose: (data) => {
+      index += 1;
+      const entry = { index, term: 1, type: "EntryNormal" as const, data, timeMs: Date.now() };
+      queueMicrotask(() => void machine.apply([entry]));
+      return true;
+    },
+    readIndex: () => Promise.resolve(index),
+    receivedSnapshot: () => Promise.resolve(false),
+    onStatus: (listener) => listener({ leader: 1, term: 1 }),
+  };
+}

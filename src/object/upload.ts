@@ -1,0 +1,377 @@
+import { create } from "@bufbuild/protobuf";
+import { concatBytes, EMPTY_BYTES, equalBytes, fromHex, toHex } from "../base/index.ts";
+import {
+  AbortUploadSchema,
+  CommitPartSchema,
+  CompletePartSchema,
+  CompleteUploadSchema,
+  CreateUploadSchema,
+} from "../gen/skerry/meta/v1/commands_pb.js";
+import {
+  type BlobSlice,
+  BlobSliceSchema,
+  type CompletedUploadRow,
+  type PartRow,
+  type UploadRow,
+} from "../gen/skerry/meta/v1/rows_pb.js";
+import { attributesToRow, checkAttributes, checksumTypeFromRow } from "./attributes.ts";
+import {
+  BodyDigests,
+  type ChecksumType,
+  checkChecksumType,
+  checksumFromRows,
+  checksumOfParts,
+  checksumRows,
+  defaultChecksumType,
+} from "./checksums.ts";
+import type { ObjectContext } from "./context.ts";
+import { ObjectError } from "./errors.ts";
+import { freshObject, readSlices } from "./get.ts";
+import { checkKey } from "./names.ts";
+import type {
+  Checksum,
+  ChecksumAlgorithm,
+  CompleteUploadRequest,
+  CreateUploadRequest,
+  PutObjectResult,
+  UploadAddress,
+  UploadPartCopyRequest,
+  UploadPartRequest,
+  UploadPartResult,
+} from "./ports.ts";
+import { checkSourcePreconditions } from "./preconditions.ts";
+import { MAX_SINGLE_PUT_BYTES, storeBody, withPreconditions } from "./put.ts";
+import { expectResult } from "./refusals.ts";
+import { formatUploadId, parseUploadId, uploadNotFound } from "./upload-id.ts";
+
+/** Parts of one upload, as in S3. */
+export const MAX_PARTS = 10_000;
+/** Greatest size of an object, in bytes: 5 TiB, as in S3. */
+export const MAX_OBJECT_BYTES = 5 * 1024 ** 4;
+
+export async function createUpload(
+  context: ObjectContext,
+  request: CreateUploadRequest,
+): Promise<{ readonly uploadId: string }> {
+  checkKey(request.key);
+  checkAttributes(request.attributes);
+  const { checksumAlgorithm: algorithm } = request;
+  const type = request.checksumType ?? (algorithm && defaultChecksumType(algorithm));
+  if (algorithm !== undefined && type !== undefined) checkChecksumType(algorithm, type);
+  if (algorithm === undefined && request.checksumType !== undefined) {
+    throw new ObjectError("checksum-type-invalid", "a checksum type needs a checksum algorithm");
+  }
+  const bucket = await context.knownBucket(request.bucket);
+  const result = await context.submit({
+    case: "createUpload",
+    value: create(CreateUploadSchema, {
+      bucket: request.bucket,
+      bucketId: bucket.bucketId,
+      key: request.key,
+      uploadId: context.options.newId(),
+      attributes: attributesToRow(request.attributes, undefined, type),
+      ownerId: request.owner.id,
+      ownerDisplayName: request.owner.displayName,
+      checksumAlgorithm: algorithm ?? "",
+    }),
+  });
+  return { uploadId: formatUploadId(expectResult(result, "uploadCreated").uploadId) };
+}
+
+export async function uploadPart(
+  context: ObjectContext,
+  request: UploadPartRequest,
+): Promise<UploadPartResult> {
+  checkPartNumber(request.partNumber);
+  const upload = await knownUpload(context, request);
+  const algorithm = algorithmOf(upload);
+  const sent = request.body.expected.checksum?.algorithm ?? request.body.expected.trailer?.algorithm;
+  if (algorithm !== undefined && sent !== undefined && sent !== algorithm) {
+    throw new ObjectError(
+      "checksum-mismatch",
+      `the upload was begun with ${algorithm}, the part has ${sent}`,
+    );
+  }
+  const stored = await storeBody(context, request.body, {
+    signal: request.signal,
+    ...(algorithm !== undefined && { fallbackChecksum: algorithm }),
+  });
+  const result = await context.submit({
+    case: "commitPart",
+    value: create(CommitPartSchema, {
+      bucket: request.bucket,
+      key: request.key,
+      uploadId: upload.uploadId,
+      partNumber: request.partNumber,
+      size: BigInt(request.body.sizeBytes),
+      etag: stored.etag,
+      ...stored.rows,
+      checksums: checksumRows(stored.checksum),
+    }),
+  });
+  const committed = expectResult(result, "partCommitted");
+  return { etag: stored.etag, modifiedAtMs: Number(committed.modifiedAtMs), checksum: stored.checksum };
+}
+
+/**
+ * A part made of another object's bytes: references to its blobs. The bytes are read once, for the part's MD5 (and checksum), and none
+ * are written.
+ */
+export async function uploadPartCopy(
+  context: ObjectContext,
+  request: UploadPartCopyRequest,
+): Promise<UploadPartResult> {
+  checkPartNumber(request.partNumber);
+  const upload = await knownUpload(context, request);
+  const source = await freshObject(context, request.sourceBucket, request.sourceKey);
+  checkSourcePreconditions(
+    { etag: source.etag, modifiedAtMs: Number(source.modifiedAtMs) },
+    request.sourcePreconditions,
+  );
+  const size = Number(source.size);
+  const first = request.range?.first ?? 0;
+  const length = request.range === undefined ? size : request.range.last - first + 1;
+  if (length < 0 || first + length > size) {
+    throw new ObjectError("copy-source-invalid", "the range lies outside the copy source", {
+      details: { ActualObjectSize: String(size) },
+    });
+  }
+  if (length > MAX_SINGLE_PUT_BYTES) throw new ObjectError("object-too-large", "a part has at most 5 GiB");
+  const algorithm = algorithmOf(upload);
+  const { etag, checksum } = await digestSlices(context, source.slices, {
+    first,
+    length,
+    algorithm,
+    signal: request.signal,
+  });
+  const result = await context.submit({
+    case: "commitPart",
+    value: create(CommitPartSchema, {
+      bucket: request.bucket,
+      key: request.key,
+      uploadId: upload.uploadId,
+      partNumber: request.partNumber,
+      size: BigInt(length),
+      etag,
+      slices: cutSlices(source.slices, first, length),
+      checksums: checksumRows(checksum),
+      sourceBucket: request.sourceBucket,
+      sourceKey: request.sourceKey,
+      sourceVersionId: source.versionId,
+    }),
+  });
+  const committed = expectResult(result, "partCommitted");
+  return { etag, modifiedAtMs: Number(committed.modifiedAtMs), checksum };
+}
+
+export async function completeUpload(
+  context: ObjectContext,
+  request: CompleteUploadRequest,
+): Promise<PutObjectResult> {
+  const uploadId = parseUploadId(request.uploadId);
+  checkPartList(request);
+  await context.barrier();
+  const upload = context.view.upload(uploadId);
+  if (upload === undefined || upload.bucket !== request.bucket || upload.key !== request.key) {
+    return repeatedCompletion(context, request, uploadId);
+  }
+  const parts = request.parts.map((wanted) => checkedPart(context, uploadId, wanted));
+  const total = parts.reduce((sum, part) => sum + Number(part.size), 0);
+  if (request.size !== undefined && request.size !== total) {
+    throw new ObjectError(
+      "size-mismatch",
+      `the parts have ${total} bytes, x-amz-mp-object-size says ${request.size}`,
+    );
+  }
+  if (total > MAX_OBJECT_BYTES) throw new ObjectError("object-too-large", "an object has at most 5 TiB");
+  const { checksum, type } = completedChecksum(context, upload, parts, request);
+  const result = await context.submit({
+    case: "completeUpload",
+    value: create(CompleteUploadSchema, {
+      bucket: request.bucket,
+      key: request.key,
+      uploadId,
+      parts: parts.map(({ partNumber, etag }) => create(CompletePartSchema, { partNumber, etag })),
+      versionId: context.options.newId(),
+      ...withPreconditions(request.preconditions),
+      etag: multipartEtag(context, parts),
+      checksums: checksumRows(checksum),
+      checksumType: type ?? "",
+      minimumPartSize: BigInt(context.options.minimumPartBytes),
+    }),
+  });
+  const committed = expectResult(result, "objectCommitted");
+  return {
+    etag: committed.etag,
+    modifiedAtMs: Number(committed.modifiedAtMs),
+    size: Number(committed.size),
+    checksum,
+    checksumType: type,
+  };
+}
+
+export async function abortUpload(context: ObjectContext, request: UploadAddress): Promise<void> {
+  const upload = await knownUpload(context, request);
+  const result = await context.submit({
+    case: "abortUpload",
+    value: create(AbortUploadSchema, { bucket: request.bucket, key: request.key, uploadId: upload.uploadId }),
+  });
+  expectResult(result, "done");
+}
+
+/** An upload is bound to its bucket and key: the id alone opens nothing. */
+export async function knownUpload(context: ObjectContext, address: UploadAddress): Promise<UploadRow> {
+  const uploadId = parseUploadId(address.uploadId);
+  let upload = context.view.upload(uploadId);
+  if (upload === undefined) {
+    await context.freshBucket(address.bucket);
+    upload = context.view.upload(uploadId);
+  }
+  if (upload === undefined || upload.bucket !== address.bucket || upload.key !== address.key) {
+    throw uploadNotFound(address.uploadId);
+  }
+  return upload;
+}
+
+export function algorithmOf(upload: UploadRow): ChecksumAlgorithm | undefined {
+  return upload.checksumAlgorithm === "" ? undefined : (upload.checksumAlgorithm as ChecksumAlgorithm);
+}
+
+function checkPartNumber(partNumber: number): void {
+  if (!Number.isInteger(partNumber) || partNumber < 1 || partNumber > MAX_PARTS) {
+    throw new ObjectError("part-number-invalid", `a part number lies between 1 and ${MAX_PARTS}`);
+  }
+}
+
+function checkPartList(request: CompleteUploadRequest): void {
+  const { parts } = request;
+  if (parts.length === 0) throw new ObjectError("part-invalid", "a completion names at least one part");
+  if (parts.length > MAX_PARTS)
+    throw new ObjectError("part-invalid", `an upload has at most ${MAX_PARTS} parts`);
+  for (const [index, part] of parts.entries()) {
+    checkPartNumber(part.partNumber);
+    const before = parts[index - 1];
+    if (before !== undefined && before.partNumber >= part.partNumber) {
+      throw new ObjectError("part-order", "the parts must be named in ascending order, each once");
+    }
+  }
+}
+
+function checkedPart(
+  context: ObjectContext,
+  uploadId: Uint8Array,
+  wanted: CompleteUploadRequest["parts"][number],
+): PartRow {
+  const part = context.view.part(uploadId, wanted.partNumber);
+  const details = { PartNumber: String(wanted.partNumber), ETag: wanted.etag };
+  if (part === undefined || part.etag !== wanted.etag) {
+    throw new ObjectError("part-invalid", `part ${wanted.partNumber} was not uploaded, or has another ETag`, {
+      details,
+    });
+  }
+  if (wanted.checksum !== undefined) {
+    const stored = part.checksums.find((header) => header.name === wanted.checksum?.algorithm);
+    if (stored?.value !== wanted.checksum.value) {
+      throw new ObjectError("part-invalid", `part ${wanted.partNumber} has another checksum`, { details });
+    }
+  }
+  return part;
+}
+
+/** The answer to a completion that has been done already, as S3 gives it: the same again. */
+function repeatedCompletion(
+  context: ObjectContext,
+  request: CompleteUploadRequest,
+  uploadId: Uint8Array,
+): PutObjectResult {
+  const completed: CompletedUploadRow | undefined = context.view.completedUpload(uploadId);
+  const same = completed?.bucket === request.bucket && completed.key === request.key;
+  if (completed === undefined || !same) throw uploadNotFound(request.uploadId);
+  const bucket = context.view.bucket(request.bucket);
+  const row = bucket && context.view.object(bucket.bucketId, request.key);
+  const current = row !== undefined && equalBytes(row.versionId, completed.versionId) ? row : undefined;
+  return {
+    etag: completed.etag,
+    modifiedAtMs: Number(completed.completedAtMs),
+    size: Number(current?.size ?? 0n),
+    checksum: checksumFromRows(current?.attributes?.checksums ?? []),
+    checksumType: checksumTypeFromRow(current?.attributes),
+  };
+}
+
+function completedChecksum(
+  context: ObjectContext,
+  upload: UploadRow,
+  parts: readonly PartRow[],
+  request: CompleteUploadRequest,
+): { readonly checksum: Checksum | undefined; readonly type: ChecksumType | undefined } {
+  const algorithm = algorithmOf(upload);
+  if (algorithm === undefined) return { checksum: undefined, type: undefined };
+  const type = checksumTypeFromRow(upload.attributes) ?? defaultChecksumType(algorithm);
+  if (request.checksumType !== undefined && request.checksumType !== type) {
+    throw new ObjectError("checksum-type-invalid", `the upload was begun with checksum type ${type}`);
+  }
+  const checksum = checksumOfParts(context.options.hasher, parts, algorithm, type);
+  const promised = request.checksum;
+  if (promised !== undefined && (promised.algorithm !== algorithm || promised.value !== checksum?.value)) {
+    throw new ObjectError(
+      "checksum-mismatch",
+      `the ${promised.algorithm} that you gave is not that of the parts`,
+    );
+  }
+  return checksum === undefined ? { checksum: undefined, type: undefined } : { checksum, type };
+}
+
+/** MD5 of the parts' MD5s, with their number, as S3 does. */
+function multipartEtag(context: ObjectContext, parts: readonly PartRow[]): string {
+  const md5s = parts.map((part) => fromHex(part.etag) ?? EMPTY_BYTES);
+  return `${toHex(context.options.hasher.digest("md5", concatBytes(md5s)))}-${parts.length}`;
+}
+
+async function digestSlices(
+  context: ObjectContext,
+  slices: readonly BlobSlice[],
+  what: {
+    readonly first: number;
+    readonly length: number;
+    readonly algorithm: ChecksumAlgorithm | undefined;
+    readonly signal: AbortSignal;
+  },
+): Promise<{ readonly etag: string; readonly checksum: Checksum | undefined }> {
+  const body = { sizeBytes: what.length, bytes: readSlices(context, slices, what), expected: {} };
+  const judge = new BodyDigests(body, what.algorithm);
+  const digest = context.options.hasher.start(judge.algorithms, what.length);
+  try {
+    for await (const piece of body.bytes) await digest.update(piece);
+    return judge.verify(await digest.finish());
+  } catch (error) {
+    digest.abandon();
+    throw error;
+  }
+}
+
+/** The slices that make up [first, first + length) of a manifest. */
+export function cutSlices(slices: readonly BlobSlice[], first: number, length: number): BlobSlice[] {
+  const cut: BlobSlice[] = [];
+  let skip = first;
+  let left = length;
+  for (const slice of slices) {
+    const sliceLength = Number(slice.length);
+    if (skip >= sliceLength) {
+      skip -= sliceLength;
+      continue;
+    }
+    if (left === 0) break;
+    const count = Math.min(left, sliceLength - skip);
+    cut.push(
+      create(BlobSliceSchema, {
+        blobId: slice.blobId,
+        offset: slice.offset + BigInt(skip),
+        length: BigInt(count),
+      }),
+    );
+    skip = 0;
+    left -= count;
+  }
+  return cut;
+}
