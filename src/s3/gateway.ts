@@ -1,0 +1,277 @@
+import type { Principal } from "../access/index.ts";
+import type { ObjectStore } from "../object/index.ts";
+import type { Clock, Hasher, Random } from "../platform/index.ts";
+import { type Authenticated, authenticate } from "./auth/authenticate.ts";
+import { SigningKeys } from "./auth/signing-keys.ts";
+import { notImplemented, type S3ErrorCode, S3Refusal } from "./errors.ts";
+import type { HandlerContext } from "./handlers/call.ts";
+import { handleOperation } from "./handlers/handle-operation.ts";
+import type { S3Request, S3Response } from "./http.ts";
+import type { CopySource, S3Operation, SupportedOperation } from "./operation.ts";
+import { S3_OPERATIONS, type S3OperationName, type UnsupportedName } from "./operations.ts";
+import { type ParsedRequest, parseRequest } from "./parse/parse-request.ts";
+import type { Authorizer, CallerLimits, CredentialSource, GatewayHooks } from "./ports.ts";
+import { refusalOf, renderError } from "./render/error.ts";
+import { RequestIds } from "./request-ids.ts";
+
+export interface GatewayOptions {
+  readonly store: ObjectStore;
+  readonly credentials: CredentialSource;
+  readonly authorizer: Authorizer;
+  readonly hasher: Hasher;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** The region that this endpoint is in; credential scopes must name it unless `anyRegion`. */
+  readonly region: string;
+  readonly anyRegion?: boolean;
+  /** Domains whose direct children are buckets ("s3.example.com" for "photos.s3.example.com"). Path style always works. */
+  readonly baseDomains?: readonly string[];
+  /** Names this node in answers (x-amz-id-2); nothing that tells an outsider more than to tell nodes apart. */
+  readonly hostId: string;
+  readonly maxClockSkewMs?: number;
+  readonly limits?: CallerLimits;
+  readonly hooks?: GatewayHooks;
+}
+
+/** What became of one request, as far as it is known before the answer is sent. */
+export interface RequestFacts {
+  readonly operation: S3OperationName | undefined;
+  readonly principalKeyId: string | undefined;
+  readonly bucket: string | undefined;
+  readonly key: string | undefined;
+  readonly errorCode: S3ErrorCode | undefined;
+}
+
+export interface Answer {
+  readonly requestId: string;
+  readonly response: S3Response;
+  readonly facts: RequestFacts;
+  /** To be called once, when the answer has been sent or given up. */
+  readonly release: () => void;
+}
+
+/** Facts that are found out on the way. */
+interface Progress {
+  operation: S3OperationName | undefined;
+  principal: Principal | undefined;
+  bucket: string | undefined;
+  key: string | undefined;
+  release: () => void;
+}
+
+const NOTHING_TO_RELEASE = (): void => {};
+
+const NO_FACTS: RequestFacts = {
+  operation: undefined,
+  principalKeyId: undefined,
+  bucket: undefined,
+  key: undefined,
+  errorCode: undefined,
+};
+
+/** parse -> authenticate -> authorize -> limits -> object -> render, for one request at a time and any number of them at once. */
+export class S3Gateway {
+  readonly #options: GatewayOptions;
+  readonly #context: HandlerContext;
+  readonly #parseOptions: { readonly baseDomains: readonly string[] };
+  readonly #signingKeys = new SigningKeys();
+  readonly #requestIds: RequestIds;
+
+  constructor(options: GatewayOptions) {
+    this.#options = options;
+    this.#requestIds = new RequestIds(options.random);
+    this.#parseOptions = { baseDomains: (options.baseDomains ?? []).map((domain) => domain.toLowerCase()) };
+    this.#context = {
+      store: options.store,
+      hasher: options.hasher,
+      authorizer: options.authorizer,
+      region: options.region,
+      anyRegion: options.anyRegion ?? false,
+    };
+  }
+
+  get hooks(): GatewayHooks {
+    return this.#options.hooks ?? {};
+  }
+
+  get hostId(): string {
+    return this.#options.hostId;
+  }
+
+  nextRequestId(): string {
+    return this.#requestIds.next();
+  }
+
+  /** Answers one request. Never rejects: what goes wrong is an answer too. */
+  async handle(request: S3Request, requestId: string): Promise<Answer> {
+    const progress: Progress = {
+      operation: undefined,
+      principal: undefined,
+      bucket: undefined,
+      key: undefined,
+      release: NOTHING_TO_RELEASE,
+    };
+    try {
+      const response = await this.#run(request, progress);
+      return { requestId, response, facts: factsOf(progress, undefined), release: progress.release };
+    } catch (error) {
+      const refusal = refusalOf(error) ?? this.#unexpected(error, requestId);
+      const facts = factsOf(progress, refusal.code);
+      return {
+        requestId,
+        response: this.#renderError(refusal, request, requestId, facts),
+        facts,
+        release: progress.release,
+      };
+    }
+  }
+
+  /** An answer to a request that is not even looked at. */
+  refuse(request: S3Request, requestId: string, refusal: S3Refusal): Answer {
+    const facts: RequestFacts = { ...NO_FACTS, errorCode: refusal.code };
+    const response = this.#renderError(refusal, request, requestId, facts);
+    return { requestId, response, facts, release: NOTHING_TO_RELEASE };
+  }
+
+  /** The answer instead of `answer`, when the first byte of its body could not be had. */
+  failed(request: S3Request, answer: Answer, error: unknown): Answer {
+    const refusal = refusalOf(error) ?? this.#unexpected(error, answer.requestId);
+    const facts: RequestFacts = { ...answer.facts, errorCode: refusal.code };
+    return { ...answer, facts, response: this.#renderError(refusal, request, answer.requestId, facts) };
+  }
+
+  #renderError(refusal: S3Refusal, request: S3Request, requestId: string, facts: RequestFacts): S3Response {
+    const { method } = request;
+    const { hostId } = this.#options;
+    return renderError(refusal, { method, requestId, hostId, bucket: facts.bucket, key: facts.key });
+  }
+
+  async #run(request: S3Request, progress: Progress): Promise<S3Response> {
+    const parsed = parseRequest(request, this.#parseOptions);
+    progress.operation = parsed.kind === "operation" ? parsed.operation.name : parsed.operationName;
+    progress.bucket = parsed.target?.bucket;
+    progress.key = parsed.target?.key;
+    refuseBeforeAuthentication(parsed);
+    const authenticated = await this.#authenticate(request, parsed);
+    progress.principal = authenticated?.principal;
+    // Whoever cannot prove who it is does not learn what was wrong with the rest.
+    if (parsed.kind === "refused")
+      throw authenticated === undefined ? new S3Refusal("AccessDenied") : parsed.refusal;
+    const { operation, headers } = parsed;
+    this.#authorize(authenticated?.principal, operation);
+    if (authenticated === undefined) throw new S3Refusal("AccessDenied");
+    progress.release = this.#enter(authenticated.principal);
+    if (!isSupported(operation)) throw notImplemented(`The operation ${operation.name}`);
+    await this.#checkExpectedOwners(operation);
+    return handleOperation(operation, { ...this.#context, request, headers, authenticated });
+  }
+
+  async #authenticate(request: S3Request, parsed: ParsedRequest): Promise<Authenticated | undefined> {
+    const { target } = parsed;
+    if (target === undefined) return undefined;
+    const { credentials, clock, region, anyRegion, maxClockSkewMs } = this.#options;
+    try {
+      return await authenticate(request, target, {
+        credentials,
+        signingKeys: this.#signingKeys,
+        region: anyRegion === true ? "any" : region,
+        nowMs: clock.wallMs(),
+        ...(maxClockSkewMs !== undefined && { maxClockSkewMs }),
+      });
+    } catch (error) {
+      throw this.#failedAuthentication(error, request.remoteAddress);
+    }
+  }
+
+  /** Guessing is slowed down, and the guesser not told how close it came. */
+  #failedAuthentication(error: unknown, remoteAddress: string): unknown {
+    const { limits } = this.#options;
+    if (limits === undefined || !(error instanceof S3Refusal) || error.status !== 403) return error;
+    const decision = limits.failedAuthentication(remoteAddress, error.details.AWSAccessKeyId);
+    if (decision.kind === "allow") return error;
+    const seconds = Math.ceil(decision.retryAfterMs / 1000);
+    return new S3Refusal("SlowDown", undefined, { RetryAfterSeconds: String(seconds) });
+  }
+
+  #authorize(principal: Principal | undefined, operation: S3Operation): void {
+    this.#requireAllowed(principal, operation.name, operation);
+    const source = copySourceOf(operation);
+    if (source !== undefined) this.#requireAllowed(principal, "GetObject", source);
+  }
+
+  #requireAllowed(
+    principal: Principal | undefined,
+    name: S3OperationName,
+    resource: S3Operation | CopySource,
+  ): void {
+    const { bucket, key } = resource as { readonly bucket?: string; readonly key?: string };
+    const decision = this.#options.authorizer.authorize(principal, {
+      name,
+      ...(bucket !== undefined && { bucket }),
+      ...(key !== undefined && { key }),
+    });
+    if (decision.kind === "deny") throw new S3Refusal("AccessDenied");
+  }
+
+  #enter(principal: Principal): () => void {
+    const { limits } = this.#options;
+    if (limits === undefined) return NOTHING_TO_RELEASE;
+    const release = limits.enter(principal);
+    if (release === undefined) throw new S3Refusal("SlowDown");
+    return release;
+  }
+
+  /** x-amz-expected-bucket-owner: a guard against buckets that changed hands. */
+  async #checkExpectedOwners(operation: SupportedOperation): Promise<void> {
+    if (operation.name === "ListBuckets" || operation.name === "CreateBucket") return;
+    if (operation.expectedOwner !== undefined) {
+      await this.#checkOwner(operation.bucket, operation.expectedOwner);
+    }
+    const source = copySourceOf(operation);
+    if (source?.expectedOwner !== undefined) await this.#checkOwner(source.bucket, source.expectedOwner);
+  }
+
+  async #checkOwner(bucket: string, expectedOwner: string): Promise<void> {
+    const info = await this.#options.store.headBucket(bucket);
+    if (info.owner.id !== expectedOwner) throw new S3Refusal("AccessDenied");
+  }
+
+  #unexpected(error: unknown, requestId: string): S3Refusal {
+    this.hooks.onUnexpectedError?.(error, requestId);
+    return new S3Refusal("InternalError");
+  }
+}
+
+/**
+ * Two answers that touch nothing and that callers without S3 credentials wait for: a browser's preflight, and the IAM and STS calls that
+ * clients try on the same endpoint, signed for another service.
+ */
+function refuseBeforeAuthentication(parsed: ParsedRequest): void {
+  if (parsed.kind === "refused") {
+    if (parsed.target === undefined) throw parsed.refusal;
+    return;
+  }
+  const { name } = parsed.operation;
+  if (name === "Preflight") throw new S3Refusal("AccessForbidden");
+  if (name === "IdentityApi") throw notImplemented("The IAM and STS API");
+}
+
+function copySourceOf(operation: S3Operation): CopySource | undefined {
+  return operation.name === "CopyObject" || operation.name === "UploadPartCopy"
+    ? operation.source
+    : undefined;
+}
+
+function isSupported(operation: S3Operation): operation is Exclude<S3Operation, { name: UnsupportedName }> {
+  return S3_OPERATIONS[operation.name].supported;
+}
+
+function factsOf(progress: Progress, errorCode: S3ErrorCode | undefined): RequestFacts {
+  return {
+    operation: progress.operation,
+    principalKeyId: progress.principal?.keyId,
+    bucket: progress.bucket,
+    key: progress.key,
+    errorCode,
+  };
+}

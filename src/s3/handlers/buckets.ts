@@ -1,0 +1,100 @@
+import { openOptionalBody } from "../body/open-body.ts";
+import { readWholeBody } from "../body/whole-body.ts";
+import { notImplemented, S3Refusal } from "../errors.ts";
+import { NO_BODY, type S3Response } from "../http.ts";
+import { MAX_LISTED_BUCKETS } from "../limits.ts";
+import { renderBuckets, renderLocation, renderNoVersioning } from "../render/buckets.ts";
+import { xmlResponse } from "../render/document.ts";
+import { childrenOf, malformed, readXml, textOf } from "../xml/reader.ts";
+import type { Call, Handlers } from "./call.ts";
+
+type Names =
+  | "ListBuckets"
+  | "CreateBucket"
+  | "HeadBucket"
+  | "DeleteBucket"
+  | "GetBucketLocation"
+  | "GetBucketVersioning";
+
+export const bucketHandlers: Handlers<Names> = {
+  ListBuckets: async (operation, call) => {
+    const { principal } = call.authenticated;
+    const result = await call.store.listBuckets({
+      principal,
+      prefix: operation.prefix,
+      after: operation.after,
+      limit: operation.maxBuckets ?? MAX_LISTED_BUCKETS,
+    });
+    const { region } = operation;
+    const buckets =
+      region === undefined ? result.buckets : result.buckets.filter((bucket) => bucket.region === region);
+    return xmlResponse(renderBuckets(operation, { ...result, buckets }, principal.owner));
+  },
+
+  CreateBucket: async (operation, call) => {
+    const region = await requestedRegion(call);
+    await call.store.createBucket({
+      bucket: operation.bucket,
+      region,
+      owner: call.authenticated.principal.owner,
+    });
+    return { status: 200, headers: ["Location", `/${operation.bucket}`], body: NO_BODY };
+  },
+
+  HeadBucket: async (operation, call) => {
+    const bucket = await call.store.headBucket(operation.bucket);
+    return {
+      status: 200,
+      headers: [
+        "Content-Type",
+        "application/xml",
+        "x-amz-bucket-region",
+        bucket.region,
+        "x-amz-access-point-alias",
+        "false",
+      ],
+      body: NO_BODY,
+    };
+  },
+
+  DeleteBucket: async (operation, call) => {
+    await call.store.deleteBucket(operation.bucket);
+    return NO_CONTENT;
+  },
+
+  GetBucketLocation: async (operation, call) => {
+    const bucket = await call.store.headBucket(operation.bucket);
+    return xmlResponse(renderLocation(bucket.region));
+  },
+
+  GetBucketVersioning: async (operation, call) => {
+    await call.store.headBucket(operation.bucket);
+    return xmlResponse(renderNoVersioning());
+  },
+};
+
+export const NO_CONTENT: S3Response = { status: 204, headers: [], body: NO_BODY };
+
+const CONFIGURATION = "CreateBucketConfiguration";
+
+/** The region in the body; without one, that of this endpoint. */
+async function requestedRegion(call: Call): Promise<string> {
+  const body = openOptionalBody(call.request, call.headers, call.authenticated);
+  const bytes = await readWholeBody(body, call.hasher);
+  if (bytes.length === 0) return call.region;
+  const root = readXml(bytes, CONFIGURATION);
+  for (const child of childrenOf(root, ["LocationConstraint", "Location", "Bucket", "Tags"])) {
+    if (child.name !== "LocationConstraint") throw notImplemented(`${child.name} in ${CONFIGURATION}`);
+  }
+  const constraint = textOf(root, "LocationConstraint")?.trim() ?? "";
+  if (constraint === "") return call.region;
+  const region = constraint === "EU" ? "eu-west-1" : constraint;
+  if (!REGION_NAME.test(region)) throw malformed("LocationConstraint is not the name of a region");
+  if (region === call.region || call.anyRegion) return region;
+  throw new S3Refusal(
+    "IllegalLocationConstraintException",
+    `The ${region} location constraint is incompatible for the region specific endpoint this request was sent to.`,
+  );
+}
+
+const REGION_NAME = /^[A-Za-z0-9-]{1,64}$/;

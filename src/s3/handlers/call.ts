@@ -1,0 +1,30 @@
+import type { ObjectStore } from "../../object/index.ts";
+import type { Hasher } from "../../platform/index.ts";
+import type { Authenticated } from "../auth/authenticate.ts";
+import type { RequestHeaders, S3Request, S3Response } from "../http.ts";
+import type { S3Operation } from "../operation.ts";
+import type { SupportedName } from "../operations.ts";
+import type { Authorizer } from "../ports.ts";
+
+/** What the handlers share. */
+export interface HandlerContext {
+  readonly store: ObjectStore;
+  readonly hasher: Hasher;
+  readonly authorizer: Authorizer;
+  /** The region that this endpoint says it is in. */
+  readonly region: string;
+  /** Whether CreateBucket may name any other. */
+  readonly anyRegion: boolean;
+}
+
+/** One request that has passed the gate. */
+export interface Call extends HandlerContext {
+  readonly request: S3Request;
+  /** With those that came as parameters of a presigned URL. */
+  readonly headers: RequestHeaders;
+  readonly authenticated: Authenticated;
+}
+
+export type Handlers<N extends SupportedName = SupportedName> = {
+  readonly [Name in N]: (operation: Extract<S3Operation, { name: Name }>, call: Call) => Promise<S3Response>;
+};

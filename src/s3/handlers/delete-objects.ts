@@ -1,0 +1,90 @@
+import {
+  type DeleteOutcome,
+  OBJECT_ERROR_CODES,
+  ObjectError,
+  type Preconditions,
+} from "../../object/index.ts";
+import { openBody } from "../body/open-body.ts";
+import { readWholeBody } from "../body/whole-body.ts";
+import { invalidArgument, notImplemented, S3Refusal } from "../errors.ts";
+import { MAX_DELETE_TARGETS } from "../limits.ts";
+import { parseWhole, unquoteEtag } from "../parse/fields.ts";
+import { type DeletedKey, renderDeleted } from "../render/deleted.ts";
+import { xmlResponse } from "../render/document.ts";
+import { refusalOf } from "../render/error.ts";
+import { childrenOf, malformed, readXml, textOf, type XmlElement } from "../xml/reader.ts";
+import type { Handlers } from "./call.ts";
+
+interface Target {
+  readonly key: string;
+  readonly versionId: string | undefined;
+  readonly preconditions: Preconditions | undefined;
+}
+
+export const deleteObjectsHandlers: Handlers<"DeleteObjects"> = {
+  DeleteObjects: async (operation, call) => {
+    const body = openBody(call.request, call.headers, call.authenticated);
+    const { targets, quiet } = readDelete(await readWholeBody(body, call.hasher));
+    const refusals = targets.map((target) => {
+      // Each key is a deletion of its own to the gate.
+      const request = { name: "DeleteObject", bucket: operation.bucket, key: target.key };
+      const decision = call.authorizer.authorize(call.authenticated.principal, request);
+      if (decision.kind === "deny") return new S3Refusal("AccessDenied");
+      const known = target.versionId === undefined || target.versionId === "null";
+      return known ? undefined : new S3Refusal("NoSuchVersion");
+    });
+    const allowed = targets.filter((_, index) => refusals[index] === undefined);
+    const outcomes = await call.store.deleteObjects({
+      bucket: operation.bucket,
+      targets: allowed.map(({ key, preconditions }) => ({ key, ...(preconditions && { preconditions }) })),
+    });
+    let next = 0;
+    const deleted = targets.map((target, index): DeletedKey => {
+      const refusal = refusals[index] ?? refusalOfOutcome(outcomes[next++]);
+      return { key: target.key, versionId: target.versionId, refusal };
+    });
+    return xmlResponse(renderDeleted(deleted, quiet));
+  },
+};
+
+function refusalOfOutcome(outcome: DeleteOutcome | undefined): S3Refusal | undefined {
+  if (outcome === undefined) return new S3Refusal("InternalError");
+  if (outcome.kind === "deleted") return undefined;
+  const code = OBJECT_ERROR_CODES.find((known) => known === outcome.code);
+  if (code === undefined) return new S3Refusal("InternalError");
+  return refusalOf(new ObjectError(code, outcome.message));
+}
+
+function readDelete(bytes: Uint8Array): { readonly targets: readonly Target[]; readonly quiet: boolean } {
+  const root = readXml(bytes, "Delete");
+  const objects = childrenOf(root, ["Object", "Quiet"]).filter((child) => child.name === "Object");
+  if (objects.length === 0) throw malformed("there is no Object in Delete");
+  if (objects.length > MAX_DELETE_TARGETS)
+    throw malformed(`Delete names more than ${MAX_DELETE_TARGETS} objects`);
+  return { targets: objects.map(readTarget), quiet: textOf(root, "Quiet")?.trim().toLowerCase() === "true" };
+}
+
+function readTarget(element: XmlElement): Target {
+  childrenOf(element, ["Key", "VersionId", "ETag", "LastModifiedTime", "Size"]);
+  const key = textOf(element, "Key");
+  if (key === undefined || key === "") throw malformed("an Object has no Key");
+  if (textOf(element, "LastModifiedTime") !== undefined)
+    throw notImplemented("LastModifiedTime in DeleteObjects");
+  const etag = textOf(element, "ETag");
+  const size = textOf(element, "Size");
+  const preconditions: Preconditions = {
+    ...(etag !== undefined && { ifMatch: [unquoteEtag(etag)] }),
+    ...(size !== undefined && { ifMatchSize: requireSize(size) }),
+  };
+  return {
+    key,
+    versionId: textOf(element, "VersionId") || undefined,
+    preconditions: etag === undefined && size === undefined ? undefined : preconditions,
+  };
+}
+
+function requireSize(text: string): number {
+  const size = parseWhole(text.trim());
+  if (size === undefined) throw invalidArgument("Invalid size", "Size", text);
+  return size;
+}

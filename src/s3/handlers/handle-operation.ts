@@ -1,0 +1,28 @@
+import type { S3Response } from "../http.ts";
+import type { SupportedOperation } from "../operation.ts";
+import { bucketHandlers } from "./buckets.ts";
+import type { Call, Handlers } from "./call.ts";
+import { deleteObjectsHandlers } from "./delete-objects.ts";
+import { listingHandlers } from "./listings.ts";
+import { readObjectHandlers } from "./read-object.ts";
+import { uploadHandlers } from "./uploads.ts";
+import { writeObjectHandlers } from "./write-object.ts";
+
+/** One handler for every supported operation; complete by its type. */
+const HANDLERS: Handlers = {
+  ...bucketHandlers,
+  ...listingHandlers,
+  ...readObjectHandlers,
+  ...writeObjectHandlers,
+  ...deleteObjectsHandlers,
+  ...uploadHandlers,
+};
+
+export function handleOperation(operation: SupportedOperation, call: Call): Promise<S3Response> {
+  // The compiler cannot see that name and operation belong together; the table's type says it.
+  const handler = HANDLERS[operation.name] as (
+    operation: SupportedOperation,
+    call: Call,
+  ) => Promise<S3Response>;
+  return handler(operation, call);
+}

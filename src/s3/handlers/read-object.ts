@@ -1,0 +1,107 @@
+import type { GetObjectResult, ObjectInfo } from "../../object/index.ts";
+import type { S3Response } from "../http.ts";
+import type { GetObject, HeadObject } from "../operation.ts";
+import { parseHttpDate, unquoteEtag } from "../parse/fields.ts";
+import { objectHeaders } from "../render/object-headers.ts";
+import type { Call, Handlers } from "./call.ts";
+
+export const readObjectHandlers: Handlers<"GetObject" | "HeadObject"> = {
+  GetObject: async (operation, call) => {
+    const result = await open(operation, call);
+    return {
+      status: statusOf(result),
+      headers: readHeaders(operation, result),
+      body: { kind: "stream", lengthBytes: result.length, bytes: result.body },
+    };
+  },
+
+  HeadObject: async (operation, call) => {
+    // Only the read path knows what a range or a part comes to; its bytes are not asked for.
+    if (operation.range !== undefined) return headOfRange(operation, call);
+    const info = await call.store.headObject({
+      bucket: operation.bucket,
+      key: operation.key,
+      ...(operation.preconditions && { preconditions: operation.preconditions }),
+    });
+    return {
+      status: 200,
+      headers: objectHeaders(info, { overrides: operation.overrides, checksum: operation.checksumMode }),
+      body: { kind: "omitted", lengthBytes: info.size },
+    };
+  },
+};
+
+async function headOfRange(operation: HeadObject, call: Call): Promise<S3Response> {
+  const result = await open(operation, call);
+  await abandon(result);
+  return {
+    status: statusOf(result),
+    headers: readHeaders(operation, result),
+    body: { kind: "omitted", lengthBytes: result.length },
+  };
+}
+
+/** An empty part of an empty object has no range that could be written down. */
+function statusOf(result: GetObjectResult): number {
+  return result.partial && result.length > 0 ? 206 : 200;
+}
+
+async function abandon(result: GetObjectResult): Promise<void> {
+  await result.body[Symbol.asyncIterator]().return?.();
+}
+
+function open(operation: GetObject | HeadObject, call: Call): Promise<GetObjectResult> {
+  if (operation.ifRange !== undefined && operation.range !== undefined) return openIfRange(operation, call);
+  return get(operation, call, operation.range);
+}
+
+function get(
+  operation: GetObject | HeadObject,
+  call: Call,
+  range: GetObject["range"],
+): Promise<GetObjectResult> {
+  return call.store.getObject({
+    bucket: operation.bucket,
+    key: operation.key,
+    signal: call.request.signal,
+    ...(operation.preconditions && { preconditions: operation.preconditions }),
+    ...(range && { range }),
+  });
+}
+
+/** The range of the object that the client knows, or else the whole of the present one. */
+async function openIfRange(operation: GetObject | HeadObject, call: Call): Promise<GetObjectResult> {
+  const { bucket, key, ifRange = "" } = operation;
+  const info = await call.store.headObject({ bucket, key });
+  if (!isUnchanged(ifRange, info)) return get(operation, call, undefined);
+  const result = await get(operation, call, operation.range);
+  // Replaced between the two: its range would not be the one that the client wants to add to what it has.
+  if (result.info.etag === info.etag) return result;
+  await abandon(result);
+  return get(operation, call, undefined);
+}
+
+/** RFC 9110, section 13.1.5: an ETag is compared strongly, a date must be the same second. */
+function isUnchanged(ifRange: string, info: ObjectInfo): boolean {
+  const text = ifRange.trim();
+  if (text.startsWith("W/")) return false;
+  if (text.startsWith('"')) return unquoteEtag(text) === info.etag;
+  const dateMs = parseHttpDate(text);
+  return dateMs !== undefined && Math.floor(info.modifiedAtMs / 1000) === Math.floor(dateMs / 1000);
+}
+
+function readHeaders(operation: GetObject | HeadObject, result: GetObjectResult): string[] {
+  const { info, partial } = result;
+  const headers = objectHeaders(info, {
+    overrides: operation.overrides,
+    checksum: operation.checksumMode && !partial,
+  });
+  if (partial) {
+    const last = result.first + result.length - 1;
+    if (result.length > 0) headers.push("Content-Range", `bytes ${result.first}-${last}/${info.size}`);
+  }
+  if (operation.range?.kind === "part" && info.partsCount !== undefined) {
+    headers.push("x-amz-mp-parts-count", String(info.partsCount));
+  }
+  return headers;
+}

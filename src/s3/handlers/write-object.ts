@@ -1,0 +1,70 @@
+import type { ObjectAttributes, Preconditions, PutObjectResult } from "../../object/index.ts";
+import { openBody } from "../body/open-body.ts";
+import { NO_BODY } from "../http.ts";
+import type { CopyObject } from "../operation.ts";
+import { xmlResponse } from "../render/document.ts";
+import { storedHeaders } from "../render/object-headers.ts";
+import { renderCopied } from "../render/uploads.ts";
+import { NO_CONTENT } from "./buckets.ts";
+import type { Call, Handlers } from "./call.ts";
+
+export const writeObjectHandlers: Handlers<"PutObject" | "DeleteObject" | "CopyObject"> = {
+  PutObject: async (operation, call) => {
+    const result = await call.store.putObject({
+      bucket: operation.bucket,
+      key: operation.key,
+      body: openBody(call.request, call.headers, call.authenticated),
+      attributes: operation.attributes,
+      owner: call.authenticated.principal.owner,
+      signal: call.request.signal,
+      ...(operation.preconditions && { preconditions: operation.preconditions }),
+    });
+    return { status: 200, headers: storedHeaders(result), body: NO_BODY };
+  },
+
+  DeleteObject: async (operation, call) => {
+    await call.store.deleteObject({
+      bucket: operation.bucket,
+      key: operation.key,
+      ...(operation.preconditions && { preconditions: operation.preconditions }),
+    });
+    return NO_CONTENT;
+  },
+
+  CopyObject: async (operation, call) =>
+    xmlResponse(renderCopied("CopyObjectResult", await copy(operation, call))),
+};
+
+async function copy(operation: CopyObject, call: Call): Promise<PutObjectResult> {
+  const { source } = operation;
+  const { attributes, sourcePreconditions } = await copiedAttributes(operation, call);
+  return call.store.copyObject({
+    sourceBucket: source.bucket,
+    sourceKey: source.key,
+    bucket: operation.bucket,
+    key: operation.key,
+    attributes,
+    owner: call.authenticated.principal.owner,
+    ...(sourcePreconditions && { sourcePreconditions }),
+    ...(operation.preconditions && { preconditions: operation.preconditions }),
+  });
+}
+
+/** The source's attributes under another storage class have to be read first; the copy then insists on that very source. */
+async function copiedAttributes(
+  operation: CopyObject,
+  call: Call,
+): Promise<{ attributes: ObjectAttributes | undefined; sourcePreconditions: Preconditions | undefined }> {
+  const { source, storageClass } = operation;
+  if (operation.attributes !== undefined || storageClass === undefined) {
+    return { attributes: operation.attributes, sourcePreconditions: source.preconditions };
+  }
+  const info = await call.store.headObject({ bucket: source.bucket, key: source.key });
+  if (info.attributes.storageClass === storageClass) {
+    return { attributes: undefined, sourcePreconditions: source.preconditions };
+  }
+  return {
+    attributes: { ...info.attributes, storageClass },
+    sourcePreconditions: { ifMatch: [info.etag], ...source.preconditions },
+  };
+}

@@ -1,0 +1,66 @@
+/** The seam between HTTP and S3: a request in, a response out. Nothing behind it sees a socket. */
+
+/** Names in lower case; a repeated field is joined with ","; bytes above 0x7f stand as Latin-1 characters, as HTTP has them. */
+export type RequestHeaders = ReadonlyMap<string, string>;
+
+/** What the parser looks at. */
+export interface RequestHead {
+  readonly method: string;
+  /** The request target as it was sent: path and query, still percent-encoded. */
+  readonly target: string;
+  readonly headers: RequestHeaders;
+}
+
+export interface S3Request extends RequestHead {
+  /**
+   * The bytes after HTTP's own framing, to be iterated at most once. Throws `ObjectError` "body-truncated" when the client goes away and
+   * `S3Refusal` "RequestTimeout" when it stalls. Iterating it sends "100 Continue" where the client waits for that.
+   */
+  readonly body: AsyncIterable<Uint8Array>;
+  /** Address of the client without its port. */
+  readonly remoteAddress: string;
+  /** Whether the client reached us over TLS. */
+  readonly secure: boolean;
+  /** Aborted when the client has gone or the server stops. */
+  readonly signal: AbortSignal;
+}
+
+export interface S3Response {
+  readonly status: number;
+  /** Name, value, name, value, ... Length, date, request id and server name are added where the response is sent. */
+  readonly headers: readonly string[];
+  readonly body: ResponseBody;
+}
+
+export type ResponseBody =
+  | { readonly kind: "none" }
+  /** The answer to HEAD: says how long the body would be. */
+  | { readonly kind: "omitted"; readonly lengthBytes: number }
+  | { readonly kind: "text"; readonly text: string }
+  /** Exactly `lengthBytes` bytes; when the source throws, the connection is cut so that no client takes it for whole. */
+  | { readonly kind: "stream"; readonly lengthBytes: number; readonly bytes: AsyncIterable<Uint8Array> };
+
+export const NO_BODY: ResponseBody = { kind: "none" };
+
+/** A header value for HTTP: text that is not ASCII goes out as its UTF-8 bytes. */
+export function toHeaderValue(text: string): string {
+  return isPlain(text) ? text : Buffer.from(text, "utf8").toString("latin1");
+}
+
+/** Text from a header value: UTF-8 where the bytes are UTF-8, else Latin-1. */
+export function fromHeaderValue(value: string): string {
+  if (isPlain(value)) return value;
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.from(value, "latin1"));
+  } catch {
+    return value;
+  }
+}
+
+/** Only characters of ASCII. */
+export function isPlain(text: string): boolean {
+  for (let index = 0; index < text.length; index += 1) {
+    if (text.charCodeAt(index) > 0x7f) return false;
+  }
+  return true;
+}

@@ -1,0 +1,27 @@
+/** The gateway's limits in one place. Those of S3 itself are S3's numbers. */
+
+/** Greatest object that one PutObject or one part may carry. */
+export const MAX_SINGLE_PUT_BYTES = 5 * 1024 ** 3;
+/** Names and values of x-amz-meta-* together. */
+export const MAX_USER_METADATA_BYTES = 2048;
+export const MAX_PART_NUMBER = 10_000;
+export const MAX_LIST_ENTRIES = 1000;
+export const MAX_LISTED_BUCKETS = 10_000;
+export const MAX_DELETE_TARGETS = 1000;
+/** Bodies that are read whole: XML of DeleteObjects (1,000 keys of 1,024 escaped bytes) and CompleteMultipartUpload (10,000 parts). */
+export const MAX_XML_BODY_BYTES = 8 * 1024 * 1024;
+export const MAX_XML_DEPTH = 8;
+export const MAX_XML_ELEMENTS = 100_000;
+/** Number of parameters in a query string. */
+export const MAX_QUERY_PARAMETERS = 128;
+/** One chunk header of aws-chunked: a hexadecimal size and a signature. */
+export const MAX_CHUNK_HEADER_BYTES = 1024;
+/** All trailers of an aws-chunked body together. */
+export const MAX_TRAILER_BYTES = 4096;
+/** S3 wants signed chunks other than the last to be at least this long. */
+export const MIN_SIGNED_CHUNK_BYTES = 8192;
+/** How far a request's time may be from ours. */
+export const MAX_CLOCK_SKEW_MS = 15 * 60 * 1000;
+export const MAX_PRESIGNED_SECONDS = 7 * 24 * 3600;
+/** Signing keys that are kept derived: one per access key, day and region. */
+export const MAX_CACHED_SIGNING_KEYS = 10_000;

@@ -1,0 +1,205 @@
+import type { Operation, Role } from "../access/index.ts";
+
+/** What one S3 operation is to the gate. */
+export interface OperationRow {
+  /** As IAM policies name it. */
+  readonly action: string;
+  readonly leastRole: Role;
+  readonly resource: "service" | "bucket" | "object";
+  /** What is not supported is answered with 501, after the gate. */
+  readonly supported: boolean;
+}
+
+type Resource = OperationRow["resource"];
+
+function supported(resource: Resource, leastRole: Role, action: string): OperationRow & { supported: true } {
+  return { action: `s3:${action}`, leastRole, resource, supported: true };
+}
+
+function unsupported(
+  resource: Resource,
+  leastRole: Role,
+  action: string,
+): OperationRow & { supported: false } {
+  return { action: `s3:${action}`, leastRole, resource, supported: false };
+}
+
+/**
+ * Every operation of S3, one row each: routing, authorization, metrics and audit use these names and no others. Reading configuration
+ * that tells who may do what takes an admin, as does changing any configuration.
+ */
+export const S3_OPERATIONS = {
+  ListBuckets: supported("service", "reader", "ListAllMyBuckets"),
+  CreateBucket: supported("bucket", "writer", "CreateBucket"),
+  HeadBucket: supported("bucket", "reader", "ListBucket"),
+  DeleteBucket: supported("bucket", "writer", "DeleteBucket"),
+  GetBucketLocation: supported("bucket", "reader", "GetBucketLocation"),
+  GetBucketVersioning: supported("bucket", "reader", "GetBucketVersioning"),
+  ListObjects: supported("bucket", "reader", "ListBucket"),
+  ListObjectsV2: supported("bucket", "reader", "ListBucket"),
+  ListObjectVersions: supported("bucket", "reader", "ListBucketVersions"),
+  ListMultipartUploads: supported("bucket", "reader", "ListBucketMultipartUploads"),
+  DeleteObjects: supported("bucket", "writer", "DeleteObject"),
+
+  PutObject: supported("object", "writer", "PutObject"),
+  GetObject: supported("object", "reader", "GetObject"),
+  HeadObject: supported("object", "reader", "GetObject"),
+  DeleteObject: supported("object", "writer", "DeleteObject"),
+  CopyObject: supported("object", "writer", "PutObject"),
+  CreateMultipartUpload: supported("object", "writer", "PutObject"),
+  UploadPart: supported("object", "writer", "PutObject"),
+  UploadPartCopy: supported("object", "writer", "PutObject"),
+  CompleteMultipartUpload: supported("object", "writer", "PutObject"),
+  AbortMultipartUpload: supported("object", "writer", "AbortMultipartUpload"),
+  ListParts: supported("object", "reader", "ListMultipartUploadParts"),
+
+  /** IAM and STS answer on the service root of the same endpoint. */
+  IdentityApi: unsupported("service", "admin", "IdentityApi"),
+  ListDirectoryBuckets: unsupported("service", "reader", "ListAllMyDirectoryBuckets"),
+  WriteGetObjectResponse: unsupported("service", "writer", "WriteGetObjectResponse"),
+
+  /** A browser asks before it sends: answered without a principal. */
+  Preflight: unsupported("bucket", "reader", "Preflight"),
+  PostObject: unsupported("bucket", "writer", "PutObject"),
+  CreateSession: unsupported("bucket", "writer", "CreateSession"),
+  PutBucketVersioning: unsupported("bucket", "admin", "PutBucketVersioning"),
+  GetBucketPolicy: unsupported("bucket", "admin", "GetBucketPolicy"),
+  PutBucketPolicy: unsupported("bucket", "admin", "PutBucketPolicy"),
+  DeleteBucketPolicy: unsupported("bucket", "admin", "DeleteBucketPolicy"),
+  GetBucketPolicyStatus: unsupported("bucket", "reader", "GetBucketPolicyStatus"),
+  GetPublicAccessBlock: unsupported("bucket", "reader", "GetBucketPublicAccessBlock"),
+  PutPublicAccessBlock: unsupported("bucket", "admin", "PutBucketPublicAccessBlock"),
+  DeletePublicAccessBlock: unsupported("bucket", "admin", "PutBucketPublicAccessBlock"),
+  GetBucketOwnershipControls: unsupported("bucket", "reader", "GetBucketOwnershipControls"),
+  PutBucketOwnershipControls: unsupported("bucket", "admin", "PutBucketOwnershipControls"),
+  DeleteBucketOwnershipControls: unsupported("bucket", "admin", "PutBucketOwnershipControls"),
+  GetBucketAcl: unsupported("bucket", "reader", "GetBucketAcl"),
+  PutBucketAcl: unsupported("bucket", "admin", "PutBucketAcl"),
+  GetBucketAbac: unsupported("bucket", "reader", "GetBucketAbac"),
+  PutBucketAbac: unsupported("bucket", "admin", "PutBucketAbac"),
+  GetBucketCors: unsupported("bucket", "reader", "GetBucketCORS"),
+  PutBucketCors: unsupported("bucket", "admin", "PutBucketCORS"),
+  DeleteBucketCors: unsupported("bucket", "admin", "PutBucketCORS"),
+  GetBucketTagging: unsupported("bucket", "reader", "GetBucketTagging"),
+  PutBucketTagging: unsupported("bucket", "admin", "PutBucketTagging"),
+  DeleteBucketTagging: unsupported("bucket", "admin", "PutBucketTagging"),
+  GetBucketLifecycleConfiguration: unsupported("bucket", "reader", "GetLifecycleConfiguration"),
+  PutBucketLifecycleConfiguration: unsupported("bucket", "admin", "PutLifecycleConfiguration"),
+  DeleteBucketLifecycle: unsupported("bucket", "admin", "PutLifecycleConfiguration"),
+  GetBucketEncryption: unsupported("bucket", "reader", "GetEncryptionConfiguration"),
+  PutBucketEncryption: unsupported("bucket", "admin", "PutEncryptionConfiguration"),
+  DeleteBucketEncryption: unsupported("bucket", "admin", "PutEncryptionConfiguration"),
+  GetObjectLockConfiguration: unsupported("bucket", "reader", "GetBucketObjectLockConfiguration"),
+  PutObjectLockConfiguration: unsupported("bucket", "admin", "PutBucketObjectLockConfiguration"),
+  GetBucketNotificationConfiguration: unsupported("bucket", "reader", "GetBucketNotification"),
+  PutBucketNotificationConfiguration: unsupported("bucket", "admin", "PutBucketNotification"),
+  GetBucketLogging: unsupported("bucket", "reader", "GetBucketLogging"),
+  PutBucketLogging: unsupported("bucket", "admin", "PutBucketLogging"),
+  GetBucketReplication: unsupported("bucket", "reader", "GetReplicationConfiguration"),
+  PutBucketReplication: unsupported("bucket", "admin", "PutReplicationConfiguration"),
+  DeleteBucketReplication: unsupported("bucket", "admin", "PutReplicationConfiguration"),
+  GetBucketWebsite: unsupported("bucket", "reader", "GetBucketWebsite"),
+  PutBucketWebsite: unsupported("bucket", "admin", "PutBucketWebsite"),
+  DeleteBucketWebsite: unsupported("bucket", "admin", "DeleteBucketWebsite"),
+  GetBucketRequestPayment: unsupported("bucket", "reader", "GetBucketRequestPayment"),
+  PutBucketRequestPayment: unsupported("bucket", "admin", "PutBucketRequestPayment"),
+  GetBucketAccelerateConfiguration: unsupported("bucket", "reader", "GetAccelerateConfiguration"),
+  PutBucketAccelerateConfiguration: unsupported("bucket", "admin", "PutAccelerateConfiguration"),
+  GetBucketAnalyticsConfiguration: unsupported("bucket", "reader", "GetAnalyticsConfiguration"),
+  PutBucketAnalyticsConfiguration: unsupported("bucket", "admin", "PutAnalyticsConfiguration"),
+  DeleteBucketAnalyticsConfiguration: unsupported("bucket", "admin", "PutAnalyticsConfiguration"),
+  ListBucketAnalyticsConfigurations: unsupported("bucket", "reader", "GetAnalyticsConfiguration"),
+  GetBucketIntelligentTieringConfiguration: unsupported(
+    "bucket",
+    "reader",
+    "GetIntelligentTieringConfiguration",
+  ),
+  PutBucketIntelligentTieringConfiguration: unsupported(
+    "bucket",
+    "admin",
+    "PutIntelligentTieringConfiguration",
+  ),
+  DeleteBucketIntelligentTieringConfiguration: unsupported(
+    "bucket",
+    "admin",
+    "PutIntelligentTieringConfiguration",
+  ),
+  ListBucketIntelligentTieringConfigurations: unsupported(
+    "bucket",
+    "reader",
+    "GetIntelligentTieringConfiguration",
+  ),
+  GetBucketInventoryConfiguration: unsupported("bucket", "reader", "GetInventoryConfiguration"),
+  PutBucketInventoryConfiguration: unsupported("bucket", "admin", "PutInventoryConfiguration"),
+  DeleteBucketInventoryConfiguration: unsupported("bucket", "admin", "PutInventoryConfiguration"),
+  ListBucketInventoryConfigurations: unsupported("bucket", "reader", "GetInventoryConfiguration"),
+  GetBucketMetricsConfiguration: unsupported("bucket", "reader", "GetMetricsConfiguration"),
+  PutBucketMetricsConfiguration: unsupported("bucket", "admin", "PutMetricsConfiguration"),
+  DeleteBucketMetricsConfiguration: unsupported("bucket", "admin", "PutMetricsConfiguration"),
+  ListBucketMetricsConfigurations: unsupported("bucket", "reader", "GetMetricsConfiguration"),
+  CreateBucketMetadataConfiguration: unsupported("bucket", "admin", "CreateBucketMetadataTableConfiguration"),
+  GetBucketMetadataConfiguration: unsupported("bucket", "reader", "GetBucketMetadataTableConfiguration"),
+  DeleteBucketMetadataConfiguration: unsupported("bucket", "admin", "DeleteBucketMetadataTableConfiguration"),
+  CreateBucketMetadataTableConfiguration: unsupported(
+    "bucket",
+    "admin",
+    "CreateBucketMetadataTableConfiguration",
+  ),
+  GetBucketMetadataTableConfiguration: unsupported("bucket", "reader", "GetBucketMetadataTableConfiguration"),
+  DeleteBucketMetadataTableConfiguration: unsupported(
+    "bucket",
+    "admin",
+    "DeleteBucketMetadataTableConfiguration",
+  ),
+  UpdateBucketMetadataInventoryTableConfiguration: unsupported(
+    "bucket",
+    "admin",
+    "UpdateBucketMetadataInventoryTableConfiguration",
+  ),
+  UpdateBucketMetadataJournalTableConfiguration: unsupported(
+    "bucket",
+    "admin",
+    "UpdateBucketMetadataJournalTableConfiguration",
+  ),
+  UpdateBucketMetadataAnnotationTableConfiguration: unsupported(
+    "bucket",
+    "admin",
+    "UpdateBucketMetadataAnnotationTableConfiguration",
+  ),
+
+  GetObjectAttributes: unsupported("object", "reader", "GetObjectAttributes"),
+  GetObjectTagging: unsupported("object", "reader", "GetObjectTagging"),
+  PutObjectTagging: unsupported("object", "writer", "PutObjectTagging"),
+  DeleteObjectTagging: unsupported("object", "writer", "DeleteObjectTagging"),
+  GetObjectAcl: unsupported("object", "reader", "GetObjectAcl"),
+  PutObjectAcl: unsupported("object", "admin", "PutObjectAcl"),
+  GetObjectRetention: unsupported("object", "reader", "GetObjectRetention"),
+  PutObjectRetention: unsupported("object", "writer", "PutObjectRetention"),
+  GetObjectLegalHold: unsupported("object", "reader", "GetObjectLegalHold"),
+  PutObjectLegalHold: unsupported("object", "writer", "PutObjectLegalHold"),
+  GetObjectAnnotation: unsupported("object", "reader", "GetObjectAnnotation"),
+  PutObjectAnnotation: unsupported("object", "writer", "PutObjectAnnotation"),
+  DeleteObjectAnnotation: unsupported("object", "writer", "DeleteObjectAnnotation"),
+  ListObjectAnnotations: unsupported("object", "reader", "ListObjectAnnotations"),
+  GetObjectTorrent: unsupported("object", "reader", "GetObjectTorrent"),
+  RestoreObject: unsupported("object", "writer", "RestoreObject"),
+  SelectObjectContent: unsupported("object", "reader", "GetObject"),
+  RenameObject: unsupported("object", "writer", "PutObject"),
+  UpdateObjectEncryption: unsupported("object", "writer", "UpdateObjectEncryption"),
+} as const satisfies Record<string, OperationRow>;
+
+export type S3OperationName = keyof typeof S3_OPERATIONS;
+
+type Table = typeof S3_OPERATIONS;
+export type SupportedName = {
+  [N in S3OperationName]: Table[N]["supported"] extends true ? N : never;
+}[S3OperationName];
+export type UnsupportedName = Exclude<S3OperationName, SupportedName>;
+
+/** The rows as the gate takes them. */
+export const s3OperationRows: readonly Operation[] = Object.entries(S3_OPERATIONS).map(([name, row]) => ({
+  name,
+  action: row.action,
+  leastRole: row.leastRole,
+  resource: row.resource,
+}));

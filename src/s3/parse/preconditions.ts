@@ -1,0 +1,62 @@
+import type { Preconditions } from "../../object/index.ts";
+import { invalidArgument, notImplemented } from "../errors.ts";
+import type { RequestHeaders } from "../http.ts";
+import { parseEtags, parseHttpDate, parseWhole } from "./fields.ts";
+
+/** Conditions of GetObject and HeadObject. Undefined when there are none. */
+export function readPreconditions(headers: RequestHeaders): Preconditions | undefined {
+  return conditions(headers, "");
+}
+
+/** Conditions on the source of a copy. */
+export function sourcePreconditions(headers: RequestHeaders): Preconditions | undefined {
+  return conditions(headers, "x-amz-copy-source-");
+}
+
+/** Conditions of writes: only on the ETag. S3 does not implement the dates there, and nor does this gateway. */
+export function writePreconditions(headers: RequestHeaders): Preconditions | undefined {
+  for (const name of ["if-modified-since", "if-unmodified-since"]) {
+    if (headers.has(name)) throw notImplemented(`The header "${name}" on this operation`);
+  }
+  return etagConditions(headers);
+}
+
+/** Conditions of DeleteObject. */
+export function deletePreconditions(headers: RequestHeaders): Preconditions | undefined {
+  if (headers.has("x-amz-if-match-last-modified-time")) {
+    throw notImplemented('The header "x-amz-if-match-last-modified-time"');
+  }
+  const size = headers.get("x-amz-if-match-size");
+  if (size === undefined) return writePreconditions(headers);
+  const ifMatchSize = parseWhole(size);
+  if (ifMatchSize === undefined) throw invalidArgument("Invalid size", "x-amz-if-match-size", size);
+  return { ...writePreconditions(headers), ifMatchSize };
+}
+
+function etagConditions(headers: RequestHeaders): Preconditions | undefined {
+  const ifMatch = parseEtags(headers.get("if-match"));
+  const ifNoneMatch = parseEtags(headers.get("if-none-match"));
+  if (ifMatch === undefined && ifNoneMatch === undefined) return undefined;
+  return { ...(ifMatch && { ifMatch }), ...(ifNoneMatch && { ifNoneMatch }) };
+}
+
+function conditions(headers: RequestHeaders, prefix: string): Preconditions | undefined {
+  const ifMatch = parseEtags(headers.get(`${prefix}if-match`));
+  const ifNoneMatch = parseEtags(headers.get(`${prefix}if-none-match`));
+  const ifModifiedSinceMs = parseHttpDate(headers.get(`${prefix}if-modified-since`));
+  const ifUnmodifiedSinceMs = parseHttpDate(headers.get(`${prefix}if-unmodified-since`));
+  if (
+    ifMatch === undefined &&
+    ifNoneMatch === undefined &&
+    ifModifiedSinceMs === undefined &&
+    ifUnmodifiedSinceMs === undefined
+  ) {
+    return undefined;
+  }
+  return {
+    ...(ifMatch && { ifMatch }),
+    ...(ifNoneMatch && { ifNoneMatch }),
+    ...(ifModifiedSinceMs !== undefined && { ifModifiedSinceMs }),
+    ...(ifUnmodifiedSinceMs !== undefined && { ifUnmodifiedSinceMs }),
+  };
+}

@@ -1,0 +1,83 @@
+import type { Checksum, ObjectInfo, PutObjectResult } from "../../object/index.ts";
+import { toHeaderValue } from "../http.ts";
+import type { ChecksumType } from "../operation.ts";
+import { USER_METADATA_PREFIX } from "../parse/attributes.ts";
+import { checksumHeaderName } from "../parse/checksum.ts";
+import { httpTime, quoted } from "./document.ts";
+
+const CANONICAL_NAMES: ReadonlyMap<string, string> = new Map([
+  ["cache-control", "Cache-Control"],
+  ["content-disposition", "Content-Disposition"],
+  ["content-encoding", "Content-Encoding"],
+  ["content-language", "Content-Language"],
+  ["content-type", "Content-Type"],
+  ["expires", "Expires"],
+]);
+
+export interface ObjectHeaderOptions {
+  readonly overrides: ReadonlyMap<string, string>;
+  /** Only when the client asked and gets the whole object: it would check the checksum against what it gets. */
+  readonly checksum: boolean;
+}
+
+/** The headers of GetObject and HeadObject, without those of the range. */
+export function objectHeaders(info: ObjectInfo, options: ObjectHeaderOptions): string[] {
+  const { attributes } = info;
+  const { overrides } = options;
+  const headers = [
+    "ETag",
+    quoted(info.etag),
+    "Last-Modified",
+    httpTime(info.modifiedAtMs),
+    "Accept-Ranges",
+    "bytes",
+  ];
+  if (!overrides.has("content-type")) headers.push("Content-Type", toHeaderValue(attributes.contentType));
+  for (const [name, value] of attributes.headers) {
+    if (!overrides.has(name)) headers.push(CANONICAL_NAMES.get(name) ?? name, toHeaderValue(value));
+  }
+  for (const [name, value] of overrides) {
+    headers.push(CANONICAL_NAMES.get(name) ?? name, toHeaderValue(value));
+  }
+  for (const [name, value] of attributes.userMetadata) {
+    headers.push(USER_METADATA_PREFIX + name, metadataValue(value));
+  }
+  if (attributes.storageClass !== "STANDARD") headers.push("x-amz-storage-class", attributes.storageClass);
+  if (options.checksum) pushChecksum(headers, info.checksum, info.checksumType);
+  return headers;
+}
+
+/** The headers that say what was stored: of PutObject and the like. */
+export function storedHeaders(
+  result: Pick<PutObjectResult, "etag" | "checksum"> & { checksumType?: ChecksumType | undefined },
+): string[] {
+  const headers = ["ETag", quoted(result.etag)];
+  pushChecksum(headers, result.checksum, result.checksumType);
+  return headers;
+}
+
+function pushChecksum(
+  headers: string[],
+  checksum: Checksum | undefined,
+  checksumType: ChecksumType | undefined,
+): void {
+  if (checksum === undefined) return;
+  headers.push(checksumHeaderName(checksum.algorithm), checksum.value);
+  if (checksumType !== undefined) headers.push("x-amz-checksum-type", checksumType);
+}
+
+const LATIN1_END = 0x100;
+
+/**
+ * User metadata in a header: Latin-1 as HTTP has it, anything beyond as an encoded word of RFC 2047, which is what S3 does. Metadata that came
+ * over another protocol may hold line breaks: these are encoded as well, or they would end the header.
+ */
+function metadataValue(value: string): string {
+  for (let index = 0; index < value.length; index += 1) {
+    const code = value.charCodeAt(index);
+    if (code >= LATIN1_END || (code < 0x20 && code !== 0x09) || code === 0x7f) {
+      return `=?UTF-8?B?${Buffer.from(value, "utf8").toString("base64")}?=`;
+    }
+  }
+  return value;
+}

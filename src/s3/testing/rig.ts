@@ -1,0 +1,97 @@
+import { createGate, type Principal } from "../../access/index.ts";
+import type { SocketAddress } from "../../platform/index.ts";
+import { NodeClock, NodeRandom, NodeTimers, PlainHasher } from "../../platform/node/index.ts";
+import { type GatewayOptions, S3Gateway } from "../gateway.ts";
+import type { ServerLimits } from "../http-server/server-limits.ts";
+import { s3OperationRows } from "../operations.ts";
+import type { RequestEvent } from "../ports.ts";
+import { S3Server } from "../server.ts";
+import { MemoryObjectStore } from "./memory-object-store.ts";
+
+export const WRITER = { accessKeyId: "SKWRITER000000000001", secretAccessKey: "writer/secret+key" };
+export const READER = { accessKeyId: "SKREADER000000000001", secretAccessKey: "reader/secret+key" };
+/** A writer that may touch only the bucket "mine". */
+export const LIMITED = { accessKeyId: "SKLIMITED00000000001", secretAccessKey: "limited/secret+key" };
+/** Another user's writer. */
+export const OTHER = { accessKeyId: "SKOTHER0000000000001", secretAccessKey: "other/secret+key" };
+
+function principal(
+  keyId: string,
+  role: Principal["role"],
+  owner: string,
+  buckets?: readonly string[],
+): Principal {
+  return { keyId, role, buckets, owner: { id: owner.repeat(64), displayName: `user ${owner}` } };
+}
+
+const CREDENTIALS = new Map([
+  [
+    WRITER.accessKeyId,
+    { principal: principal(WRITER.accessKeyId, "writer", "a"), secret: WRITER.secretAccessKey },
+  ],
+  [
+    READER.accessKeyId,
+    { principal: principal(READER.accessKeyId, "reader", "a"), secret: READER.secretAccessKey },
+  ],
+  [
+    LIMITED.accessKeyId,
+    { principal: principal(LIMITED.accessKeyId, "writer", "a", ["mine"]), secret: LIMITED.secretAccessKey },
+  ],
+  [
+    OTHER.accessKeyId,
+    { principal: principal(OTHER.accessKeyId, "writer", "b"), secret: OTHER.secretAccessKey },
+  ],
+]);
+
+export interface Rig {
+  readonly store: MemoryObjectStore;
+  readonly gateway: S3Gateway;
+  readonly server: S3Server;
+  readonly address: SocketAddress;
+  readonly endpoint: string;
+  /** Finished requests. */
+  readonly events: RequestEvent[];
+  /** Errors that no table knows: there must be none. */
+  readonly unexpected: unknown[];
+  readonly close: () => Promise<void>;
+}
+
+/** A whole gateway over a store in memory, on a port of its own on loopback. */
+export async function startRig(
+  overrides: Partial<GatewayOptions> & { readonly serverLimits?: Partial<ServerLimits> } = {},
+): Promise<Rig> {
+  const { serverLimits, ...gatewayOverrides } = overrides;
+  const clock = new NodeClock();
+  const hasher = new PlainHasher();
+  const store = new MemoryObjectStore({ hasher, nowMs: () => clock.wallMs(), minimumPartBytes: 1024 });
+  const events: RequestEvent[] = [];
+  const unexpected: unknown[] = [];
+  const gateway = new S3Gateway({
+    store,
+    credentials: { lookup: (accessKeyId) => CREDENTIALS.get(accessKeyId) },
+    authorizer: createGate(s3OperationRows),
+    hasher,
+    clock,
+    random: new NodeRandom(),
+    region: "us-east-1",
+    baseDomains: ["s3.localhost"],
+    hostId: "test-node",
+    hooks: {
+      onRequest: (event) => events.push(event),
+      onUnexpectedError: (error) => unexpected.push(error),
+    },
+    ...gatewayOverrides,
+  });
+  const server = new S3Server({ gateway, clock, timers: new NodeTimers(), limits: serverLimits ?? {} });
+  const address = await server.listen({ host: "127.0.0.1", port: 0 });
+  return {
+    store,
+    gateway,
+    server,
+    address,
+    endpoint: `http://127.0.0.1:${address.port}`,
+    events,
+    unexpected,
+    close: () => server.close(1000),
+  };
+}
