@@ -70,6 +70,30 @@ export declare type ClusterRow = Message<"skerry.meta.v1.ClusterRow"> & {
    * @generated from field: uint64 next_copyset_id = 9;
    */
   nextCopysetId: bigint;
+
+  /**
+   * The copysets that take new blobs, in the order of the command that opened them.
+   *
+   * @generated from field: repeated uint64 open_copyset_ids = 10;
+   */
+  openCopysetIds: bigint[];
+
+  /**
+   * Counters, so that limits are decided without a scan.
+   *
+   * @generated from field: uint32 join_token_count = 11;
+   */
+  joinTokenCount: number;
+
+  /**
+   * @generated from field: uint32 key_count = 12;
+   */
+  keyCount: number;
+
+  /**
+   * @generated from field: uint32 bucket_count = 13;
+   */
+  bucketCount: number;
 };
 
 /**
@@ -105,6 +129,8 @@ export declare type NodeRow = Message<"skerry.meta.v1.NodeRow"> & {
   incarnation: string;
 
   /**
+   * host:port; Raft has a listener of its own on the port above it.
+   *
    * @generated from field: string peer_address = 5;
    */
   peerAddress: string;
@@ -202,6 +228,8 @@ export declare type CopysetRow = Message<"skerry.meta.v1.CopysetRow"> & {
   nodeIds: bigint[];
 
   /**
+   * The epoch in which it was opened or closed last.
+   *
    * @generated from field: uint64 layout_epoch = 3;
    */
   layoutEpoch: bigint;
@@ -683,6 +711,11 @@ export declare type CompletedUploadRow = Message<"skerry.meta.v1.CompletedUpload
    * @generated from field: int64 completed_at_ms = 6;
    */
   completedAtMs: bigint;
+
+  /**
+   * @generated from field: uint64 size = 7;
+   */
+  size: bigint;
 };
 
 /**
@@ -992,6 +1025,11 @@ export declare type SessionRow = Message<"skerry.meta.v1.SessionRow"> & {
    * @generated from field: int64 last_used_ms = 4;
    */
   lastUsedMs: bigint;
+
+  /**
+   * @generated from field: uint64 node_id = 5;
+   */
+  nodeId: bigint;
 };
 
 /**
@@ -999,6 +1037,24 @@ export declare type SessionRow = Message<"skerry.meta.v1.SessionRow"> & {
  * Use `create(SessionRowSchema)` to create a new message.
  */
 export declare const SessionRowSchema: GenMessage<SessionRow>;
+
+/**
+ * NodeSessionsRow lists the open sessions of one node, oldest first, so that their number stays bounded without a scan.
+ *
+ * @generated from message skerry.meta.v1.NodeSessionsRow
+ */
+export declare type NodeSessionsRow = Message<"skerry.meta.v1.NodeSessionsRow"> & {
+  /**
+   * @generated from field: repeated uint64 session_ids = 1;
+   */
+  sessionIds: bigint[];
+};
+
+/**
+ * Describes the message skerry.meta.v1.NodeSessionsRow.
+ * Use `create(NodeSessionsRowSchema)` to create a new message.
+ */
+export declare const NodeSessionsRowSchema: GenMessage<NodeSessionsRow>;
 
 /**
  * @generated from message skerry.meta.v1.SessionResult

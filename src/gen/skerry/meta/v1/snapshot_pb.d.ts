@@ -171,6 +171,31 @@ export declare type SendResponse = Message<"skerry.meta.v1.SendResponse"> & {
 export declare const SendResponseSchema: GenMessage<SendResponse>;
 
 /**
+ * StagedSnapshot is kept beside the rows of a snapshot that is being received, so that receiving can go on after a break or a restart.
+ *
+ * @generated from message skerry.meta.v1.StagedSnapshot
+ */
+export declare type StagedSnapshot = Message<"skerry.meta.v1.StagedSnapshot"> & {
+  /**
+   * @generated from field: skerry.meta.v1.SnapshotHeader header = 1;
+   */
+  header?: SnapshotHeader | undefined;
+
+  /**
+   * Every row is here, durable and checked.
+   *
+   * @generated from field: bool verified = 2;
+   */
+  verified: boolean;
+};
+
+/**
+ * Describes the message skerry.meta.v1.StagedSnapshot.
+ * Use `create(StagedSnapshotSchema)` to create a new message.
+ */
+export declare const StagedSnapshotSchema: GenMessage<StagedSnapshot>;
+
+/**
  * @generated from service skerry.meta.v1.SnapshotService
  */
 export declare const SnapshotService: GenService<{

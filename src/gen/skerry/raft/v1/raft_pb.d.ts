@@ -54,6 +54,13 @@ export declare type ExchangeRequest = Message$1<"skerry.raft.v1.ExchangeRequest"
    * @generated from field: repeated skerry.raft.v1.Message messages = 7;
    */
   messages: Message[];
+
+  /**
+   * The sender's log is damaged: until it has a snapshot from the leader it takes part in nothing.
+   *
+   * @generated from field: bool wants_snapshot = 8;
+   */
+  wantsSnapshot: boolean;
 };
 
 /**

@@ -1,0 +1,112 @@
+import { create } from "@bufbuild/protobuf";
+import { certificateFingerprint, type HealthView, mintJoinToken } from "../cluster/index.ts";
+import { PutJoinTokenSchema } from "../gen/skerry/meta/v1/commands_pb.js";
+import { JoinTokenRowSchema, type NodeRow, NodeState } from "../gen/skerry/meta/v1/rows_pb.js";
+import { type Metadata, MetaError } from "../meta/index.ts";
+import type { Clock, Hasher, Random } from "../platform/index.ts";
+import type { RaftStatus } from "../raft/index.ts";
+import { AdminError } from "./errors.ts";
+import { refuse } from "./keys.ts";
+import type { ClusterAdmin, ClusterDescription, NodeDescription } from "./ports.ts";
+
+export interface ClusterAdminOptions {
+  readonly metadata: Metadata;
+  readonly raft: { status(): RaftStatus };
+  readonly health: HealthView;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly hasher: Hasher;
+}
+
+const STATE_NAMES: Readonly<Record<NodeState, string>> = {
+  [NodeState.UNSPECIFIED]: "unknown",
+  [NodeState.JOINING]: "joining",
+  [NodeState.ACTIVE]: "active",
+  [NodeState.DRAINING]: "draining",
+  [NodeState.REMOVED]: "removed",
+};
+
+/** The cluster as an operator sees it and changes it. */
+export class ClusterAdministration implements ClusterAdmin {
+  readonly #options: ClusterAdminOptions;
+
+  constructor(options: ClusterAdminOptions) {
+    this.#options = options;
+  }
+
+  async status(): Promise<ClusterDescription> {
+    const { metadata, raft } = this.#options;
+    const cluster = metadata.view.cluster();
+    const status = raft.status();
+    const nodes = await metadata.view.nodes();
+    return {
+      clusterId: cluster?.clusterId ?? "",
+      nodeId: status.nodeId,
+      replicationFactor: cluster?.replicationFactor ?? 0,
+      leaderNodeId: status.leader,
+      term: status.term,
+      commitIndex: status.commit,
+      appliedIndex: metadata.view.appliedIndex(),
+      voters: status.confState.voters,
+      learners: status.confState.learners,
+      fenced: status.fenced,
+      nodes: nodes.filter((row) => row.state !== NodeState.REMOVED).map((row) => this.#describe(row)),
+    };
+  }
+
+  async createJoinToken(validForMs: number) {
+    const { metadata, clock, random, hasher, health } = this.#options;
+    await metadata.barrier().catch(translate);
+    const cluster = metadata.view.cluster();
+    if (cluster === undefined)
+      throw new AdminError("unavailable", "the cluster is not founded yet; try again");
+    const { text, record } = mintJoinToken({
+      caFingerprint: await certificateFingerprint(cluster.caCertificatePem),
+      nowMs: clock.wallMs(),
+      validityMs: validForMs,
+      random,
+      hasher,
+    });
+    const result = await metadata
+      .submit({
+        case: "putJoinToken",
+        value: create(PutJoinTokenSchema, { token: create(JoinTokenRowSchema, record) }),
+      })
+      .catch(translate);
+    refuse(result);
+    const nodes = await metadata.view.nodes();
+    const reachable = nodes.filter(
+      (row) => row.state === NodeState.ACTIVE && health.peer(Number(row.nodeId)).state !== "dead",
+    );
+    return {
+      token: text,
+      expiresAtMs: Number(record.expiresAtMs),
+      peerAddresses: reachable.map((row) => row.peerAddress),
+    };
+  }
+
+  #describe(row: NodeRow): NodeDescription {
+    const nodeId = Number(row.nodeId);
+    const { state, health } = this.#options.health.peer(nodeId);
+    return {
+      nodeId,
+      name: row.name,
+      zone: row.zone,
+      roles: row.roles,
+      state: STATE_NAMES[row.state],
+      health: state,
+      peerAddress: row.peerAddress,
+      s3Address: row.s3Address,
+      apiAddress: row.apiAddress,
+      storageWritable: health?.storageWritable ?? false,
+      storageUsedBytes: Number(health?.storageUsedBytes ?? 0n),
+      storageFreeBytes: Number(health?.storageFreeBytes ?? 0n),
+      appliedIndex: Number(health?.appliedIndex ?? 0n),
+    };
+  }
+}
+
+function translate(error: unknown): never {
+  if (error instanceof MetaError) throw new AdminError(error.code, error.message, { cause: error });
+  throw error;
+}

@@ -1,0 +1,15 @@
+/**
+ * The use cases of operators: keys, join tokens, the cluster's status. Without any protocol, as `object` is for those who store: the API services
+ * and the command line call this.
+ */
+export { ClusterAdministration, type ClusterAdminOptions } from "./cluster.ts";
+export { AdminError, type AdminErrorCode } from "./errors.ts";
+export { KeyAdministration, type KeyAdminOptions, keyRow } from "./keys.ts";
+export type {
+  ClusterAdmin,
+  ClusterDescription,
+  KeyAdmin,
+  KeyDescription,
+  NewKey,
+  NodeDescription,
+} from "./ports.ts";

@@ -1,0 +1,130 @@
+import { create } from "@bufbuild/protobuf";
+import {
+  type ApiKeyHasher,
+  KEY_KIND,
+  KEY_ROLE,
+  type KeyGrant,
+  type MintedKey,
+  mintApiKey,
+  mintS3Key,
+  ownerNamed,
+  ROLES,
+  type Sealer,
+  type StoredKey,
+} from "../access/index.ts";
+import {
+  type CommandResult,
+  PutKeySchema,
+  RefusalCode,
+  RemoveKeySchema,
+} from "../gen/skerry/meta/v1/commands_pb.js";
+import { type KeyRow, KeyRowSchema } from "../gen/skerry/meta/v1/rows_pb.js";
+import { type CommandBody, type Metadata, MetaError } from "../meta/index.ts";
+import type { Random } from "../platform/index.ts";
+import { AdminError } from "./errors.ts";
+import type { KeyAdmin, KeyDescription, NewKey } from "./ports.ts";
+
+/** Greatest length of a key's description, in characters. */
+const MAX_DESCRIPTION_CHARACTERS = 256;
+/** Keys that one cluster holds. */
+const MAX_KEYS = 10_000;
+
+export interface KeyAdminOptions {
+  readonly clusterId: string;
+  readonly metadata: Metadata;
+  readonly sealer: Sealer;
+  readonly hasher: ApiKeyHasher;
+  readonly random: Random;
+}
+
+/** Minting, listing and revoking keys. Secrets are shown by `create` and never again. */
+export class KeyAdministration implements KeyAdmin {
+  readonly #options: KeyAdminOptions;
+
+  constructor(options: KeyAdminOptions) {
+    this.#options = options;
+  }
+
+  async create(request: NewKey): Promise<{ readonly key: KeyDescription; readonly secret: string }> {
+    if (request.description.length > MAX_DESCRIPTION_CHARACTERS) {
+      throw new AdminError("invalid", `a description has at most ${MAX_DESCRIPTION_CHARACTERS} characters`);
+    }
+    const { metadata } = this.#options;
+    if ((await metadata.view.keys()).length >= MAX_KEYS) {
+      throw new AdminError("overloaded", `a cluster holds at most ${MAX_KEYS} keys; revoke some`);
+    }
+    const minted = this.#mint(request);
+    await this.#submit({
+      case: "putKey",
+      value: create(PutKeySchema, { key: keyRow(minted.stored, request.description), replace: false }),
+    });
+    const row = metadata.view.key(minted.stored.keyId);
+    if (row === undefined) throw new AdminError("not-found", "the key was revoked at once by another caller");
+    return { key: describeKey(row), secret: minted.secret };
+  }
+
+  async list(): Promise<readonly KeyDescription[]> {
+    const { metadata } = this.#options;
+    await this.#translated(metadata.barrier());
+    return (await metadata.view.keys()).map(describeKey);
+  }
+
+  async revoke(keyId: string): Promise<void> {
+    await this.#submit({ case: "removeKey", value: create(RemoveKeySchema, { keyId }) });
+  }
+
+  #mint(request: NewKey): MintedKey {
+    const { sealer, hasher, random, clusterId } = this.#options;
+    const name = request.ownerDisplayName || request.description || "skerry";
+    const grant: KeyGrant = {
+      role: request.role,
+      buckets: request.buckets,
+      owner: ownerNamed(clusterId, name),
+    };
+    const randomBytes = (length: number) => random.bytes(length);
+    return request.kind === "s3"
+      ? mintS3Key(grant, sealer, randomBytes)
+      : mintApiKey(grant, hasher, randomBytes);
+  }
+
+  async #submit(body: CommandBody): Promise<void> {
+    const result = await this.#translated(this.#options.metadata.submit(body));
+    refuse(result);
+  }
+
+  async #translated<T>(promise: Promise<T>): Promise<T> {
+    try {
+      return await promise;
+    } catch (error) {
+      if (error instanceof MetaError) throw new AdminError(error.code, error.message, { cause: error });
+      throw error;
+    }
+  }
+}
+
+/** Throws the AdminError of a refused command. */
+export function refuse(result: CommandResult): void {
+  if (result.result.case !== "refusal") return;
+  const { code, detail } = result.result.value;
+  if (code === RefusalCode.KEY_EXISTS) throw new AdminError("exists", "there is a key of this id already");
+  if (code === RefusalCode.KEY_UNKNOWN) throw new AdminError("not-found", "there is no key of this id");
+  throw new AdminError("invalid", detail || RefusalCode[code]);
+}
+
+/** A key as it lies in the metadata. */
+export function keyRow(stored: StoredKey, description: string): KeyRow {
+  return create(KeyRowSchema, { ...stored, buckets: [...stored.buckets], description });
+}
+
+export function describeKey(row: KeyRow): KeyDescription {
+  return {
+    keyId: row.keyId,
+    kind: row.kind === KEY_KIND.s3 ? "s3" : "api",
+    role: ROLES.find((role) => KEY_ROLE[role] === row.role) ?? "reader",
+    description: row.description,
+    buckets: row.buckets.length === 0 ? undefined : row.buckets,
+    createdAtMs: Number(row.createdAtMs),
+    ownerId: row.ownerId,
+    ownerDisplayName: row.ownerDisplayName,
+  };
+}

@@ -1,0 +1,71 @@
+import type { Role } from "../access/index.ts";
+
+export interface NewKey {
+  readonly kind: "s3" | "api";
+  readonly role: Role;
+  readonly description: string;
+  /** Undefined: every bucket. */
+  readonly buckets: readonly string[] | undefined;
+  /** "": named after the description. */
+  readonly ownerDisplayName: string;
+}
+
+export interface KeyDescription {
+  readonly keyId: string;
+  readonly kind: "s3" | "api";
+  readonly role: Role;
+  readonly description: string;
+  /** Undefined: every bucket. */
+  readonly buckets: readonly string[] | undefined;
+  readonly createdAtMs: number;
+  readonly ownerId: string;
+  readonly ownerDisplayName: string;
+}
+
+/** Rejects with AdminError. */
+export interface KeyAdmin {
+  create(request: NewKey): Promise<{ readonly key: KeyDescription; readonly secret: string }>;
+  list(): Promise<readonly KeyDescription[]>;
+  revoke(keyId: string): Promise<void>;
+}
+
+export interface NodeDescription {
+  readonly nodeId: number;
+  readonly name: string;
+  readonly zone: string;
+  readonly roles: readonly string[];
+  readonly state: string;
+  readonly health: string;
+  readonly peerAddress: string;
+  readonly s3Address: string;
+  readonly apiAddress: string;
+  readonly storageWritable: boolean;
+  readonly storageUsedBytes: number;
+  readonly storageFreeBytes: number;
+  readonly appliedIndex: number;
+}
+
+export interface ClusterDescription {
+  readonly clusterId: string;
+  readonly nodeId: number;
+  readonly replicationFactor: number;
+  readonly leaderNodeId: number;
+  readonly term: number;
+  readonly commitIndex: number;
+  readonly appliedIndex: number;
+  readonly voters: readonly number[];
+  readonly learners: readonly number[];
+  readonly fenced: boolean;
+  readonly nodes: readonly NodeDescription[];
+}
+
+/** Rejects with AdminError. */
+export interface ClusterAdmin {
+  /** As this node sees it; it answers without a quorum too. */
+  status(): Promise<ClusterDescription>;
+  createJoinToken(validForMs: number): Promise<{
+    readonly token: string;
+    readonly expiresAtMs: number;
+    readonly peerAddresses: readonly string[];
+  }>;
+}

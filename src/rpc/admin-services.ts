@@ -1,0 +1,139 @@
+import { create } from "@bufbuild/protobuf";
+import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
+import { type Principal, ROLES, type Role } from "../access/index.ts";
+import type { ClusterAdmin, KeyAdmin, KeyDescription, NodeDescription } from "../admin/index.ts";
+import {
+  type ClusterService,
+  KeyKind,
+  KeySchema,
+  type KeyService,
+  NodeStatusSchema,
+  RaftStatusSchema,
+  Role as RoleMessage,
+} from "../gen/skerry/admin/v1/admin_pb.js";
+import type { Guard } from "./guard.ts";
+
+const DEFAULT_TOKEN_SECONDS = 3600;
+const MAX_TOKEN_SECONDS = 7 * 86_400;
+
+export function keyService(keys: KeyAdmin, guard: Guard): ServiceImpl<typeof KeyService> {
+  return {
+    createKey: (request, context) =>
+      guard.unary("KeyService/CreateKey", context, [], async ({ principal }) => {
+        const role = roleOf(request.role);
+        refuseWider(principal, role);
+        const minted = await keys.create({
+          kind: kindOf(request.kind),
+          role,
+          description: request.description,
+          buckets: request.buckets.length === 0 ? undefined : request.buckets,
+          ownerDisplayName: request.ownerDisplayName,
+        });
+        return { key: keyMessage(minted.key), secret: minted.secret };
+      }),
+    listKeys: (_, context) =>
+      guard.unary("KeyService/ListKeys", context, [], async () => ({
+        keys: (await keys.list()).map(keyMessage),
+      })),
+    revokeKey: ({ keyId }, context) =>
+      guard.unary("KeyService/RevokeKey", context, [], async () => {
+        await keys.revoke(keyId);
+        return {};
+      }),
+  };
+}
+
+export function clusterService(cluster: ClusterAdmin, guard: Guard): ServiceImpl<typeof ClusterService> {
+  return {
+    getStatus: (_, context) =>
+      guard.unary("ClusterService/GetStatus", context, [], async () => {
+        const status = await cluster.status();
+        return {
+          clusterId: status.clusterId,
+          nodeId: BigInt(status.nodeId),
+          replicationFactor: status.replicationFactor,
+          raft: create(RaftStatusSchema, {
+            leaderNodeId: BigInt(status.leaderNodeId),
+            term: BigInt(status.term),
+            commitIndex: BigInt(status.commitIndex),
+            appliedIndex: BigInt(status.appliedIndex),
+            voters: status.voters.map(BigInt),
+            learners: status.learners.map(BigInt),
+            fenced: status.fenced,
+          }),
+          nodes: status.nodes.map(nodeMessage),
+        };
+      }),
+    createJoinToken: ({ validForSeconds }, context) =>
+      guard.unary("ClusterService/CreateJoinToken", context, [], async () => {
+        if (validForSeconds > MAX_TOKEN_SECONDS) {
+          throw new ConnectError(
+            `a join token is valid for at most ${MAX_TOKEN_SECONDS} s`,
+            Code.InvalidArgument,
+          );
+        }
+        const made = await cluster.createJoinToken((validForSeconds || DEFAULT_TOKEN_SECONDS) * 1000);
+        return {
+          token: made.token,
+          expiresAtMs: BigInt(made.expiresAtMs),
+          peerAddresses: [...made.peerAddresses],
+        };
+      }),
+  };
+}
+
+/** Nobody mints a key that may do more than its own. */
+function refuseWider(principal: Principal, role: Role): void {
+  if (ROLES.indexOf(role) > ROLES.indexOf(principal.role)) {
+    throw new ConnectError("a key cannot mint a key with a greater role than its own", Code.PermissionDenied);
+  }
+}
+
+function kindOf(kind: KeyKind): "s3" | "api" {
+  if (kind === KeyKind.S3) return "s3";
+  if (kind === KeyKind.API) return "api";
+  throw new ConnectError("the kind is S3 or API", Code.InvalidArgument);
+}
+
+function roleOf(role: RoleMessage): Role {
+  switch (role) {
+    case RoleMessage.READER:
+      return "reader";
+    case RoleMessage.WRITER:
+      return "writer";
+    case RoleMessage.ADMIN:
+      return "admin";
+    default:
+      throw new ConnectError("the role is READER, WRITER or ADMIN", Code.InvalidArgument);
+  }
+}
+
+const ROLE_MESSAGES: Readonly<Record<Role, RoleMessage>> = {
+  reader: RoleMessage.READER,
+  writer: RoleMessage.WRITER,
+  admin: RoleMessage.ADMIN,
+};
+
+function keyMessage(key: KeyDescription) {
+  return create(KeySchema, {
+    keyId: key.keyId,
+    kind: key.kind === "s3" ? KeyKind.S3 : KeyKind.API,
+    role: ROLE_MESSAGES[key.role],
+    description: key.description,
+    buckets: [...(key.buckets ?? [])],
+    createdAtMs: BigInt(key.createdAtMs),
+    ownerId: key.ownerId,
+    ownerDisplayName: key.ownerDisplayName,
+  });
+}
+
+function nodeMessage(node: NodeDescription) {
+  return create(NodeStatusSchema, {
+    ...node,
+    nodeId: BigInt(node.nodeId),
+    roles: [...node.roles],
+    storageUsedBytes: BigInt(node.storageUsedBytes),
+    storageFreeBytes: BigInt(node.storageFreeBytes),
+    appliedIndex: BigInt(node.appliedIndex),
+  });
+}

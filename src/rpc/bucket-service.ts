@@ -1,0 +1,47 @@
+import { create } from "@bufbuild/protobuf";
+import type { ServiceImpl } from "@connectrpc/connect";
+import { BucketSchema, type BucketService } from "../gen/skerry/storage/v1/storage_pb.js";
+import type { BucketInfo, ObjectStore } from "../object/index.ts";
+import type { Guard } from "./guard.ts";
+import { pageSize, parsePageToken, toPageToken } from "./pages.ts";
+
+export function bucketService(
+  objects: ObjectStore,
+  guard: Guard,
+  region: string,
+): ServiceImpl<typeof BucketService> {
+  return {
+    createBucket: ({ bucket }, context) =>
+      guard.unary("BucketService/CreateBucket", context, [{ bucket }], async ({ principal }) => ({
+        bucket: bucketMessage(await objects.createBucket({ bucket, region, owner: principal.owner })),
+      })),
+    listBuckets: (request, context) =>
+      guard.unary("BucketService/ListBuckets", context, [], async ({ principal }) => {
+        const page = await objects.listBuckets({
+          principal,
+          prefix: request.prefix,
+          after: parsePageToken(request.pageToken),
+          limit: pageSize(request.pageSize),
+        });
+        return { buckets: page.buckets.map(bucketMessage), nextPageToken: toPageToken(page.next) };
+      }),
+    getBucket: ({ bucket }, context) =>
+      guard.unary("BucketService/GetBucket", context, [{ bucket }], async () => ({
+        bucket: bucketMessage(await objects.headBucket(bucket)),
+      })),
+    deleteBucket: ({ bucket }, context) =>
+      guard.unary("BucketService/DeleteBucket", context, [{ bucket }], async () => {
+        await objects.deleteBucket(bucket);
+        return {};
+      }),
+  };
+}
+
+function bucketMessage(bucket: BucketInfo) {
+  return create(BucketSchema, {
+    name: bucket.name,
+    region: bucket.region,
+    createdAtMs: BigInt(bucket.createdAtMs),
+    ownerId: bucket.owner.id,
+  });
+}

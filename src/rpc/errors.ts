@@ -1,0 +1,67 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+import { AccessError } from "../access/index.ts";
+import { AdminError, type AdminErrorCode } from "../admin/index.ts";
+import { ObjectError, type ObjectErrorCode } from "../object/index.ts";
+
+const ADMIN_CODES: Readonly<Record<AdminErrorCode, Code>> = {
+  invalid: Code.InvalidArgument,
+  "not-found": Code.NotFound,
+  exists: Code.AlreadyExists,
+  unavailable: Code.Unavailable,
+  "outcome-unknown": Code.DeadlineExceeded,
+  overloaded: Code.ResourceExhausted,
+};
+
+/** Every refusal of `object` as a Connect code. Complete by type. */
+export const OBJECT_CODES: Readonly<Record<ObjectErrorCode, Code>> = {
+  "bucket-name-invalid": Code.InvalidArgument,
+  "bucket-not-found": Code.NotFound,
+  "bucket-exists": Code.AlreadyExists,
+  "bucket-owned-by-you": Code.AlreadyExists,
+  "bucket-not-empty": Code.FailedPrecondition,
+  "key-invalid": Code.InvalidArgument,
+  "key-too-long": Code.InvalidArgument,
+  "object-not-found": Code.NotFound,
+  "precondition-failed": Code.FailedPrecondition,
+  "not-modified": Code.FailedPrecondition,
+  "range-not-satisfiable": Code.OutOfRange,
+  "body-truncated": Code.InvalidArgument,
+  "body-too-long": Code.InvalidArgument,
+  "body-malformed": Code.InvalidArgument,
+  "chunk-signature": Code.Unauthenticated,
+  "trailer-missing": Code.InvalidArgument,
+  "md5-mismatch": Code.InvalidArgument,
+  "sha256-mismatch": Code.InvalidArgument,
+  "checksum-mismatch": Code.InvalidArgument,
+  "object-too-large": Code.InvalidArgument,
+  "metadata-too-large": Code.InvalidArgument,
+  "upload-not-found": Code.NotFound,
+  "part-number-invalid": Code.InvalidArgument,
+  "part-invalid": Code.InvalidArgument,
+  "part-order": Code.InvalidArgument,
+  "part-too-small": Code.InvalidArgument,
+  "part-not-found": Code.NotFound,
+  "copy-source-invalid": Code.InvalidArgument,
+  "copy-to-itself": Code.InvalidArgument,
+  "checksum-type-invalid": Code.InvalidArgument,
+  "size-mismatch": Code.InvalidArgument,
+  "source-changed": Code.Aborted,
+  "too-many-targets": Code.InvalidArgument,
+  "storage-full": Code.ResourceExhausted,
+  overloaded: Code.ResourceExhausted,
+  unavailable: Code.Unavailable,
+  "outcome-unknown": Code.DeadlineExceeded,
+  "data-unavailable": Code.DataLoss,
+  canceled: Code.Canceled,
+};
+
+/** The answer for an error; undefined for a bug, which the caller learns nothing about. */
+export function toConnectError(error: unknown): ConnectError | undefined {
+  if (error instanceof ConnectError) return error;
+  if (error instanceof ObjectError) return new ConnectError(error.message, OBJECT_CODES[error.code]);
+  if (error instanceof AdminError) return new ConnectError(error.message, ADMIN_CODES[error.code]);
+  if (error instanceof AccessError && error.code === "key-invalid") {
+    return new ConnectError(error.message, Code.InvalidArgument);
+  }
+  return undefined;
+}

@@ -1,0 +1,165 @@
+import {
+  Code,
+  ConnectError,
+  type ContextKey,
+  createContextKey,
+  type HandlerContext,
+} from "@connectrpc/connect";
+import type { OperationRequest, Principal } from "../access/index.ts";
+import type { Clock } from "../platform/index.ts";
+import { toConnectError } from "./errors.ts";
+import type { RpcOperationName } from "./operations.ts";
+import type { RpcAuthenticator, RpcGate, RpcHooks } from "./ports.ts";
+
+/** What the HTTP edge knows about a call. */
+export interface CallInfo {
+  readonly requestId: string;
+  readonly remoteAddress: string;
+}
+
+export const CALL_INFO: ContextKey<CallInfo> = createContextKey<CallInfo>({
+  requestId: "",
+  remoteAddress: "",
+});
+
+export interface GuardOptions {
+  readonly authenticator: RpcAuthenticator;
+  readonly gate: RpcGate;
+  readonly clock: Clock;
+  readonly hooks: RpcHooks;
+}
+
+/** What a call touches, named by the handler as soon as it knows. */
+export interface Touches {
+  readonly bucket?: string;
+  readonly key?: string;
+}
+
+export interface GuardedCall {
+  readonly principal: Principal;
+  readonly requestId: string;
+}
+
+/**
+ * The way of every call: authenticate, authorize, run, translate the error, report. A handler gets its principal from here and from
+ * nowhere else, so there is no call that has not passed the gate.
+ */
+export class Guard {
+  readonly #options: GuardOptions;
+
+  constructor(options: GuardOptions) {
+    this.#options = options;
+  }
+
+  async unary<T>(
+    operation: RpcOperationName,
+    context: HandlerContext,
+    touches: readonly Touches[],
+    run: (call: GuardedCall) => Promise<T>,
+  ): Promise<T> {
+    const report = this.#begin(operation, context, touches[0]);
+    try {
+      const result = await run(this.#admit(operation, context, touches, report));
+      report.done("ok");
+      return result;
+    } catch (error) {
+      throw report.failed(error);
+    }
+  }
+
+  async *stream<T>(
+    operation: RpcOperationName,
+    context: HandlerContext,
+    touches: readonly Touches[],
+    run: (call: GuardedCall) => AsyncIterable<T>,
+  ): AsyncIterable<T> {
+    const report = this.#begin(operation, context, touches[0]);
+    try {
+      yield* run(this.#admit(operation, context, touches, report));
+      report.done("ok");
+    } catch (error) {
+      throw report.failed(error);
+    } finally {
+      report.done("canceled");
+    }
+  }
+
+  #admit(
+    operation: RpcOperationName,
+    context: HandlerContext,
+    touches: readonly Touches[],
+    report: Report,
+  ): GuardedCall {
+    const { authenticator, gate } = this.#options;
+    const info = context.values.get(CALL_INFO);
+    const header = context.requestHeader.get("authorization") ?? undefined;
+    const authentication = authenticator.authenticate(header, info.remoteAddress);
+    if (authentication.kind === "limited") {
+      const seconds = String(Math.ceil(authentication.retryAfterMs / 1000));
+      throw new ConnectError("too many failed authentications", Code.ResourceExhausted, {
+        "retry-after": seconds,
+      });
+    }
+    if (authentication.kind === "refused")
+      throw new ConnectError("the key is not valid", Code.Unauthenticated);
+    const principal = authentication.kind === "authenticated" ? authentication.principal : undefined;
+    if (principal === undefined) throw new ConnectError("a bearer key is required", Code.Unauthenticated);
+    report.principal = principal;
+    for (const touched of touches.length === 0 ? [{}] : touches) {
+      const request: OperationRequest = { name: operation, ...touched };
+      const decision = gate.authorize(principal, request);
+      if (decision.kind === "deny") {
+        throw new ConnectError(`the key may not do this (${decision.reason})`, Code.PermissionDenied);
+      }
+    }
+    return { principal, requestId: info.requestId };
+  }
+
+  #begin(operation: RpcOperationName, context: HandlerContext, touched: Touches | undefined): Report {
+    return new Report(this.#options, operation, context.values.get(CALL_INFO), touched ?? {});
+  }
+}
+
+class Report {
+  principal: Principal | undefined;
+  readonly #options: GuardOptions;
+  readonly #operation: string;
+  readonly #info: CallInfo;
+  readonly #touched: Touches;
+  readonly #startedMs: number;
+  #reported = false;
+
+  constructor(options: GuardOptions, operation: string, info: CallInfo, touched: Touches) {
+    this.#options = options;
+    this.#operation = operation;
+    this.#info = info;
+    this.#touched = touched;
+    this.#startedMs = options.clock.monotonicMs();
+  }
+
+  /** The first call counts. */
+  done(outcome: string): void {
+    if (this.#reported) return;
+    this.#reported = true;
+    this.#options.hooks.onCall?.({
+      requestId: this.#info.requestId,
+      operation: this.#operation,
+      principalKeyId: this.principal?.keyId,
+      bucket: this.#touched.bucket,
+      key: this.#touched.key,
+      outcome,
+      durationMs: this.#options.clock.monotonicMs() - this.#startedMs,
+      remoteAddress: this.#info.remoteAddress,
+    });
+  }
+
+  /** The error for the caller. */
+  failed(error: unknown): ConnectError {
+    const known = toConnectError(error);
+    if (known === undefined) this.#options.hooks.onUnexpectedError?.(error, this.#info.requestId);
+    const answer = known ?? new ConnectError("internal error", Code.Internal);
+    answer.metadata.set("x-request-id", this.#info.requestId);
+    this.done(Code[answer.code].toLowerCase());
+    return answer;
+  }
+}

@@ -1,0 +1,33 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+import { fromBase64Url, toBase64Url } from "../base/index.ts";
+
+/** Greatest and default page of a list. */
+const MAX_PAGE_SIZE = 1000;
+
+export function pageSize(asked: number): number {
+  if (asked > MAX_PAGE_SIZE)
+    throw new ConnectError(`a page has at most ${MAX_PAGE_SIZE} entries`, Code.InvalidArgument);
+  return asked === 0 ? MAX_PAGE_SIZE : asked;
+}
+
+/** Opaque to clients: the last name of the page before, so that a page's cost does not grow with its place in the list. */
+export function toPageToken(last: string | undefined): string {
+  return last === undefined ? "" : toBase64Url(new TextEncoder().encode(last));
+}
+
+export function parsePageToken(token: string): string {
+  if (token === "") return "";
+  const bytes = fromBase64Url(token);
+  if (bytes === undefined) throw new ConnectError("the page token is not one of ours", Code.InvalidArgument);
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new ConnectError(
+      "the page token is not one of ours",
+      Code.InvalidArgument,
+      undefined,
+      undefined,
+      cause,
+    );
+  }
+}

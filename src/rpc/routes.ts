@@ -1,0 +1,27 @@
+import type { ConnectRouter } from "@connectrpc/connect";
+import type { ClusterAdmin, KeyAdmin } from "../admin/index.ts";
+import { ClusterService, KeyService } from "../gen/skerry/admin/v1/admin_pb.js";
+import { BucketService, ObjectService } from "../gen/skerry/storage/v1/storage_pb.js";
+import type { ObjectStore } from "../object/index.ts";
+import { clusterService, keyService } from "./admin-services.ts";
+import { bucketService } from "./bucket-service.ts";
+import { Guard, type GuardOptions } from "./guard.ts";
+import { objectService } from "./object-service.ts";
+
+export interface RpcServices extends GuardOptions {
+  readonly objects: ObjectStore;
+  readonly keys: KeyAdmin;
+  readonly cluster: ClusterAdmin;
+  readonly region: string;
+}
+
+/** All Connect services on one router. */
+export function rpcRoutes(services: RpcServices): (router: ConnectRouter) => void {
+  const guard = new Guard(services);
+  return (router) => {
+    router.service(BucketService, bucketService(services.objects, guard, services.region));
+    router.service(ObjectService, objectService(services.objects, guard));
+    router.service(KeyService, keyService(services.keys, guard));
+    router.service(ClusterService, clusterService(services.cluster, guard));
+  };
+}

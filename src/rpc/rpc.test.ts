@@ -1,0 +1,258 @@
+import { Code, type ConnectError, createClient, type Transport } from "@connectrpc/connect";
+import {
+  createConnectTransport,
+  createGrpcTransport,
+  createGrpcWebTransport,
+} from "@connectrpc/connect-node";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createGate, type Principal, type Role } from "../access/index.ts";
+import { AdminError, type ClusterAdmin, type KeyAdmin } from "../admin/index.ts";
+import { ClusterService, KeyKind, KeyService, Role as RoleMessage } from "../gen/skerry/admin/v1/admin_pb.js";
+import { BucketService, ObjectService } from "../gen/skerry/storage/v1/storage_pb.js";
+import { OBJECT_ERROR_CODES } from "../object/index.ts";
+import { OWNER, SingleNode } from "../object/testing/single-node.ts";
+import { NodeClock } from "../platform/node/index.ts";
+import { OBJECT_CODES } from "./errors.ts";
+import { RPC_OPERATIONS, type RpcEvent, type RpcServer, startRpcServer } from "./index.ts";
+
+const KEYS: Readonly<Record<string, Pick<Principal, "role" | "buckets">>> = {
+  admin: { role: "admin", buckets: undefined },
+  writer: { role: "writer", buckets: undefined },
+  reader: { role: "reader", buckets: undefined },
+  limited: { role: "writer", buckets: ["mine"] },
+};
+
+const keys: KeyAdmin = {
+  create: async (request) => ({
+    key: { ...request, keyId: "k", createdAtMs: 1, ownerId: "o" },
+    secret: "shown once",
+  }),
+  list: async () => [],
+  revoke: async (keyId) => {
+    if (keyId !== "known") throw new AdminError("not-found", "there is no key of this id");
+  },
+};
+
+const cluster: ClusterAdmin = {
+  status: async () => ({
+    clusterId: "c",
+    nodeId: 1,
+    replicationFactor: 3,
+    leaderNodeId: 1,
+    term: 2,
+    commitIndex: 3,
+    appliedIndex: 3,
+    voters: [1],
+    learners: [],
+    fenced: false,
+    nodes: [],
+  }),
+  createJoinToken: async () => ({ token: "t", expiresAtMs: 5, peerAddresses: ["a:1"] }),
+};
+
+let server: RpcServer;
+let reason: string | undefined;
+const events: RpcEvent[] = [];
+
+beforeAll(async () => {
+  const node = await SingleNode.create();
+  let requests = 0;
+  server = await startRpcServer({
+    listen: { host: "127.0.0.1", port: 0 },
+    tls: undefined,
+    newRequestId: () => `request-${++requests}`,
+    notReadyReason: () => reason,
+    authenticator: {
+      authenticate: (header) => {
+        const name = /^Bearer (.*)$/.exec(header ?? "")?.[1];
+        if (name === undefined) return { kind: "anonymous" };
+        const key = KEYS[name];
+        if (key === undefined) return { kind: "refused", reason: "unknown-key", claimedKeyId: name };
+        return { kind: "authenticated", principal: { ...key, keyId: name, owner: OWNER } };
+      },
+    },
+    gate: createGate(RPC_OPERATIONS),
+    clock: new NodeClock(),
+    hooks: { onCall: (event) => events.push(event) },
+    objects: node.objects,
+    region: "r",
+    keys,
+    cluster,
+  });
+});
+
+afterAll(() => server.close(1000));
+
+const baseUrl = () => `http://127.0.0.1:${server.address.port}`;
+const http2 = () => createConnectTransport({ baseUrl: baseUrl(), httpVersion: "2" });
+const as = (key: string) => ({ headers: { authorization: `Bearer ${key}` } });
+const codeOf = (promise: Promise<unknown>) =>
+  promise.then(
+    () => "ok",
+    (error: ConnectError) => Code[error.code],
+  );
+
+describe("one port", () => {
+  const transports: [string, () => Transport][] = [
+    ["Connect over HTTP/1.1", () => createConnectTransport({ baseUrl: baseUrl(), httpVersion: "1.1" })],
+    ["Connect over HTTP/2", http2],
+    ["gRPC", () => createGrpcTransport({ baseUrl: baseUrl() })],
+    ["gRPC-Web over HTTP/1.1", () => createGrpcWebTransport({ baseUrl: baseUrl(), httpVersion: "1.1" })],
+  ];
+  it.each(transports)("answers %s", async (_, transport) => {
+    const status = await createClient(ClusterService, transport()).getStatus({}, as("reader"));
+    expect(status).toMatchObject({ clusterId: "c", raft: { leaderNodeId: 1n } });
+  });
+
+  it("answers JSON to a plain POST", async () => {
+    const response = await fetch(`${baseUrl()}/skerry.admin.v1.ClusterService/GetStatus`, {
+      method: "POST",
+      headers: { "content-type": "application/json", authorization: "Bearer reader" },
+      body: "{}",
+    });
+    expect(await response.json()).toMatchObject({ clusterId: "c" });
+  });
+
+  it("shows health without a key, and nothing else", async () => {
+    expect((await fetch(`${baseUrl()}/healthz`)).status).toBe(200);
+    expect((await fetch(`${baseUrl()}/readyz`)).status).toBe(200);
+    reason = "no leader";
+    const unready = await fetch(`${baseUrl()}/readyz`);
+    expect([unready.status, await unready.json()]).toEqual([503, { status: "unavailable", reason }]);
+    reason = undefined;
+    expect((await fetch(`${baseUrl()}/`)).status).toBe(404);
+  });
+});
+
+describe("buckets and objects", () => {
+  it("are written, read by range, listed and removed", async () => {
+    const buckets = createClient(BucketService, http2());
+    const objects = createClient(ObjectService, http2());
+    await buckets.createBucket({ bucket: "docs" }, as("writer"));
+    const content = Buffer.alloc(3_000_000, "skerry ");
+    async function* upload(size: number) {
+      const header = { bucket: "docs", key: "a/b", size: BigInt(size), contentType: "text/plain" };
+      yield { part: { case: "header" as const, value: header } };
+      for (let at = 0; at < content.length; at += 1_000_000) {
+        yield { part: { case: "data" as const, value: content.subarray(at, at + 1_000_000) } };
+      }
+    }
+    const written = await objects.putObject(upload(content.length), as("writer"));
+    expect(written.object).toMatchObject({ key: "a/b", size: BigInt(content.length) });
+    expect(await codeOf(objects.putObject(upload(content.length + 1), as("writer")))).toBe("InvalidArgument");
+    expect(await codeOf(objects.putObject(upload(content.length - 1), as("writer")))).toBe("InvalidArgument");
+
+    const pieces: Uint8Array[] = [];
+    const range = { bucket: "docs", key: "a/b", offset: 7n, length: 2_000_000n };
+    for await (const { part } of objects.getObject(range, as("reader"))) {
+      if (part.case === "data") pieces.push(part.value);
+    }
+    expect(Buffer.compare(Buffer.concat(pieces), content.subarray(7, 2_000_007))).toBe(0);
+
+    await objects.copyObject(
+      { sourceBucket: "docs", sourceKey: "a/b", bucket: "docs", key: "c" },
+      as("writer"),
+    );
+    const page = await objects.listObjects({ bucket: "docs", delimiter: "/", pageSize: 1 }, as("reader"));
+    expect(page).toMatchObject({ commonPrefixes: ["a/"], objects: [] });
+    const next = { bucket: "docs", delimiter: "/", pageToken: page.nextPageToken };
+    expect(await objects.listObjects(next, as("reader"))).toMatchObject({
+      objects: [{ key: "c" }],
+      nextPageToken: "",
+    });
+    for (const key of ["a/b", "c"]) await objects.deleteObject({ bucket: "docs", key }, as("writer"));
+    await buckets.deleteBucket({ bucket: "docs" }, as("writer"));
+    expect(await codeOf(buckets.getBucket({ bucket: "docs" }, as("reader")))).toBe("NotFound");
+  });
+
+  it("refuse a page token that is not theirs", async () => {
+    const listing = createClient(BucketService, http2()).listBuckets({ pageToken: "§" }, as("reader"));
+    expect(await codeOf(listing)).toBe("InvalidArgument");
+  });
+});
+
+describe("the gate", () => {
+  /** One call of every method, in and out of the scope of the limited key. */
+  const calls: Record<
+    (typeof RPC_OPERATIONS)[number]["name"],
+    (key: string, bucket: string) => Promise<unknown>
+  > = {
+    "BucketService/CreateBucket": (key, bucket) =>
+      createClient(BucketService, http2()).createBucket({ bucket }, as(key)),
+    "BucketService/ListBuckets": (key) => createClient(BucketService, http2()).listBuckets({}, as(key)),
+    "BucketService/GetBucket": (key, bucket) =>
+      createClient(BucketService, http2()).getBucket({ bucket }, as(key)),
+    "BucketService/DeleteBucket": (key, bucket) =>
+      createClient(BucketService, http2()).deleteBucket({ bucket }, as(key)),
+    "ObjectService/PutObject": (key, bucket) =>
+      createClient(ObjectService, http2()).putObject(
+        (async function* () {
+          yield { part: { case: "header" as const, value: { bucket, key: "k", size: 0n } } };
+        })(),
+        as(key),
+      ),
+    "ObjectService/GetObject": async (key, bucket) => {
+      for await (const _ of createClient(ObjectService, http2()).getObject({ bucket, key: "k" }, as(key)));
+    },
+    "ObjectService/HeadObject": (key, bucket) =>
+      createClient(ObjectService, http2()).headObject({ bucket, key: "k" }, as(key)),
+    "ObjectService/DeleteObject": (key, bucket) =>
+      createClient(ObjectService, http2()).deleteObject({ bucket, key: "k" }, as(key)),
+    "ObjectService/CopyObject": (key, bucket) =>
+      createClient(ObjectService, http2()).copyObject(
+        { sourceBucket: bucket, sourceKey: "k", bucket, key: "l" },
+        as(key),
+      ),
+    "ObjectService/ListObjects": (key, bucket) =>
+      createClient(ObjectService, http2()).listObjects({ bucket }, as(key)),
+    "KeyService/CreateKey": (key) =>
+      createClient(KeyService, http2()).createKey({ kind: KeyKind.S3, role: RoleMessage.READER }, as(key)),
+    "KeyService/ListKeys": (key) => createClient(KeyService, http2()).listKeys({}, as(key)),
+    "KeyService/RevokeKey": (key) => createClient(KeyService, http2()).revokeKey({ keyId: "known" }, as(key)),
+    "ClusterService/GetStatus": (key) => createClient(ClusterService, http2()).getStatus({}, as(key)),
+    "ClusterService/CreateJoinToken": (key) =>
+      createClient(ClusterService, http2()).createJoinToken({}, as(key)),
+  };
+  const order: Role[] = ["reader", "writer", "admin"];
+
+  it.each(RPC_OPERATIONS.map((row) => [row.name, row] as const))(
+    "%s: every role, in and out of scope",
+    async (name, row) => {
+      expect(await codeOf(calls[name]("nobody", "mine"))).toBe("Unauthenticated");
+      for (const role of order) {
+        const isDenied = (await codeOf(calls[name](role, "mine"))) === "PermissionDenied";
+        expect([role, isDenied]).toEqual([role, order.indexOf(role) < order.indexOf(row.leastRole)]);
+      }
+      if (row.leastRole === "admin") return;
+      const outOfScope = await codeOf(calls[name]("limited", "theirs"));
+      if (row.resource === "bucket" || row.resource === "object" || row.resource === "cluster") {
+        expect(outOfScope).toBe("PermissionDenied");
+      }
+    },
+  );
+
+  it("authorizes a copy's source as what it is", async () => {
+    const copying = createClient(ObjectService, http2()).copyObject(
+      { sourceBucket: "theirs", sourceKey: "k", bucket: "mine", key: "k" },
+      as("limited"),
+    );
+    expect(await codeOf(copying)).toBe("PermissionDenied");
+  });
+
+  it("answers nobody without a key", async () => {
+    const listing = createClient(BucketService, http2()).listBuckets({});
+    expect(await codeOf(listing)).toBe("Unauthenticated");
+  });
+
+  it("reports every call with who and what", () => {
+    const denied = events.find((event) => event.outcome === "permissiondenied" && event.bucket === "theirs");
+    expect(denied).toMatchObject({
+      principalKeyId: "limited",
+      requestId: expect.stringMatching(/^request-/),
+    });
+  });
+});
+
+it("every refusal of object has a Connect code", () => {
+  for (const code of OBJECT_ERROR_CODES) expect(Code[OBJECT_CODES[code]]).toBeDefined();
+});
