@@ -1,0 +1,255 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import type { Command } from "commander";
+import { ClusterService } from "../../src/gen/skerry/admin/v1/admin_pb.js";
+import { ConfigError, foundNode, loadConfig, type RootKeys } from "../../src/server/index.ts";
+import { CommandError } from "./exit.ts";
+import { remoteWithKey } from "./remote.ts";
+
+/** Ports that a node takes from the peer base: its peer listener and its Raft listener. */
+const PEER_PORTS_PER_NODE = 2;
+const READY_TIMEOUT_MS = 60_000;
+const READY_POLL_MS = 50;
+const STOP_TIMEOUT_MS = 15_000;
+const MAX_DEV_NODES = 9;
+
+interface DevOptions {
+  readonly nodes: string;
+  readonly dataDir: string;
+  readonly s3Port: string;
+  readonly apiPort: string;
+  readonly peerPort: string;
+  readonly metricsPort: string;
+  readonly logLevel: string;
+}
+
+export function addDevCommand(program: Command): void {
+  program
+    .command("dev")
+    .description(
+      "A whole cluster on this machine: one process a node, keys printed once; started again it goes on",
+    )
+    .option("--nodes <number>", "how many nodes, 1 to 9", "3")
+    .option("--data-dir <directory>", "where the nodes keep their data", "./skerry-data")
+    .option("--s3-port <port>", "S3 port of the first node; the next have the ports above it", "9000")
+    .option("--api-port <port>", "API port of the first node", "8080")
+    .option("--peer-port <port>", "first port for the nodes among themselves; each takes two", "7400")
+    .option("--metrics-port <port>", "metrics port of the first node", "9100")
+    .option("--log-level <level>", "least level that the nodes log", "warn")
+    .addHelpText(
+      "after",
+      `
+SKERRY_ROOT_ACCESS_KEY, SKERRY_ROOT_SECRET_KEY and SKERRY_ROOT_API_KEY give the root keys instead of having them made;
+SKERRY_BUCKETS=a,b creates buckets.`,
+    )
+    .action((options: DevOptions) => new DevCluster(options).run());
+}
+
+interface DevNode {
+  readonly number: number;
+  readonly name: string;
+  readonly directory: string;
+  readonly s3: string;
+  readonly api: string;
+  readonly peer: string;
+  readonly metrics: string;
+}
+
+class DevCluster {
+  readonly #options: DevOptions;
+  readonly #nodes: readonly DevNode[];
+  readonly #children = new Map<number, ChildProcess>();
+  #stopping = false;
+
+  constructor(options: DevOptions) {
+    this.#options = options;
+    const count = wholeNumber(options.nodes, "--nodes", 1, MAX_DEV_NODES);
+    this.#nodes = Array.from({ length: count }, (_, index) => describeNode(options, index));
+  }
+
+  async run(): Promise<void> {
+    process.once("SIGINT", () => void this.#stop());
+    process.once("SIGTERM", () => void this.#stop());
+    try {
+      const keys = await this.#start();
+      this.#announce(keys);
+    } catch (error) {
+      await this.#stop();
+      throw error;
+    }
+  }
+
+  /** Founds what is new, continues what is there. Returns the root keys when they are known. */
+  async #start(): Promise<RootKeys | undefined> {
+    const [first, ...others] = this.#nodes;
+    if (first === undefined) throw new CommandError("a cluster has at least one node", 2);
+    const founded = hasIdentity(first) ? undefined : await foundNode(this.#config(first));
+    this.#launch(first);
+    const strangers = others.filter((node) => !hasIdentity(node));
+    for (const node of others.filter(hasIdentity)) this.#launch(node);
+    if (strangers.length > 0) {
+      await this.#ready([first, ...others.filter(hasIdentity)]);
+      const apiKey =
+        founded?.keys.apiKey ?? process.env["SKERRY_ROOT_API_KEY"] ?? process.env["SKERRY_API_KEY"];
+      if (apiKey === undefined) {
+        throw new CommandError(
+          `${strangers.map((node) => node.name).join(", ")} still have to join, and that takes an API key: set SKERRY_API_KEY to the one printed when the cluster was made`,
+          2,
+        );
+      }
+      for (const node of strangers) await this.#join(node, first, apiKey);
+    }
+    await this.#ready(this.#nodes);
+    return founded?.keys ?? keysFromEnvironment();
+  }
+
+  async #join(node: DevNode, through: DevNode, apiKey: string): Promise<void> {
+    const { token } = await remoteWithKey(ClusterService, `http://${through.api}`, apiKey).createJoinToken(
+      {},
+    );
+    this.#launch(node, { token, address: through.peer });
+    await this.#ready([node]);
+  }
+
+  #config(node: DevNode) {
+    try {
+      return loadConfig({ environment: process.env, flags: this.#settings(node) });
+    } catch (error) {
+      if (error instanceof ConfigError) throw error;
+      throw new CommandError(String(error), 2);
+    }
+  }
+
+  #settings(node: DevNode) {
+    return {
+      "node.name": node.name,
+      "node.zone": `zone-${node.number}`,
+      "node.data_dir": node.directory,
+      "s3.listen": node.s3,
+      "api.listen": node.api,
+      "peer.listen": node.peer,
+      "metrics.listen": node.metrics,
+      "log.level": this.#options.logLevel,
+    } as const;
+  }
+
+  #launch(node: DevNode, join?: { readonly token: string; readonly address: string }): void {
+    const flags = Object.entries(this.#settings(node)).flatMap(([name, value]) => [
+      `--${name.replaceAll(/[._]/g, "-")}`,
+      value,
+    ]);
+    const program = process.argv[1];
+    if (program === undefined) throw new CommandError("cannot tell which program this is");
+    const child = spawn(
+      process.execPath,
+      [...process.execArgv, program, "server", ...flags, ...(join ? ["--join-address", join.address] : [])],
+      {
+        stdio: ["ignore", "inherit", "inherit"],
+        // A signal to the terminal's process group must reach the nodes through us, in order.
+        detached: true,
+        env: { ...process.env, ...(join && { SKERRY_JOIN_TOKEN: join.token }) },
+      },
+    );
+    this.#children.set(node.number, child);
+    child.once("exit", (code, signal) => {
+      this.#children.delete(node.number);
+      if (!this.#stopping) {
+        const how = signal === null ? `with exit code ${code}` : `by ${signal}`;
+        process.stderr.write(`skerry: ${node.name} ended ${how}; run \`skerry dev\` again to start it\n`);
+        if (this.#children.size === 0) process.exitCode = 1;
+      }
+    });
+  }
+
+  async #ready(nodes: readonly DevNode[]): Promise<void> {
+    const deadline = Date.now() + READY_TIMEOUT_MS;
+    for (const node of nodes) {
+      while (!(await isReady(node))) {
+        if (!this.#children.has(node.number))
+          throw new CommandError(`${node.name} did not start; see its messages above`);
+        if (Date.now() > deadline)
+          throw new CommandError(`${node.name} is not ready after ${READY_TIMEOUT_MS / 1000} s`, 3);
+        await new Promise((wake) => setTimeout(wake, READY_POLL_MS));
+      }
+    }
+  }
+
+  #announce(keys: RootKeys | undefined): void {
+    const lines = [
+      "",
+      `Skerry is ready: ${this.#nodes.length} ${this.#nodes.length === 1 ? "node" : "nodes"}, data in ${resolve(this.#options.dataDir)}`,
+      "",
+    ];
+    for (const node of this.#nodes)
+      lines.push(`  ${node.name}   S3 http://${node.s3}   API http://${node.api}`);
+    lines.push("");
+    if (keys === undefined) {
+      lines.push("  The keys are those that were printed when this cluster was made.");
+    } else {
+      lines.push(
+        `  Access key   ${keys.accessKey}`,
+        `  Secret key   ${keys.secretKey}`,
+        `  API key      ${keys.apiKey}`,
+      );
+      lines.push("", "  Keep the keys now: they are not shown again.");
+    }
+    lines.push("", "  Stop with Ctrl-C.", "");
+    process.stdout.write(`${lines.join("\n")}\n`);
+  }
+
+  /** Every node gets the time to finish what is in flight; whoever does not end is killed. */
+  async #stop(): Promise<void> {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    const children = [...this.#children.values()];
+    for (const child of children) child.kill("SIGTERM");
+    const gone = Promise.all(children.map((child) => new Promise((done) => child.once("exit", done))));
+    const late = new Promise((done) => setTimeout(done, STOP_TIMEOUT_MS).unref());
+    await Promise.race([gone, late]);
+    for (const child of this.#children.values()) child.kill("SIGKILL");
+  }
+}
+
+function describeNode(options: DevOptions, index: number): DevNode {
+  const port = (text: string, option: string, step = 1) =>
+    wholeNumber(text, option, 1, 65_535) + index * step;
+  const at = (value: number) => `127.0.0.1:${value}`;
+  return {
+    number: index + 1,
+    name: `node-${index + 1}`,
+    directory: resolve(options.dataDir, `node-${index + 1}`),
+    s3: at(port(options.s3Port, "--s3-port")),
+    api: at(port(options.apiPort, "--api-port")),
+    peer: at(port(options.peerPort, "--peer-port", PEER_PORTS_PER_NODE)),
+    metrics: at(port(options.metricsPort, "--metrics-port")),
+  };
+}
+
+function wholeNumber(text: string, option: string, least: number, greatest: number): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < least || value > greatest) {
+    throw new CommandError(`${option} is a whole number from ${least} to ${greatest}, not ${text}`, 2);
+  }
+  return value;
+}
+
+function hasIdentity(node: DevNode): boolean {
+  return existsSync(resolve(node.directory, "identity/node.json"));
+}
+
+async function isReady(node: DevNode): Promise<boolean> {
+  try {
+    return (await fetch(`http://${node.api}/readyz`)).ok;
+  } catch {
+    return false;
+  }
+}
+
+function keysFromEnvironment(): RootKeys | undefined {
+  const accessKey = process.env["SKERRY_ROOT_ACCESS_KEY"];
+  const secretKey = process.env["SKERRY_ROOT_SECRET_KEY"];
+  const apiKey = process.env["SKERRY_ROOT_API_KEY"];
+  if (!accessKey || !secretKey || !apiKey) return undefined;
+  return { accessKey, secretKey, apiKey };
+}

@@ -1,0 +1,76 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+import type { ClusterError } from "../../src/cluster/index.ts";
+import { DiskError } from "../../src/platform/index.ts";
+import type { ConfigError } from "../../src/server/index.ts";
+
+/** A command cannot do what was asked; `exitCode` as documented in the help. */
+export class CommandError extends Error {
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode = 1) {
+    super(message);
+    this.name = "CommandError";
+    this.exitCode = exitCode;
+  }
+}
+
+/** Says what went wrong on standard error, without a stack for what is not a bug, and ends the process. */
+export function exitWith(error: unknown): never {
+  const { message, exitCode } = describe(error);
+  process.stderr.write(`skerry: ${message}\n`);
+  process.exit(exitCode);
+}
+
+function describe(error: unknown): { readonly message: string; readonly exitCode: number } {
+  if (error instanceof CommandError) return { message: error.message, exitCode: error.exitCode };
+  if (isA<ConfigError>(error, "ConfigError"))
+    return { message: `the configuration cannot be used:\n  ${error.faults.join("\n  ")}`, exitCode: 2 };
+  if (isA<ClusterError>(error, "ClusterError"))
+    return { message: `${error.message}\n  what to do: ${error.advice}`, exitCode: 1 };
+  if (error instanceof ConnectError)
+    return { message: connectMessage(error), exitCode: CONNECT_EXIT[error.code] ?? 1 };
+  if (error instanceof DiskError) return { message: diskMessage(error), exitCode: 1 };
+  // What the operating system says of an address; it comes from several threads, which keep the message only.
+  if (error instanceof Error && /^listen E[A-Z]+/.test(error.message))
+    return { message: `an address of this node cannot be listened on: ${error.message}`, exitCode: 1 };
+  return { message: error instanceof Error ? (error.stack ?? error.message) : String(error), exitCode: 1 };
+}
+
+/** By name: loading the modules that these come from would make every short command slow. */
+function isA<E extends Error>(error: unknown, name: E["name"]): error is E {
+  return error instanceof Error && error.name === name;
+}
+
+function diskMessage(error: DiskError): string {
+  const where = `${error.message} (${error.path})`;
+  switch (error.code) {
+    case "locked":
+      return `another process works in this data directory: ${where}`;
+    case "read-only":
+      return `the data directory cannot be written to: ${where}`;
+    case "no-space":
+      return `the disk of the data directory is full: ${where}`;
+    default:
+      return where;
+  }
+}
+
+const CONNECT_EXIT: Partial<Record<Code, number>> = {
+  [Code.InvalidArgument]: 2,
+  [Code.NotFound]: 4,
+  [Code.Unavailable]: 3,
+  [Code.DeadlineExceeded]: 3,
+  [Code.ResourceExhausted]: 3,
+  [Code.Aborted]: 3,
+  [Code.PermissionDenied]: 5,
+  [Code.Unauthenticated]: 5,
+  [Code.AlreadyExists]: 5,
+  [Code.FailedPrecondition]: 5,
+};
+
+function connectMessage(error: ConnectError): string {
+  if (error.code === Code.Unavailable && /ECONNREFUSED|ENOTFOUND|ECONNRESET/.test(error.rawMessage)) {
+    return `nobody answers at the endpoint (${error.rawMessage}); is the node running? set --endpoint or SKERRY_ENDPOINT`;
+  }
+  return error.rawMessage;
+}

@@ -1,0 +1,69 @@
+import type { Command } from "commander";
+import { KeyKind, KeyService, Role } from "../../src/gen/skerry/admin/v1/admin_pb.js";
+import { CommandError } from "./exit.ts";
+import { addRemoteOptions, formatTime, printJson, printTable, type RemoteOptions, remote } from "./remote.ts";
+
+const ROLES: Readonly<Record<string, Role>> = { reader: Role.READER, writer: Role.WRITER, admin: Role.ADMIN };
+const KINDS: Readonly<Record<string, KeyKind>> = { s3: KeyKind.S3, api: KeyKind.API };
+
+export function addKeyCommands(program: Command): void {
+  const key = program.command("key").description("Keys: who may use the cluster, and for what");
+
+  addRemoteOptions(key.command("create"))
+    .description("Mint a key; its secret is shown once")
+    .option("--kind <s3|api>", "S3 access key, or bearer key for the API", "s3")
+    .option("--role <reader|writer|admin>", "what it may do", "writer")
+    .option("--bucket <name...>", "limit it to these buckets (default: all)")
+    .option("--description <text>", "what it is for", "")
+    .action(async (options: RemoteOptions & CreateOptions) => {
+      const made = await remote(KeyService, options).createKey({
+        kind: choice(KINDS, options.kind, "--kind"),
+        role: choice(ROLES, options.role, "--role"),
+        buckets: options.bucket ?? [],
+        description: options.description,
+      });
+      if (options.output === "json") return printJson({ keyId: made.key?.keyId, secret: made.secret });
+      if (made.key?.kind === KeyKind.API) {
+        process.stdout.write(`API key     ${made.secret}\n`);
+      } else {
+        process.stdout.write(`Access key  ${made.key?.keyId}\nSecret key  ${made.secret}\n`);
+      }
+      process.stdout.write("Keep it now: the secret is not shown again.\n");
+    });
+
+  addRemoteOptions(key.command("list"))
+    .description("All keys, without their secrets")
+    .action(async (options: RemoteOptions) => {
+      const { keys } = await remote(KeyService, options).listKeys({});
+      if (options.output === "json") return printJson(keys);
+      const rows = keys.map((row) => [
+        row.keyId,
+        KeyKind[row.kind].toLowerCase(),
+        Role[row.role].toLowerCase(),
+        row.buckets.join(",") || "all",
+        formatTime(row.createdAtMs),
+        row.description,
+      ]);
+      printTable(["KEY", "KIND", "ROLE", "BUCKETS", "CREATED", "DESCRIPTION"], rows);
+    });
+
+  addRemoteOptions(key.command("revoke <key-id>"))
+    .description("Take a key back; it stops working on every node at once")
+    .action(async (keyId: string, options: RemoteOptions) => {
+      await remote(KeyService, options).revokeKey({ keyId });
+      if (options.output === "json") printJson({ revoked: keyId });
+    });
+}
+
+interface CreateOptions {
+  readonly kind: string;
+  readonly role: string;
+  readonly bucket?: string[];
+  readonly description: string;
+}
+
+function choice<T>(table: Readonly<Record<string, T>>, value: string, option: string): T {
+  const found = table[value];
+  if (found === undefined) throw new CommandError(`${option} is one of ${Object.keys(table).join(", ")}`, 2);
+  return found;
+}

@@ -1,0 +1,72 @@
+import { bucketNameFault } from "../../object/index.ts";
+import type { Config, SettingName } from "./settings.ts";
+
+const ROLES = ["meta", "storage", "gateway", "search"];
+const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1)$/;
+
+/** What is wrong with a configuration whose values are each valid: combinations that are unsafe or make no sense. */
+export function checkConfig(config: Config, where: (name: SettingName) => string): readonly string[] {
+  return [
+    ...nameFaults(config, where),
+    ...listenerFaults(config, where),
+    ...tlsFaults(config, where),
+    ...rootKeyFaults(config, where),
+    ...bucketFaults(config, where),
+  ];
+}
+
+function* nameFaults(config: Config, where: (name: SettingName) => string): Iterable<string> {
+  for (const name of ["node.name", "node.zone"] as const) {
+    if (!/^[a-z0-9][a-z0-9-_.]{0,62}$/i.test(config[name])) {
+      yield `${where(name)}: ${name} has 1 to 63 letters, digits, dots, hyphens or underscores`;
+    }
+  }
+  for (const role of config["node.roles"]) {
+    if (!ROLES.includes(role))
+      yield `${where("node.roles")}: there is no role ${role}; roles are ${ROLES.join(", ")}`;
+  }
+  if (config["node.roles"].length === 0) yield `${where("node.roles")}: a node has at least one role`;
+  if (config["node.data_dir"] === "") yield `${where("node.data_dir")}: node.data_dir is empty`;
+}
+
+function* listenerFaults(config: Config, where: (name: SettingName) => string): Iterable<string> {
+  const hasTls = config["tls.certificate_file"] !== "";
+  for (const name of ["s3.listen", "api.listen", "metrics.listen"] as const) {
+    const { host } = config[name];
+    const encrypted = hasTls && name !== "metrics.listen";
+    if (!encrypted && !config["listeners.allow_plaintext"] && !LOOPBACK.test(host)) {
+      yield `${where(name)}: ${name} = ${host} is not loopback and would be without TLS; set tls.certificate_file and tls.key_file, or listeners.allow_plaintext = true if something in front encrypts`;
+    }
+  }
+}
+
+function* tlsFaults(config: Config, where: (name: SettingName) => string): Iterable<string> {
+  if ((config["tls.certificate_file"] === "") !== (config["tls.key_file"] === "")) {
+    yield `${where("tls.certificate_file")}: tls.certificate_file and tls.key_file are set together or not at all`;
+  }
+}
+
+function* rootKeyFaults(config: Config, where: (name: SettingName) => string): Iterable<string> {
+  const access = config["root.access_key"];
+  const secret = config["root.secret_key"];
+  const api = config["root.api_key"];
+  if ((access === "") !== (secret === "")) {
+    yield `${where("root.access_key")}: root.access_key and root.secret_key are set together or not at all`;
+  }
+  if (access !== "" && !/^[A-Za-z0-9_.-]{3,128}$/.test(access)) {
+    yield `${where("root.access_key")}: an access key has 3 to 128 letters, digits, dots, hyphens or underscores`;
+  }
+  if (secret !== "" && secret.length < 8) {
+    yield `${where("root.secret_key")}: a secret has at least 8 characters`;
+  }
+  if (api !== "" && !/^sk_[A-Za-z0-9_-]{16,200}$/.test(api)) {
+    yield `${where("root.api_key")}: an API key is "sk_" and 16 to 200 letters, digits, hyphens or underscores`;
+  }
+}
+
+function* bucketFaults(config: Config, where: (name: SettingName) => string): Iterable<string> {
+  for (const bucket of config.buckets) {
+    const fault = bucketNameFault(bucket);
+    if (fault !== undefined) yield `${where("buckets")}: buckets has "${bucket}"; ${fault}`;
+  }
+}

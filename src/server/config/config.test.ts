@@ -1,0 +1,97 @@
+import { describe, expect, it } from "vitest";
+import { type ConfigSources, describeSettings, formatConfig, loadConfig, SETTING_NAMES } from "./index.ts";
+
+const load = (text: string, more: Omit<ConfigSources, "file"> = {}) =>
+  loadConfig({ ...more, file: { path: "skerry.toml", text } });
+
+function faults(sources: ConfigSources): string {
+  try {
+    loadConfig(sources);
+    return "";
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+describe("a configuration", () => {
+  it("has a valid value for every setting without any source", () => {
+    expect(Object.keys(loadConfig({})).sort()).toEqual([...SETTING_NAMES].sort());
+  });
+
+  it("takes flags over the environment over the file over defaults", () => {
+    const text = '[node]\nname = "file"\nzone = "file"\n[s3]\nregion = "file"\n';
+    const config = load(text, {
+      environment: { SKERRY_NODE_ZONE: "environment", SKERRY_S3_REGION: "environment" },
+      flags: { "s3.region": "flag" },
+    });
+    expect([config["node.name"], config["node.zone"], config["s3.region"], config["log.level"]]).toEqual([
+      "file",
+      "environment",
+      "flag",
+      "info",
+    ]);
+  });
+
+  it.each([
+    ['[storage]\ninline_size = "4KiB"', "storage.inline_size", 4096],
+    ["[storage]\ninline_size = 4096", "storage.inline_size", 4096],
+    ['[cluster]\ndelete_grace = "1.5h"', "cluster.delete_grace", 5_400_000],
+    ['[api]\nlisten = "[::1]:0"', "api.listen", { host: "::1", port: 0 }],
+    ['[node]\nroles = ["meta"]', "node.roles", ["meta"]],
+    ['buckets = ["one", "two"]', "buckets", ["one", "two"]],
+  ] as const)("reads %j", (text, name, expected) => {
+    expect(load(text)[name]).toEqual(expected);
+  });
+
+  it("is printed as a file that says the same, without secrets", () => {
+    const config = load('[node]\nzone = "z"\n', {
+      environment: { SKERRY_ROOT_ACCESS_KEY: "access", SKERRY_ROOT_SECRET_KEY: "very-secret-text" },
+    });
+    const printed = formatConfig(config);
+    expect(printed).not.toContain("very-secret-text");
+    const again = load(printed);
+    expect({ ...again, "root.access_key": "", "root.secret_key": "" }).toEqual({
+      ...config,
+      "root.access_key": "",
+      "root.secret_key": "",
+    });
+  });
+
+  it("is described completely", () => {
+    const page = describeSettings();
+    for (const name of SETTING_NAMES) expect(page).toContain(`\`${name}\``);
+  });
+});
+
+describe("what is wrong is refused with place, reason and fix", () => {
+  it.each([
+    ["an unknown key", "[s3]\n\nlissten = 1", "skerry.toml:3: there is no setting s3.lissten"],
+    ["a wrong type", "[s3]\nregion = 7", "skerry.toml:2: s3.region is 7, not a text"],
+    ["a size that is none", '[storage]\ninline_size = "big"', 'storage.inline_size is "big", not a size'],
+    ["a size too large", '[storage]\ninline_size = "1TiB"', "storage.inline_size"],
+    ["an address that is none", '[s3]\nlisten = "9000"', 'an address such as "127.0.0.1:9000"'],
+    ["a port too large", '[s3]\nlisten = "a:70000"', "an address"],
+    ["broken TOML", "[s3\n", "skerry.toml:1:"],
+    ["a role that is none", '[node]\nroles = ["king"]', "there is no role king"],
+    ["plaintext off loopback", '[s3]\nlisten = "0.0.0.0:9000"', "listeners.allow_plaintext"],
+    ["half of a TLS pair", '[tls]\ncertificate_file = "a"', "together"],
+  ])("%s", (_, text, expected) => {
+    expect(faults({ file: { path: "skerry.toml", text } })).toContain(expected);
+  });
+
+  it.each([
+    [{ SKERRY_S3_LISTTEN: "x" }, "SKERRY_S3_LISTTEN: there is no such setting"],
+    [{ SKERRY_ROOT_ACCESS_KEY: "access" }, "together"],
+    [{ SKERRY_ROOT_ACCESS_KEY: "access", SKERRY_ROOT_SECRET_KEY: "short" }, "at least 8 characters"],
+    [{ SKERRY_ROOT_API_KEY: "not-an-api-key" }, "sk_"],
+    [{ SKERRY_BUCKETS: "fine,Photos" }, 'SKERRY_BUCKETS: buckets has "Photos"; a bucket name has lower-case'],
+  ])("%j", (environment, expected) => {
+    const found = faults({ environment });
+    expect(found).toContain(expected);
+    expect(found).not.toContain("not-an-api-key");
+  });
+
+  it("and all of it at once", () => {
+    expect(faults({ file: { path: "f", text: "[s3]\na = 1\nb = 2\n" } }).split("\n")).toHaveLength(2);
+  });
+});

@@ -1,0 +1,185 @@
+import { address, duration, flag, integer, list, oneOf, type SettingKind, size, text } from "./kinds.ts";
+
+/** One row of the table that validation, `--help`, the reference page and redaction are all made from. */
+export interface Setting<T> {
+  readonly kind: SettingKind<T>;
+  readonly default: T;
+  readonly description: string;
+  /** Never printed and never logged; not accepted as a flag, since flags show in process lists. */
+  readonly secret?: boolean;
+}
+
+const setting = <const T>(row: Setting<T>): Setting<T> => row;
+const GiB = 2 ** 30;
+const MiB = 2 ** 20;
+const KiB = 2 ** 10;
+
+/** Names are those of the TOML file: "section.key". The environment variable is SKERRY_SECTION_KEY, the flag --section-key. */
+export const SETTINGS = {
+  "node.name": setting({
+    kind: text,
+    default: "node-1",
+    description: "Name of this node, unique in the cluster",
+  }),
+  "node.zone": setting({
+    kind: text,
+    default: "default",
+    description: "Failure domain: copies are spread over zones",
+  }),
+  "node.roles": setting({
+    kind: list,
+    default: ["meta", "storage", "gateway"],
+    description: "What this node does: meta (votes in Raft), storage (holds segments), gateway (S3 and API)",
+  }),
+  "node.data_dir": setting({
+    kind: text,
+    default: "./skerry-data",
+    description: "Directory of all this node's data",
+  }),
+  "node.advertise_host": setting({
+    kind: text,
+    default: "127.0.0.1",
+    description: "Host name or address under which the other nodes and clients reach this node",
+  }),
+  "s3.listen": setting({
+    kind: address,
+    default: { host: "127.0.0.1", port: 9000 },
+    description: "Listener of the S3 gateway",
+  }),
+  "s3.region": setting({ kind: text, default: "us-east-1", description: "Region that buckets are shown in" }),
+  "s3.domains": setting({
+    kind: list,
+    default: [],
+    description: "Base domains for virtual-hosted requests (bucket.domain); path style always works",
+  }),
+  "s3.max_clock_skew": setting({
+    kind: duration(1000, 86_400_000),
+    default: 15 * 60_000,
+    description: "How far a request's date may be from this node's clock",
+  }),
+  "api.listen": setting({
+    kind: address,
+    default: { host: "127.0.0.1", port: 8080 },
+    description: "Listener of the API (Connect, gRPC, gRPC-Web), /healthz and /readyz",
+  }),
+  "peer.listen": setting({
+    kind: address,
+    default: { host: "127.0.0.1", port: 7400 },
+    description: "Listener for the other nodes, always mutual TLS; Raft listens on the port above it",
+  }),
+  "metrics.listen": setting({
+    kind: address,
+    default: { host: "127.0.0.1", port: 9100 },
+    description: "Listener of /metrics in Prometheus format",
+  }),
+  "listeners.allow_plaintext": setting({
+    kind: flag,
+    default: false,
+    description: "Allow S3, API and metrics without TLS on addresses other than loopback",
+  }),
+  "tls.certificate_file": setting({
+    kind: text,
+    default: "",
+    description: "PEM certificate chain for the S3 and API listeners; empty: no TLS there",
+  }),
+  "tls.key_file": setting({
+    kind: text,
+    default: "",
+    description: "PEM private key that belongs to tls.certificate_file",
+  }),
+  "cluster.replication_factor": setting({
+    kind: integer(1, 7),
+    default: 3,
+    description:
+      "Copies of every blob that new writes aim for (as many as there are storage nodes, at most); read by cluster init",
+  }),
+  "cluster.delete_grace": setting({
+    kind: duration(0, 30 * 86_400_000),
+    default: 10 * 60_000,
+    description:
+      "Time between a blob's last reference going away and its bytes being unlinked; read by cluster init",
+  }),
+  "storage.inline_size": setting({
+    kind: size(0, 256 * KiB),
+    default: 16 * KiB,
+    description: "Objects up to this size travel inside the metadata commit; 0 turns that off",
+  }),
+  "storage.segment_size": setting({
+    kind: size(8 * MiB, 64 * GiB),
+    default: GiB,
+    description: "Size at which a segment file is sealed",
+  }),
+  "storage.write_buffers": setting({
+    kind: size(16 * MiB, 64 * GiB),
+    default: 256 * MiB,
+    description: "Memory that all uploads of this node hold together; when it is used up, uploads wait",
+  }),
+  "raft.wal_segment_size": setting({
+    kind: size(MiB, GiB),
+    default: 64 * MiB,
+    description: "Size of one file of the write-ahead log",
+  }),
+  "limits.requests_in_flight": setting({
+    kind: integer(1, 1_000_000),
+    default: 4096,
+    description: "Requests that the S3 gateway serves at once; more are answered SlowDown",
+  }),
+  "limits.requests_in_flight_per_key": setting({
+    kind: integer(1, 1_000_000),
+    default: 1024,
+    description: "Requests that one access key may have in flight at once",
+  }),
+  "log.level": setting({
+    kind: oneOf("trace", "debug", "info", "warn", "error"),
+    default: "info",
+    description: "Least level that is logged",
+  }),
+  "audit.enabled": setting({ kind: flag, default: true, description: "Write the hash-chained audit log" }),
+  "root.access_key": setting({
+    kind: text,
+    default: "",
+    description: "S3 access key of the root user; set together with its secret",
+    secret: true,
+  }),
+  "root.secret_key": setting({
+    kind: text,
+    default: "",
+    description: "S3 secret of the root user",
+    secret: true,
+  }),
+  "root.api_key": setting({
+    kind: text,
+    default: "",
+    description: "Bearer key of the root user for the API (sk_...)",
+    secret: true,
+  }),
+  buckets: setting({
+    kind: list,
+    default: [],
+    description: "Buckets that are created at start when they are missing",
+  }),
+} as const;
+
+export type SettingName = keyof typeof SETTINGS;
+
+type ValueOf<N extends SettingName> = (typeof SETTINGS)[N] extends Setting<infer T> ? T : never;
+
+/** A complete configuration: every setting has a valid value. */
+export type Config = { readonly [N in SettingName]: ValueOf<N> };
+
+export const SETTING_NAMES = Object.keys(SETTINGS) as readonly SettingName[];
+
+/** "s3.listen" -> "SKERRY_S3_LISTEN". */
+export function environmentName(name: SettingName): string {
+  return `SKERRY_${name.replace(".", "_").toUpperCase()}`;
+}
+
+/** "s3.listen" -> "--s3-listen". */
+export function flagName(name: SettingName): string {
+  return `--${name.replaceAll(/[._]/g, "-")}`;
+}
+
+/** The row of a setting, with the type of its values forgotten. */
+export function settingOf(name: SettingName): Setting<unknown> {
+  return SETTINGS[name] as unknown as Setting<unknown>;
+}

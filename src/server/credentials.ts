@@ -1,0 +1,31 @@
+import { LRUCache } from "lru-cache";
+import { KEY_KIND, openS3Secret, principalOf, type Sealer } from "../access/index.ts";
+import type { Metadata } from "../meta/index.ts";
+import type { Credential, CredentialSource } from "../s3/index.ts";
+
+/** Keys whose secrets are kept unsealed in memory at once. */
+const MAX_CACHED_CREDENTIALS = 10_000;
+
+/**
+ * S3 access keys from the replicated metadata. Unsealed secrets are cached until any key changes, so that a revoked key stops working on a node
+ * with the apply of its revocation.
+ */
+export function s3Credentials(metadata: Metadata, sealer: Sealer): CredentialSource {
+  const cache = new LRUCache<string, Credential>({ max: MAX_CACHED_CREDENTIALS });
+  metadata.onChange((change) => {
+    if (change.keys) cache.clear();
+  });
+  return {
+    lookup: (accessKeyId) => {
+      const cached = cache.get(accessKeyId);
+      if (cached !== undefined) return cached;
+      const row = metadata.view.key(accessKeyId);
+      if (row === undefined || Number(row.kind) !== KEY_KIND.s3) return undefined;
+      const principal = principalOf(row);
+      if (principal === undefined) return undefined;
+      const credential = { principal, secret: openS3Secret(row, sealer) };
+      cache.set(accessKeyId, credential);
+      return credential;
+    },
+  };
+}

@@ -1,0 +1,95 @@
+import { createHash } from "node:crypto";
+import type { AuditLog, Logger, Metrics } from "../observe/index.ts";
+import type { RpcEvent } from "../rpc/index.ts";
+import type { RequestEvent } from "../s3/index.ts";
+
+/** Characters of a key's fingerprint that the audit log shows. */
+const FINGERPRINT_CHARACTERS = 8;
+/** Outcomes that say that a caller was turned away before an engine saw the request. */
+const REFUSED: Readonly<Record<string, string>> = {
+  AccessDenied: "role",
+  InvalidAccessKeyId: "authentication",
+  SignatureDoesNotMatch: "authentication",
+  SlowDown: "limit",
+  unauthenticated: "authentication",
+  permissiondenied: "role",
+  resourceexhausted: "limit",
+};
+
+export interface ObservingOptions {
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Undefined: switched off. */
+  readonly audit: AuditLog | undefined;
+  /** Reads are not audited; refused ones are. */
+  readonly isRead: (operation: string) => boolean;
+}
+
+interface Happening {
+  readonly surface: "s3" | "rpc";
+  readonly operation: string;
+  readonly outcome: string;
+  readonly requestId: string;
+  readonly principalKeyId: string | undefined;
+  readonly bucket: string | undefined;
+  readonly key: string | undefined;
+  readonly durationMs: number;
+  readonly remoteAddress: string;
+}
+
+/** What happens on the listeners, as metrics, log lines and audit entries. */
+export class Observing {
+  readonly #options: ObservingOptions;
+
+  constructor(options: ObservingOptions) {
+    this.#options = options;
+  }
+
+  s3Request(event: RequestEvent): void {
+    const { metrics } = this.#options;
+    metrics.requestBytes.add(event.bytesIn, { surface: "s3" });
+    metrics.responseBytes.add(event.bytesOut, { surface: "s3" });
+    const outcome = event.errorCode ?? (event.completed ? "ok" : "cut");
+    this.#note({ ...event, surface: "s3", operation: event.operation ?? "unknown", outcome });
+  }
+
+  rpcCall(event: RpcEvent): void {
+    this.#note({ ...event, surface: "rpc" });
+  }
+
+  unexpected(error: unknown, requestId: string): void {
+    this.#options.logger.error("a request met an unexpected error", { requestId, error });
+  }
+
+  #note(happening: Happening): void {
+    const { metrics, logger } = this.#options;
+    const { surface, operation, outcome } = happening;
+    metrics.requests.increment({ surface, operation, outcome });
+    metrics.requestSeconds.observe(happening.durationMs / 1000, { surface, operation });
+    const reason = REFUSED[outcome];
+    if (reason !== undefined) metrics.requestsRefused.increment({ surface, reason });
+    logger.debug("request", { ...happening });
+    this.#audit(happening);
+  }
+
+  /** A failed entry is the audit log's own to report: it counts, retries and shows what it could not write. */
+  #audit(happening: Happening): void {
+    const { audit, isRead } = this.#options;
+    const { operation, outcome, requestId, principalKeyId, bucket, key, remoteAddress } = happening;
+    if (audit === undefined || (isRead(operation) && REFUSED[outcome] === undefined)) return;
+    const written = audit.record({
+      requestId,
+      operation,
+      outcome,
+      sourceAddress: remoteAddress,
+      ...(principalKeyId !== undefined && { keyFingerprint: fingerprint(principalKeyId) }),
+      ...(bucket !== undefined && { bucket }),
+      ...(key !== undefined && { key }),
+    });
+    written.catch(() => undefined);
+  }
+}
+
+function fingerprint(keyId: string): string {
+  return createHash("sha256").update(keyId).digest("hex").slice(0, FINGERPRINT_CHARACTERS);
+}

@@ -1,0 +1,43 @@
+import { createLogger, createMetrics } from "../observe/index.ts";
+import { createNodePlatform } from "../platform/node/index.ts";
+import type { Config } from "./config/index.ts";
+import type { JoinRequest } from "./identity.ts";
+import { startNode } from "./node.ts";
+
+/** A second signal does not wait for requests in flight. */
+const SIGNALS: readonly NodeJS.Signals[] = ["SIGINT", "SIGTERM"];
+/** After a fatal error, how long the rest has to close before the process ends in any case, in milliseconds. */
+const FATAL_GRACE_MS = 2000;
+
+/** Runs one node as this process, until a signal or a fatal error. */
+export async function runNode(config: Config, join: JoinRequest | undefined): Promise<void> {
+  const platform = createNodePlatform();
+  const metrics = createMetrics({ process: true });
+  const logger = createLogger({
+    level: config["log.level"],
+    clock: platform.clock,
+    fields: { node: config["node.name"] },
+  });
+  let fail: (error: Error) => void = () => undefined;
+  const failed = new Promise<Error>((resolve) => {
+    fail = resolve;
+  });
+  const node = await startNode({ config, platform, logger, metrics, onFatal: fail, ...(join && { join }) });
+  logger.info("listening", {
+    nodeId: node.identity.nodeId,
+    s3: `${node.s3Address.host}:${node.s3Address.port}`,
+    api: `${node.apiAddress.host}:${node.apiAddress.port}`,
+  });
+  const signalled = new Promise<undefined>((resolve) => {
+    for (const signal of SIGNALS) process.once(signal, () => resolve(undefined));
+  });
+  const error = await Promise.race([failed, signalled]);
+  if (error !== undefined) {
+    setTimeout(() => process.exit(1), FATAL_GRACE_MS);
+    process.exitCode = 1;
+  }
+  for (const signal of SIGNALS) process.once(signal, () => process.exit(1));
+  await node.stop();
+  await platform.hasher.close();
+  process.exit();
+}
