@@ -1,0 +1,134 @@
+/**
+ * `make bench`: PUT and GET through the S3 gateway on one node and on three, and commits through Raft, beside the machine's own limits.
+ *
+ *   make bench                                  everything
+ *   make bench ARGS="--only s3 --nodes 1 --sizes 4KiB --clients 64 --seconds 5 --rounds 3"
+ *
+ * Each figure is the median of the rounds. Everything runs on one machine and shares its cores: the nodes and the load generator.
+ */
+import { readFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { CreateBucketCommand } from "@aws-sdk/client-s3";
+import { TestCluster } from "../support/test-cluster.ts";
+import { measureLimits, printLimits } from "./limits.ts";
+import { type LoadResult, runLoad } from "./load.ts";
+import { benchRaft } from "./raft.ts";
+
+const BUCKET = "bench";
+const SIZES: Readonly<Record<string, number>> = {
+  "4KiB": 4096,
+  "64KiB": 65_536,
+  "1MiB": 1_048_576,
+  "64MiB": 67_108_864,
+};
+/** Bytes that the keys of one size hold together, at most. */
+const DATA_SET_BYTES = 1024 ** 3;
+const MAX_KEYS = 2000;
+/** Of /proc/<pid>/stat, a second. */
+const CLOCK_TICKS = 100;
+
+const { values } = parseArgs({
+  options: {
+    only: { type: "string" },
+    nodes: { type: "string", default: "1,3" },
+    sizes: { type: "string", default: Object.keys(SIZES).join(",") },
+    clients: { type: "string", default: "1,16,64" },
+    seconds: { type: "string", default: "4" },
+    rounds: { type: "string", default: "3" },
+    directory: { type: "string" },
+  },
+});
+
+printLimits(await measureLimits(values.directory));
+if (values.only === undefined || values.only === "s3") {
+  for (const nodes of numbers(values.nodes)) await benchS3(nodes);
+}
+if (values.only === undefined || values.only === "raft") {
+  await benchRaft({ seconds: Number(values.seconds), rounds: Number(values.rounds) });
+}
+
+function numbers(text: string): number[] {
+  return text.split(",").map(Number);
+}
+
+async function benchS3(nodes: number): Promise<void> {
+  const cluster = await TestCluster.start({ nodes, environment: { SKERRY_LOG_LEVEL: "warn" } });
+  try {
+    await cluster.s3(cluster.node(1)).send(new CreateBucketCommand({ Bucket: BUCKET }));
+    console.log(`\nS3, ${nodes} ${nodes === 1 ? "node" : "nodes"}${nodes > 1 ? " (requests go round)" : ""}`);
+    console.log(
+      "  size    clients  operation   requests/s      MB/s    p50 ms    p99 ms  CPU us/req  errors",
+    );
+    for (const name of values.sizes.split(",")) {
+      for (const clients of numbers(values.clients)) {
+        for (const operation of ["PUT", "GET"] as const)
+          await benchOne(cluster, { name, clients, operation });
+      }
+    }
+    for (const node of cluster.nodes) printMemory(node.number, node.process?.pid);
+  } finally {
+    await cluster.stop();
+  }
+}
+
+async function benchOne(
+  cluster: TestCluster,
+  what: { readonly name: string; readonly clients: number; readonly operation: "PUT" | "GET" },
+): Promise<void> {
+  const sizeBytes = SIZES[what.name];
+  if (sizeBytes === undefined) throw new Error(`--sizes takes ${Object.keys(SIZES).join(", ")}`);
+  const keys = Math.min(MAX_KEYS, Math.floor(DATA_SET_BYTES / sizeBytes));
+  const load = (durationMs: number) =>
+    runLoad({
+      endpoints: cluster.nodes.map((node) => `http://127.0.0.1:${node.s3Port}`),
+      credentials: { accessKey: cluster.accessKey, secretKey: cluster.secretKey, region: "us-east-1" },
+      bucket: BUCKET,
+      operation: what.operation,
+      sizeBytes,
+      clients: what.clients,
+      durationMs,
+      keys,
+      // Reads ask only for what is there.
+      fill: what.operation === "GET",
+    });
+  const results: LoadResult[] = [];
+  const cpuBefore = cpuSeconds(cluster);
+  for (let round = 0; round < Number(values.rounds); round++)
+    results.push(await load(Number(values.seconds) * 1000));
+  const cpu = cpuSeconds(cluster) - cpuBefore;
+  const requests = results.reduce((sum, result) => sum + result.requests, 0);
+  results.sort((a, b) => a.perSecond - b.perSecond);
+  const median = results[Math.floor(results.length / 2)];
+  if (median === undefined) return;
+  const cells = [
+    what.name.padEnd(8),
+    String(what.clients).padStart(6),
+    what.operation.padStart(11),
+    median.perSecond.toFixed(median.perSecond < 100 ? 1 : 0).padStart(13),
+    (median.bytesPerSecond / 1e6).toFixed(1).padStart(10),
+    median.p50Ms.toFixed(2).padStart(10),
+    median.p99Ms.toFixed(2).padStart(10),
+    ((cpu * 1e6) / requests).toFixed(0).padStart(12),
+    String(results.reduce((sum, result) => sum + result.errors, 0)).padStart(8),
+  ];
+  console.log(`  ${cells.join("")}`);
+}
+
+/** Of all nodes together, in seconds: what a request costs, whatever else the machine does. */
+function cpuSeconds(cluster: TestCluster): number {
+  return cluster.nodes.reduce((sum, { process }) => {
+    const fields = readFileSync(`/proc/${process?.pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
+    return sum + (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS;
+  }, 0);
+}
+
+function printMemory(number: number, pid: number | undefined): void {
+  if (pid === undefined) return;
+  const status = readStatus(pid);
+  console.log(`  node ${number}: peak resident memory ${(Number(status / 1024)).toFixed(0)} MiB`);
+}
+
+function readStatus(pid: number): number {
+  const text = readFileSync(`/proc/${pid}/status`, "utf8");
+  return Number(/VmHWM:\s+(\d+) kB/.exec(text)?.[1] ?? 0);
+}
