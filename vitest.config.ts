@@ -7,5 +7,8 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // Of what tests print only what failing ones did, their seeds above all. The counts come last.
+    silent: "passed-only",
+    reporters: ["default"],
   },
 });

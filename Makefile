@@ -1,0 +1,98 @@
+# Every target does its own set-up: Node 24 where the machine's is older, the locked packages, the build.
+# `make help` lists the targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+NODE_MAJOR := 24
+NODE_VERSION := 24.21.0
+TOOLCHAIN := $(CURDIR)/.toolchain
+LOCAL_NODE := $(TOOLCHAIN)/node-$(NODE_VERSION)/bin/node
+
+# The machine's Node when it is new enough, else the plain binary from the package registry in an ignored folder.
+NODE_IS_NEW := $(shell node -e 'process.exit(Number(process.versions.node.split(".")[0]) >= $(NODE_MAJOR) ? 0 : 1)' 2>/dev/null && echo yes)
+ifneq ($(NODE_IS_NEW),yes)
+export PATH := $(TOOLCHAIN)/node-$(NODE_VERSION)/bin:$(PATH)
+NODE_SETUP := $(LOCAL_NODE)
+endif
+# The tools by their names, without the second that npx takes to find each.
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+
+NODE_ARCH := $(shell uname -m | sed 's/x86_64/x64/; s/aarch64/arm64/')
+NODE_PACKAGE := node-linux-$(NODE_ARCH)
+PACKAGES := node_modules/.package-lock.json
+BUILT := dist/.built
+SOURCES = $(shell find src cmd -name '*.test.ts' -prune -o -name '*.ts' -print -o -path 'src/gen/*' -name '*.js' -print 2>/dev/null) package.json tsconfig.json tsconfig.build.json
+# What the wire format must stay compatible with: the branch main, here or as last fetched.
+BREAKING_BASE = $(shell for ref in main origin/main; do git ls-tree -d $$ref proto 2>/dev/null | grep -q proto && echo $$ref && break; done)
+
+.PHONY: help
+help: ## This list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
+
+# engine-strict is for the packages of Skerry; the npm that fetches its Node is the old one.
+$(LOCAL_NODE):
+	@echo "Node $$(node --version 2>/dev/null || echo '(none)') is too old for Skerry: fetching Node $(NODE_VERSION) from the package registry into .toolchain/"
+	@mkdir -p $(TOOLCHAIN)
+	@fetched=$$(mktemp -d $(TOOLCHAIN)/fetch.XXXXXX) && trap 'rm -rf "$$fetched"' EXIT && cd "$$fetched" \
+	  && npm pack --silent --engine-strict=false $(NODE_PACKAGE)@$(NODE_VERSION) >/dev/null \
+	  && tar xzf $(NODE_PACKAGE)-$(NODE_VERSION).tgz \
+	  && rm -rf $(TOOLCHAIN)/node-$(NODE_VERSION) && mv package $(TOOLCHAIN)/node-$(NODE_VERSION)
+	@$(LOCAL_NODE) --version >/dev/null
+
+$(PACKAGES): package.json package-lock.json .npmrc $(NODE_SETUP)
+	npm ci --no-audit --no-fund
+	@touch $(PACKAGES)
+
+.PHONY: setup
+setup: $(PACKAGES) ## Node and the locked packages, nothing else
+
+$(BUILT): $(PACKAGES) $(SOURCES)
+	@rm -rf dist
+	tsc -p tsconfig.build.json
+	@mkdir -p dist/src/gen && cp -R src/gen/. dist/src/gen/
+	@chmod +x dist/cmd/skerry/main.js
+	@touch $(BUILT)
+
+.PHONY: build
+build: $(BUILT) ## Compile to dist/
+
+.PHONY: dev
+dev: $(BUILT) ## Three nodes on this machine, data in ./skerry-data; ARGS="--nodes 1" and others are passed on
+	node dist/cmd/skerry/main.js dev $(ARGS)
+
+.PHONY: proto
+proto: $(PACKAGES) ## Generate src/gen from proto/
+	buf format -w
+	buf generate
+
+.PHONY: lint
+lint: $(PACKAGES) ## Formats, types, layers, dead code, protos
+	biome ci --error-on-warnings .
+	tsc --noEmit -p tsconfig.json
+	eslint --max-warnings 0 .
+	depcruise --config .dependency-cruiser.mjs src cmd
+	knip
+	buf lint
+	buf format -d --exit-code
+	@$(if $(BREAKING_BASE),buf breaking --against '.git#ref=$(BREAKING_BASE)',echo "NOT CHECKED: buf breaking found no branch main with a proto folder to compare with")
+	@generated=$$(mktemp -d) && trap 'rm -rf "$$generated"' EXIT && buf generate -o "$$generated" \
+	  && diff -r "$$generated/src/gen" src/gen || { echo "src/gen is not what proto/ generates: run make proto" >&2; exit 1; }
+
+.PHONY: test
+test: lint $(BUILT) ## Everything that needs only this repository and the machine
+	vitest run
+
+.PHONY: test-fast
+test-fast: $(BUILT) ## Unit tests only
+	vitest run src cmd
+
+.PHONY: bench
+bench: $(BUILT) ## Benchmarks beside the machine's own limits
+	node test/bench/main.ts $(ARGS)
+
+.PHONY: clean
+clean: ## Remove what was built and fetched
+	rm -rf dist node_modules .toolchain coverage
