@@ -67,8 +67,11 @@ import { Observing } from "./observing.ts";
 const META_GROUP_ID = 1;
 /** How long requests in flight may go on when the node stops, in milliseconds. */
 const STOP_GRACE_MS = 10_000;
-/** How long a chunk that has its quorum waits for the remaining nodes, in milliseconds. */
-const STRAGGLER_MS = 500;
+/**
+ * How long a chunk that has its quorum waits for the remaining nodes, in milliseconds. Long enough that a node that is merely busy is not left
+ * behind, which would leave the blob with a copy less; a node that is gone is noticed earlier, by its broken connection or by heartbeats.
+ */
+const STRAGGLER_MS = 5000;
 /** S3's least size of a part that is not the last. */
 const MINIMUM_PART_BYTES = 5 * 1024 * 1024;
 const RETRY_MS = 200;
@@ -293,7 +296,11 @@ class Node implements RunningNode {
         incarnation: this.identity.incarnation,
         diskId: "disk-1",
       },
-      settings: { segmentBytes: config["storage.segment_size"] },
+      settings: {
+        segmentBytes: config["storage.segment_size"],
+        // Room for all that this node's own writers may hold, and as much again from the others: writers wait, they are not refused.
+        maxQueuedBytes: 2 * config["storage.write_buffers"],
+      },
       onDamage: (damage) => {
         this.#start.metrics.segmentDamage.increment({ found: "read" });
         this.#log.error("damaged bytes were found and are not served", { damage });
