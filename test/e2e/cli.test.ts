@@ -347,8 +347,9 @@ describe("a node as a process", () => {
       expect(second.exitCode).toBe(1);
       expect(second.stderr).toContain("another process works in this data directory");
       expect(second.stderr).not.toContain("    at ");
-      const ready = await fetch(`http://${env.SKERRY_API_LISTEN}/readyz`);
-      expect(ready.status).toBe(200);
+      await expect
+        .poll(async () => (await fetch(`http://${env.SKERRY_API_LISTEN}/readyz`)).status, { timeout: 20_000 })
+        .toBe(200);
     } finally {
       owner.child.kill("SIGTERM");
       expect((await owner.ended).exitCode).toBe(0);

@@ -175,6 +175,11 @@ function reading(create: Create): void {
     expect(await run(keysOf(store.scan({})))).toEqual(["a", "d"]);
     await run(store.clear({}));
     expect(await run(keysOf(store.scan({})))).toEqual([]);
+    await run(store.write([put("")]));
+    await run(store.clear({ gt: "" }));
+    expect(await run(keysOf(store.scan({})))).toEqual([""]);
+    await run(store.clear({}));
+    expect(await run(keysOf(store.scan({})))).toEqual([]);
     await run(store.close());
   });
 }
