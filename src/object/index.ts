@@ -8,8 +8,12 @@
  *
  * Refusals are `ObjectError`s of one closed set; `refusals.ts` maps every refusal of the state machine into it.
  */
+
+export { MAX_USER_METADATA_BYTES } from "./attributes.ts";
 export type { ObjectStoreOptions } from "./context.ts";
+export { MAX_DELETE_TARGETS } from "./delete.ts";
 export { OBJECT_ERROR_CODES, ObjectError, type ObjectErrorCode } from "./errors.ts";
 export { bucketNameFault, checkBucketName, MAX_KEY_BYTES } from "./names.ts";
 export type * from "./ports.ts";
+export { MAX_SINGLE_PUT_BYTES } from "./put.ts";
 export { createObjectStore } from "./service.ts";

@@ -1,13 +1,10 @@
-/** The gateway's limits in one place. Those of S3 itself are S3's numbers. */
+/** The gateway's limits in one place. Those of S3 itself are S3's numbers; `object` keeps the ones that hold for every protocol. */
 
-/** Greatest object that one PutObject or one part may carry. */
-export const MAX_SINGLE_PUT_BYTES = 5 * 1024 ** 3;
-/** Names and values of x-amz-meta-* together. */
-export const MAX_USER_METADATA_BYTES = 2048;
+export { MAX_DELETE_TARGETS, MAX_SINGLE_PUT_BYTES, MAX_USER_METADATA_BYTES } from "../object/index.ts";
+
 export const MAX_PART_NUMBER = 10_000;
 export const MAX_LIST_ENTRIES = 1000;
 export const MAX_LISTED_BUCKETS = 10_000;
-export const MAX_DELETE_TARGETS = 1000;
 /** Bodies that are read whole: XML of DeleteObjects (1,000 keys of 1,024 escaped bytes) and CompleteMultipartUpload (10,000 parts). */
 export const MAX_XML_BODY_BYTES = 8 * 1024 * 1024;
 export const MAX_XML_DEPTH = 8;
