@@ -69,8 +69,9 @@ class DevCluster {
   }
 
   async run(): Promise<void> {
-    process.once("SIGINT", () => void this.#stop());
-    process.once("SIGTERM", () => void this.#stop());
+    // Not once: a terminal, make and a supervisor may each send theirs, and the second must not cut the first one's work short.
+    process.on("SIGINT", () => void this.#stop());
+    process.on("SIGTERM", () => void this.#stop());
     try {
       const keys = await this.#start();
       this.#announce(keys);
@@ -143,9 +144,17 @@ class DevCluster {
     if (program === undefined) throw new CommandError("cannot tell which program this is");
     const child = spawn(
       process.execPath,
-      [...process.execArgv, program, "server", ...flags, ...(join ? ["--join-address", join.address] : [])],
+      [
+        ...process.execArgv,
+        program,
+        "server",
+        "--stop-with-stdin",
+        ...flags,
+        ...(join ? ["--join-address", join.address] : []),
+      ],
       {
-        stdio: ["ignore", "inherit", "inherit"],
+        // The pipe ends with this process, however that ends, and the nodes with the pipe.
+        stdio: ["pipe", "inherit", "inherit"],
         // A signal to the terminal's process group must reach the nodes through us, in order.
         detached: true,
         env: { ...process.env, ...(join && { SKERRY_JOIN_TOKEN: join.token }) },

@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { runNode } from "../../src/server/index.ts";
 import { addSettingOptions, configFrom, type SettingOptions } from "./settings.ts";
 
@@ -11,6 +11,7 @@ export function addServerCommand(program: Command): void {
       "--join <token>",
       "join a cluster with this token (or the variable SKERRY_JOIN_TOKEN); for the first start only",
     )
+    .addOption(new Option("--stop-with-stdin", "stop when standard input ends: for a supervisor").hideHelp())
     .option("--join-address <host:port,...>", "peer addresses of nodes that are in the cluster already")
     .addHelpText(
       "after",
@@ -21,6 +22,9 @@ The node stops on SIGTERM and SIGINT: it answers what is in flight, then ends. /
       const config = configFrom(options);
       const token = options["join"] ?? process.env["SKERRY_JOIN_TOKEN"];
       const addresses = (options["joinAddress"] ?? "").split(",").filter((address) => address !== "");
-      await runNode(config, token === undefined ? undefined : { token, addresses });
+      await runNode(config, {
+        join: token === undefined ? undefined : { token, addresses },
+        stopWithStdin: options["stopWithStdin"] !== undefined,
+      });
     });
 }

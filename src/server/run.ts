@@ -9,8 +9,14 @@ const SIGNALS: readonly NodeJS.Signals[] = ["SIGINT", "SIGTERM"];
 /** After a fatal error, how long the rest has to close before the process ends in any case, in milliseconds. */
 const FATAL_GRACE_MS = 2000;
 
+export interface RunOptions {
+  readonly join: JoinRequest | undefined;
+  /** Stop as on SIGTERM when standard input ends, so that a node does not outlive the program that holds the other end. */
+  readonly stopWithStdin: boolean;
+}
+
 /** Runs one node as this process, until a signal or a fatal error. */
-export async function runNode(config: Config, join: JoinRequest | undefined): Promise<void> {
+export async function runNode(config: Config, { join, stopWithStdin }: RunOptions): Promise<void> {
   const platform = createNodePlatform();
   const metrics = createMetrics({ process: true });
   const logger = createLogger({
@@ -30,6 +36,7 @@ export async function runNode(config: Config, join: JoinRequest | undefined): Pr
   });
   const signalled = new Promise<undefined>((resolve) => {
     for (const signal of SIGNALS) process.once(signal, () => resolve(undefined));
+    if (stopWithStdin) process.stdin.once("close", () => resolve(undefined)).resume();
   });
   const error = await Promise.race([failed, signalled]);
   if (error !== undefined) {

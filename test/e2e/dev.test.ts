@@ -122,6 +122,17 @@ describe.each([
 });
 
 describe("skerry dev", () => {
+  it("leaves no node behind when it is killed", { timeout: 60_000 }, async () => {
+    const cluster = await dev(1);
+    const started = cluster.start();
+    try {
+      await started.says("Skerry is ready");
+    } finally {
+      started.child.kill("SIGKILL");
+    }
+    await expect.poll(() => processesOf(cluster.dataDirectory), { timeout: 30_000 }).toEqual([]);
+  });
+
   it.each([
     ["--nodes", "0"],
     ["--nodes", "10"],
