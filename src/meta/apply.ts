@@ -34,6 +34,7 @@ import { putKey } from "./commands/put-key.ts";
 import { registerNode } from "./commands/register-node.ts";
 import { removeJoinToken } from "./commands/remove-join-token.ts";
 import { removeKey } from "./commands/remove-key.ts";
+import { setNodeState } from "./commands/set-node-state.ts";
 import { trimOplog } from "./commands/trim-oplog.ts";
 import { updateNode } from "./commands/update-node.ts";
 import { COMMAND_VERSION } from "./limits.ts";
@@ -153,6 +154,8 @@ function run(state: ApplyState, body: CommandBody): CommandResult {
       return trimOplog(state, body.value);
     case "forgetCompletedUploads":
       return forgetCompletedUploads(state, body.value);
+    case "setNodeState":
+      return setNodeState(state, body.value);
     default:
       return unreachable(body);
   }

@@ -1,10 +1,13 @@
+import { create } from "@bufbuild/protobuf";
 import { beforeEach, describe, expect, test } from "vitest";
+import { SetNodeStateSchema } from "../gen/skerry/meta/v1/commands_pb.js";
+import { NodeState } from "../gen/skerry/meta/v1/rows_pb.js";
 import type { RaftGroup, StateMachine } from "../raft/ports.ts";
 import { checkInvariants } from "./invariants/index.ts";
-import type { AppliedChange, ConfigurationState, ProposalLog } from "./ports.ts";
-import { commitObject, createBucket, id, initCluster, inlineBlob } from "./testing/commands.ts";
+import type { AppliedChange, CommittedEntry, ConfigurationState, ProposalLog } from "./ports.ts";
+import { commitObject, createBucket, id, initCluster, inlineBlob, readyReplica } from "./testing/commands.ts";
 import { FakeLog } from "./testing/fake-log.ts";
-import { encodeCommand } from "./testing/harness.ts";
+import { encodeCommand, Replica } from "./testing/harness.ts";
 import { type MetaNode, MetaWorld } from "./testing/node.ts";
 
 const CONFIGURATION: ConfigurationState = {
@@ -61,6 +64,39 @@ describe("apply", () => {
       unlinkOrders: false,
     });
     expect(changes.some(({ cluster }) => cluster)).toBe(true);
+  });
+
+  test("a command sees the configuration of its index, however the log is cut into batches", async () => {
+    const { log } = readyReplica(new Replica());
+    const last = log.at(-1)!;
+    const remove = (nodeId: number) =>
+      encodeCommand({
+        case: "setNodeState",
+        value: create(SetNodeStateSchema, {
+          nodeId: BigInt(nodeId),
+          incarnation: `incarnation-${nodeId}`,
+          expectedState: NodeState.ACTIVE,
+          state: NodeState.REMOVED,
+          force: true,
+        }),
+      });
+    const entries: CommittedEntry[] = [
+      { ...last, index: last.index + 1, type: "EntryConfChangeV2", data: new Uint8Array(0) },
+      { ...last, index: last.index + 2, data: remove(3) },
+      // Refused: node 3 is still a voter.
+      { ...last, index: last.index + 3, data: remove(4) },
+    ];
+    const outcomes = [];
+    for (const cut of [1, 3]) {
+      const each = await world.start(`cut-${cut}`);
+      await world.simulation.complete(each.machine.apply(log));
+      each.machine.configurationChanged(last.index + 1, CONFIGURATION);
+      for (let at = 0; at < entries.length; at += cut)
+        await world.simulation.complete(each.machine.apply(entries.slice(at, at + cut)));
+      const nodes = await world.simulation.complete(each.machine.view.nodes());
+      outcomes.push(nodes.map(({ state }) => NodeState[state]));
+    }
+    expect(outcomes).toEqual(Array(2).fill(["ACTIVE", "ACTIVE", "REMOVED", "ACTIVE"]));
   });
 
   test("publishes an index only when the store has it", async () => {

@@ -199,9 +199,10 @@ export class MetaStateMachine {
       const applied = applyEntry(this.#state, entries[next]!);
       if (applied !== undefined && Number(applied.command.proposerNodeId) === this.#options.nodeId)
         own.push(applied);
+      // At its entry and not at the end of the batch: commands behind it see it, however replicas cut their batches.
+      this.#takeConfiguration();
       next++;
     }
-    this.#takeConfiguration();
     const batch = this.#takeBatch();
     await this.#options.store.write(batch.changes);
     this.#view.invalidate(batch);

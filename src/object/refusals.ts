@@ -32,6 +32,9 @@ const CODE_OF: Readonly<Record<RefusalCode, ObjectErrorCode | undefined>> = {
   [RefusalCode.INVALID]: undefined,
   [RefusalCode.SOURCE_CHANGED]: "source-changed",
   [RefusalCode.TOO_LARGE]: "object-too-large",
+  [RefusalCode.NODE_STATE_CHANGED]: undefined,
+  [RefusalCode.MEMBERSHIP_CHANGING]: undefined,
+  [RefusalCode.LAST_VOTER]: undefined,
 };
 
 const MESSAGE_OF: Partial<Record<ObjectErrorCode, string>> = {

@@ -141,7 +141,10 @@ describe("a joining node", () => {
     peers.set(2, alive(2, 990));
     expect(await nodeActivationWorker(options).runUnit(signal)).toBe("more");
     expect(metadata.submitted).toMatchObject([
-      { case: "updateNode", value: { node: { nodeId: 2n, state: NODE_STATE.active, peerAddress: "b:1" } } },
+      {
+        case: "setNodeState",
+        value: { nodeId: 2n, expectedState: NODE_STATE.joining, state: NODE_STATE.active, force: false },
+      },
     ]);
   });
 

@@ -10,8 +10,8 @@ import {
   CloseSessionsSchema,
   ForgetCompletedUploadsSchema,
   PutCopysetsSchema,
+  SetNodeStateSchema,
   TrimOplogSchema,
-  UpdateNodeSchema,
 } from "../../gen/skerry/meta/v1/commands_pb.js";
 import { CopysetRowSchema, type NodeRow } from "../../gen/skerry/meta/v1/rows_pb.js";
 import type { Clock } from "../../platform/ports.ts";
@@ -89,10 +89,14 @@ export function nodeActivationWorker(options: LeaderWorkerOptions): ClusterWorke
     const nodes = await metadata.view.nodes();
     const ready = nodes.find((node) => isReady(node, health, metadata.view.appliedIndex()));
     if (ready === undefined) return "idle";
-    const node = { ...ready, state: NODE_STATE.active };
-    const value = create(UpdateNodeSchema, { node });
+    const value = create(SetNodeStateSchema, {
+      nodeId: ready.nodeId,
+      incarnation: ready.incarnation,
+      expectedState: ready.state,
+      state: NODE_STATE.active,
+    });
     const result = await metadata.submit(
-      { case: "updateNode", value },
+      { case: "setNodeState", value },
       { timeoutMs: submitTimeoutMs, signal },
     );
     return isDone(result) ? "more" : "idle";

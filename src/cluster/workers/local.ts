@@ -59,21 +59,19 @@ export function announceWorker({ identity, metadata, node }: AnnounceWorkerOptio
     name: "announce",
     idleMs: 10_000,
     runUnit: async (signal) => {
-      if (!isOutdated(await ownRow(), described)) return "idle";
-      // The state in the row is somebody else's decision: it must be the newest.
-      await metadata.barrier({ timeoutMs: submitTimeoutMs });
       const row = await ownRow();
       if (row === undefined || !isOutdated(row, described)) return "idle";
-      const value = create(UpdateNodeSchema, { node: { ...row, ...described, roles: [...described.roles] } });
+      // Without a state: that is decided by others, and the state machine keeps it.
+      const node = { ...described, nodeId: row.nodeId, roles: [...described.roles] };
+      const value = create(UpdateNodeSchema, { node });
       await metadata.submit({ case: "updateNode", value }, { timeoutMs: submitTimeoutMs, signal });
       return "idle";
     },
   };
 }
 
-function isOutdated(row: NodeRow | undefined, node: NodeDescription): boolean {
-  if (row === undefined || row.state === NODE_STATE.removed || row.incarnation !== node.incarnation)
-    return false;
+function isOutdated(row: NodeRow, node: NodeDescription): boolean {
+  if (row.state === NODE_STATE.removed || row.incarnation !== node.incarnation) return false;
   return (
     row.zone !== node.zone ||
     row.peerAddress !== node.peerAddress ||

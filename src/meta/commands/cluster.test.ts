@@ -6,6 +6,7 @@ import {
   RegisterNodeSchema,
   RemoveJoinTokenSchema,
   RemoveKeySchema,
+  SetNodeStateSchema,
   TrimOplogSchema,
   UpdateNodeSchema,
 } from "../../gen/skerry/meta/v1/commands_pb.js";
@@ -55,6 +56,7 @@ const update = (node: {
   incarnation?: string;
   state?: NodeState;
   peerAddress?: string;
+  joinedAtMs?: bigint;
 }): CommandBody => ({
   case: "updateNode",
   value: create(UpdateNodeSchema, {
@@ -62,8 +64,9 @@ const update = (node: {
       nodeId: BigInt(node.nodeId),
       name: node.name ?? `node-${node.nodeId}`,
       incarnation: node.incarnation ?? `incarnation-${node.nodeId}`,
-      state: node.state ?? NodeState.ACTIVE,
+      state: node.state ?? NodeState.UNSPECIFIED,
       peerAddress: node.peerAddress ?? "",
+      joinedAtMs: node.joinedAtMs ?? 0n,
     },
   }),
 });
@@ -126,7 +129,13 @@ describe("RegisterNode", () => {
 
   test("gives a removed node's name a new id", async () => {
     replica.run(register("n", "i", 1));
-    replica.run(update({ nodeId: 2, name: "n", incarnation: "i", state: NodeState.REMOVED }));
+    const removed = {
+      nodeId: 2n,
+      incarnation: "i",
+      expectedState: NodeState.JOINING,
+      state: NodeState.REMOVED,
+    };
+    replica.run({ case: "setNodeState", value: create(SetNodeStateSchema, removed) });
     replica.run(putToken("t2", 2));
     expect(expectCase(replica.run(register("n", "other", 2)), "nodeRegistered").nodeId).toBe(3n);
     await expectSound();
@@ -161,8 +170,7 @@ describe("UpdateNode", () => {
     ["an unknown node", update({ nodeId: 9 }), "NODE_UNKNOWN"],
     ["another incarnation", update({ nodeId: 2, incarnation: "x" }), "NODE_UNKNOWN"],
     ["another name", update({ nodeId: 2, name: "x" }), "INVALID"],
-    ["a step back to joining", update({ nodeId: 2, state: NodeState.JOINING }), "INVALID"],
-    ["no state", update({ nodeId: 2, state: NodeState.UNSPECIFIED }), "INVALID"],
+    ["a state, even the present one", update({ nodeId: 2, state: NodeState.ACTIVE }), "INVALID"],
   ])("refuses %s", (_, command, code) => expect(outcome(replica.run(command))).toBe(code));
 
   test("changes addresses and keeps the time of joining", () => {
@@ -172,10 +180,103 @@ describe("UpdateNode", () => {
     expect(row).toMatchObject({ peerAddress: "h:1", joinedAtMs: 1_000_000n });
   });
 
-  test("a removed node stays removed", async () => {
-    setNodeState(replica, 4, NodeState.DRAINING);
-    setNodeState(replica, 4, NodeState.REMOVED);
+  test("undoes nothing that others decided meanwhile", () => {
+    setNodeState(replica, 2, NodeState.DRAINING);
+    expect(outcome(replica.run(update({ nodeId: 2, peerAddress: "h:2", joinedAtMs: 7n })))).toBe("done");
+    const row = fromBinary(NodeRowSchema, replica.store.get(nodeKey(2n))!);
+    expect(row).toMatchObject({ state: NodeState.DRAINING, peerAddress: "h:2", joinedAtMs: 1_000_000n });
+  });
+});
+
+describe("SetNodeState", () => {
+  const { JOINING, ACTIVE, DRAINING, REMOVED } = NodeState;
+  const CONFIGURATION = {
+    voters: [1, 2, 3],
+    learners: [4],
+    votersOutgoing: [],
+    learnersNext: [],
+    autoLeave: false,
+  };
+
+  beforeEach(() => {
+    readyReplica(replica);
+  });
+
+  interface Change {
+    readonly nodeId?: number;
+    readonly from: NodeState;
+    readonly to: NodeState;
+    readonly force?: boolean;
+    readonly incarnation?: string;
+  }
+  const set = ({ nodeId = 4, from, to, force = false, incarnation }: Change) =>
+    outcome(
+      replica.run({
+        case: "setNodeState",
+        value: create(SetNodeStateSchema, {
+          nodeId: BigInt(nodeId),
+          incarnation: incarnation ?? `incarnation-${nodeId}`,
+          expectedState: from,
+          state: to,
+          force,
+        }),
+      }),
+    );
+  const stateOf = (nodeId: bigint) => fromBinary(NodeRowSchema, replica.store.get(nodeKey(nodeId))!).state;
+
+  test.each<[string, Change, string]>([
+    ["an unknown node", { nodeId: 9, from: ACTIVE, to: DRAINING }, "NODE_UNKNOWN"],
+    ["another incarnation", { incarnation: "x", from: ACTIVE, to: DRAINING }, "NODE_UNKNOWN"],
+    ["a state that it does not have", { from: DRAINING, to: REMOVED }, "NODE_STATE_CHANGED"],
+    ["a step back to joining", { from: ACTIVE, to: JOINING }, "INVALID"],
+    ["the state that it has", { from: ACTIVE, to: ACTIVE }, "INVALID"],
+    ["the removal of a node that was not drained", { from: ACTIVE, to: REMOVED }, "INVALID"],
+    ["no state", { from: ACTIVE, to: NodeState.UNSPECIFIED }, "INVALID"],
+  ])("refuses %s", async (_, change, code) => {
+    expect(set(change)).toBe(code);
+    await expectSound();
+  });
+
+  test("drains, calls it off, drains and removes; removed is final", async () => {
+    expect(set({ from: ACTIVE, to: DRAINING })).toBe("done");
+    expect(set({ from: DRAINING, to: ACTIVE })).toBe("done");
+    expect(set({ from: ACTIVE, to: DRAINING })).toBe("done");
+    expect(set({ from: DRAINING, to: REMOVED })).toBe("done");
+    for (const to of [JOINING, ACTIVE, DRAINING, REMOVED]) {
+      expect(set({ from: REMOVED, to, force: true })).toBe("INVALID");
+    }
     expect(outcome(replica.run(update({ nodeId: 4 })))).toBe("NODE_UNKNOWN");
+    await expectSound();
+  });
+
+  test("removes an active node only by force", async () => {
+    expect(set({ from: ACTIVE, to: REMOVED, force: true })).toBe("done");
+    expect(stateOf(4n)).toBe(REMOVED);
+    await expectSound();
+  });
+
+  test("of two decisions from one state, the second is refused", () => {
+    expect(set({ from: ACTIVE, to: DRAINING })).toBe("done");
+    expect(set({ from: ACTIVE, to: REMOVED, force: true })).toBe("NODE_STATE_CHANGED");
+    expect(stateOf(4n)).toBe(DRAINING);
+  });
+
+  test("nodes leave one after the other: the next when the Raft group is without the last", async () => {
+    replica.state.configuration = CONFIGURATION;
+    expect(set({ nodeId: 3, from: ACTIVE, to: REMOVED, force: true })).toBe("done");
+    expect(set({ nodeId: 4, from: ACTIVE, to: REMOVED, force: true })).toBe("MEMBERSHIP_CHANGING");
+    await expectSound();
+    replica.state.configuration = { ...CONFIGURATION, voters: [1, 2], votersOutgoing: [1, 2, 3] };
+    expect(set({ nodeId: 4, from: ACTIVE, to: REMOVED, force: true })).toBe("MEMBERSHIP_CHANGING");
+    replica.state.configuration = { ...CONFIGURATION, voters: [1, 2] };
+    expect(set({ nodeId: 4, from: ACTIVE, to: REMOVED, force: true })).toBe("done");
+    await expectSound();
+  });
+
+  test("never removes the last voter", async () => {
+    replica.state.configuration = { ...CONFIGURATION, voters: [1], learners: [2, 3, 4] };
+    expect(set({ nodeId: 1, from: ACTIVE, to: REMOVED, force: true })).toBe("LAST_VOTER");
+    expect(set({ nodeId: 2, from: ACTIVE, to: REMOVED, force: true })).toBe("done");
     await expectSound();
   });
 });

@@ -5,16 +5,10 @@ import { nodeKey } from "../keys.ts";
 import { writeNode } from "../nodes.ts";
 import { done, refused } from "../result.ts";
 
-/** The states that a node may go to from each. Removed is final: its id is never used again. */
-const NEXT_STATES: Readonly<Record<NodeState, readonly NodeState[]>> = {
-  [NodeState.UNSPECIFIED]: [],
-  [NodeState.JOINING]: [NodeState.JOINING, NodeState.ACTIVE, NodeState.REMOVED],
-  [NodeState.ACTIVE]: [NodeState.ACTIVE, NodeState.DRAINING, NodeState.REMOVED],
-  [NodeState.DRAINING]: [NodeState.DRAINING, NodeState.ACTIVE, NodeState.REMOVED],
-  [NodeState.REMOVED]: [],
-};
-
-/** Addresses, roles, zone, weight and state may change; name, incarnation and the time of joining stay. */
+/**
+ * What a node says about itself: addresses, roles, zone and weight. Name, incarnation and the time of joining never change, and all that others
+ * decide about the node, its state first, stays as it is: a node that announces itself while it is being drained undoes nothing.
+ */
 export function updateNode(state: ApplyState, command: UpdateNode): CommandResult {
   const { node } = command;
   const known = node && state.read(nodeKey(node.nodeId), NodeRowSchema);
@@ -23,7 +17,10 @@ export function updateNode(state: ApplyState, command: UpdateNode): CommandResul
   }
   if (node.incarnation !== known.incarnation) return refused(RefusalCode.NODE_UNKNOWN, "another incarnation");
   if (node.name !== known.name) return refused(RefusalCode.INVALID, "a node's name does not change");
-  if (!NEXT_STATES[known.state].includes(node.state)) return refused(RefusalCode.INVALID, "the node's state");
-  writeNode(state, { ...node, joinedAtMs: known.joinedAtMs });
+  if (node.state !== NodeState.UNSPECIFIED) {
+    return refused(RefusalCode.INVALID, "a node's state is changed by SetNodeState only");
+  }
+  const { zone, peerAddress, s3Address, apiAddress, roles, weight } = node;
+  writeNode(state, { ...known, zone, peerAddress, s3Address, apiAddress, roles, weight });
   return done();
 }

@@ -57,6 +57,11 @@ export async function checkNodes(check: Check): Promise<void> {
     const isFound = name !== undefined && nodeIdOfNameRow(name) === row.nodeId;
     check.holds(isFound, "every node is found by its name", key);
   }
+  const { voters = [], learners = [] } = check.applied ?? {};
+  const leaving = [...voters, ...learners].filter(
+    (nodeId) => check.row(nodeKey(nodeId), NodeRowSchema)?.state === NodeState.REMOVED,
+  );
+  check.holds(leaving.length <= 1, "nodes leave the Raft group one after the other", APPLIED_KEY);
   let names = 0;
   for await (const _ of check.keys("nodeName")) names++;
   check.holds(names === named, "every node name has its node", CLUSTER_KEY);

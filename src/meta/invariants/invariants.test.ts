@@ -9,6 +9,7 @@ import {
   BucketRowSchema,
   ClusterRowSchema,
   CopysetRowSchema,
+  NodeState,
   ObjectRowSchema,
   SessionRowSchema,
   UploadRowSchema,
@@ -41,6 +42,7 @@ import {
   id,
   inlineBlob,
   readyReplica,
+  setNodeState,
 } from "../testing/commands.ts";
 import { Replica } from "../testing/harness.ts";
 import type { MemoryStore } from "../testing/memory-store.ts";
@@ -219,6 +221,17 @@ describe("what does not hold is seen:", () => {
     ],
     ["every node is found by its name", () => remove(nodeNameKey("node-2"))],
     ["every node name has its node", () => put(nodeNameKey("ghost"))],
+    [
+      "nodes leave the Raft group one after the other",
+      () => {
+        for (const nodeId of [2, 3]) setNodeState(replica, nodeId, NodeState.DRAINING);
+        for (const nodeId of [2, 3]) setNodeState(replica, nodeId, NodeState.REMOVED);
+        edit(APPLIED_KEY, AppliedRowSchema, (row) => {
+          row.voters = [1n, 2n];
+          row.learners = [3n];
+        });
+      },
+    ],
     [
       "the cluster lists the open copysets",
       () =>

@@ -14,7 +14,7 @@ import {
   PutCopysetsSchema,
   PutJoinTokenSchema,
   RegisterNodeSchema,
-  UpdateNodeSchema,
+  SetNodeStateSchema,
 } from "../../gen/skerry/meta/v1/commands_pb.js";
 import {
   type BlobSlice,
@@ -22,6 +22,7 @@ import {
   NodeRowSchema,
   NodeState,
 } from "../../gen/skerry/meta/v1/rows_pb.js";
+import { nodeKey } from "../keys.ts";
 import { CHUNK_BYTES } from "../limits.ts";
 import type { CommandBody } from "../ports.ts";
 import { expectCase, type Replica } from "./harness.ts";
@@ -172,14 +173,15 @@ export function addNode(replica: Replica, nodeId: number): void {
   setNodeState(replica, nodeId, NodeState.ACTIVE);
 }
 
+/** From whatever state the node is in. */
 export function setNodeState(replica: Replica, nodeId: number, state: NodeState): void {
-  const node = create(NodeRowSchema, {
+  const value = create(SetNodeStateSchema, {
     nodeId: BigInt(nodeId),
-    name: `node-${nodeId}`,
     incarnation: `incarnation-${nodeId}`,
+    expectedState: replica.state.read(nodeKey(BigInt(nodeId)), NodeRowSchema)?.state ?? NodeState.UNSPECIFIED,
     state,
   });
-  expectCase(replica.run({ case: "updateNode", value: create(UpdateNodeSchema, { node }) }), "done");
+  expectCase(replica.run({ case: "setNodeState", value }), "done");
 }
 
 export function putCopysets(

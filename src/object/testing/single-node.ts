@@ -8,7 +8,7 @@ import {
   PutJoinTokenSchema,
   RefusalCode,
   RegisterNodeSchema,
-  UpdateNodeSchema,
+  SetNodeStateSchema,
 } from "../../gen/skerry/meta/v1/commands_pb.js";
 import {
   ClusterRowSchema,
@@ -124,8 +124,13 @@ export class SingleNode {
       roles: ["storage"],
     });
     await this.#must({ case: "registerNode", value: create(RegisterNodeSchema, { node, tokenHash }) });
-    const active = create(NodeRowSchema, { ...node, nodeId, state: NodeState.ACTIVE });
-    await this.#must({ case: "updateNode", value: create(UpdateNodeSchema, { node: active }) });
+    const value = create(SetNodeStateSchema, {
+      nodeId,
+      incarnation: node.incarnation,
+      expectedState: NodeState.JOINING,
+      state: NodeState.ACTIVE,
+    });
+    await this.#must({ case: "setNodeState", value });
   }
 
   async #must(body: CommandBody): Promise<void> {

@@ -6,7 +6,7 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { BlobChunk, BlobSlice, ClusterRow, CopysetRow, Header, JoinTokenRow, KeyRow, NodeRow, ObjectAttributes } from "./rows_pb.js";
+import type { BlobChunk, BlobSlice, ClusterRow, CopysetRow, Header, JoinTokenRow, KeyRow, NodeRow, NodeState, ObjectAttributes } from "./rows_pb.js";
 
 /**
  * Describes the file skerry/meta/v1/commands.proto.
@@ -194,6 +194,12 @@ export declare type Command = Message<"skerry.meta.v1.Command"> & {
      */
     value: ForgetCompletedUploads;
     case: "forgetCompletedUploads";
+  } | {
+    /**
+     * @generated from field: skerry.meta.v1.SetNodeState set_node_state = 60;
+     */
+    value: SetNodeState;
+    case: "setNodeState";
   } | { case: undefined; value?: undefined };
 };
 
@@ -543,6 +549,9 @@ export declare type RegisterNode = Message<"skerry.meta.v1.RegisterNode"> & {
 export declare const RegisterNodeSchema: GenMessage<RegisterNode>;
 
 /**
+ * UpdateNode is what a node says about itself: addresses, zone, roles, weight. Everything else in its row is somebody else's and stays,
+ * whatever the node believed; a state is refused.
+ *
  * @generated from message skerry.meta.v1.UpdateNode
  */
 export declare type UpdateNode = Message<"skerry.meta.v1.UpdateNode"> & {
@@ -557,6 +566,46 @@ export declare type UpdateNode = Message<"skerry.meta.v1.UpdateNode"> & {
  * Use `create(UpdateNodeSchema)` to create a new message.
  */
 export declare const UpdateNodeSchema: GenMessage<UpdateNode>;
+
+/**
+ * SetNodeState is the only way to another state. It names the state that the caller saw, so that of two decisions one is refused.
+ *
+ * @generated from message skerry.meta.v1.SetNodeState
+ */
+export declare type SetNodeState = Message<"skerry.meta.v1.SetNodeState"> & {
+  /**
+   * @generated from field: uint64 node_id = 1;
+   */
+  nodeId: bigint;
+
+  /**
+   * @generated from field: string incarnation = 2;
+   */
+  incarnation: string;
+
+  /**
+   * @generated from field: skerry.meta.v1.NodeState expected_state = 3;
+   */
+  expectedState: NodeState;
+
+  /**
+   * @generated from field: skerry.meta.v1.NodeState state = 4;
+   */
+  state: NodeState;
+
+  /**
+   * Remove an active node without draining it first: its disk is gone.
+   *
+   * @generated from field: bool force = 5;
+   */
+  force: boolean;
+};
+
+/**
+ * Describes the message skerry.meta.v1.SetNodeState.
+ * Use `create(SetNodeStateSchema)` to create a new message.
+ */
+export declare const SetNodeStateSchema: GenMessage<SetNodeState>;
 
 /**
  * @generated from message skerry.meta.v1.PutJoinToken
@@ -1419,6 +1468,27 @@ export enum RefusalCode {
    * @generated from enum value: REFUSAL_CODE_TOO_LARGE = 23;
    */
   TOO_LARGE = 23,
+
+  /**
+   * The node's state is not the one that the caller saw.
+   *
+   * @generated from enum value: REFUSAL_CODE_NODE_STATE_CHANGED = 40;
+   */
+  NODE_STATE_CHANGED = 40,
+
+  /**
+   * Another removed node is still in the Raft configuration, or the configuration is changing: one at a time.
+   *
+   * @generated from enum value: REFUSAL_CODE_MEMBERSHIP_CHANGING = 41;
+   */
+  MEMBERSHIP_CHANGING = 41,
+
+  /**
+   * The cluster would be left without a voter.
+   *
+   * @generated from enum value: REFUSAL_CODE_LAST_VOTER = 42;
+   */
+  LAST_VOTER = 42,
 }
 
 /**
