@@ -93,6 +93,11 @@ test-fast: $(BUILT) ## Unit tests only
 bench: $(BUILT) ## Benchmarks beside the machine's own limits
 	node test/bench/main.ts $(ARGS)
 
+.PHONY: conformance
+conformance: $(BUILT) ## ceph/s3-tests over HTTP and TLS; S3TESTS=/path/to/s3-tests; ARGS="--lane core -- -k versioning"
+	@test -n "$(S3TESTS)" || { echo "make conformance S3TESTS=/path/to/a/checkout/of/ceph/s3-tests" >&2; exit 2; }
+	node test/conformance/main.ts --suite "$(abspath $(S3TESTS))" $(ARGS)
+
 .PHONY: clean
 clean: ## Remove what was built and fetched
 	rm -rf dist node_modules .toolchain coverage

@@ -1,6 +1,12 @@
 import { create } from "@bufbuild/protobuf";
 import type { Owner } from "../access/index.ts";
-import { CreateBucketSchema, DeleteBucketSchema } from "../gen/skerry/meta/v1/commands_pb.js";
+import {
+  AbortUploadSchema,
+  type CommandResult,
+  CreateBucketSchema,
+  DeleteBucketSchema,
+  RefusalCode,
+} from "../gen/skerry/meta/v1/commands_pb.js";
 import type { BucketRow } from "../gen/skerry/meta/v1/rows_pb.js";
 import type { ObjectContext } from "./context.ts";
 import { ObjectError } from "./errors.ts";
@@ -42,9 +48,47 @@ export async function headBucket(context: ObjectContext, name: string): Promise<
   return bucketInfo(await context.freshBucket(name));
 }
 
+/** How often uploads are aborted again that were begun while a bucket is being deleted. */
+const DELETE_ATTEMPTS = 10;
+/** Uploads that are aborted at once. */
+const ABORTED_AT_ONCE = 64;
+
+/** Refuses "bucket-not-empty" when there are objects. Uploads that were never completed do not keep a bucket: they are aborted, as S3 does. */
 export async function deleteBucket(context: ObjectContext, name: string): Promise<void> {
-  const result = await context.submit({ case: "deleteBucket", value: create(DeleteBucketSchema, { name }) });
-  expectResult(result, "done");
+  for (let attempt = 1; ; attempt++) {
+    const result = await context.submit({
+      case: "deleteBucket",
+      value: create(DeleteBucketSchema, { name }),
+    });
+    if (!hasOnlyUploads(result) || attempt === DELETE_ATTEMPTS) {
+      expectResult(result, "done");
+      return;
+    }
+    await abortUploads(context, name);
+  }
+}
+
+function hasOnlyUploads({ result }: CommandResult): boolean {
+  if (result.case !== "refusal") return false;
+  return result.value.code === RefusalCode.BUCKET_NOT_EMPTY && result.value.detail === "uploads";
+}
+
+async function abortUploads(context: ObjectContext, name: string): Promise<void> {
+  const bucket = await context.freshBucket(name);
+  const page = { prefix: "", afterKey: "", afterUploadId: undefined, limit: ABORTED_AT_ONCE };
+  for (;;) {
+    const uploads = await context.view.uploads(bucket.bucketId, page);
+    // One that was completed or aborted meanwhile is refused, and gone just the same.
+    await Promise.all(
+      uploads.map(({ key, uploadId }) =>
+        context.submit({
+          case: "abortUpload",
+          value: create(AbortUploadSchema, { bucket: name, key, uploadId }),
+        }),
+      ),
+    );
+    if (uploads.length < ABORTED_AT_ONCE) return;
+  }
 }
 
 /** Only the buckets that the principal may touch; a page is filled from as many rows as that takes. */

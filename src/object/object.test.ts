@@ -502,6 +502,35 @@ describe("buckets", () => {
     expect((await keysOf("")).keys).toEqual([]);
   });
 
+  it("go with the uploads that were never completed, however many, but not while there is an object", async () => {
+    const attributes = {
+      contentType: "",
+      headers: new Map(),
+      userMetadata: new Map(),
+      storageClass: "STANDARD",
+    };
+    const begin = (key: string) =>
+      node.objects.createUpload({
+        bucket: BUCKET,
+        key,
+        attributes,
+        owner: OWNER,
+        checksumAlgorithm: undefined,
+        checksumType: undefined,
+      });
+    await put("k", "content");
+    const { uploadId } = await begin("kept");
+    await expect(node.objects.deleteBucket(BUCKET)).rejects.toMatchObject({ code: "bucket-not-empty" });
+    const address = { bucket: BUCKET, key: "kept", uploadId };
+    await expect(node.objects.listParts({ ...address, after: 0, limit: 1 })).resolves.toMatchObject({
+      parts: [],
+    });
+    for (let index = 0; index < 130; index++) await begin(`upload ${index}`);
+    await node.objects.deleteObject({ bucket: BUCKET, key: "k" });
+    await node.objects.deleteBucket(BUCKET);
+    await expect(node.objects.headBucket(BUCKET)).rejects.toMatchObject({ code: "bucket-not-found" });
+  });
+
   it("are listed to a key only as far as it may touch them", async () => {
     for (const bucket of ["aaa", "bbb", "ccc"])
       await node.objects.createBucket({ bucket, region: "r", owner: OWNER });

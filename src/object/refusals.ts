@@ -40,7 +40,7 @@ const CODE_OF: Readonly<Record<RefusalCode, ObjectErrorCode | undefined>> = {
 const MESSAGE_OF: Partial<Record<ObjectErrorCode, string>> = {
   "bucket-exists": "a bucket of this name exists",
   "bucket-not-found": "there is no bucket of this name",
-  "bucket-not-empty": "the bucket still has objects or uploads",
+  "bucket-not-empty": "the bucket still has objects",
   "precondition-failed": "at least one of the preconditions that you gave did not hold",
   "object-not-found": "there is no object of this key",
   "upload-not-found": "there is no upload of this id: it was completed, aborted or never begun",

@@ -135,7 +135,7 @@ export class MemoryObjectStore implements ObjectStore {
 
   async deleteBucket(name: string): Promise<void> {
     const bucket = this.#bucket(name);
-    if (bucket.objects.size + bucket.uploads.size > 0) throw new ObjectError("bucket-not-empty", "not empty");
+    if (bucket.objects.size > 0) throw new ObjectError("bucket-not-empty", "not empty");
     this.#buckets.delete(name);
   }
 
