@@ -1,0 +1,132 @@
+import { parseAddress } from "../../cluster/index.ts";
+import {
+  type Metadata,
+  MetaStateMachine,
+  ReplicatedMetadata,
+  SnapshotReceiver,
+  SnapshotSender,
+  StateStoreDirectory,
+} from "../../meta/index.ts";
+import type { Logger, Metrics } from "../../observe/index.ts";
+import type { SocketAddress } from "../../platform/index.ts";
+import type { RaftEvent, RaftPeer, StartedRaft } from "../../raft/index.ts";
+import { noteRaftHasRun, raftAddressOf, raftHasRun } from "../identity.ts";
+import { measuredMetadata } from "../measured.ts";
+import { type Closers, type EnginesOptions, META_GROUP_ID } from "./options.ts";
+
+/** The replicated metadata of a node: its rows, the log that changes them, and the ways in which snapshots of them come and go. */
+export interface Consensus {
+  readonly stateDirectory: StateStoreDirectory;
+  readonly machine: MetaStateMachine;
+  readonly raft: StartedRaft;
+  readonly metadata: Metadata;
+  readonly snapshots: SnapshotReceiver;
+}
+
+/** Opens the applied rows, recovers the log and takes part. `peerAddress` says where a node takes snapshots. */
+export async function startConsensus(
+  options: EnginesOptions,
+  closers: Closers,
+  peerAddress: (nodeId: number) => SocketAddress | undefined,
+): Promise<Consensus> {
+  const { platform, dataDirectory, identified } = options;
+  const { identity } = identified.stored;
+  const stateDirectory = await StateStoreDirectory.open(platform, `${dataDirectory}/state`);
+  closers.push(() => stateDirectory.close());
+  const machine = new MetaStateMachine({
+    nodeId: identity.nodeId,
+    store: stateDirectory.live,
+    hasher: {
+      blake3: (bytes) => platform.hasher.blake3(bytes),
+      md5: (bytes) => platform.hasher.digest("md5", bytes),
+    },
+    snapshots: stateDirectory,
+  });
+  const raft = await startRaft(options, machine);
+  closers.push(() => raft.close());
+  await noteRaftHasRun(platform, dataDirectory);
+  const replicated = new ReplicatedMetadata({ ...platform, nodeId: identity.nodeId, machine, log: raft });
+  const metadata = measuredMetadata(replicated, options.metrics, platform.clock);
+  watchRaft(options.metrics, raft, metadata);
+  closers.push(() => replicated.close());
+  const parties = {
+    ...platform,
+    nodeId: identity.nodeId,
+    clusterId: identity.clusterId,
+    groupId: META_GROUP_ID,
+  };
+  const sender = new SnapshotSender({
+    ...parties,
+    store: stateDirectory.live,
+    connect: (nodeId) => {
+      const address = peerAddress(nodeId);
+      return address && options.network.connect({ address, nodeId }, "snapshot");
+    },
+    waitForApplied: (index) => machine.waitForApplied(index),
+  });
+  machine.sendSnapshotsWith(sender);
+  const snapshots = new SnapshotReceiver({ ...parties, directory: stateDirectory, log: raft });
+  return { stateDirectory, machine, raft, metadata, snapshots };
+}
+
+async function startRaft(options: EnginesOptions, stateMachine: MetaStateMachine): Promise<StartedRaft> {
+  const { platform, config, dataDirectory, identified, logger } = options;
+  const { identity, foundingCaKeyPem } = identified.stored;
+  return options.startRaft({
+    identity: { ...identity, groupId: META_GROUP_ID },
+    directory: `${dataDirectory}/raft`,
+    listen: raftAddressOf(config["peer.listen"]),
+    peers: identified.peers.flatMap(raftPeerOf),
+    ...(foundingCaKeyPem !== undefined && { bootstrap: { voters: [identity.nodeId] } }),
+    requireExisting: await raftHasRun(platform, dataDirectory),
+    settings: { walSegmentBytes: config["raft.wal_segment_size"] },
+    stateMachine,
+    onFatal: options.onFatal,
+    onEvent: (event) => logRaftEvent(logger, event),
+  });
+}
+
+/** Undefined while the peer's address is unusable. */
+export function raftPeerOf(peer: {
+  readonly nodeId: number;
+  readonly incarnation: string;
+  readonly peerAddress: string;
+}): RaftPeer[] {
+  const address = parseAddress(peer.peerAddress);
+  if (address === undefined) return [];
+  return [{ nodeId: peer.nodeId, incarnation: peer.incarnation, ...raftAddressOf(address) }];
+}
+
+/** Counts what only shows as it happens. */
+function watchRaft(metrics: Metrics, raft: StartedRaft, metadata: Metadata): void {
+  let leader = raft.status().leader;
+  raft.onStatus((status) => {
+    if (status.leader !== 0 && leader !== 0 && status.leader !== leader)
+      metrics.raftLeaderChanges.increment();
+    if (status.leader !== 0) leader = status.leader;
+  });
+  let applied = metadata.view.appliedIndex();
+  metadata.onChange(({ appliedIndex }) => {
+    metrics.metaAppliedEntries.add(Math.max(0, appliedIndex - applied));
+    applied = appliedIndex;
+  });
+}
+
+/** What an operator wants to know of; the rest is for whoever looks for a fault. */
+const NOTEWORTHY: ReadonlySet<RaftEvent["kind"]> = new Set([
+  "role-changed",
+  "fenced",
+  "fence-lifted",
+  "log-torn-tail-cut",
+  "log-restarted",
+  "configuration-changed",
+  "snapshot-installed",
+  "stalled",
+]);
+
+function logRaftEvent(logger: Logger, event: RaftEvent): void {
+  const { kind, ...fields } = event;
+  if (kind === "fenced") logger.error("raft", { event: kind, ...fields });
+  else if (NOTEWORTHY.has(kind)) logger.info("raft", { event: kind, ...fields });
+  else logger.debug("raft", { event: kind, ...fields });
+}

@@ -1,0 +1,245 @@
+import { createSealer, ownerNamed, type Sealer } from "../../access/index.ts";
+import {
+  HealthService,
+  type LocalHealth,
+  membershipHandlers,
+  type NodeIdentity,
+} from "../../cluster/index.ts";
+import { NodeState } from "../../gen/skerry/meta/v1/rows_pb.js";
+import type { Metadata } from "../../meta/index.ts";
+import { ObjectError, type ObjectStore } from "../../object/index.ts";
+import type { StartedRaft } from "../../raft/index.ts";
+import { chunkServiceHandlers, type SegmentStore } from "../../segment/index.ts";
+import type { NodeTargets } from "../chunk-targets.ts";
+import type { Config } from "../config/index.ts";
+import { ROOT_OWNER, settleFounding } from "../founding.ts";
+import { ClusterFollower } from "./cluster-follower.ts";
+import { type Consensus, startConsensus } from "./consensus.ts";
+import type { Certificates, Closers, EnginesOptions } from "./options.ts";
+import { createObjects, createTargets, openSegments } from "./storage.ts";
+import { startWorkers } from "./workers.ts";
+
+const RETRY_MS = 200;
+
+/**
+ * Opens the engines of a node and joins them: metadata, segments, health, the listener for peers. They serve peers when it resolves; the
+ * work of the node begins with `work`. Rejects with DiskError, a WalError or what the network says of the address; nothing is left open then.
+ */
+export async function openEngines(options: EnginesOptions): Promise<Engines> {
+  const engines = new Engines(options);
+  try {
+    await engines.open();
+    return engines;
+  } catch (error) {
+    await engines.close();
+    throw error;
+  }
+}
+
+/** What a node is without its listeners for clients: the same in production and in the simulator. */
+export class Engines {
+  readonly #options: EnginesOptions;
+  readonly #closers: Closers = [];
+  readonly #stopping = new AbortController();
+  #consensus!: Consensus;
+  #segments!: SegmentStore;
+  #health!: HealthService;
+  #targets!: NodeTargets;
+  #follower: ClusterFollower | undefined;
+  #certificates!: Certificates;
+  #isSettled = false;
+  readonly sealer: Sealer;
+  objects!: ObjectStore;
+
+  constructor(options: EnginesOptions) {
+    this.#options = options;
+    this.sealer = createSealer({
+      keyEncryptionKey: this.identity.keyEncryptionKey,
+      randomBytes: (length) => options.platform.random.bytes(length),
+    });
+  }
+
+  get identity(): NodeIdentity {
+    return this.#options.identified.stored.identity;
+  }
+
+  get metadata(): Metadata {
+    return this.#consensus.metadata;
+  }
+
+  get raft(): StartedRaft {
+    return this.#consensus.raft;
+  }
+
+  get segments(): SegmentStore {
+    return this.#segments;
+  }
+
+  get health(): HealthService {
+    return this.#health;
+  }
+
+  async open(): Promise<void> {
+    const options = this.#options;
+    // Raft may want to send a snapshot before this node has read where the others are.
+    const peerAddress = (nodeId: number) => this.#follower?.peerAddress(nodeId);
+    this.#consensus = await startConsensus(options, this.#closers, peerAddress);
+    this.#segments = await openSegments(options, this.#closers);
+    this.#health = new HealthService({
+      ...options.platform,
+      identity: this.identity,
+      network: options.network,
+      localHealth: () => this.#localHealth(),
+    });
+    this.#closers.push(() => this.#health.close());
+    this.#targets = createTargets(options, this.#segments, this.#health, this.#closers);
+    this.objects = createObjects(options, this.metadata, this.#targets);
+    this.#certificates = options.certificates(this.metadata, this.sealer);
+    const follower = new ClusterFollower({
+      nodeId: this.identity.nodeId,
+      metadata: this.metadata,
+      raft: this.raft,
+      health: this.#health,
+      targets: this.#targets,
+      directory: options.identified.directory,
+      logger: options.logger,
+    });
+    this.#follower = follower;
+    this.#closers.push(() => follower.close());
+    await this.#listenToPeers();
+    await follower.refresh();
+    this.#health.start();
+  }
+
+  /** Begins the background work, and what needs the cluster; `boundConfig` has the ports that the system chose. What it returns ends it. */
+  work(boundConfig: Config): () => Promise<void> {
+    const stopWorkers = startWorkers(this.#options, {
+      metadata: this.metadata,
+      raft: this.raft,
+      segments: this.#segments,
+      health: this.#health,
+      certificates: this.#certificates,
+      boundConfig,
+    });
+    this.#settle(boundConfig);
+    return stopWorkers;
+  }
+
+  /** Why this node should not get requests yet; undefined: it is ready. */
+  notReadyReason(): string | undefined {
+    if (this.#stopping.signal.aborted) return "stopping";
+    const status = this.raft.status();
+    if (status.fenced) return "the log of this node is damaged; it waits for a snapshot from the leader";
+    if (status.leader === 0) return "no leader";
+    if (this.metadata.view.cluster() === undefined) return "the metadata has not arrived yet";
+    if (!this.#isSettled) return "starting";
+    const own = this.#follower?.node(this.identity.nodeId);
+    if (own?.state !== NodeState.ACTIVE) return "not an active member yet";
+    if (!this.#targets.hasPlace()) return "no place for new bytes yet";
+    if (!this.#targets.includes(this.identity.nodeId) && own.roles.includes("storage")) {
+      return "not part of the layout yet";
+    }
+    return undefined;
+  }
+
+  /** What is still being tried is given up; requests in flight go on. */
+  stopping(): void {
+    this.#stopping.abort(new Error("the node stops"));
+  }
+
+  /** Closes everything, in the reverse order of opening. */
+  async close(): Promise<void> {
+    this.stopping();
+    for (const close of this.#closers.splice(0).reverse()) {
+      try {
+        await close();
+      } catch (error) {
+        this.#options.logger.warn("something did not close cleanly", { error });
+      }
+    }
+  }
+
+  #localHealth(): LocalHealth {
+    const { machine } = this.#consensus;
+    const status = this.#segments.status();
+    const hash = machine.stateHashes().at(-1);
+    return {
+      appliedIndex: BigInt(this.metadata.view.appliedIndex()),
+      hashIndex: BigInt(hash?.index ?? 0),
+      stateHash: hash?.hash ?? new Uint8Array(0),
+      storageWritable: status.writable,
+      storageFreeBytes: BigInt(status.freeBytes),
+      storageUsedBytes: BigInt(status.liveBytes + status.deadBytes),
+    };
+  }
+
+  async #listenToPeers(): Promise<void> {
+    const { platform, config, network, logger } = this.#options;
+    const { identity, metadata } = this;
+    const handlers = new Map([
+      ...chunkServiceHandlers({
+        store: this.#segments,
+        hasher: platform.hasher,
+        guard: {
+          clusterId: identity.clusterId,
+          incarnation: identity.incarnation,
+          oldestAcceptedLayoutEpoch: () => this.#targets.oldestAcceptedLayoutEpoch(),
+          isMember: (peer) => this.#targets.isMember(peer.nodeId),
+        },
+      }),
+      ...this.#consensus.snapshots.handlers(),
+      ...membershipHandlers(
+        {
+          identity,
+          metadata,
+          issuer: this.#certificates.issuer,
+          clock: platform.clock,
+          hasher: platform.hasher,
+          onOutcome: (outcome) => logger.info("join", { outcome }),
+        },
+        this.#health,
+      ),
+    ]);
+    const listener = await network.listen(config["peer.listen"], handlers);
+    this.#closers.push(() => listener.close());
+  }
+
+  /** What needs the cluster: it is tried until it is done or the node stops. */
+  #settle(config: Config): void {
+    const { platform, logger } = this.#options;
+    const { signal } = this.#stopping;
+    const run = async (): Promise<void> => {
+      while (!signal.aborted) {
+        try {
+          await this.#settleOnce(config);
+          this.#isSettled = true;
+          return;
+        } catch (error) {
+          logger.info("waiting for the cluster", { error });
+          await platform.timers.sleep(RETRY_MS, signal);
+        }
+      }
+    };
+    run().catch((error: unknown) => {
+      if (signal.aborted) return;
+      this.#options.onFatal(error instanceof Error ? error : new Error(String(error)));
+    });
+  }
+
+  async #settleOnce(config: Config): Promise<void> {
+    const { platform, dataDirectory, identified } = this.#options;
+    const { metadata, sealer } = this;
+    await settleFounding({ ...identified, config, platform, dataDirectory, sealer, metadata });
+    const owner = ownerNamed(this.identity.clusterId, ROOT_OWNER);
+    for (const bucket of config.buckets) {
+      await this.objects
+        .createBucket({ bucket, region: config["s3.region"], owner })
+        .catch((error: unknown) => {
+          const isThere =
+            error instanceof ObjectError &&
+            (error.code === "bucket-exists" || error.code === "bucket-owned-by-you");
+          if (!isThere) throw error;
+        });
+    }
+  }
+}

@@ -1,0 +1,58 @@
+import { BackgroundRuntime } from "../../background/index.ts";
+import {
+  announceWorker,
+  type HealthService,
+  leaderWorkers,
+  stateHashWatch,
+  unlinkWorker,
+} from "../../cluster/index.ts";
+import type { SegmentStore } from "../../segment/index.ts";
+import type { Config } from "../config/index.ts";
+import { describeSelf } from "../identity.ts";
+import type { Consensus } from "./consensus.ts";
+import type { Certificates, EnginesOptions } from "./options.ts";
+
+export interface Worked extends Pick<Consensus, "metadata" | "raft"> {
+  readonly segments: SegmentStore;
+  readonly health: HealthService;
+  readonly certificates: Certificates;
+  /** With the ports that the system chose. */
+  readonly boundConfig: Config;
+}
+
+/** All work of a node that nobody waits for; what it returns ends it. */
+export function startWorkers(options: EnginesOptions, worked: Worked): () => Promise<void> {
+  const { platform, logger, metrics, onFatal } = options;
+  const { identity } = options.identified.stored;
+  const { metadata, raft, health, segments } = worked;
+  const background = new BackgroundRuntime({ ...platform, logger, metrics, onBug: onFatal });
+  const workers = [
+    ...leaderWorkers({ metadata, raft, health, clock: platform.clock }),
+    unlinkWorker({ identity, metadata, segments }),
+    announceWorker({ identity, metadata, node: describeSelf(worked.boundConfig) }),
+    ...worked.certificates.workers,
+    stateHashWatch({
+      identity,
+      health,
+      memberCount: () => {
+        const { voters, learners } = raft.status().confState;
+        return voters.length + learners.length;
+      },
+      onVerdict: (verdict) => {
+        if (verdict.kind === "self-diverges") {
+          onFatal(new Error("this node's metadata differs from the majority's: it must not serve"));
+        } else if (verdict.kind !== "agree") {
+          logger.warn("state hashes", { verdict });
+        }
+      },
+    }),
+  ];
+  for (const worker of workers) background.add(worker, { throttle: 0 });
+  const unsubscribe = metadata.onChange((change) => {
+    if (change.unlinkOrders && background.has("unlink")) background.wake("unlink");
+  });
+  return async () => {
+    unsubscribe();
+    await background.stop();
+  };
+}

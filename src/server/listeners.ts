@@ -1,0 +1,184 @@
+import { readFileSync } from "node:fs";
+import {
+  createApiKeyHasher,
+  createGate,
+  FailedAuthenticationLimiter,
+  type Gate,
+  InflightLimiter,
+} from "../access/index.ts";
+import { ClusterAdministration, KeyAdministration } from "../admin/index.ts";
+import { AuditLog, type Logger, type Metrics, newRequestId } from "../observe/index.ts";
+import type { Platform, SocketAddress } from "../platform/index.ts";
+import { RPC_OPERATIONS, type RpcServer, startRpcServer } from "../rpc/index.ts";
+import { type CallerLimits, S3Gateway, S3Server, s3OperationRows } from "../s3/index.ts";
+import { apiAuthenticator } from "./api-authenticator.ts";
+import type { Config } from "./config/index.ts";
+import { s3Credentials } from "./credentials.ts";
+import type { Engines } from "./engines/engines.ts";
+import type { Closers } from "./engines/options.ts";
+import { startMetricsServer } from "./metrics-server.ts";
+import { Observing } from "./observing.ts";
+
+/** How long requests in flight may go on when the node stops, in milliseconds. */
+const STOP_GRACE_MS = 10_000;
+
+export interface ListenersOptions {
+  readonly config: Config;
+  readonly dataDirectory: string;
+  readonly platform: Platform;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly engines: Engines;
+}
+
+/** Where clients reach the node. */
+export interface Listeners {
+  readonly s3Address: SocketAddress;
+  readonly apiAddress: SocketAddress;
+}
+
+/** Opens audit log, metrics, API and S3, in this order. What it opened ends with `closers`. */
+export async function startListeners(options: ListenersOptions, closers: Closers): Promise<Listeners> {
+  const { config, metrics, logger } = options;
+  const gate = createGate([...s3OperationRows, ...RPC_OPERATIONS]);
+  const audit = await openAudit(options, closers);
+  const observing = new Observing({
+    logger,
+    metrics,
+    audit,
+    isRead: (operation) => gate.operation(operation)?.leastRole === "reader",
+  });
+  const metricsServer = await startMetricsServer(config["metrics.listen"], metrics);
+  closers.push(() => metricsServer.close());
+  metrics.onRender(() => observeState(metrics, options.engines));
+  const api = await startApi(options, gate, observing);
+  closers.push(() => api.close(STOP_GRACE_MS));
+  const s3 = createS3(options, gate, observing);
+  const s3Address = await s3.listen(config["s3.listen"]);
+  metrics.onRender(() => metrics.requestsInFlight.set(s3.inflight, { surface: "s3" }));
+  closers.push(() => s3.close(STOP_GRACE_MS));
+  return { s3Address, apiAddress: api.address };
+}
+
+async function openAudit(options: ListenersOptions, closers: Closers): Promise<AuditLog | undefined> {
+  const { platform, config, logger, metrics, dataDirectory } = options;
+  if (!config["audit.enabled"]) return undefined;
+  const directory = `${dataDirectory}/audit`;
+  const audit = await AuditLog.open({ ...platform, directory, logger, metrics, whenItFails: "report" });
+  closers.push(() => audit.close());
+  return audit;
+}
+
+async function startApi(options: ListenersOptions, gate: Gate, observing: Observing): Promise<RpcServer> {
+  const { platform, config, engines } = options;
+  const { identity, metadata, sealer } = engines;
+  const hasher = createApiKeyHasher(identity.keyEncryptionKey);
+  return startRpcServer({
+    listen: config["api.listen"],
+    tls: loadTls(config),
+    newRequestId: () => newRequestId(platform.random),
+    notReadyReason: () => engines.notReadyReason(),
+    authenticator: apiAuthenticator(metadata, hasher, platform.clock),
+    gate,
+    clock: platform.clock,
+    hooks: {
+      onCall: observing.rpcCall.bind(observing),
+      onUnexpectedError: observing.unexpected.bind(observing),
+    },
+    objects: engines.objects,
+    region: config["s3.region"],
+    keys: new KeyAdministration({
+      clusterId: identity.clusterId,
+      metadata,
+      sealer,
+      hasher,
+      random: platform.random,
+    }),
+    cluster: new ClusterAdministration({
+      ...platform,
+      metadata,
+      raft: engines.raft,
+      health: engines.health,
+    }),
+  });
+}
+
+function createS3(options: ListenersOptions, gate: Gate, observing: Observing): S3Server {
+  const { platform, config, engines } = options;
+  const gateway = new S3Gateway({
+    ...platform,
+    store: engines.objects,
+    credentials: s3Credentials(engines.metadata, engines.sealer),
+    authorizer: gate,
+    region: config["s3.region"],
+    anyRegion: true,
+    baseDomains: config["s3.domains"],
+    hostId: `node-${engines.identity.nodeId}`,
+    maxClockSkewMs: config["s3.max_clock_skew"],
+    limits: callerLimits(platform, config),
+    hooks: {
+      onRequest: observing.s3Request.bind(observing),
+      onUnexpectedError: observing.unexpected.bind(observing),
+    },
+  });
+  const tls = loadTls(config);
+  return new S3Server({
+    gateway,
+    clock: platform.clock,
+    timers: platform.timers,
+    ...(tls && { tls: { cert: tls.certificate, key: tls.key } }),
+  });
+}
+
+/** One count over all requests and one for each key; whoever guesses signatures is slowed down. */
+function callerLimits(platform: Platform, config: Config): CallerLimits {
+  const all = new InflightLimiter(config["limits.requests_in_flight"]);
+  const perKey = new InflightLimiter(config["limits.requests_in_flight_per_key"]);
+  const failures = new FailedAuthenticationLimiter();
+  return {
+    enter: (principal) => {
+      const leaveAll = all.enter("");
+      const leaveKey = leaveAll && perKey.enter(principal.keyId);
+      if (leaveAll === undefined || leaveKey === undefined) {
+        leaveAll?.();
+        return undefined;
+      }
+      return () => {
+        leaveKey();
+        leaveAll();
+      };
+    },
+    failedAuthentication: (source, claimedKeyId) =>
+      failures.failed(source, claimedKeyId, platform.clock.monotonicMs()),
+  };
+}
+
+function observeState(metrics: Metrics, engines: Engines): void {
+  const status = engines.raft.status();
+  metrics.raftTerm.set(status.term);
+  metrics.raftIsLeader.set(status.role === "leader" ? 1 : 0);
+  metrics.raftHasLeader.set(status.leader === 0 ? 0 : 1);
+  metrics.raftFenced.set(status.fenced ? 1 : 0);
+  for (const { nodeId, match } of status.progress) {
+    metrics.raftFollowerLag.set(Math.max(0, status.lastIndex - match), { node: String(nodeId) });
+  }
+  metrics.raftIndex.set(status.firstIndex, { position: "first" });
+  metrics.raftIndex.set(status.lastIndex, { position: "last" });
+  metrics.raftIndex.set(status.commit, { position: "commit" });
+  metrics.raftIndex.set(engines.metadata.view.appliedIndex(), { position: "applied" });
+  const segments = engines.segments.status();
+  metrics.segments.set(segments.segments);
+  metrics.segmentBytes.set(segments.liveBytes, { state: "live" });
+  metrics.segmentBytes.set(segments.deadBytes, { state: "dead" });
+  metrics.diskBytes.set(segments.freeBytes, { state: "free" });
+  metrics.diskBytes.set(segments.totalBytes, { state: "total" });
+  metrics.segmentWritable.set(segments.writable ? 1 : 0);
+}
+
+function loadTls(config: Config): { readonly certificate: string; readonly key: string } | undefined {
+  if (config["tls.certificate_file"] === "") return undefined;
+  return {
+    certificate: readFileSync(config["tls.certificate_file"], "utf8"),
+    key: readFileSync(config["tls.key_file"], "utf8"),
+  };
+}
