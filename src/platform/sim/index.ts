@@ -11,6 +11,7 @@
  * that belongs to one part of it.
  */
 
+export type { CrashPolicy, Fate, Tear } from "./crash-policy.ts";
 export type { DiskOperation, SimDiskFaults } from "./disk-faults.ts";
 export { type SimBoot, SimMachine } from "./machine.ts";
 export {
@@ -21,3 +22,4 @@ export {
 } from "./network.ts";
 export { SimProcess } from "./process.ts";
 export { Simulation } from "./simulation.ts";
+export type { VolumeImage } from "./volume.ts";

@@ -59,6 +59,25 @@ export class StoredDirectory {
     for (const node of this.#current.values()) node.crash(prng, policy);
   }
 
+  /** A tree of its own. `copies`: files and directories that are reached by several names stay one. */
+  clone(copies: Map<StoredNode, StoredNode> = new Map()): StoredDirectory {
+    const copy = new StoredDirectory();
+    copies.set(this, copy);
+    const copyOf = (node: StoredNode): StoredNode => {
+      const known = copies.get(node) ?? (node.kind === "file" ? node.clone() : node.clone(copies));
+      copies.set(node, known);
+      return known;
+    };
+    for (const [name, node] of this.#current) copy.#current.set(name, copyOf(node));
+    for (const [name, node] of this.#durable) copy.#durable.set(name, copyOf(node));
+    copy.#changes = this.#changes.map((change) =>
+      change.kind === "remove" ? change : { ...change, node: copyOf(change.node) },
+    );
+    copy.#sequence = this.#sequence;
+    copy.rows = this.rows?.clone();
+    return copy;
+  }
+
   #change(change: EntryChange): void {
     applyTo(this.#current, change);
     this.#changes.push({ ...change, sequence: ++this.#sequence });

@@ -1,5 +1,5 @@
 import { concatBytes, type Prng, totalBytes } from "../../base/index.ts";
-import type { CrashPolicy } from "./crash-policy.ts";
+import type { CrashPolicy, Tear } from "./crash-policy.ts";
 import { GrowableBytes } from "./growable-bytes.ts";
 
 /** What a disk writes at once: a write that is torn by a crash is torn between sectors. */
@@ -93,6 +93,19 @@ export class StoredFile {
     for (const write of [...this.#inFlight]) this.end(write, prng.below(totalBytes(write.parts) + 1));
   }
 
+  /** A file of its own, with the same bytes and the same changes waiting. */
+  clone(): StoredFile {
+    const copy = new StoredFile();
+    copy.#current = this.#current.clone();
+    copy.#durable = this.#durable.clone();
+    copy.#changes = [...this.#changes];
+    copy.#sequence = this.#sequence;
+    // A program may use its buffer again as soon as it is answered.
+    for (const { position, parts } of this.#inFlight)
+      copy.#inFlight.add({ position, parts: [concatBytes(parts)] });
+    return copy;
+  }
+
   /** Bit rot: of what is on the disk and of what reads see. */
   flipBit(position: number, bit: number): void {
     this.#durable.flipBit(position, bit);
@@ -106,26 +119,34 @@ function applyWhole(durable: GrowableBytes, change: FileChange): void {
 }
 
 function applyAfterCrash(durable: GrowableBytes, change: FileChange, prng: Prng, policy: CrashPolicy): void {
-  const fate = policy.fateOf(prng);
-  if (fate === "keep" || (fate === "tear" && change.kind === "truncate")) applyWhole(durable, change);
-  else if (fate === "tear" && change.kind === "write") tear(durable, change.position, change.bytes, prng);
+  const sectors = change.kind === "write" ? sectorsOf(change.position, change.bytes.length) : undefined;
+  const fate = policy.fateOf(prng, sectors?.length);
+  if (fate === "drop") return;
+  if (fate === "keep" || change.kind === "truncate" || sectors === undefined) applyWhole(durable, change);
+  else tear(durable, change, sectors, policy.tear(prng, sectors.length));
 }
 
-/** Either the first sectors reach the disk, or any of them; the file may have grown all the same. */
-function tear(durable: GrowableBytes, position: number, bytes: Uint8Array, prng: Prng): void {
-  const sectors = sectorsOf(position, bytes.length);
-  const cut = prng.below(sectors.length + 1);
-  const isPrefix = prng.chance(0.5);
+function tear(
+  durable: GrowableBytes,
+  { position, bytes }: { readonly position: number; readonly bytes: Uint8Array },
+  sectors: readonly Sector[],
+  torn: Tear,
+): void {
   sectors.forEach(({ start, end }, index) => {
-    const survives = isPrefix ? index < cut : prng.chance(0.5);
-    if (survives) durable.write(position + start, bytes.subarray(start, end));
+    if (torn.sectors[index] === true) durable.write(position + start, bytes.subarray(start, end));
   });
-  if (prng.chance(0.3)) durable.resize(Math.max(durable.size, position + bytes.length));
+  if (torn.hasGrown) durable.resize(Math.max(durable.size, position + bytes.length));
 }
 
-/** The pieces of a write that lie in different sectors of the file, as offsets into the write. */
-function sectorsOf(position: number, length: number): { readonly start: number; readonly end: number }[] {
-  const sectors: { start: number; end: number }[] = [];
+/** A piece of a write that lies in one sector of the file, as offsets into the write. */
+interface Sector {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The pieces of a write that lie in different sectors of the file. */
+function sectorsOf(position: number, length: number): Sector[] {
+  const sectors: Sector[] = [];
   let start = 0;
   while (start < length) {
     const end = Math.min(length, start + SECTOR_BYTES - ((position + start) % SECTOR_BYTES));

@@ -51,6 +51,15 @@ export class StoredRows {
     }
   }
 
+  /** Rows of their own, which no process holds. */
+  clone(): StoredRows {
+    const copy = new StoredRows();
+    copy.#versions = [...this.#versions];
+    for (const key of this.damagedKeys) copy.damagedKeys.add(key);
+    for (const changes of this.#inFlight) copy.#inFlight.add(changes);
+    return copy;
+  }
+
   crash(prng: Prng, policy: CrashPolicy): void {
     this.holder = undefined;
     for (const changes of this.#inFlight) this.#versions.push(this.current.with(changes));

@@ -1,7 +1,7 @@
 import { assert, type Prng } from "../../base/index.ts";
 import { DiskError } from "../errors.ts";
 import type { DiskErrorCode } from "../ports.ts";
-import { crashPolicy } from "./crash-policy.ts";
+import { type CrashPolicy, crashPolicy } from "./crash-policy.ts";
 import { CHANGING_OPERATIONS, type DiskOperation, noDiskFaults, type SimDiskFaults } from "./disk-faults.ts";
 import type { SimProcess } from "./process.ts";
 import { StoredDirectory, type StoredNode } from "./stored-directory.ts";
@@ -20,8 +20,19 @@ export class SimVolume {
   /**
    * Power loss: what was not synced is kept, dropped or torn, and locks are free. The processes that used the disk must have been killed.
    */
-  crash(unsynced: "keep" | "drop" | "random" = "random"): void {
-    this.#root.crash(this.#prng, crashPolicy(unsynced, this.#prng));
+  crash(unsynced: "keep" | "drop" | "random" | CrashPolicy = "random"): void {
+    const policy = typeof unsynced === "string" ? crashPolicy(unsynced, this.#prng) : unsynced;
+    this.#root.crash(this.#prng, policy);
+  }
+
+  /** The disk as it is at this moment, with all that is not durable yet: for trying many crashes of one moment. */
+  capture(): VolumeImage {
+    return new VolumeImage(this.#root.clone());
+  }
+
+  /** Puts a copy of the image in the place of this disk. No process may use it. */
+  restore(image: VolumeImage): void {
+    this.#root = image.copyRoot();
   }
 
   /** The processes that used the disk have been killed: what they were just writing is there in part, in whole or not at all. */
@@ -130,6 +141,19 @@ export class SimVolume {
   #latencyMs(): number {
     const { leastLatencyMs, greatestLatencyMs } = this.faults;
     return leastLatencyMs + this.#prng.unit() * (greatestLatencyMs - leastLatencyMs);
+  }
+}
+
+/** A moment of a disk. It does not change; a volume that is restored from it gets a copy. */
+export class VolumeImage {
+  readonly #root: StoredDirectory;
+
+  constructor(root: StoredDirectory) {
+    this.#root = root;
+  }
+
+  copyRoot(): StoredDirectory {
+    return this.#root.clone();
   }
 }
 

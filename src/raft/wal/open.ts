@@ -1,4 +1,4 @@
-import type { Disk } from "../../platform/index.ts";
+import { type Disk, makeDurableDirectory } from "../../platform/index.ts";
 import { WalError } from "../errors.ts";
 import { BatchEncoder } from "./batch-encoder.ts";
 import { SEGMENT_HEADER_BYTES, segmentName, sequenceOf } from "./format.ts";
@@ -59,7 +59,8 @@ export async function openWal(options: WalOptions): Promise<OpenedWal> {
     sealed: live.filter((segment) => segment.sequence < position.segment).map(sealedOf),
     currentMaxIndex: maxIndexes(live.find((segment) => segment.sequence === position.segment)?.scan),
   });
-  // What was read may have been in the page cache only: nobody may hear of it before it is synced.
+  // What was read may have been in the page cache only: nobody may hear of it before it is synced. The seal may go into the next segment.
+  await current.file.syncData();
   const anyGroup = groups.keys().next().value;
   if (anyGroup !== undefined) await wal.seal(anyGroup);
   return { kind: "ready", wal, groups, cuts: recovery.cuts };
@@ -111,14 +112,12 @@ export async function resetWal(options: WalOptions, jobs: readonly WalJob[]): Pr
 }
 
 async function prepareDirectory(disk: Disk, directory: string): Promise<void> {
-  if (!(await disk.exists(directory))) {
-    await disk.makeDirectory(directory);
-    const parent = directory.slice(0, directory.lastIndexOf("/"));
-    await disk.syncDirectory(parent === "" ? "/" : parent);
-  }
+  await makeDurableDirectory(disk, directory);
   for (const { name } of await disk.list(directory)) {
     if (name.endsWith(".tmp")) await disk.remove(`${directory}/${name}`);
   }
+  // Who renamed a segment into place may have died before its name was durable; from here on it is built on.
+  await disk.syncDirectory(directory);
 }
 
 async function segmentSequences(disk: Disk, directory: string): Promise<number[]> {

@@ -107,11 +107,15 @@ function segmentDamage(segments: readonly ReadSegment[]): WalDamage[] {
     }
   }
   const first = segments[0];
-  const mayBeEmpty = first === undefined || first.sequence === 1;
-  if (!mayBeEmpty && segments.every((segment) => segment.scan.batches.length === 0)) {
-    add(first.sequence, "log has no batch, and its beginning is gone");
+  if (first !== undefined && !mayBeEmpty(first) && first.scan.batches[0]?.whole !== true) {
+    add(first.sequence, "first batch of the log cannot be read");
   }
   return damage;
+}
+
+/** A RESET holds its first batch before it has its name, and segments are removed only when the first batch of a later one is durable. */
+function mayBeEmpty({ sequence, header }: ReadSegment): boolean {
+  return sequence === 1 && !(header.kind === "header" && header.header.reset);
 }
 
 function beginsLog(segment: ReadSegment | undefined): boolean {
@@ -132,7 +136,8 @@ function batchDamage(
   for (const batch of batches.slice(0, batches.indexOf(lastSealed) + 1)) {
     const firstOfLog = previous === undefined;
     const lost = expected !== undefined && batch.batch !== expected;
-    if (lost || (firstOfLog && batch.startOffset !== SEGMENT_HEADER_BYTES)) {
+    const mayBeTorn = batch === lastSealed && !batch.whole;
+    if (lost || (firstOfLog && batch.startOffset !== SEGMENT_HEADER_BYTES && !mayBeTorn)) {
       damage.push(lostBefore(batch, expected));
     }
     if (!batch.whole && batch !== lastSealed) damage.push(brokenBatch(batch));

@@ -57,6 +57,8 @@ export class Wal {
   #nextBatch: number;
   #previousCrc: number;
   #sealed: SealedSegment[];
+  /** Full, and not to be removed: what it repeats of every group is durable in the next segment only with that one's first batch. */
+  #full: SealedSegment | undefined;
   #currentMaxIndex: Map<number, number>;
   #durableMarks: Map<number, number>;
   #spare: Promise<SegmentFile> | undefined;
@@ -85,7 +87,7 @@ export class Wal {
 
   /** Segments on disk, the spare not counted. */
   get segmentCount(): number {
-    return this.#sealed.length + 1;
+    return this.#sealed.length + (this.#full === undefined ? 1 : 2);
   }
 
   /** Takes a job. After a failure or `close` it does nothing, and no `onDurable` is called: `stopped` tells. */
@@ -197,6 +199,8 @@ export class Wal {
     assert(this.#offset + batch.bytes.length <= this.#current.sizeBytes, "a batch fits its segment");
     await this.#current.file.write(this.#offset, [batch.bytes]);
     await this.#current.file.syncData();
+    if (this.#full !== undefined) this.#sealed.push(this.#full);
+    this.#full = undefined;
     this.#offset += batch.bytes.length;
     this.#previousCrc = batch.endCrc;
     this.#nextBatch++;
@@ -240,7 +244,7 @@ export class Wal {
     if (withHead > MAX_SEGMENT_BYTES) throw new WalError("too-large", `a batch of ${neededBytes} bytes`);
     const spare = await (this.#spare ?? this.#newSegment(full.sequence + 1, this.#options.segmentBytes));
     this.#current = withHead <= spare.sizeBytes ? spare : await this.#enlarge(spare, withHead);
-    this.#sealed.push({ sequence: full.sequence, maxIndex: this.#currentMaxIndex });
+    this.#full = { sequence: full.sequence, maxIndex: this.#currentMaxIndex };
     this.#currentMaxIndex = new Map();
     this.#seed = segmentSeed(this.#options.identity, this.#current.sequence, this.#options.crc32c);
     this.#offset = SEGMENT_HEADER_BYTES;
