@@ -23,7 +23,7 @@ export {
   writeUint32,
 } from "./bytes.ts";
 export { Deferred } from "./deferred.ts";
-export { ID_BYTES, ID_RANDOM_BYTES, TimeOrderedIds } from "./ids.ts";
+export { ID_BYTES, ID_RANDOM_BYTES, TimeOrderedIds, timeOfIdMs } from "./ids.ts";
 export { compareKeys, successorOfPrefix } from "./key-order.ts";
 export { Mutex } from "./mutex.ts";
 export { createPrng, type Prng } from "./prng.ts";

@@ -14,6 +14,7 @@ import {
   type ClusterRow,
   ClusterRowSchema,
   CopysetRowSchema,
+  HoldingsRowSchema,
   NodeRowSchema,
 } from "../gen/skerry/meta/v1/rows_pb.js";
 import type { StoreChange } from "../platform/index.ts";
@@ -49,6 +50,7 @@ const HOT_SCHEMAS: ReadonlySet<DescMessage> = new Set<DescMessage>([
   ClusterRowSchema,
   NodeRowSchema,
   CopysetRowSchema,
+  HoldingsRowSchema,
 ]);
 const HOT_ROWS = 4_096;
 

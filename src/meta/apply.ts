@@ -14,6 +14,7 @@ import {
 } from "../gen/skerry/meta/v1/commands_pb.js";
 import type { ApplyState } from "./apply-state.ts";
 import { abortUpload } from "./commands/abort-upload.ts";
+import { acknowledgeDiscard } from "./commands/acknowledge-discard.ts";
 import { acknowledgeUnlink } from "./commands/acknowledge-unlink.ts";
 import { beginBlobDelete } from "./commands/begin-blob-delete.ts";
 import { closeSessions } from "./commands/close-sessions.ts";
@@ -25,15 +26,19 @@ import { createBucket } from "./commands/create-bucket.ts";
 import { createUpload } from "./commands/create-upload.ts";
 import { deleteBucket } from "./commands/delete-bucket.ts";
 import { deleteObjects } from "./commands/delete-objects.ts";
+import { dropCopies } from "./commands/drop-copies.ts";
 import { forgetCompletedUploads } from "./commands/forget-completed-uploads.ts";
 import { initCluster } from "./commands/init-cluster.ts";
 import { openSession } from "./commands/open-session.ts";
 import { putCopysets } from "./commands/put-copysets.ts";
 import { putJoinToken } from "./commands/put-join-token.ts";
 import { putKey } from "./commands/put-key.ts";
+import { recordCopies } from "./commands/record-copies.ts";
 import { registerNode } from "./commands/register-node.ts";
+import { rehomeBlobs } from "./commands/rehome-blobs.ts";
 import { removeJoinToken } from "./commands/remove-join-token.ts";
 import { removeKey } from "./commands/remove-key.ts";
+import { reportLost } from "./commands/report-lost.ts";
 import { setNodeState } from "./commands/set-node-state.ts";
 import { trimOplog } from "./commands/trim-oplog.ts";
 import { updateNode } from "./commands/update-node.ts";
@@ -156,6 +161,16 @@ function run(state: ApplyState, body: CommandBody): CommandResult {
       return forgetCompletedUploads(state, body.value);
     case "setNodeState":
       return setNodeState(state, body.value);
+    case "recordCopies":
+      return recordCopies(state, body.value);
+    case "reportLost":
+      return reportLost(state, body.value);
+    case "rehomeBlobs":
+      return rehomeBlobs(state, body.value);
+    case "dropCopies":
+      return dropCopies(state, body.value);
+    case "acknowledgeDiscard":
+      return acknowledgeDiscard(state, body.value);
     default:
       return unreachable(body);
   }

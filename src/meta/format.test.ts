@@ -5,6 +5,7 @@ import { concatBytes, fromHex, toHex } from "../base/index.ts";
 import {
   BeginBlobDeleteSchema,
   CompleteUploadSchema,
+  DropCopiesSchema,
   OpenSessionSchema,
   PutJoinTokenSchema,
   PutKeySchema,
@@ -33,7 +34,7 @@ const GOLDEN = new URL("testdata/rows-v1.json", import.meta.url);
 /** One of everything: every table has a row in the end. */
 function everything(): Replica {
   const replica = readyReplica(new Replica());
-  replica.timeMs = 1_700_000_000_123;
+  replica.timeMs = 100_000_123;
   const token = { tokenId: "token", tokenHash: new Uint8Array(32).fill(1), expiresAtMs: 10n ** 15n };
   replica.run({ case: "putJoinToken", value: create(PutJoinTokenSchema, { token }) });
   const key = {
@@ -72,6 +73,10 @@ function everything(): Replica {
     etag: whole,
   });
   replica.run({ case: "completeUpload", value: complete });
+  replica.run(commitObject("few", id(5), [chunkedBlob(id(105), 5, { holders: [1, 2] })]));
+  replica.run(commitObject("many", id(6), [chunkedBlob(id(106), 5, { holders: [1, 2, 3, 4] })]));
+  const copies = [{ blobId: id(106), nodeId: 4n }];
+  replica.run({ case: "dropCopies", value: create(DropCopiesSchema, { copies }) });
   replica.stage({ data: new Uint8Array([1]), type: "EntryConfChangeV2" });
   replica.state.configuration = {
     voters: [1, 2],

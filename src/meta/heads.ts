@@ -9,7 +9,6 @@ import {
   RefusalCode,
 } from "../gen/skerry/meta/v1/commands_pb.js";
 import {
-  BlobRowSchema,
   BlobState,
   type BucketRow,
   BucketRowSchema,
@@ -18,7 +17,8 @@ import {
   ObjectRowSchema,
 } from "../gen/skerry/meta/v1/rows_pb.js";
 import type { ApplyState } from "./apply-state.ts";
-import { blobKey, bucketKey, objectKey, objectReferrer, referenceKey } from "./keys.ts";
+import { replaceBlob } from "./blobs.ts";
+import { bucketKey, objectKey, objectReferrer, referenceKey } from "./keys.ts";
 import { MAX_KEY_BYTES, MAX_NAME_BYTES, META_ID_BYTES } from "./limits.ts";
 import type { AcceptedBlob } from "./manifest.ts";
 import { logObjectChange } from "./oplog.ts";
@@ -129,7 +129,7 @@ export function committed(row: {
 /** Rows of blobs that come into being with their one reference. */
 export function writeNewBlobs(state: ApplyState, blobs: readonly AcceptedBlob[], referrer: string): void {
   for (const { blob, blobHex, chunks } of blobs) {
-    state.write(blobKey(blobHex), BlobRowSchema, {
+    replaceBlob(state, undefined, {
       $typeName: "skerry.meta.v1.BlobRow",
       blobId: blob.blobId,
       size: blob.size,

@@ -31,9 +31,11 @@ export { MetaStateMachine, type MetaStateMachineOptions } from "./machine.ts";
 export { ReplicatedMetadata, type ReplicatedMetadataOptions } from "./metadata.ts";
 export type {
   AppliedChange,
+  BlobRange,
   CommandBody,
   CommittedEntry,
   ConfigurationState,
+  Holdings,
   LeadershipStatus,
   ListRange,
   Metadata,
@@ -41,6 +43,7 @@ export type {
   ProposalLog,
   SnapshotMark,
   StateHash,
+  UnderReplicatedBlob,
   UploadListRange,
 } from "./ports.ts";
 export { StateStoreDirectory } from "./snapshot/directory.ts";

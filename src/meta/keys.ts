@@ -20,6 +20,10 @@ export const TABLES = {
   pendingDelete: "d",
   nodeSessions: "e",
   completedUpload: "f",
+  underReplicated: "g",
+  heldBlob: "h",
+  discardOrder: "i",
+  holdings: "j",
   key: "k",
   oplog: "l",
   node: "n",
@@ -42,6 +46,7 @@ export type TableName = keyof typeof TABLES;
 const TERMINATOR = "\u0000\u0001";
 const NUMBER_WIDTH = 16;
 const PART_WIDTH = 5;
+const COPIES_WIDTH = 2;
 
 const PREFIX = Object.fromEntries(
   Object.entries(TABLES).map(([name, letter]) => [name, SHARD + letter]),
@@ -173,7 +178,43 @@ export function unlinkOrderRange(nodeId: bigint): { readonly gte: string; readon
   return rangeOfPrefix(`${PREFIX.unlinkOrder}${hexNumber(nodeId)}/`);
 }
 
-/** The blob id at the end of a queue row's or an unlink order's key. */
+/** A blob that has fewer copies than its copyset has nodes; those with the fewest copies come first. */
+export function underReplicatedKey(copies: number, blobHex: string): string {
+  return `${PREFIX.underReplicated}${copyDigits(copies)}/${blobHex}`;
+}
+
+/** The number of copies in the key of an under-replicated blob. */
+export function copiesOf(storeKey: string): number {
+  return Number.parseInt(storeKey.slice(PREFIX.underReplicated.length, -1 - 2 * META_ID_BYTES), 16);
+}
+
+export function heldBlobKey(nodeId: bigint, blobHex: string): string {
+  return `${PREFIX.heldBlob}${hexNumber(nodeId)}/${blobHex}`;
+}
+
+export function heldBlobRange(nodeId: bigint): { readonly gte: string; readonly lt: string } {
+  return rangeOfPrefix(`${PREFIX.heldBlob}${hexNumber(nodeId)}/`);
+}
+
+export function discardOrderKey(nodeId: bigint, blobHex: string): string {
+  return `${PREFIX.discardOrder}${hexNumber(nodeId)}/${blobHex}`;
+}
+
+export function discardOrderRange(nodeId: bigint): { readonly gte: string; readonly lt: string } {
+  return rangeOfPrefix(`${PREFIX.discardOrder}${hexNumber(nodeId)}/`);
+}
+
+/** What a node is recorded for. */
+export const holdingsKey = (nodeId: bigint): string => PREFIX.holdings + hexNumber(nodeId);
+/** What is in the index of blobs with too few copies. No node has the id 0. */
+export const UNDER_REPLICATED_TOTAL_KEY: string = holdingsKey(0n);
+
+/** The node id between a table's letter and the blob id of a key. */
+export function leadingNodeId(storeKey: string): bigint {
+  return BigInt(`0x${storeKey.slice(SHARD.length + 1, SHARD.length + 1 + NUMBER_WIDTH)}`);
+}
+
+/** The blob id at the end of a queue row's or an order's key. */
 export function trailingBlobId(storeKey: string): Uint8Array {
   const blobId = fromHex(storeKey.slice(-2 * META_ID_BYTES));
   assert(blobId?.length === META_ID_BYTES, "a queue key ends with a blob id");
@@ -221,4 +262,8 @@ export function partRange(uploadId: Uint8Array): { readonly gte: string; readonl
 
 function partDigits(partNumber: number): string {
   return String(partNumber).padStart(PART_WIDTH, "0");
+}
+
+function copyDigits(copies: number): string {
+  return copies.toString(16).padStart(COPIES_WIDTH, "0");
 }

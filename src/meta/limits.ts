@@ -39,6 +39,17 @@ export const MAX_JOIN_TOKENS = 1_000;
 
 /** Blobs of one BeginBlobDelete or AcknowledgeUnlink. */
 export const MAX_BLOBS_PER_COMMAND = 10_000;
+/** Blobs of one RecordCopies, ReportLost, RehomeBlobs or DropCopies. */
+export const MAX_MOVED_BLOBS = 1_000;
+/** Nodes that may hold one chunk. */
+export const MAX_HOLDERS = 32;
+/** Chunks of one RecordCopies or ReportLost. */
+export const MAX_MOVED_CHUNKS = 10_000;
+/**
+ * A chunked blob must be committed within so many milliseconds of leader time after its id was made. From then on its bytes, where they are
+ * not committed, are nobody's: a node that finds such bytes may remove them, however slow their upload was.
+ */
+export const MAX_BLOB_WRITE_MS = 48 * 60 * 60 * 1000;
 /** Rows that the oplog keeps; beyond, every new row pushes the oldest out. A consumer that fell behind has to list. */
 export const MAX_OPLOG_ROWS = 1_000_000n;
 /** Rows that one TrimOplog removes. */

@@ -10,7 +10,7 @@
 import { assert, Deferred, Mutex } from "../base/index.ts";
 import { type AppliedCommand, applyEntry } from "./apply.ts";
 import { type AppliedBatch, type ApplyHasher, ApplyState } from "./apply-state.ts";
-import { TABLES, unlinkOrderRange } from "./keys.ts";
+import { discardOrderRange, TABLES, unlinkOrderRange } from "./keys.ts";
 import { MAX_ENTRIES_PER_WRITE, MAX_ROWS_PER_WRITE } from "./limits.ts";
 import type { LiveStore } from "./live-store.ts";
 import type {
@@ -146,7 +146,7 @@ export class MetaStateMachine {
     this.#configurationIsUnwritten = false;
     this.#view.invalidateAll();
     for (const listener of this.#installListeners) listener();
-    this.#publish({ cluster: true, keys: true, unlinkOrders: true });
+    this.#publish({ cluster: true, keys: true, unlinkOrders: true, underReplicated: true });
   }
 
   // What the rest of the node calls
@@ -231,13 +231,16 @@ export class MetaStateMachine {
 
   #changeOf(batch: AppliedBatch): ChangedTables {
     const { tables } = batch;
-    const orders = unlinkOrderRange(BigInt(this.#options.nodeId)).gte;
+    const nodeId = BigInt(this.#options.nodeId);
+    const orders = unlinkOrderRange(nodeId).gte;
+    const discards = discardOrderRange(nodeId).gte;
+    const has = (table: string, prefix: string): boolean =>
+      tables.has(table) && batch.changes.some(({ kind, key }) => kind === "put" && key.startsWith(prefix));
     return {
       cluster: tables.has(TABLES.cluster) || tables.has(TABLES.node) || tables.has(TABLES.copyset),
       keys: tables.has(TABLES.key),
-      unlinkOrders:
-        tables.has(TABLES.unlinkOrder) &&
-        batch.changes.some(({ kind, key }) => kind === "put" && key.startsWith(orders)),
+      unlinkOrders: has(TABLES.unlinkOrder, orders) || has(TABLES.discardOrder, discards),
+      underReplicated: tables.has(TABLES.underReplicated),
     };
   }
 

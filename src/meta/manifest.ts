@@ -1,6 +1,6 @@
 /** Checks on what a manifest is made of: new blobs, the nodes that hold them, and slices. Nothing here changes anything. */
 
-import { equalBytes } from "../base/index.ts";
+import { equalBytes, timeOfIdMs } from "../base/index.ts";
 import { type NewBlob, type Refusal, RefusalCode } from "../gen/skerry/meta/v1/commands_pb.js";
 import {
   type BlobChunk,
@@ -16,6 +16,7 @@ import {
   BLAKE3_BYTES,
   CHUNK_BYTES,
   LAYOUT_EPOCH_LAG,
+  MAX_BLOB_WRITE_MS,
   MAX_INLINE_BYTES,
   MAX_NEW_BLOBS,
   MAX_SLICES,
@@ -78,6 +79,9 @@ function acceptInline(blob: NewBlob, blobHex: string): AcceptedBlob | Refusal {
 function acceptChunked(state: ApplyState, blob: NewBlob, blobHex: string): AcceptedBlob | Refusal {
   const problem = checkChunkShape(blob);
   if (problem !== undefined) return problem;
+  if (isExpired(blob.blobId, state.nowMs)) {
+    return refusal(RefusalCode.BLOB_EXPIRED, "the bytes were begun too long ago");
+  }
   const cluster = state.cluster();
   const copyset = state.read(copysetKey(blob.copysetId), CopysetRowSchema);
   if (cluster === undefined || copyset === undefined) return stale("the copyset is unknown");
@@ -92,6 +96,11 @@ function acceptChunked(state: ApplyState, blob: NewBlob, blobHex: string): Accep
     chunks.push({ ...chunk, nodeIds });
   }
   return { blob, blobHex, chunks };
+}
+
+/** Whether no commit can bring the blob into being any more at this leader time. Leader time never goes back, so that this is final. */
+export function isExpired(blobId: Uint8Array, leaderTimeMs: bigint): boolean {
+  return BigInt(timeOfIdMs(blobId) + MAX_BLOB_WRITE_MS) < leaderTimeMs;
 }
 
 function checkChunkShape(blob: NewBlob): Refusal | undefined {

@@ -1,34 +1,37 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
 import { createPrng } from "../base/index.ts";
+import { type CommandResult, RefusalCode } from "../gen/skerry/meta/v1/commands_pb.js";
 import {
   AppliedRowSchema,
   BlobRowSchema,
   BlobState,
   BucketRowSchema,
+  NodeState,
   ObjectRowSchema,
   PartRowSchema,
   UploadRowSchema,
 } from "../gen/skerry/meta/v1/rows_pb.js";
 import { applyEntry } from "./apply.ts";
 import { ApplyState } from "./apply-state.ts";
-import { APPLIED_KEY, bucketKey, tableRange } from "./keys.ts";
+import { APPLIED_KEY, bucketKey, leadingNodeId, tableRange, trailingBlobId } from "./keys.ts";
 import type { CommittedEntry } from "./ports.ts";
-import { addNode, initCluster, putCopysets } from "./testing/commands.ts";
+import { addNode, initCluster, putCopysets, setNodeState } from "./testing/commands.ts";
 import { encodeCommand, outcome, Replica, testHasher } from "./testing/harness.ts";
 import { MemoryStore } from "./testing/memory-store.ts";
-import { Model, sizeOf } from "./testing/model.ts";
+import { DRAINING_NODE, Model, sizeOf } from "./testing/model.ts";
 import { CommandDrawer } from "./testing/random-commands.ts";
 
 const GRACE_MS = 60_000;
-const STEPS = 200;
+const STEPS = 300;
 const SEEDS = Array.from({ length: 5 }, (_, at) => `meta-model-${at}`);
 
 function begin(): Replica {
   const replica = new Replica();
   replica.run(initCluster({ deleteGraceSeconds: GRACE_MS / 1000 }));
-  for (const nodeId of [2, 3, 4]) addNode(replica, nodeId);
-  replica.run(putCopysets(0, { nodes: [1, 2, 3] }));
+  for (const nodeId of [2, 3, 4, 5]) addNode(replica, nodeId);
+  replica.run(putCopysets(0, { nodes: [1, 2, 3] }, { nodes: [2, 3, 5] }));
+  setNodeState(replica, DRAINING_NODE, NodeState.DRAINING);
   return replica;
 }
 
@@ -74,8 +77,13 @@ function describeRows(store: MemoryStore) {
         [BlobState.DELETING]: "deleting",
       };
       const name = state[row.state as keyof typeof state];
-      return [number(row.blobId), name, Number(row.stateSinceMs), Number(row.referenceCount)];
+      const copies = { holders: row.chunks[0]?.nodeIds.map(Number) ?? [], home: Number(row.copysetId) };
+      return [number(row.blobId), name, Number(row.stateSinceMs), Number(row.referenceCount), copies];
     }),
+    underReplicated: table("underReplicated")
+      .map(({ key }) => number(trailingBlobId(key)))
+      .sort((a, b) => a - b),
+    discards: table("discardOrder").map(({ key }) => `${leadingNodeId(key)}/${number(trailingBlobId(key))}`),
     completed: table("completedUpload").length,
     oplog: Number(fromBinary(AppliedRowSchema, store.get(APPLIED_KEY)!).nextOplogSequence) - 1,
   };
@@ -120,10 +128,31 @@ function describeModel(model: Model, store: MemoryStore) {
     ),
     blobs: [...model.blobs]
       .sort(([a], [b]) => a - b)
-      .map(([id, { state, sinceMs }]) => [id, state, sinceMs, counts.get(id) ?? 0]),
+      .map(([id, { state, sinceMs, holders, home, isInline }]) => [
+        id,
+        state,
+        sinceMs,
+        counts.get(id) ?? 0,
+        { holders, home: isInline ? 0 : home },
+      ]),
+    underReplicated: model.underReplicated().sort((a, b) => a - b),
+    discards: [...model.discards].sort(byNodeAndBlob),
     completed: model.completed.size,
     oplog: model.oplogLength,
   };
+}
+
+function byNodeAndBlob(a: string, b: string): number {
+  const [left, right] = [a.split("/").map(Number), b.split("/").map(Number)];
+  return left[0]! - right[0]! || left[1]! - right[1]!;
+}
+
+/** What came of a command, with what it passed over. */
+function fullOutcome(result: CommandResult): string {
+  const { result: value } = result;
+  if (value.case !== "copiesChanged") return outcome(result);
+  const skipped = value.value.skipped.map(({ blobId, code }) => `${number(blobId)} ${RefusalCode[code]}`);
+  return `copiesChanged, but ${skipped.join(", ") || "nothing"}`;
 }
 
 describe.each(SEEDS)("seed %s", (seed) => {
@@ -137,7 +166,7 @@ describe.each(SEEDS)("seed %s", (seed) => {
       if (prng.chance(0.3)) replica.timeMs += prng.below(GRACE_MS);
       model.nowMs = replica.timeMs;
       const { body, expected } = drawer.draw();
-      const result = outcome(replica.run(body));
+      const result = fullOutcome(replica.run(body));
       const name = `${body.case} ${result}`;
       outcomes.set(name, (outcomes.get(name) ?? 0) + 1);
       expect(`${step}: ${name}`).toBe(`${step}: ${body.case} ${expected()}`);
@@ -149,6 +178,7 @@ describe.each(SEEDS)("seed %s", (seed) => {
       "commitObject objectCommitted",
       "copyObject objectCommitted",
       "commitPart partCommitted",
+      "acknowledgeDiscard done",
     ]) {
       expect(outcomes.get(name) ?? 0).toBeGreaterThan(0);
     }

@@ -41,8 +41,10 @@ export interface AppliedChange {
   /** Membership, addresses or copysets changed. */
   readonly cluster: boolean;
   readonly keys: boolean;
-  /** There are new unlink orders for this node. */
+  /** There are new orders for this node, to unlink or to discard. */
   readonly unlinkOrders: boolean;
+  /** The index of blobs with too few copies changed. */
+  readonly underReplicated: boolean;
   readonly oplogSequence: bigint;
 }
 
@@ -80,11 +82,45 @@ export interface MetadataView {
   pendingDeletes(beforeMs: number, limit: number): Promise<readonly Uint8Array[]>;
   /** Blobs that this node has been told to unlink and has not acknowledged. */
   unlinkOrders(nodeId: number, limit: number): Promise<readonly Uint8Array[]>;
+  /** Dropped copies that this node has been told to discard and has not acknowledged. */
+  discardOrders(nodeId: number, limit: number): Promise<readonly Uint8Array[]>;
+  /** Live blobs with fewer copies than their home has nodes, those with the fewest copies first. */
+  underReplicated(options: {
+    readonly after?: UnderReplicatedBlob;
+    readonly limit: number;
+  }): Promise<readonly UnderReplicatedBlob[]>;
+  /** How many blobs have too few copies, and how large they are together. */
+  underReplicatedTotal(): Holdings;
+  /** What a node is recorded for: blobs, and bytes of their chunks. A drained node has none left. */
+  holdings(nodeId: number): Holdings;
+  /** Blobs that a node is recorded for, in order of their ids. */
+  heldBlobs(nodeId: number, options: BlobRange): Promise<readonly Uint8Array[]>;
+  /** Rows of blobs; those that do not exist are left out. */
+  blobs(blobIds: readonly Uint8Array[]): Promise<readonly BlobRow[]>;
+  /** All rows of blobs, in order of their ids. */
+  allBlobs(options: BlobRange): Promise<readonly BlobRow[]>;
   oplog(afterSequence: bigint, limit: number): Promise<readonly OplogRow[]>;
   /** Sessions that were not used since `beforeMs`, at most `limit`; for CloseSessions. */
   idleSessions(beforeMs: number, limit: number): Promise<readonly bigint[]>;
   /** Greatest leader-stamped time applied, in milliseconds since the epoch. */
   appliedTimeMs(): number;
+}
+
+export interface UnderReplicatedBlob {
+  readonly blobId: Uint8Array;
+  /** Of the chunk that has the fewest. */
+  readonly copies: number;
+}
+
+export interface Holdings {
+  readonly blobs: number;
+  readonly bytes: number;
+}
+
+export interface BlobRange {
+  /** Exclusive; undefined begins at the first. */
+  readonly after?: Uint8Array | undefined;
+  readonly limit: number;
 }
 
 export interface ListRange {

@@ -2,9 +2,9 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { beforeEach, describe, expect, test } from "vitest";
 import { toHex } from "../base/index.ts";
 import { RefusalCode } from "../gen/skerry/meta/v1/commands_pb.js";
-import { BlobRowSchema, BlobState } from "../gen/skerry/meta/v1/rows_pb.js";
+import { BlobRowSchema, BlobState, CopysetRowSchema } from "../gen/skerry/meta/v1/rows_pb.js";
 import { ApplyState } from "./apply-state.ts";
-import { blobKey, pendingDeleteKey, referenceKey } from "./keys.ts";
+import { blobKey, copysetKey, pendingDeleteKey, referenceKey } from "./keys.ts";
 import { ReferenceChanges } from "./references.ts";
 import { id, slice } from "./testing/commands.ts";
 import { testHasher } from "./testing/harness.ts";
@@ -15,7 +15,7 @@ let store: MemoryStore;
 let state: ApplyState;
 
 function putBlob(row: { referenceCount: bigint; state: BlobState }): void {
-  const blob = create(BlobRowSchema, { blobId: id(1), size: 10n, stateSinceMs: 5n, ...row });
+  const blob = create(BlobRowSchema, { blobId: id(1), size: 10n, copysetId: 1n, stateSinceMs: 5n, ...row });
   store.applyNow([{ kind: "put", key: blobKey(hex), value: toBinary(BlobRowSchema, blob) }]);
   if (row.state === BlobState.PENDING_DELETE) {
     store.applyNow([{ kind: "put", key: pendingDeleteKey(5n, hex), value: new Uint8Array(0) }]);
@@ -32,6 +32,8 @@ const whole = [slice(id(1), 0, 10)];
 
 beforeEach(() => {
   store = new MemoryStore();
+  const home = create(CopysetRowSchema, { copysetId: 1n, nodeIds: [1n] });
+  store.applyNow([{ kind: "put", key: copysetKey(1n), value: toBinary(CopysetRowSchema, home) }]);
   state = new ApplyState(store, testHasher);
   state.nowMs = 100n;
 });

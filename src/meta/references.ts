@@ -6,9 +6,10 @@
 
 import { assert } from "../base/index.ts";
 import { type Refusal, RefusalCode } from "../gen/skerry/meta/v1/commands_pb.js";
-import { type BlobRow, BlobRowSchema, type BlobSlice, BlobState } from "../gen/skerry/meta/v1/rows_pb.js";
+import { type BlobRow, type BlobSlice, BlobState } from "../gen/skerry/meta/v1/rows_pb.js";
 import type { ApplyState } from "./apply-state.ts";
-import { blobHexOf, blobKey, pendingDeleteKey, referenceKey } from "./keys.ts";
+import { readBlob, replaceBlob } from "./blobs.ts";
+import { blobHexOf, pendingDeleteKey, referenceKey } from "./keys.ts";
 import { refusal } from "./result.ts";
 
 interface ReferenceChange {
@@ -51,7 +52,7 @@ export class ReferenceChanges {
   check(): Refusal | undefined {
     for (const [blobHex, delta] of this.#deltas()) {
       if (delta <= 0n) continue;
-      const blob = this.#state.read(blobKey(blobHex), BlobRowSchema);
+      const blob = readBlob(this.#state, blobHex);
       if (blob === undefined || blob.state === BlobState.DELETING) {
         return refusal(RefusalCode.BLOB_GONE, "the bytes have been given up");
       }
@@ -81,20 +82,19 @@ export class ReferenceChanges {
 }
 
 function changeCount(state: ApplyState, blobHex: string, delta: bigint): void {
-  const key = blobKey(blobHex);
-  const blob = state.read(key, BlobRowSchema);
+  const blob = readBlob(state, blobHex);
   assert(blob !== undefined, "a blob that is referred to exists");
   assert(blob.state !== BlobState.DELETING, "a blob that is being deleted has no references");
   const referenceCount = blob.referenceCount + delta;
   assert(referenceCount >= 0n, "a blob's reference count is not negative");
   if (referenceCount > 0n) {
     if (blob.state === BlobState.PENDING_DELETE) revive(state, blob, blobHex, referenceCount);
-    else state.write(key, BlobRowSchema, { ...blob, referenceCount });
+    else replaceBlob(state, blob, { ...blob, referenceCount });
   } else if (blob.isInline) {
-    state.delete(key);
+    replaceBlob(state, blob, undefined);
   } else {
     state.putEmpty(pendingDeleteKey(state.nowMs, blobHex));
-    state.write(key, BlobRowSchema, {
+    replaceBlob(state, blob, {
       ...blob,
       referenceCount,
       state: BlobState.PENDING_DELETE,
@@ -105,7 +105,7 @@ function changeCount(state: ApplyState, blobHex: string, delta: bigint): void {
 
 function revive(state: ApplyState, blob: BlobRow, blobHex: string, referenceCount: bigint): void {
   state.delete(pendingDeleteKey(blob.stateSinceMs, blobHex));
-  state.write(blobKey(blobHex), BlobRowSchema, {
+  replaceBlob(state, blob, {
     ...blob,
     referenceCount,
     state: BlobState.LIVE,

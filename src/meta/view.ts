@@ -17,6 +17,7 @@ import {
   CompletedUploadRowSchema,
   type CopysetRow,
   CopysetRowSchema,
+  HoldingsRowSchema,
   type JoinTokenRow,
   JoinTokenRowSchema,
   type KeyRow,
@@ -42,6 +43,11 @@ import {
   bucketKey,
   CLUSTER_KEY,
   completedUploadKey,
+  copiesOf,
+  discardOrderRange,
+  heldBlobKey,
+  heldBlobRange,
+  holdingsKey,
   objectKey,
   objectRange,
   oplogKey,
@@ -55,6 +61,8 @@ import {
   tableRange,
   trailingBlobId,
   trailingUploadId,
+  UNDER_REPLICATED_TOTAL_KEY,
+  underReplicatedKey,
   unlinkOrderRange,
   uploadKey,
   uploadOrderFrom,
@@ -63,7 +71,14 @@ import {
 } from "./keys.ts";
 import { META_ID_BYTES } from "./limits.ts";
 import type { LiveStore } from "./live-store.ts";
-import type { ListRange, MetadataView, UploadListRange } from "./ports.ts";
+import type {
+  BlobRange,
+  Holdings,
+  ListRange,
+  MetadataView,
+  UnderReplicatedBlob,
+  UploadListRange,
+} from "./ports.ts";
 
 /** Rows of one page of a whole-table read. */
 const PAGE_ROWS = 1_024;
@@ -224,6 +239,49 @@ export class StateView implements MetadataView {
     return rows.map(({ key }) => trailingBlobId(key));
   }
 
+  async discardOrders(nodeId: number, limit: number): Promise<readonly Uint8Array[]> {
+    const range = discardOrderRange(BigInt(nodeId));
+    const rows = await this.#store.use((store) => store.page({ ...range, limit }));
+    return rows.map(({ key }) => trailingBlobId(key));
+  }
+
+  async underReplicated(options: {
+    readonly after?: UnderReplicatedBlob;
+    readonly limit: number;
+  }): Promise<readonly UnderReplicatedBlob[]> {
+    const { after, limit } = options;
+    const gt = after === undefined ? {} : { gt: underReplicatedKey(after.copies, blobHexOf(after.blobId)) };
+    const range = narrowed(tableRange("underReplicated"), gt, limit);
+    const rows = await this.#store.use((store) => store.page(range));
+    return rows.map(({ key }) => ({ blobId: trailingBlobId(key), copies: copiesOf(key) }));
+  }
+
+  underReplicatedTotal(): Holdings {
+    return this.#holdings(UNDER_REPLICATED_TOTAL_KEY);
+  }
+
+  holdings(nodeId: number): Holdings {
+    return this.#holdings(holdingsKey(BigInt(nodeId)));
+  }
+
+  async heldBlobs(nodeId: number, { after, limit }: BlobRange): Promise<readonly Uint8Array[]> {
+    const gt = after === undefined ? {} : { gt: heldBlobKey(BigInt(nodeId), blobHexOf(after)) };
+    const range = narrowed(heldBlobRange(BigInt(nodeId)), gt, limit);
+    const rows = await this.#store.use((store) => store.page(range));
+    return rows.map(({ key }) => trailingBlobId(key));
+  }
+
+  async blobs(blobIds: readonly Uint8Array[]): Promise<readonly BlobRow[]> {
+    const keys = blobIds.map((blobId) => blobKey(blobHexOf(blobId)));
+    const rows = await this.#store.use((store) => store.getMany(keys));
+    return rows.flatMap((bytes) => (bytes === undefined ? [] : [fromBinary(BlobRowSchema, bytes)]));
+  }
+
+  allBlobs({ after, limit }: BlobRange): Promise<readonly BlobRow[]> {
+    const gt = after === undefined ? {} : { gt: blobKey(blobHexOf(after)) };
+    return this.#page(narrowed(tableRange("blob"), gt, limit), BlobRowSchema);
+  }
+
   oplog(afterSequence: bigint, limit: number): Promise<readonly OplogRow[]> {
     const { lt } = tableRange("oplog");
     return this.#page({ gt: oplogKey(afterSequence), lt, limit }, OplogRowSchema);
@@ -235,6 +293,11 @@ export class StateView implements MetadataView {
       const row = fromBinary(SessionRowSchema, value);
       return row.lastUsedMs < before ? row.sessionId : undefined;
     });
+  }
+
+  #holdings(key: string): Holdings {
+    const row = this.#row(key, HoldingsRowSchema);
+    return { blobs: Number(row?.blobs ?? 0n), bytes: Number(row?.bytes ?? 0n) };
   }
 
   #row<Desc extends DescMessage>(key: string, schema: Desc): MessageShape<Desc> | undefined {

@@ -77,6 +77,7 @@ export class FakeMetadata implements ClusterMetadata {
       cluster: false,
       keys: false,
       unlinkOrders: false,
+      underReplicated: false,
       oplogSequence: 0n,
     };
     for (const listener of this.#listeners) listener({ ...full, ...change });

@@ -4,10 +4,11 @@ import {
   type CommandResult,
   RefusalCode,
 } from "../../gen/skerry/meta/v1/commands_pb.js";
-import { BlobRowSchema, BlobState } from "../../gen/skerry/meta/v1/rows_pb.js";
+import { BlobState } from "../../gen/skerry/meta/v1/rows_pb.js";
 import type { ApplyState } from "../apply-state.ts";
+import { readBlob, replaceBlob } from "../blobs.ts";
 import { holdersOf, withHolders } from "../holders.ts";
-import { blobHexOf, blobKey, unlinkOrderKey } from "../keys.ts";
+import { blobHexOf, unlinkOrderKey } from "../keys.ts";
 import { MAX_BLOBS_PER_COMMAND, META_ID_BYTES } from "../limits.ts";
 import { done, refused } from "../result.ts";
 
@@ -24,9 +25,8 @@ function acknowledge(state: ApplyState, nodeId: bigint, blobHex: string): void {
   const order = unlinkOrderKey(nodeId, blobHex);
   if (!state.has(order)) return;
   state.delete(order);
-  const blob = state.read(blobKey(blobHex), BlobRowSchema);
+  const blob = readBlob(state, blobHex);
   assert(blob?.state === BlobState.DELETING, "an unlink order belongs to a blob that is being deleted");
   const left = withHolders(blob, (holder) => holder !== nodeId);
-  if (holdersOf(left).length === 0) state.delete(blobKey(blobHex));
-  else state.write(blobKey(blobHex), BlobRowSchema, left);
+  replaceBlob(state, blob, holdersOf(left).length === 0 ? undefined : left);
 }

@@ -4,16 +4,11 @@ import {
   type CommandResult,
   RefusalCode,
 } from "../../gen/skerry/meta/v1/commands_pb.js";
-import {
-  type BlobRow,
-  BlobRowSchema,
-  BlobState,
-  NodeRowSchema,
-  NodeState,
-} from "../../gen/skerry/meta/v1/rows_pb.js";
+import { type BlobRow, BlobState, NodeRowSchema, NodeState } from "../../gen/skerry/meta/v1/rows_pb.js";
 import type { ApplyState } from "../apply-state.ts";
+import { readBlob, replaceBlob } from "../blobs.ts";
 import { holdersOf, withHolders } from "../holders.ts";
-import { blobHexOf, blobKey, nodeKey, pendingDeleteKey, unlinkOrderKey } from "../keys.ts";
+import { blobHexOf, nodeKey, pendingDeleteKey, unlinkOrderKey } from "../keys.ts";
 import { MAX_BLOBS_PER_COMMAND, META_ID_BYTES } from "../limits.ts";
 import { done, refused } from "../result.ts";
 
@@ -29,7 +24,7 @@ export function beginBlobDelete(state: ApplyState, command: BeginBlobDelete): Co
   for (const blobId of command.blobIds) {
     if (blobId.length !== META_ID_BYTES) continue;
     const blobHex = blobHexOf(blobId);
-    const blob = state.read(blobKey(blobHex), BlobRowSchema);
+    const blob = readBlob(state, blobHex);
     if (blob?.state !== BlobState.PENDING_DELETE) continue;
     assert(blob.referenceCount === 0n, "a blob that is pending deletion has no reference");
     if (blob.stateSinceMs + graceMs > state.nowMs) continue;
@@ -46,11 +41,11 @@ function order(state: ApplyState, blob: BlobRow, blobHex: string): void {
     return node !== undefined && node.state !== NodeState.REMOVED;
   });
   if (reachable.length === 0) {
-    state.delete(blobKey(blobHex));
+    replaceBlob(state, blob, undefined);
     return;
   }
   for (const nodeId of reachable) state.putEmpty(unlinkOrderKey(nodeId, blobHex));
-  state.write(blobKey(blobHex), BlobRowSchema, {
+  replaceBlob(state, blob, {
     ...withHolders(blob, (nodeId) => reachable.includes(nodeId)),
     state: BlobState.DELETING,
     stateSinceMs: state.nowMs,

@@ -8,6 +8,7 @@ import { SHARD_RANGE, TABLES, tableLetter } from "../keys.ts";
 import { checkBlobs, checkQueues, checkReferences } from "./blobs.ts";
 import { Check, type CheckedRows, type Violation } from "./check.ts";
 import { checkCopysets, checkKeys, checkNodes, checkOplog, checkSessions, checkTokens } from "./cluster.ts";
+import { checkCopies } from "./copies.ts";
 import { checkBucketCounters, checkObjects, checkUploads, readBuckets } from "./manifests.ts";
 
 export type { CheckedRows, Violation } from "./check.ts";
@@ -26,6 +27,7 @@ export async function checkInvariants(rows: CheckedRows): Promise<readonly Viola
   await checkBlobs(check);
   await checkReferences(check);
   await checkQueues(check);
+  await checkCopies(check);
   await checkKeys(check);
   await checkTokens(check);
   await checkNodes(check);

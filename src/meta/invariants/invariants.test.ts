@@ -9,6 +9,7 @@ import {
   BucketRowSchema,
   ClusterRowSchema,
   CopysetRowSchema,
+  HoldingsRowSchema,
   NodeState,
   ObjectRowSchema,
   SessionRowSchema,
@@ -20,6 +21,9 @@ import {
   bucketKey,
   CLUSTER_KEY,
   copysetKey,
+  discardOrderKey,
+  heldBlobKey,
+  holdingsKey,
   nodeNameKey,
   objectKey,
   objectReferrer,
@@ -29,6 +33,8 @@ import {
   pendingDeleteKey,
   referenceKey,
   sessionKey,
+  UNDER_REPLICATED_TOTAL_KEY,
+  underReplicatedKey,
   unlinkOrderKey,
   uploadKey,
   uploadOrderKey,
@@ -62,6 +68,7 @@ beforeEach(() => {
   replica.run({ case: "beginBlobDelete", value: create(BeginBlobDeleteSchema, { blobIds: [id(102)] }) });
   replica.run(commitObject("c", id(3), [chunkedBlob(id(103), 5)]));
   replica.run(deleteObjects("c"));
+  replica.run(commitObject("d", id(4), [chunkedBlob(id(105), 5, { holders: [1, 2] })]));
   replica.run(createUpload("u", id(50)));
   replica.run(commitPart({ key: "u", uploadId: id(50) }, 3, [inlineBlob(id(104), 5)]));
 });
@@ -247,6 +254,23 @@ describe("what does not hold is seen:", () => {
         }),
     ],
     ["every listed session exists and is the node's", () => remove(sessionKey(1n))],
+    ["every holder is found by its node", () => remove(heldBlobKey(2n, hex(101)))],
+    ["every blob found by a node is held by it", () => put(heldBlobKey(4n, hex(101)))],
+    ["every blob found by a node is held by it", () => put(heldBlobKey(1n, hex(77)))],
+    [
+      "holdings are what the blobs add up to",
+      () =>
+        edit(holdingsKey(1n), HoldingsRowSchema, (row) => {
+          row.bytes++;
+        }),
+    ],
+    ["holdings are what the blobs add up to", () => remove(UNDER_REPLICATED_TOTAL_KEY)],
+    ["holdings without a blob have no row", () => put(holdingsKey(4n))],
+    ["every live blob with too few copies is in the index", () => remove(underReplicatedKey(2, hex(105)))],
+    ["every blob in the index is live and has too few copies", () => put(underReplicatedKey(1, hex(105)))],
+    ["every blob in the index is live and has too few copies", () => put(underReplicatedKey(2, hex(102)))],
+    ["no holder is told to discard its copy", () => put(discardOrderKey(2n, hex(101)))],
+    ["every discard order is for a known node", () => put(discardOrderKey(9n, hex(101)))],
     ["every row is of a known table", () => put("0000?")],
   ])("%s", async (invariant, damage) => {
     damage();

@@ -38,13 +38,20 @@ export interface ModelBlob {
   readonly isInline: boolean;
   state: "live" | "pending" | "deleting";
   sinceMs: number;
+  /** Of its only chunk. */
   holders: number[];
+  home: number;
 }
 
 export interface ModelConditions {
   readonly ifMatch?: string;
   readonly ifNoneMatch?: string;
 }
+
+/** The copysets of the model test: 1 and 2, of three nodes each. */
+const HOMES = 2;
+const TARGET_COPIES = 3;
+export const DRAINING_NODE = 4;
 
 interface Completed {
   readonly bucket: string;
@@ -60,6 +67,8 @@ export class Model {
   readonly buckets = new Map<string, ModelBucket>();
   readonly blobs = new Map<number, ModelBlob>();
   readonly completed = new Map<number, Completed>();
+  /** "node/blob": told to be discarded. */
+  readonly discards = new Set<string>();
   readonly graceMs: number;
   nowMs = 0;
   oplogLength = 0;
@@ -212,6 +221,67 @@ export class Model {
       if (blob.holders.length === 0) this.blobs.delete(id);
     }
     return "done";
+  }
+
+  /** Node 4 is draining, all others are active. */
+  recordCopies(nodeId: number, ids: readonly number[]): string {
+    if (nodeId === DRAINING_NODE) return "NODE_UNKNOWN";
+    return this.#forEach(ids, (blob, id) => {
+      if (this.discards.has(`${nodeId}/${id}`)) return "COPY_REFUSED";
+      if (!blob.holders.includes(nodeId)) blob.holders.push(nodeId);
+      return undefined;
+    });
+  }
+
+  reportLost(nodeId: number, ids: readonly number[]): string {
+    return this.#forEach(ids, (blob) => {
+      blob.holders = blob.holders.filter((holder) => holder !== nodeId);
+      return undefined;
+    });
+  }
+
+  rehome(ids: readonly number[], from: number, to: number): string {
+    return this.#forEach(ids, (blob) => {
+      if (blob.home !== from) return "COPY_REFUSED";
+      if (to > HOMES) return "LAYOUT_STALE";
+      blob.home = to;
+      return undefined;
+    });
+  }
+
+  dropCopies(nodeId: number, ids: readonly number[]): string {
+    return this.#forEach(ids, (blob, id) => {
+      const left = blob.holders.filter((holder) => holder !== nodeId);
+      if (left.length === blob.holders.length) return "COPY_REFUSED";
+      if (left.filter((holder) => holder !== DRAINING_NODE).length < TARGET_COPIES) return "COPY_REFUSED";
+      blob.holders = left;
+      this.discards.add(`${nodeId}/${id}`);
+      return undefined;
+    });
+  }
+
+  acknowledgeDiscard(nodeId: number, ids: readonly number[]): string {
+    for (const id of ids) this.discards.delete(`${nodeId}/${id}`);
+    return "done";
+  }
+
+  /** Live blobs with too few copies. */
+  underReplicated(): number[] {
+    const missing = [...this.blobs].filter(
+      ([, blob]) => blob.state === "live" && !blob.isInline && blob.holders.length < TARGET_COPIES,
+    );
+    return missing.map(([id]) => id);
+  }
+
+  /** What was passed over, as the result names it. */
+  #forEach(ids: readonly number[], change: (blob: ModelBlob, id: number) => string | undefined): string {
+    const skipped = ids.flatMap((id) => {
+      const blob = this.blobs.get(id);
+      const isMovable = blob !== undefined && !blob.isInline && blob.state !== "deleting";
+      const code = isMovable ? change(blob, id) : "BLOB_GONE";
+      return code === undefined ? [] : [`${id} ${code}`];
+    });
+    return `copiesChanged, but ${skipped.join(", ") || "nothing"}`;
   }
 
   /** Manifests that refer to each blob. */

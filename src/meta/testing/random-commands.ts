@@ -4,6 +4,7 @@ import { create } from "@bufbuild/protobuf";
 import { concatBytes, fromHex, type Prng, toHex } from "../../base/index.ts";
 import {
   AbortUploadSchema,
+  AcknowledgeDiscardSchema,
   AcknowledgeUnlinkSchema,
   BeginBlobDeleteSchema,
   CommitObjectSchema,
@@ -13,7 +14,11 @@ import {
   CreateUploadSchema,
   DeleteBucketSchema,
   DeleteObjectsSchema,
+  DropCopiesSchema,
   type NewBlob,
+  RecordCopiesSchema,
+  RehomeBlobsSchema,
+  ReportLostSchema,
 } from "../../gen/skerry/meta/v1/commands_pb.js";
 import type { CommandBody } from "../ports.ts";
 import { chunkedBlob, createBucket, etag, id, inlineBlob, slice } from "./commands.ts";
@@ -53,6 +58,11 @@ export class CommandDrawer {
       [1, () => this.#abort()],
       [5, () => this.#beginDelete()],
       [6, () => this.#acknowledge()],
+      [5, () => this.#recordCopies()],
+      [4, () => this.#reportLost()],
+      [3, () => this.#rehome()],
+      [5, () => this.#dropCopies()],
+      [3, () => this.#acknowledgeDiscard()],
     ];
     let at = this.#prng.below(draws.reduce((sum, [weight]) => sum + weight, 0));
     for (const [weight, draw] of draws) {
@@ -248,12 +258,59 @@ export class CommandDrawer {
   }
 
   #acknowledge(): DrawnCommand {
-    const [nodeId, ids] = [this.#prng.between(1, 4), this.#blobIds()];
+    const [nodeId, ids] = [this.#nodeId(), this.#blobIds()];
     const value = create(AcknowledgeUnlinkSchema, { nodeId: BigInt(nodeId), blobIds: ids.map(id) });
     return {
       body: { case: "acknowledgeUnlink", value },
       expected: () => this.#model.acknowledge(nodeId, ids),
     };
+  }
+
+  #recordCopies(): DrawnCommand {
+    const [nodeId, ids] = [this.#nodeId(), this.#blobIds()];
+    const chunks = [{ index: 0, blake3: new Uint8Array(32).fill(9) }];
+    const blobs = ids.map((blob) => ({ blobId: id(blob), chunks }));
+    const value = create(RecordCopiesSchema, { nodeId: BigInt(nodeId), blobs });
+    return { body: { case: "recordCopies", value }, expected: () => this.#model.recordCopies(nodeId, ids) };
+  }
+
+  #reportLost(): DrawnCommand {
+    const [nodeId, ids] = [this.#nodeId(), this.#blobIds()];
+    const chunkIndexes = this.#prng.chance(0.5) ? [0] : [];
+    const blobs = ids.map((blob) => ({ blobId: id(blob), chunkIndexes }));
+    const value = create(ReportLostSchema, { nodeId: BigInt(nodeId), blobs });
+    return { body: { case: "reportLost", value }, expected: () => this.#model.reportLost(nodeId, ids) };
+  }
+
+  #rehome(): DrawnCommand {
+    const [ids, from, to] = [this.#blobIds(), this.#prng.between(1, 2), this.#prng.between(1, 3)];
+    const blobs = ids.map((blob) => ({
+      blobId: id(blob),
+      fromCopysetId: BigInt(from),
+      toCopysetId: BigInt(to),
+    }));
+    const value = create(RehomeBlobsSchema, { blobs });
+    return { body: { case: "rehomeBlobs", value }, expected: () => this.#model.rehome(ids, from, to) };
+  }
+
+  #dropCopies(): DrawnCommand {
+    const [nodeId, ids] = [this.#nodeId(), this.#blobIds()];
+    const copies = ids.map((blob) => ({ blobId: id(blob), nodeId: BigInt(nodeId) }));
+    const value = create(DropCopiesSchema, { copies });
+    return { body: { case: "dropCopies", value }, expected: () => this.#model.dropCopies(nodeId, ids) };
+  }
+
+  #acknowledgeDiscard(): DrawnCommand {
+    const [nodeId, ids] = [this.#nodeId(), this.#blobIds()];
+    const value = create(AcknowledgeDiscardSchema, { nodeId: BigInt(nodeId), blobIds: ids.map(id) });
+    return {
+      body: { case: "acknowledgeDiscard", value },
+      expected: () => this.#model.acknowledgeDiscard(nodeId, ids),
+    };
+  }
+
+  #nodeId(): number {
+    return this.#prng.between(1, 5);
   }
 
   /** Some of the blobs there are, in whatever state, and one that never was. */
@@ -291,17 +348,27 @@ export class CommandDrawer {
       blob: this.#nextId++,
       size: this.#prng.between(1, 50),
       isInline: kind === "inline",
+      copies: this.#prng.pick([2, 3, 3]),
     }));
-    const newBlobs: NewBlob[] = drawn.map(({ blob, size, isInline }) =>
-      isInline ? inlineBlob(id(blob), size) : chunkedBlob(id(blob), size),
+    const newBlobs: NewBlob[] = drawn.map(({ blob, size, isInline, copies }) =>
+      isInline
+        ? inlineBlob(id(blob), size)
+        : chunkedBlob(id(blob), size, { holders: [1, 2, 3].slice(0, copies) }),
     );
     const slices: ModelSlice[] = drawn.map(({ blob, size }) => ({ blob, offset: 0, length: size }));
     const size = drawn.reduce((sum, blob) => sum + blob.size, 0);
     const blobs = (): Map<number, ModelBlob> =>
       new Map(
-        drawn.map(({ blob, size, isInline }) => [
+        drawn.map(({ blob, size, isInline, copies }) => [
           blob,
-          { size, isInline, state: "live", sinceMs: this.#model.nowMs, holders: isInline ? [] : [1, 2, 3] },
+          {
+            size,
+            isInline,
+            state: "live",
+            sinceMs: this.#model.nowMs,
+            holders: isInline ? [] : [1, 2, 3].slice(0, copies),
+            home: 1,
+          },
         ]),
       );
     return { newBlobs, slices, size, blobs };

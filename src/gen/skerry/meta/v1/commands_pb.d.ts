@@ -200,6 +200,36 @@ export declare type Command = Message<"skerry.meta.v1.Command"> & {
      */
     value: SetNodeState;
     case: "setNodeState";
+  } | {
+    /**
+     * @generated from field: skerry.meta.v1.RecordCopies record_copies = 70;
+     */
+    value: RecordCopies;
+    case: "recordCopies";
+  } | {
+    /**
+     * @generated from field: skerry.meta.v1.ReportLost report_lost = 71;
+     */
+    value: ReportLost;
+    case: "reportLost";
+  } | {
+    /**
+     * @generated from field: skerry.meta.v1.RehomeBlobs rehome_blobs = 72;
+     */
+    value: RehomeBlobs;
+    case: "rehomeBlobs";
+  } | {
+    /**
+     * @generated from field: skerry.meta.v1.DropCopies drop_copies = 73;
+     */
+    value: DropCopies;
+    case: "dropCopies";
+  } | {
+    /**
+     * @generated from field: skerry.meta.v1.AcknowledgeDiscard acknowledge_discard = 74;
+     */
+    value: AcknowledgeDiscard;
+    case: "acknowledgeDiscard";
   } | { case: undefined; value?: undefined };
 };
 
@@ -272,6 +302,12 @@ export declare type CommandResult = Message<"skerry.meta.v1.CommandResult"> & {
      */
     value: PartCommitted;
     case: "partCommitted";
+  } | {
+    /**
+     * @generated from field: skerry.meta.v1.CopiesChanged copies_changed = 70;
+     */
+    value: CopiesChanged;
+    case: "copiesChanged";
   } | { case: undefined; value?: undefined };
 };
 
@@ -1344,6 +1380,267 @@ export declare type ForgetCompletedUploads = Message<"skerry.meta.v1.ForgetCompl
 export declare const ForgetCompletedUploadsSchema: GenMessage<ForgetCompletedUploads>;
 
 /**
+ * CopiesChanged names the blobs of a command about copies for which nothing was done. The others are done.
+ *
+ * @generated from message skerry.meta.v1.CopiesChanged
+ */
+export declare type CopiesChanged = Message<"skerry.meta.v1.CopiesChanged"> & {
+  /**
+   * @generated from field: repeated skerry.meta.v1.SkippedBlob skipped = 1;
+   */
+  skipped: SkippedBlob[];
+};
+
+/**
+ * Describes the message skerry.meta.v1.CopiesChanged.
+ * Use `create(CopiesChangedSchema)` to create a new message.
+ */
+export declare const CopiesChangedSchema: GenMessage<CopiesChanged>;
+
+/**
+ * @generated from message skerry.meta.v1.SkippedBlob
+ */
+export declare type SkippedBlob = Message<"skerry.meta.v1.SkippedBlob"> & {
+  /**
+   * @generated from field: bytes blob_id = 1;
+   */
+  blobId: Uint8Array;
+
+  /**
+   * @generated from field: skerry.meta.v1.RefusalCode code = 2;
+   */
+  code: RefusalCode;
+};
+
+/**
+ * Describes the message skerry.meta.v1.SkippedBlob.
+ * Use `create(SkippedBlobSchema)` to create a new message.
+ */
+export declare const SkippedBlobSchema: GenMessage<SkippedBlob>;
+
+/**
+ * RecordCopies adds a node as a holder of chunks: it has made them durable and has compared length and hash.
+ *
+ * @generated from message skerry.meta.v1.RecordCopies
+ */
+export declare type RecordCopies = Message<"skerry.meta.v1.RecordCopies"> & {
+  /**
+   * @generated from field: uint64 node_id = 1;
+   */
+  nodeId: bigint;
+
+  /**
+   * @generated from field: repeated skerry.meta.v1.CopiedBlob blobs = 2;
+   */
+  blobs: CopiedBlob[];
+};
+
+/**
+ * Describes the message skerry.meta.v1.RecordCopies.
+ * Use `create(RecordCopiesSchema)` to create a new message.
+ */
+export declare const RecordCopiesSchema: GenMessage<RecordCopies>;
+
+/**
+ * @generated from message skerry.meta.v1.CopiedBlob
+ */
+export declare type CopiedBlob = Message<"skerry.meta.v1.CopiedBlob"> & {
+  /**
+   * @generated from field: bytes blob_id = 1;
+   */
+  blobId: Uint8Array;
+
+  /**
+   * @generated from field: repeated skerry.meta.v1.CopiedChunk chunks = 2;
+   */
+  chunks: CopiedChunk[];
+};
+
+/**
+ * Describes the message skerry.meta.v1.CopiedBlob.
+ * Use `create(CopiedBlobSchema)` to create a new message.
+ */
+export declare const CopiedBlobSchema: GenMessage<CopiedBlob>;
+
+/**
+ * @generated from message skerry.meta.v1.CopiedChunk
+ */
+export declare type CopiedChunk = Message<"skerry.meta.v1.CopiedChunk"> & {
+  /**
+   * @generated from field: uint32 index = 1;
+   */
+  index: number;
+
+  /**
+   * What the node's bytes hash to; must be what the blob's row says.
+   *
+   * @generated from field: bytes blake3 = 2;
+   */
+  blake3: Uint8Array;
+};
+
+/**
+ * Describes the message skerry.meta.v1.CopiedChunk.
+ * Use `create(CopiedChunkSchema)` to create a new message.
+ */
+export declare const CopiedChunkSchema: GenMessage<CopiedChunk>;
+
+/**
+ * ReportLost takes a node off the holders of chunks: it does not have them, or what it has is damaged. Also proposed in the name of a
+ * removed node.
+ *
+ * @generated from message skerry.meta.v1.ReportLost
+ */
+export declare type ReportLost = Message<"skerry.meta.v1.ReportLost"> & {
+  /**
+   * @generated from field: uint64 node_id = 1;
+   */
+  nodeId: bigint;
+
+  /**
+   * @generated from field: repeated skerry.meta.v1.LostBlob blobs = 2;
+   */
+  blobs: LostBlob[];
+};
+
+/**
+ * Describes the message skerry.meta.v1.ReportLost.
+ * Use `create(ReportLostSchema)` to create a new message.
+ */
+export declare const ReportLostSchema: GenMessage<ReportLost>;
+
+/**
+ * @generated from message skerry.meta.v1.LostBlob
+ */
+export declare type LostBlob = Message<"skerry.meta.v1.LostBlob"> & {
+  /**
+   * @generated from field: bytes blob_id = 1;
+   */
+  blobId: Uint8Array;
+
+  /**
+   * Empty: all that the node is recorded for.
+   *
+   * @generated from field: repeated uint32 chunk_indexes = 2;
+   */
+  chunkIndexes: number[];
+};
+
+/**
+ * Describes the message skerry.meta.v1.LostBlob.
+ * Use `create(LostBlobSchema)` to create a new message.
+ */
+export declare const LostBlobSchema: GenMessage<LostBlob>;
+
+/**
+ * RehomeBlobs gives blobs another copyset, which must be open; no bytes move by it.
+ *
+ * @generated from message skerry.meta.v1.RehomeBlobs
+ */
+export declare type RehomeBlobs = Message<"skerry.meta.v1.RehomeBlobs"> & {
+  /**
+   * @generated from field: repeated skerry.meta.v1.RehomedBlob blobs = 1;
+   */
+  blobs: RehomedBlob[];
+};
+
+/**
+ * Describes the message skerry.meta.v1.RehomeBlobs.
+ * Use `create(RehomeBlobsSchema)` to create a new message.
+ */
+export declare const RehomeBlobsSchema: GenMessage<RehomeBlobs>;
+
+/**
+ * @generated from message skerry.meta.v1.RehomedBlob
+ */
+export declare type RehomedBlob = Message<"skerry.meta.v1.RehomedBlob"> & {
+  /**
+   * @generated from field: bytes blob_id = 1;
+   */
+  blobId: Uint8Array;
+
+  /**
+   * The home that the proposer saw.
+   *
+   * @generated from field: uint64 from_copyset_id = 2;
+   */
+  fromCopysetId: bigint;
+
+  /**
+   * @generated from field: uint64 to_copyset_id = 3;
+   */
+  toCopysetId: bigint;
+};
+
+/**
+ * Describes the message skerry.meta.v1.RehomedBlob.
+ * Use `create(RehomedBlobSchema)` to create a new message.
+ */
+export declare const RehomedBlobSchema: GenMessage<RehomedBlob>;
+
+/**
+ * DropCopies takes a holder away whose copies are not needed: active nodes hold the target without it. The node is told to discard them.
+ *
+ * @generated from message skerry.meta.v1.DropCopies
+ */
+export declare type DropCopies = Message<"skerry.meta.v1.DropCopies"> & {
+  /**
+   * @generated from field: repeated skerry.meta.v1.DroppedCopy copies = 1;
+   */
+  copies: DroppedCopy[];
+};
+
+/**
+ * Describes the message skerry.meta.v1.DropCopies.
+ * Use `create(DropCopiesSchema)` to create a new message.
+ */
+export declare const DropCopiesSchema: GenMessage<DropCopies>;
+
+/**
+ * @generated from message skerry.meta.v1.DroppedCopy
+ */
+export declare type DroppedCopy = Message<"skerry.meta.v1.DroppedCopy"> & {
+  /**
+   * @generated from field: bytes blob_id = 1;
+   */
+  blobId: Uint8Array;
+
+  /**
+   * @generated from field: uint64 node_id = 2;
+   */
+  nodeId: bigint;
+};
+
+/**
+ * Describes the message skerry.meta.v1.DroppedCopy.
+ * Use `create(DroppedCopySchema)` to create a new message.
+ */
+export declare const DroppedCopySchema: GenMessage<DroppedCopy>;
+
+/**
+ * AcknowledgeDiscard says that a node no longer holds dropped copies, durably.
+ *
+ * @generated from message skerry.meta.v1.AcknowledgeDiscard
+ */
+export declare type AcknowledgeDiscard = Message<"skerry.meta.v1.AcknowledgeDiscard"> & {
+  /**
+   * @generated from field: uint64 node_id = 1;
+   */
+  nodeId: bigint;
+
+  /**
+   * @generated from field: repeated bytes blob_ids = 2;
+   */
+  blobIds: Uint8Array[];
+};
+
+/**
+ * Describes the message skerry.meta.v1.AcknowledgeDiscard.
+ * Use `create(AcknowledgeDiscardSchema)` to create a new message.
+ */
+export declare const AcknowledgeDiscardSchema: GenMessage<AcknowledgeDiscard>;
+
+/**
  * @generated from enum skerry.meta.v1.RefusalCode
  */
 export enum RefusalCode {
@@ -1489,6 +1786,20 @@ export enum RefusalCode {
    * @generated from enum value: REFUSAL_CODE_LAST_VOTER = 42;
    */
   LAST_VOTER = 42,
+
+  /**
+   * The blob was begun so long ago that its bytes may have been given up.
+   *
+   * @generated from enum value: REFUSAL_CODE_BLOB_EXPIRED = 45;
+   */
+  BLOB_EXPIRED = 45,
+
+  /**
+   * The copy is not what the blob's row says, or may not be there, or may not go, as things stand.
+   *
+   * @generated from enum value: REFUSAL_CODE_COPY_REFUSED = 46;
+   */
+  COPY_REFUSED = 46,
 }
 
 /**

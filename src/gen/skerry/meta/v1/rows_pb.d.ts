@@ -827,6 +827,29 @@ export declare type BlobRow = Message<"skerry.meta.v1.BlobRow"> & {
 export declare const BlobRowSchema: GenMessage<BlobRow>;
 
 /**
+ * HoldingsRow counts the chunked blobs, and the bytes of their chunks, that a node is recorded for, or that have too few copies.
+ *
+ * @generated from message skerry.meta.v1.HoldingsRow
+ */
+export declare type HoldingsRow = Message<"skerry.meta.v1.HoldingsRow"> & {
+  /**
+   * @generated from field: uint64 blobs = 1;
+   */
+  blobs: bigint;
+
+  /**
+   * @generated from field: uint64 bytes = 2;
+   */
+  bytes: bigint;
+};
+
+/**
+ * Describes the message skerry.meta.v1.HoldingsRow.
+ * Use `create(HoldingsRowSchema)` to create a new message.
+ */
+export declare const HoldingsRowSchema: GenMessage<HoldingsRow>;
+
+/**
  * OplogRow is one manifest change.
  *
  * @generated from message skerry.meta.v1.OplogRow

@@ -1,0 +1,44 @@
+import {
+  type CommandResult,
+  type DropCopies,
+  type DroppedCopy,
+  RefusalCode,
+} from "../../gen/skerry/meta/v1/commands_pb.js";
+import { NodeState } from "../../gen/skerry/meta/v1/rows_pb.js";
+import type { ApplyState } from "../apply-state.ts";
+import { replaceBlob, targetCopies } from "../blobs.ts";
+import { holdersOf, withHolders } from "../holders.ts";
+import { blobHexOf, discardOrderKey } from "../keys.ts";
+import { MAX_MOVED_BLOBS } from "../limits.ts";
+import { refused } from "../result.ts";
+import { findMovable, forEachBlob, NOT_MOVABLE, nodeStateOf } from "./copies.ts";
+
+/**
+ * Takes copies off nodes that need not hold them any more. Decided here, so that two of these commands, or one and the loss of another copy,
+ * can never take the last copies: every chunk keeps as many holders on active nodes as it should have.
+ */
+export function dropCopies(state: ApplyState, command: DropCopies): CommandResult {
+  if (command.copies.length > MAX_MOVED_BLOBS) return refused(RefusalCode.TOO_LARGE, "too many copies");
+  return forEachBlob(command.copies, (copy) => drop(state, copy));
+}
+
+function drop(state: ApplyState, { blobId, nodeId }: DroppedCopy): RefusalCode | undefined {
+  const blob = findMovable(state, blobId);
+  if (blob === undefined) return NOT_MOVABLE;
+  const nodeState = nodeStateOf(state, nodeId);
+  // A removed node is told nothing: what it held is lost, which another command says.
+  if (nodeState === undefined || nodeState === NodeState.REMOVED) return RefusalCode.NODE_UNKNOWN;
+  if (!holdersOf(blob).includes(nodeId)) return RefusalCode.COPY_REFUSED;
+  const target = targetCopies(state, blob);
+  const left = withHolders(blob, (holder) => holder !== nodeId);
+  for (const [index, chunk] of blob.chunks.entries()) {
+    if (!chunk.nodeIds.includes(nodeId)) continue;
+    const good = left.chunks[index]?.nodeIds.filter(
+      (holder) => nodeStateOf(state, holder) === NodeState.ACTIVE,
+    );
+    if ((good?.length ?? 0) < target) return RefusalCode.COPY_REFUSED;
+  }
+  replaceBlob(state, blob, left);
+  state.putEmpty(discardOrderKey(nodeId, blobHexOf(blobId)));
+  return undefined;
+}
