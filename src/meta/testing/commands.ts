@@ -178,6 +178,7 @@ export function setNodeState(replica: Replica, nodeId: number, state: NodeState)
   const value = create(SetNodeStateSchema, {
     nodeId: BigInt(nodeId),
     incarnation: `incarnation-${nodeId}`,
+    force: true,
     expectedState: replica.state.read(nodeKey(BigInt(nodeId)), NodeRowSchema)?.state ?? NodeState.UNSPECIFIED,
     state,
   });
