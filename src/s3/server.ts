@@ -32,6 +32,8 @@ export interface S3ServerOptions {
   /** Undefined: plain HTTP. */
   readonly tls?: TlsCertificate;
   readonly limits?: Partial<ServerLimits>;
+  /** Called with each large piece of a body that has been handed to the operating system: its memory is not needed any more. */
+  readonly recycle?: (piece: Uint8Array) => void;
 }
 
 /** One request under way. */
@@ -211,6 +213,7 @@ export class S3Server {
     const sent = await sendResponse(response, answer.response, stream, {
       watch: this.#watch,
       extraHeaders,
+      recycle: this.#options.recycle,
       beforeEnd: rest === "linger" ? () => this.#discard(request, this.#limits.lingerDrainBytes) : undefined,
     });
     if (rest === "drain") await this.#drain(exchange);

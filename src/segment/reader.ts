@@ -1,5 +1,5 @@
 import { LRUCache } from "lru-cache";
-import { equalBytes } from "../base/index.ts";
+import { equalBytes, type RecycledBuffers } from "../base/index.ts";
 import { DiskError, type Hasher } from "../platform/index.ts";
 import type { SegmentTable } from "./accounting.ts";
 import { blocksMatch, CHECKSUM_BYTES } from "./checksums.ts";
@@ -20,6 +20,8 @@ export interface ReaderOptions {
   readonly table: SegmentTable;
   /** Memory for the checksums of chunks that were read lately, in bytes. */
   readonly checksumCacheBytes: number;
+  /** Where the memory of large reads comes from. */
+  readonly buffers: RecycledBuffers;
   /** Called once for each copy that turns out to be damaged. */
   readonly onDamage: (address: ChunkAddress, row: ChunkRow) => void;
 }
@@ -139,7 +141,7 @@ export class ChunkReader {
     try {
       const held = await this.#options.files.hold(row.segmentId);
       try {
-        const bytes = new Uint8Array(length);
+        const bytes = this.#options.buffers.take(length);
         return (await held.file.read(position, bytes)) === length ? bytes : undefined;
       } finally {
         held.release();

@@ -1,4 +1,4 @@
-import { equalBytes, toHex, totalBytes } from "../base/index.ts";
+import { equalBytes, RecycledBuffers, toHex, totalBytes } from "../base/index.ts";
 import {
   type Clock,
   type Disk,
@@ -82,6 +82,8 @@ export interface SegmentStoreOptions {
   readonly directory: string;
   readonly identity: SegmentIdentity;
   readonly settings?: Partial<SegmentStoreSettings>;
+  /** Where the memory of large reads comes from, and may be given back to; by default every read has its own. */
+  readonly buffers?: RecycledBuffers;
   /** Told of each damage once, as soon as it is known; also while the store is being opened. */
   readonly onDamage?: (damage: SegmentDamage) => void;
 }
@@ -134,6 +136,7 @@ class DiskSegmentStore implements SegmentStore {
     const shared = { files: this.#files, hasher, index: this.#index, table: this.#table };
     this.#reader = new ChunkReader({
       ...shared,
+      buffers: options.buffers ?? new RecycledBuffers({ bufferBytes: 1, keptBytes: 0 }),
       checksumCacheBytes: this.#settings.checksumCacheBytes,
       onDamage: ({ blobId, chunkIndex }, { segmentId }) =>
         this.#noteDamage({ kind: "chunk", address: { blobId, chunkIndex }, segmentId }),

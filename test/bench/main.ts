@@ -2,10 +2,13 @@
  * `make bench`: PUT and GET through the S3 gateway on one node and on three, and commits through Raft, beside the machine's own limits.
  *
  *   make bench                                  everything
+ *   make bench ARGS="--only bare"               a bare node:http server under the same load: the ceiling of the language
  *   make bench ARGS="--only s3 --nodes 1 --sizes 4KiB --clients 64 --seconds 5 --rounds 3"
  *
  * Each figure is the median of the rounds. Everything runs on one machine and shares its cores: the nodes and the load generator.
  */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { CreateBucketCommand } from "@aws-sdk/client-s3";
@@ -13,6 +16,7 @@ import { TestCluster } from "../support/test-cluster.ts";
 import { measureLimits, printLimits } from "./limits.ts";
 import { type LoadResult, runLoad } from "./load.ts";
 import { benchRaft } from "./raft.ts";
+import type { Credentials } from "./sigv4.ts";
 
 const BUCKET = "bench";
 const SIZES: Readonly<Record<string, number>> = {
@@ -40,6 +44,7 @@ const { values } = parseArgs({
 });
 
 printLimits(await measureLimits(values.directory));
+if (values.only === undefined || values.only === "s3" || values.only === "bare") await benchBare();
 if (values.only === undefined || values.only === "s3") {
   for (const nodes of numbers(values.nodes)) await benchS3(nodes);
 }
@@ -51,28 +56,64 @@ function numbers(text: string): number[] {
   return text.split(",").map(Number);
 }
 
+/** Who answers the requests. */
+interface Served {
+  readonly endpoints: readonly string[];
+  readonly credentials: Credentials;
+  readonly processes: readonly (ChildProcess | undefined)[];
+}
+
+const HEADINGS =
+  "  size    clients  operation   requests/s      MB/s    p50 ms    p99 ms  CPU us/req  errors";
+
+/** What Node does under the same load when nothing is signed, kept or looked up. */
+async function benchBare(): Promise<void> {
+  const server = spawn(process.execPath, [new URL("bare-http.ts", import.meta.url).pathname], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  try {
+    const [port] = (await once(server.stdout, "data")) as [Buffer];
+    console.log(
+      "\na bare node:http server: PUT computes the MD5 and keeps nothing, GET sends the same bytes",
+    );
+    await benchAll({
+      endpoints: [`http://127.0.0.1:${String(port).trim()}`],
+      credentials: { accessKey: "any", secretKey: "any", region: "us-east-1" },
+      processes: [server],
+    });
+  } finally {
+    server.stdin.end();
+    await once(server, "exit");
+  }
+}
+
 async function benchS3(nodes: number): Promise<void> {
   const cluster = await TestCluster.start({ nodes, environment: { SKERRY_LOG_LEVEL: "warn" } });
   try {
     await cluster.s3(cluster.node(1)).send(new CreateBucketCommand({ Bucket: BUCKET }));
     console.log(`\nS3, ${nodes} ${nodes === 1 ? "node" : "nodes"}${nodes > 1 ? " (requests go round)" : ""}`);
-    console.log(
-      "  size    clients  operation   requests/s      MB/s    p50 ms    p99 ms  CPU us/req  errors",
-    );
-    for (const name of values.sizes.split(",")) {
-      for (const clients of numbers(values.clients)) {
-        for (const operation of ["PUT", "GET"] as const)
-          await benchOne(cluster, { name, clients, operation });
-      }
-    }
+    await benchAll({
+      endpoints: cluster.nodes.map((node) => `http://127.0.0.1:${node.s3Port}`),
+      credentials: { accessKey: cluster.accessKey, secretKey: cluster.secretKey, region: "us-east-1" },
+      processes: cluster.nodes.map((node) => node.process),
+    });
     for (const node of cluster.nodes) printMemory(node.number, node.process?.pid);
   } finally {
     await cluster.stop();
   }
 }
 
+async function benchAll(served: Served): Promise<void> {
+  console.log(HEADINGS);
+  for (const name of values.sizes.split(",")) {
+    for (const clients of numbers(values.clients)) {
+      for (const operation of ["PUT", "GET"] as const) await benchOne(served, { name, clients, operation });
+    }
+  }
+}
+
 async function benchOne(
-  cluster: TestCluster,
+  served: Served,
   what: { readonly name: string; readonly clients: number; readonly operation: "PUT" | "GET" },
 ): Promise<void> {
   const sizeBytes = SIZES[what.name];
@@ -80,8 +121,8 @@ async function benchOne(
   const keys = Math.min(MAX_KEYS, Math.floor(DATA_SET_BYTES / sizeBytes));
   const load = (durationMs: number) =>
     runLoad({
-      endpoints: cluster.nodes.map((node) => `http://127.0.0.1:${node.s3Port}`),
-      credentials: { accessKey: cluster.accessKey, secretKey: cluster.secretKey, region: "us-east-1" },
+      endpoints: served.endpoints,
+      credentials: served.credentials,
       bucket: BUCKET,
       operation: what.operation,
       sizeBytes,
@@ -92,10 +133,10 @@ async function benchOne(
       fill: what.operation === "GET",
     });
   const results: LoadResult[] = [];
-  const cpuBefore = cpuSeconds(cluster);
+  const cpuBefore = cpuSeconds(served);
   for (let round = 0; round < Number(values.rounds); round++)
     results.push(await load(Number(values.seconds) * 1000));
-  const cpu = cpuSeconds(cluster) - cpuBefore;
+  const cpu = cpuSeconds(served) - cpuBefore;
   const requests = results.reduce((sum, result) => sum + result.requests, 0);
   results.sort((a, b) => a.perSecond - b.perSecond);
   const median = results[Math.floor(results.length / 2)];
@@ -115,9 +156,9 @@ async function benchOne(
 }
 
 /** Of all nodes together, in seconds: what a request costs, whatever else the machine does. */
-function cpuSeconds(cluster: TestCluster): number {
-  return cluster.nodes.reduce((sum, { process }) => {
-    const fields = readFileSync(`/proc/${process?.pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
+function cpuSeconds({ processes }: Served): number {
+  return processes.reduce((sum, child) => {
+    const fields = readFileSync(`/proc/${child?.pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
     return sum + (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS;
   }, 0);
 }

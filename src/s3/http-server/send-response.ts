@@ -13,6 +13,8 @@ export interface Sent {
 export interface SendOptions {
   readonly watch: ProgressWatch;
   readonly extraHeaders: readonly string[];
+  /** See S3ServerOptions. */
+  readonly recycle: ((piece: Uint8Array) => void) | undefined;
   /** Called between the last byte of the answer and the end of the connection. */
   readonly beforeEnd: (() => Promise<void>) | undefined;
 }
@@ -85,7 +87,7 @@ async function sendStream(
   response: ServerResponse,
   stream: OpenStream | undefined,
   lengthBytes: number,
-  { watch }: SendOptions,
+  { watch, recycle }: SendOptions,
 ): Promise<Sent> {
   let sent = 0;
   if (stream === undefined) return cut(response, sent, new Error("a stream was not opened"));
@@ -95,12 +97,13 @@ async function sendStream(
     while (step.done !== true) {
       const piece = step.value;
       if (sent + piece.length > lengthBytes) throw new Error("a body is longer than its Content-Length");
-      if (
-        piece.length > 0 &&
-        !(await writePiece(response, watch, piece, sent + piece.length === lengthBytes))
-      ) {
-        await iterator.return?.();
-        return { bytesOut: sent, completed: false, error: undefined };
+      if (piece.length > 0) {
+        const written = await writePiece(response, watch, piece, sent + piece.length === lengthBytes);
+        if (written === "gone") {
+          await iterator.return?.();
+          return { bytesOut: sent, completed: false, error: undefined };
+        }
+        if (written === "flushed") recycle?.(piece);
       }
       sent += piece.length;
       step = await iterator.next();
@@ -113,19 +116,25 @@ async function sendStream(
   return { bytesOut: sent, completed: await flushed(response, watch), error: undefined };
 }
 
-/** False: the client has gone, or was cut off because it did not read. */
-function writePiece(
+/**
+ * "flushed": the operating system has the bytes. "queued": there is room for more, and the bytes may still be read. "gone": the client has gone, or was
+ * cut off because it did not read.
+ */
+type Written = "flushed" | "queued" | "gone";
+
+async function writePiece(
   response: ServerResponse,
   watch: ProgressWatch,
   piece: Uint8Array,
   last: boolean,
-): Promise<boolean> | boolean {
-  if (response.destroyed) return false;
+): Promise<Written> {
+  if (response.destroyed) return "gone";
   if (last) {
     response.end(piece);
-    return true;
+    return "queued";
   }
-  return response.write(piece) || settled(response, "drain", watch, piece.length);
+  if (response.write(piece)) return "queued";
+  return (await settled(response, "drain", watch, piece.length)) ? "flushed" : "gone";
 }
 
 /** The client must not take what it has for the whole. */

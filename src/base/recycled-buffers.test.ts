@@ -1,0 +1,54 @@
+import { describe, expect, it } from "vitest";
+import { RecycledBuffers } from "./recycled-buffers.ts";
+
+describe("RecycledBuffers", () => {
+  const create = () => new RecycledBuffers({ bufferBytes: 1000, keptBytes: 2000 });
+
+  it("hands out memory that was given back, in the length that is asked for", () => {
+    const buffers = create();
+    const first = buffers.take(1000);
+    buffers.giveBack(first.subarray(100, 200));
+    const second = buffers.take(600);
+    expect(second.buffer).toBe(first.buffer);
+    expect(second.length).toBe(600);
+  });
+
+  it("never hands out memory that somebody has", () => {
+    const buffers = create();
+    const taken = [buffers.take(1000), buffers.take(1000), buffers.take(700)];
+    expect(new Set(taken.map(({ buffer }) => buffer)).size).toBe(3);
+  });
+
+  it("takes a buffer back once, however often it is given", () => {
+    const buffers = create();
+    const bytes = buffers.take(1000);
+    buffers.giveBack(bytes);
+    buffers.giveBack(bytes);
+    expect(buffers.take(1000).buffer).not.toBe(buffers.take(1000).buffer);
+  });
+
+  it("leaves memory from elsewhere alone", () => {
+    const buffers = create();
+    const foreign = new Uint8Array(1000);
+    buffers.giveBack(foreign);
+    expect(buffers.take(1000).buffer).not.toBe(foreign.buffer);
+  });
+
+  it("keeps no more than its limit", () => {
+    const buffers = create();
+    const taken = [1, 2, 3].map(() => buffers.take(1000));
+    for (const bytes of taken) buffers.giveBack(bytes);
+    const again = [1, 2, 3].map(() => buffers.take(1000));
+    expect(again.filter(({ buffer }) => taken.some((bytes) => bytes.buffer === buffer))).toHaveLength(2);
+  });
+
+  it("makes small and very large pieces anew", () => {
+    const buffers = create();
+    for (const lengthBytes of [1, 499, 1001]) {
+      const bytes = buffers.take(lengthBytes);
+      expect(bytes.buffer.byteLength).toBe(lengthBytes);
+      buffers.giveBack(bytes);
+      expect(buffers.take(lengthBytes).buffer).not.toBe(bytes.buffer);
+    }
+  });
+});
