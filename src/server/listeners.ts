@@ -29,6 +29,8 @@ export interface ListenersOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly engines: Engines;
+  /** Takes back the memory of a piece of a body once it has been sent. */
+  readonly recycle: (piece: Uint8Array) => void;
 }
 
 /** Where clients reach the node. */
@@ -126,6 +128,7 @@ function createS3(options: ListenersOptions, gate: Gate, observing: Observing): 
     gateway,
     clock: platform.clock,
     timers: platform.timers,
+    recycle: options.recycle,
     ...(tls && { tls: { cert: tls.certificate, key: tls.key } }),
   });
 }

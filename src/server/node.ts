@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import type { Sealer } from "../access/index.ts";
+import { RecycledBuffers } from "../base/index.ts";
 import {
   certificateChainPem,
   certificateRenewalWorker,
@@ -16,6 +17,11 @@ import { type Engines, openEngines } from "./engines/engines.ts";
 import type { Certificates, Closers } from "./engines/options.ts";
 import { type Identified, identify, type JoinRequest } from "./identity.ts";
 import { type Listeners, startListeners } from "./listeners.ts";
+
+/** Memory of one read from a segment: a step of a blob's reader (1 MiB) with the head of its chunk's record. */
+const READ_BUFFER_BYTES = 1024 * 1024 + 4096;
+/** Memory for reads that is kept for the next ones. */
+const READ_BUFFERS_KEPT_BYTES = 64 * 1024 * 1024;
 
 export interface NodeStart {
   readonly config: Config;
@@ -59,6 +65,10 @@ class Node implements RunningNode {
   readonly #dataDirectory: string;
   /** Undone in reverse order by `stop`. */
   readonly #closers: Closers = [];
+  readonly #readBuffers = new RecycledBuffers({
+    bufferBytes: READ_BUFFER_BYTES,
+    keptBytes: READ_BUFFERS_KEPT_BYTES,
+  });
   #identified!: Identified;
   #network!: NodeNetwork;
   #raft!: StartedRaftThread;
@@ -96,7 +106,9 @@ class Node implements RunningNode {
     this.#engines = engines;
     this.#closers.push(() => engines.close());
     const dataDirectory = this.#dataDirectory;
-    this.#listeners = await startListeners({ ...this.#start, dataDirectory, engines }, this.#closers);
+    const recycle = (piece: Uint8Array) => this.#readBuffers.giveBack(piece);
+    const shared = { ...this.#start, dataDirectory, engines, recycle };
+    this.#listeners = await startListeners(shared, this.#closers);
     // With the ports that the system chose where the configuration leaves that to it.
     const { s3Address, apiAddress } = this.#listeners;
     this.#closers.push(engines.work({ ...config, "s3.listen": s3Address, "api.listen": apiAddress }));
@@ -116,6 +128,7 @@ class Node implements RunningNode {
       ...this.#start,
       dataDirectory: this.#dataDirectory,
       network: this.#network,
+      readBuffers: this.#readBuffers,
       identified: this.#identified,
       startRaft: (start) => this.#startRaft(start),
       certificates: (metadata, sealer) => this.#certificates(metadata, sealer),

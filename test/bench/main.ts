@@ -31,6 +31,9 @@ const MAX_KEYS = 2000;
 /** Of /proc/<pid>/stat, a second. */
 const CLOCK_TICKS = 100;
 
+const HEADINGS =
+  "  size    clients  operation   requests/s      MB/s    p50 ms    p99 ms  CPU us/req  errors";
+
 const { values } = parseArgs({
   options: {
     only: { type: "string" },
@@ -62,9 +65,6 @@ interface Served {
   readonly credentials: Credentials;
   readonly processes: readonly (ChildProcess | undefined)[];
 }
-
-const HEADINGS =
-  "  size    clients  operation   requests/s      MB/s    p50 ms    p99 ms  CPU us/req  errors";
 
 /** What Node does under the same load when nothing is signed, kept or looked up. */
 async function benchBare(): Promise<void> {

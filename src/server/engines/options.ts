@@ -1,4 +1,5 @@
 import type { Sealer } from "../../access/index.ts";
+import type { RecycledBuffers } from "../../base/index.ts";
 import type { CertificateIssuer, ClusterWorker } from "../../cluster/index.ts";
 import type { Metadata } from "../../meta/index.ts";
 import type { Logger, Metrics } from "../../observe/index.ts";
@@ -18,6 +19,8 @@ export interface EnginesOptions {
   readonly platform: Platform;
   readonly network: Network;
   readonly identified: Identified;
+  /** Where the memory of large reads comes from; by default each read has its own. */
+  readonly readBuffers?: RecycledBuffers;
   /** On a thread of its own, or on the calling one. */
   readonly startRaft: (start: RaftStart) => Promise<StartedRaft>;
   readonly certificates: (metadata: Metadata, sealer: Sealer) => Certificates;

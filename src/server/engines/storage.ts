@@ -29,6 +29,7 @@ export async function openSegments(options: EnginesOptions, closers: Closers): P
       // Room for all that this node's own writers may hold, and as much again from the others: writers wait, they are not refused.
       maxQueuedBytes: 2 * config["storage.write_buffers"],
     },
+    ...(options.readBuffers && { buffers: options.readBuffers }),
     onDamage: (damage) => {
       metrics.segmentDamage.increment({ found: "read" });
       logger.error("damaged bytes were found and are not served", { damage });
