@@ -17,6 +17,7 @@ import { abortUpload } from "./commands/abort-upload.ts";
 import { acknowledgeDiscard } from "./commands/acknowledge-discard.ts";
 import { acknowledgeUnlink } from "./commands/acknowledge-unlink.ts";
 import { beginBlobDelete } from "./commands/begin-blob-delete.ts";
+import { changeIdentities } from "./commands/change-identities.ts";
 import { closeSessions } from "./commands/close-sessions.ts";
 import { commitObject } from "./commands/commit-object.ts";
 import { commitPart } from "./commands/commit-part.ts";
@@ -39,6 +40,7 @@ import { rehomeBlobs } from "./commands/rehome-blobs.ts";
 import { removeJoinToken } from "./commands/remove-join-token.ts";
 import { removeKey } from "./commands/remove-key.ts";
 import { reportLost } from "./commands/report-lost.ts";
+import { acknowledgeMaintenance, setMaintenance } from "./commands/set-maintenance.ts";
 import { setNodeState } from "./commands/set-node-state.ts";
 import { trimOplog } from "./commands/trim-oplog.ts";
 import { updateNode } from "./commands/update-node.ts";
@@ -171,6 +173,12 @@ function run(state: ApplyState, body: CommandBody): CommandResult {
       return dropCopies(state, body.value);
     case "acknowledgeDiscard":
       return acknowledgeDiscard(state, body.value);
+    case "changeIdentities":
+      return changeIdentities(state, body.value);
+    case "setMaintenance":
+      return setMaintenance(state, body.value);
+    case "acknowledgeMaintenance":
+      return acknowledgeMaintenance(state, body.value);
     default:
       return unreachable(body);
   }

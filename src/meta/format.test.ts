@@ -4,11 +4,13 @@ import { expect, test } from "vitest";
 import { concatBytes, fromHex, toHex } from "../base/index.ts";
 import {
   BeginBlobDeleteSchema,
+  ChangeIdentitiesSchema,
   CompleteUploadSchema,
   DropCopiesSchema,
   OpenSessionSchema,
   PutJoinTokenSchema,
   PutKeySchema,
+  SetMaintenanceSchema,
 } from "../gen/skerry/meta/v1/commands_pb.js";
 import { KeyKind, KeyRole } from "../gen/skerry/meta/v1/rows_pb.js";
 import { TABLES, tableLetter } from "./keys.ts";
@@ -45,6 +47,15 @@ function everything(): Replica {
     buckets: ["bucket"],
   };
   replica.run({ case: "putKey", value: create(PutKeySchema, { key }) });
+  const record = { case: "reference" as const, value: "i/1" };
+  const identity = {
+    name: "i/1",
+    record: { case: "account" as const, value: { canonicalId: "c", accountId: "1" } },
+  };
+  const changes = [identity, { name: "n/x", record }].map((row) => ({ name: row.name, row }));
+  replica.run({ case: "changeIdentities", value: create(ChangeIdentitiesSchema, { changes }) });
+  const maintenance = create(SetMaintenanceSchema, { on: true, nodeIds: [1n, 2n] });
+  replica.run({ case: "setMaintenance", value: maintenance });
   replica.run({ case: "openSession", value: create(OpenSessionSchema, { nodeId: 1n }) });
   const session = { sessionId: 1n, sequence: 1, acknowledgedBelow: 1 };
   replica.run(commitObject("a\u0000b/\u{10000}", id(1), [inlineBlob(id(101), 3)]), { session });

@@ -39,6 +39,9 @@ export const TABLES = {
   uploadOrder: "w",
   unlinkOrder: "x",
   copyset: "y",
+  maintenance: "G",
+  identity: "I",
+  identityTotals: "U",
 } as const;
 
 export type TableName = keyof typeof TABLES;
@@ -54,6 +57,8 @@ const PREFIX = Object.fromEntries(
 
 export const APPLIED_KEY: string = PREFIX.applied;
 export const CLUSTER_KEY: string = PREFIX.cluster;
+export const MAINTENANCE_KEY: string = PREFIX.maintenance;
+export const IDENTITY_TOTALS_KEY: string = PREFIX.identityTotals;
 
 /** The letter that tells a row's table. */
 export function tableLetter(storeKey: string): string {
@@ -96,6 +101,7 @@ export const copysetKey = (copysetId: bigint): string => PREFIX.copyset + hexNum
 export const joinTokenKey = (tokenId: string): string => PREFIX.joinToken + tokenId;
 export const joinTokenHashKey = (hash: Uint8Array): string => PREFIX.joinTokenHash + toHex(hash);
 export const accessKeyKey = (keyId: string): string => PREFIX.key + keyId;
+export const identityKey = (name: string): string => PREFIX.identity + name;
 export const bucketKey = (name: string): string => PREFIX.bucket + name;
 export const sessionKey = (sessionId: bigint): string => PREFIX.session + hexNumber(sessionId);
 export const oplogKey = (sequence: bigint): string => PREFIX.oplog + hexNumber(sequence);

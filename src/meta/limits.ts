@@ -36,6 +36,12 @@ export const LAYOUT_EPOCH_LAG = 8n;
 export const MAX_BUCKETS = 100_000;
 export const MAX_KEYS = 10_000;
 export const MAX_JOIN_TOKENS = 1_000;
+/** Rows of the identity table: accounts, users, groups, roles, policies, providers, and the rows that they are found by. */
+export const MAX_IDENTITIES = 200_000n;
+export const MAX_IDENTITY_CHANGES = 64;
+export const MAX_IDENTITY_NAME_BYTES = 768;
+/** Nodes that a change of the maintenance mode waits for. */
+export const MAX_MAINTENANCE_NODES = 1_024;
 
 /** Blobs of one BeginBlobDelete or AcknowledgeUnlink. */
 export const MAX_BLOBS_PER_COMMAND = 10_000;

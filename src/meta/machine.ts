@@ -146,7 +146,13 @@ export class MetaStateMachine {
     this.#configurationIsUnwritten = false;
     this.#view.invalidateAll();
     for (const listener of this.#installListeners) listener();
-    this.#publish({ cluster: true, keys: true, unlinkOrders: true, underReplicated: true });
+    this.#publish({
+      cluster: true,
+      keys: true,
+      maintenance: true,
+      unlinkOrders: true,
+      underReplicated: true,
+    });
   }
 
   // What the rest of the node calls
@@ -238,7 +244,8 @@ export class MetaStateMachine {
       tables.has(table) && batch.changes.some(({ kind, key }) => kind === "put" && key.startsWith(prefix));
     return {
       cluster: tables.has(TABLES.cluster) || tables.has(TABLES.node) || tables.has(TABLES.copyset),
-      keys: tables.has(TABLES.key),
+      keys: tables.has(TABLES.key) || tables.has(TABLES.identity),
+      maintenance: tables.has(TABLES.maintenance),
       unlinkOrders: has(TABLES.unlinkOrder, orders) || has(TABLES.discardOrder, discards),
       underReplicated: tables.has(TABLES.underReplicated),
     };

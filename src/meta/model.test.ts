@@ -7,6 +7,7 @@ import {
   BlobRowSchema,
   BlobState,
   BucketRowSchema,
+  IdentityRowSchema,
   NodeState,
   ObjectRowSchema,
   PartRowSchema,
@@ -85,6 +86,10 @@ function describeRows(store: MemoryStore) {
       .sort((a, b) => a - b),
     discards: table("discardOrder").map(({ key }) => `${leadingNodeId(key)}/${number(trailingBlobId(key))}`),
     completed: table("completedUpload").length,
+    identities: table("identity").map(({ value }) => {
+      const row = fromBinary(IdentityRowSchema, value);
+      return [row.name, Number(row.revision)];
+    }),
     oplog: Number(fromBinary(AppliedRowSchema, store.get(APPLIED_KEY)!).nextOplogSequence) - 1,
   };
 }
@@ -138,6 +143,7 @@ function describeModel(model: Model, store: MemoryStore) {
     underReplicated: model.underReplicated().sort((a, b) => a - b),
     discards: [...model.discards].sort(byNodeAndBlob),
     completed: model.completed.size,
+    identities: [...model.identities].sort(([a], [b]) => (a < b ? -1 : 1)),
     oplog: model.oplogLength,
   };
 }

@@ -5,8 +5,10 @@ import type {
   ClusterRow,
   CompletedUploadRow,
   CopysetRow,
+  IdentityRow,
   JoinTokenRow,
   KeyRow,
+  MaintenanceRow,
   NodeRow,
   ObjectRow,
   OplogRow,
@@ -40,7 +42,9 @@ export interface AppliedChange {
   readonly appliedIndex: number;
   /** Membership, addresses or copysets changed. */
   readonly cluster: boolean;
+  /** Keys, or the identities that they belong to. */
   readonly keys: boolean;
+  readonly maintenance: boolean;
   /** There are new orders for this node, to unlink or to discard. */
   readonly unlinkOrders: boolean;
   /** The index of blobs with too few copies changed. */
@@ -57,6 +61,15 @@ export interface MetadataView {
   joinTokens(): Promise<readonly JoinTokenRow[]>;
   key(keyId: string): KeyRow | undefined;
   keys(): Promise<readonly KeyRow[]>;
+  identity(name: string): IdentityRow | undefined;
+  /** In order of their names; `after` is exclusive. */
+  identities(options: {
+    readonly prefix: string;
+    readonly after: string;
+    readonly limit: number;
+  }): Promise<readonly IdentityRow[]>;
+  /** Undefined: never used, so off. */
+  maintenance(): MaintenanceRow | undefined;
   bucket(name: string): BucketRow | undefined;
   buckets(options: {
     readonly prefix: string;

@@ -18,10 +18,14 @@ import {
   type CopysetRow,
   CopysetRowSchema,
   HoldingsRowSchema,
+  type IdentityRow,
+  IdentityRowSchema,
   type JoinTokenRow,
   JoinTokenRowSchema,
   type KeyRow,
   KeyRowSchema,
+  type MaintenanceRow,
+  MaintenanceRowSchema,
   type NodeRow,
   NodeRowSchema,
   type ObjectRow,
@@ -48,6 +52,8 @@ import {
   heldBlobKey,
   heldBlobRange,
   holdingsKey,
+  identityKey,
+  MAINTENANCE_KEY,
   objectKey,
   objectRange,
   oplogKey,
@@ -84,7 +90,13 @@ import type {
 const PAGE_ROWS = 1_024;
 const CACHED_ROWS = 16_384;
 /** Tables whose rows `#cached` keeps. */
-const CACHED_TABLES: readonly string[] = [TABLES.cluster, TABLES.key, TABLES.bucket];
+const CACHED_TABLES: readonly string[] = [
+  TABLES.cluster,
+  TABLES.key,
+  TABLES.bucket,
+  TABLES.identity,
+  TABLES.maintenance,
+];
 
 /** Where the state stands; the machine tells. */
 export interface AppliedPosition {
@@ -149,6 +161,24 @@ export class StateView implements MetadataView {
 
   keys(): Promise<readonly KeyRow[]> {
     return this.#table("key", KeyRowSchema);
+  }
+
+  identity(name: string): IdentityRow | undefined {
+    return this.#cached(identityKey(name), IdentityRowSchema);
+  }
+
+  identities(options: {
+    readonly prefix: string;
+    readonly after: string;
+    readonly limit: number;
+  }): Promise<readonly IdentityRow[]> {
+    const range = rangeOfPrefix(identityKey(options.prefix));
+    const gt = options.after === "" ? {} : { gt: identityKey(options.after) };
+    return this.#page({ ...range, ...gt, limit: options.limit }, IdentityRowSchema);
+  }
+
+  maintenance(): MaintenanceRow | undefined {
+    return this.#cached(MAINTENANCE_KEY, MaintenanceRowSchema);
   }
 
   bucket(name: string): BucketRow | undefined {

@@ -38,6 +38,8 @@ const CODE_OF: Readonly<Record<RefusalCode, ObjectErrorCode | undefined>> = {
   // The upload took longer than any may; a new one gets a new blob.
   [RefusalCode.BLOB_EXPIRED]: "unavailable",
   [RefusalCode.COPY_REFUSED]: undefined,
+  [RefusalCode.IDENTITY_CHANGED]: undefined,
+  [RefusalCode.MAINTENANCE_CHANGED]: undefined,
 };
 
 const MESSAGE_OF: Partial<Record<ObjectErrorCode, string>> = {

@@ -76,6 +76,7 @@ export class FakeMetadata implements ClusterMetadata {
       appliedIndex: this.appliedIndex,
       cluster: false,
       keys: false,
+      maintenance: false,
       unlinkOrders: false,
       underReplicated: false,
       oplogSequence: 0n,

@@ -1,7 +1,11 @@
 import {
   CopysetRowSchema,
+  IdentityRowSchema,
+  IdentityTotalsRowSchema,
   JoinTokenRowSchema,
   KeyRowSchema,
+  MaintenanceRowSchema,
+  MaintenanceState,
   NodeRowSchema,
   NodeSessionsRowSchema,
   NodeState,
@@ -13,8 +17,11 @@ import {
   accessKeyKey,
   CLUSTER_KEY,
   copysetKey,
+  IDENTITY_TOTALS_KEY,
+  identityKey,
   joinTokenHashKey,
   joinTokenKey,
+  MAINTENANCE_KEY,
   nodeKey,
   nodeNameKey,
   nodeSessionsKey,
@@ -31,6 +38,35 @@ export async function checkKeys(check: Check): Promise<void> {
     check.holds(key === accessKeyKey(row.keyId), "a key lies at its id", key);
   }
   check.holds(count === (check.cluster?.keyCount ?? 0), "the cluster counts its keys", CLUSTER_KEY);
+}
+
+export async function checkIdentities(check: Check): Promise<void> {
+  const totals = check.row(IDENTITY_TOTALS_KEY, IdentityTotalsRowSchema);
+  let count = 0n;
+  for await (const { key, row } of check.table("identity", IdentityRowSchema)) {
+    count += 1n;
+    check.holds(key === identityKey(row.name), "an identity lies at its name", key);
+    check.holds(
+      row.revision > 0n && row.revision < (totals?.nextRevision ?? 1n),
+      "a revision was given out",
+      key,
+    );
+    const { record } = row;
+    const isFound = record.case !== "reference" || check.has(identityKey(record.value));
+    check.holds(isFound, "an identity that is referred to exists", key);
+  }
+  check.holds(count === (totals?.count ?? 0n), "identities are counted", IDENTITY_TOTALS_KEY);
+}
+
+export async function checkMaintenance(check: Check): Promise<void> {
+  const row = check.row(MAINTENANCE_KEY, MaintenanceRowSchema);
+  if (row === undefined) return;
+  const isUnderWay = row.state === MaintenanceState.ENTERING || row.state === MaintenanceState.EXITING;
+  check.holds(
+    isUnderWay === row.waitingNodeIds.length > 0,
+    "a change of mode waits for somebody",
+    MAINTENANCE_KEY,
+  );
 }
 
 export async function checkTokens(check: Check): Promise<void> {

@@ -7,7 +7,16 @@
 import { SHARD_RANGE, TABLES, tableLetter } from "../keys.ts";
 import { checkBlobs, checkQueues, checkReferences } from "./blobs.ts";
 import { Check, type CheckedRows, type Violation } from "./check.ts";
-import { checkCopysets, checkKeys, checkNodes, checkOplog, checkSessions, checkTokens } from "./cluster.ts";
+import {
+  checkCopysets,
+  checkIdentities,
+  checkKeys,
+  checkMaintenance,
+  checkNodes,
+  checkOplog,
+  checkSessions,
+  checkTokens,
+} from "./cluster.ts";
 import { checkCopies } from "./copies.ts";
 import { checkBucketCounters, checkObjects, checkUploads, readBuckets } from "./manifests.ts";
 
@@ -29,6 +38,8 @@ export async function checkInvariants(rows: CheckedRows): Promise<readonly Viola
   await checkQueues(check);
   await checkCopies(check);
   await checkKeys(check);
+  await checkIdentities(check);
+  await checkMaintenance(check);
   await checkTokens(check);
   await checkNodes(check);
   await checkCopysets(check);

@@ -52,6 +52,12 @@ export interface ModelConditions {
 const HOMES = 2;
 const TARGET_COPIES = 3;
 export const DRAINING_NODE = 4;
+export interface ModelIdentityChange {
+  readonly name: string;
+  readonly expected: number;
+  /** Whether there is a row afterwards. */
+  readonly present: boolean;
+}
 
 interface Completed {
   readonly bucket: string;
@@ -70,6 +76,9 @@ export class Model {
   /** "node/blob": told to be discarded. */
   readonly discards = new Set<string>();
   readonly graceMs: number;
+  /** Revisions by name. */
+  readonly identities = new Map<string, number>();
+  nextRevision = 1;
   nowMs = 0;
   oplogLength = 0;
   #nextBucketId = 1;
@@ -83,6 +92,19 @@ export class Model {
     this.buckets.set(name, { id: this.#nextBucketId++, objects: new Map(), uploads: new Map() });
     this.oplogLength++;
     return "bucketCreated";
+  }
+
+  /** All or nothing; every row that is written gets the next revision. */
+  changeIdentities(changes: readonly ModelIdentityChange[]): string {
+    for (const { name, expected, present } of changes) {
+      if ((this.identities.get(name) ?? 0) !== expected) return "IDENTITY_CHANGED";
+      if (expected === 0 && !present) return "INVALID";
+    }
+    for (const { name, present } of changes) {
+      if (present) this.identities.set(name, this.nextRevision++);
+      else this.identities.delete(name);
+    }
+    return "done";
   }
 
   deleteBucket(name: string): string {

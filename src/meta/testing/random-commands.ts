@@ -7,6 +7,7 @@ import {
   AcknowledgeDiscardSchema,
   AcknowledgeUnlinkSchema,
   BeginBlobDeleteSchema,
+  ChangeIdentitiesSchema,
   CommitObjectSchema,
   CommitPartSchema,
   CompleteUploadSchema,
@@ -32,6 +33,7 @@ export interface DrawnCommand {
 }
 
 const BUCKETS = ["bucket-a", "bucket-b"];
+const IDENTITIES = ["i/a", "i/b", "i/c"];
 const KEYS = ["a", "a/b", "a\u0000b", "\u{10000}", "\uffff", "z"];
 
 export class CommandDrawer {
@@ -63,6 +65,7 @@ export class CommandDrawer {
       [3, () => this.#rehome()],
       [5, () => this.#dropCopies()],
       [3, () => this.#acknowledgeDiscard()],
+      [4, () => this.#changeIdentities()],
     ];
     let at = this.#prng.below(draws.reduce((sum, [weight]) => sum + weight, 0));
     for (const [weight, draw] of draws) {
@@ -75,6 +78,27 @@ export class CommandDrawer {
   #createBucket(): DrawnCommand {
     const name = this.#prng.pick(BUCKETS);
     return { body: createBucket(name), expected: () => this.#model.createBucket(name) };
+  }
+
+  /** Mostly with the revisions that the rows have. */
+  #changeIdentities(): DrawnCommand {
+    const names = this.#prng.shuffle([...IDENTITIES]).slice(0, this.#prng.between(1, 2));
+    const changes = names.map((name) => ({
+      name,
+      expected: this.#prng.chance(0.1) ? 999_999 : (this.#model.identities.get(name) ?? 0),
+      present: this.#prng.chance(0.7),
+    }));
+    const value = create(ChangeIdentitiesSchema, {
+      changes: changes.map(({ name, expected, present }) => ({
+        name,
+        expectedRevision: BigInt(expected),
+        ...(present && { row: { name, record: { case: "policy" as const, value: { name } } } }),
+      })),
+    });
+    return {
+      body: { case: "changeIdentities", value },
+      expected: () => this.#model.changeIdentities(changes),
+    };
   }
 
   #deleteBucket(): DrawnCommand {

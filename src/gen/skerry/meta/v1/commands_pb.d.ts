@@ -6,7 +6,7 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { BlobChunk, BlobSlice, ClusterRow, CopysetRow, Header, JoinTokenRow, KeyRow, NodeRow, NodeState, ObjectAttributes } from "./rows_pb.js";
+import type { BlobChunk, BlobSlice, ClusterRow, CopysetRow, Header, IdentityRow, JoinTokenRow, KeyRow, NodeRow, NodeState, ObjectAttributes } from "./rows_pb.js";
 
 /**
  * Describes the file skerry/meta/v1/commands.proto.
@@ -194,6 +194,24 @@ export declare type Command = Message<"skerry.meta.v1.Command"> & {
      */
     value: ForgetCompletedUploads;
     case: "forgetCompletedUploads";
+  } | {
+    /**
+     * @generated from field: skerry.meta.v1.ChangeIdentities change_identities = 50;
+     */
+    value: ChangeIdentities;
+    case: "changeIdentities";
+  } | {
+    /**
+     * @generated from field: skerry.meta.v1.SetMaintenance set_maintenance = 51;
+     */
+    value: SetMaintenance;
+    case: "setMaintenance";
+  } | {
+    /**
+     * @generated from field: skerry.meta.v1.AcknowledgeMaintenance acknowledge_maintenance = 52;
+     */
+    value: AcknowledgeMaintenance;
+    case: "acknowledgeMaintenance";
   } | {
     /**
      * @generated from field: skerry.meta.v1.SetNodeState set_node_state = 60;
@@ -1641,6 +1659,115 @@ export declare type AcknowledgeDiscard = Message<"skerry.meta.v1.AcknowledgeDisc
 export declare const AcknowledgeDiscardSchema: GenMessage<AcknowledgeDiscard>;
 
 /**
+ * ChangeIdentities does all of its changes or none.
+ *
+ * @generated from message skerry.meta.v1.ChangeIdentities
+ */
+export declare type ChangeIdentities = Message<"skerry.meta.v1.ChangeIdentities"> & {
+  /**
+   * @generated from field: repeated skerry.meta.v1.IdentityChange changes = 1;
+   */
+  changes: IdentityChange[];
+};
+
+/**
+ * Describes the message skerry.meta.v1.ChangeIdentities.
+ * Use `create(ChangeIdentitiesSchema)` to create a new message.
+ */
+export declare const ChangeIdentitiesSchema: GenMessage<ChangeIdentities>;
+
+/**
+ * @generated from message skerry.meta.v1.IdentityChange
+ */
+export declare type IdentityChange = Message<"skerry.meta.v1.IdentityChange"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * 0: there must be no row of that name.
+   *
+   * @generated from field: uint64 expected_revision = 2;
+   */
+  expectedRevision: bigint;
+
+  /**
+   * Unset: the row goes away. Its revision and, for a row that is there already, its time of creation are not looked at.
+   *
+   * @generated from field: skerry.meta.v1.IdentityRow row = 3;
+   */
+  row?: IdentityRow | undefined;
+};
+
+/**
+ * Describes the message skerry.meta.v1.IdentityChange.
+ * Use `create(IdentityChangeSchema)` to create a new message.
+ */
+export declare const IdentityChangeSchema: GenMessage<IdentityChange>;
+
+/**
+ * SetMaintenance begins to enter or to exit the maintenance mode. With `force` it goes to its end at once, without waiting for nodes that
+ * do not answer.
+ *
+ * @generated from message skerry.meta.v1.SetMaintenance
+ */
+export declare type SetMaintenance = Message<"skerry.meta.v1.SetMaintenance"> & {
+  /**
+   * The epoch that the caller saw; 0: the mode was never used.
+   *
+   * @generated from field: uint64 expected_epoch = 1;
+   */
+  expectedEpoch: bigint;
+
+  /**
+   * @generated from field: bool on = 2;
+   */
+  on: boolean;
+
+  /**
+   * @generated from field: bool force = 3;
+   */
+  force: boolean;
+
+  /**
+   * Nodes whose acknowledgement is waited for.
+   *
+   * @generated from field: repeated uint64 node_ids = 4;
+   */
+  nodeIds: bigint[];
+};
+
+/**
+ * Describes the message skerry.meta.v1.SetMaintenance.
+ * Use `create(SetMaintenanceSchema)` to create a new message.
+ */
+export declare const SetMaintenanceSchema: GenMessage<SetMaintenance>;
+
+/**
+ * AcknowledgeMaintenance says that a node follows the state of this epoch: on entering, that none of its writes is under way any more.
+ *
+ * @generated from message skerry.meta.v1.AcknowledgeMaintenance
+ */
+export declare type AcknowledgeMaintenance = Message<"skerry.meta.v1.AcknowledgeMaintenance"> & {
+  /**
+   * @generated from field: uint64 node_id = 1;
+   */
+  nodeId: bigint;
+
+  /**
+   * @generated from field: uint64 epoch = 2;
+   */
+  epoch: bigint;
+};
+
+/**
+ * Describes the message skerry.meta.v1.AcknowledgeMaintenance.
+ * Use `create(AcknowledgeMaintenanceSchema)` to create a new message.
+ */
+export declare const AcknowledgeMaintenanceSchema: GenMessage<AcknowledgeMaintenance>;
+
+/**
  * @generated from enum skerry.meta.v1.RefusalCode
  */
 export enum RefusalCode {
@@ -1765,6 +1892,20 @@ export enum RefusalCode {
    * @generated from enum value: REFUSAL_CODE_TOO_LARGE = 23;
    */
   TOO_LARGE = 23,
+
+  /**
+   * An identity is not, or not any more, as the caller saw it: the caller reads again.
+   *
+   * @generated from enum value: REFUSAL_CODE_IDENTITY_CHANGED = 60;
+   */
+  IDENTITY_CHANGED = 60,
+
+  /**
+   * The maintenance mode is not in the state, or of the epoch, that the caller saw.
+   *
+   * @generated from enum value: REFUSAL_CODE_MAINTENANCE_CHANGED = 61;
+   */
+  MAINTENANCE_CHANGED = 61,
 
   /**
    * The node's state is not the one that the caller saw.

@@ -309,6 +309,27 @@ export declare type KeyRow = Message<"skerry.meta.v1.KeyRow"> & {
    * @generated from field: string owner_display_name = 10;
    */
   ownerDisplayName: string;
+
+  /**
+   * The IAM user of the owner's account whose key it is; empty: the account's own.
+   *
+   * @generated from field: string user_name = 20;
+   */
+  userName: string;
+
+  /**
+   * Switched off: it authenticates nobody.
+   *
+   * @generated from field: bool inactive = 21;
+   */
+  inactive: boolean;
+
+  /**
+   * Requests under way at once; 0: the configured number.
+   *
+   * @generated from field: uint32 inflight_limit = 22;
+   */
+  inflightLimit: number;
 };
 
 /**
@@ -1187,6 +1208,499 @@ export declare type AppliedRow = Message<"skerry.meta.v1.AppliedRow"> & {
 export declare const AppliedRowSchema: GenMessage<AppliedRow>;
 
 /**
+ * IdentityRow is one record of who may call. All kinds lie in one table, so that one command changes any of them together; the state machine
+ * does not look into them. Names are drawn in docs/internals/identity.md.
+ *
+ * @generated from message skerry.meta.v1.IdentityRow
+ */
+export declare type IdentityRow = Message<"skerry.meta.v1.IdentityRow"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Never the same twice in one cluster.
+   *
+   * @generated from field: uint64 revision = 2;
+   */
+  revision: bigint;
+
+  /**
+   * @generated from field: int64 created_at_ms = 3;
+   */
+  createdAtMs: bigint;
+
+  /**
+   * @generated from oneof skerry.meta.v1.IdentityRow.record
+   */
+  record: {
+    /**
+     * @generated from field: skerry.meta.v1.AccountRecord account = 10;
+     */
+    value: AccountRecord;
+    case: "account";
+  } | {
+    /**
+     * @generated from field: skerry.meta.v1.UserRecord user = 11;
+     */
+    value: UserRecord;
+    case: "user";
+  } | {
+    /**
+     * @generated from field: skerry.meta.v1.GroupRecord group = 12;
+     */
+    value: GroupRecord;
+    case: "group";
+  } | {
+    /**
+     * @generated from field: skerry.meta.v1.RoleRecord role = 13;
+     */
+    value: RoleRecord;
+    case: "role";
+  } | {
+    /**
+     * @generated from field: skerry.meta.v1.PolicyRecord policy = 14;
+     */
+    value: PolicyRecord;
+    case: "policy";
+  } | {
+    /**
+     * The name of another row: how a record is found by another name than its own.
+     *
+     * @generated from field: string reference = 15;
+     */
+    value: string;
+    case: "reference";
+  } | {
+    /**
+     * @generated from field: skerry.meta.v1.ProviderRecord provider = 16;
+     */
+    value: ProviderRecord;
+    case: "provider";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message skerry.meta.v1.IdentityRow.
+ * Use `create(IdentityRowSchema)` to create a new message.
+ */
+export declare const IdentityRowSchema: GenMessage<IdentityRow>;
+
+/**
+ * AccountRecord is a user of Skerry: who owns buckets and objects. AWS calls it an account.
+ *
+ * @generated from message skerry.meta.v1.AccountRecord
+ */
+export declare type AccountRecord = Message<"skerry.meta.v1.AccountRecord"> & {
+  /**
+   * @generated from field: string canonical_id = 1;
+   */
+  canonicalId: string;
+
+  /**
+   * 12 digits.
+   *
+   * @generated from field: string account_id = 2;
+   */
+  accountId: string;
+
+  /**
+   * @generated from field: string name = 3;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string display_name = 4;
+   */
+  displayName: string;
+
+  /**
+   * @generated from field: string email = 5;
+   */
+  email: string;
+};
+
+/**
+ * Describes the message skerry.meta.v1.AccountRecord.
+ * Use `create(AccountRecordSchema)` to create a new message.
+ */
+export declare const AccountRecordSchema: GenMessage<AccountRecord>;
+
+/**
+ * @generated from message skerry.meta.v1.InlinePolicy
+ */
+export declare type InlinePolicy = Message<"skerry.meta.v1.InlinePolicy"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string document = 2;
+   */
+  document: string;
+};
+
+/**
+ * Describes the message skerry.meta.v1.InlinePolicy.
+ * Use `create(InlinePolicySchema)` to create a new message.
+ */
+export declare const InlinePolicySchema: GenMessage<InlinePolicy>;
+
+/**
+ * UserRecord is an IAM user of an account; what it makes is the account's.
+ *
+ * @generated from message skerry.meta.v1.UserRecord
+ */
+export declare type UserRecord = Message<"skerry.meta.v1.UserRecord"> & {
+  /**
+   * @generated from field: string canonical_id = 1;
+   */
+  canonicalId: string;
+
+  /**
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string path = 3;
+   */
+  path: string;
+
+  /**
+   * @generated from field: string user_id = 4;
+   */
+  userId: string;
+
+  /**
+   * @generated from field: repeated skerry.meta.v1.InlinePolicy inline_policies = 5;
+   */
+  inlinePolicies: InlinePolicy[];
+
+  /**
+   * Row names of policies.
+   *
+   * @generated from field: repeated string attached_policies = 6;
+   */
+  attachedPolicies: string[];
+
+  /**
+   * Names of groups.
+   *
+   * @generated from field: repeated string groups = 7;
+   */
+  groups: string[];
+
+  /**
+   * @generated from field: repeated skerry.meta.v1.Header tags = 8;
+   */
+  tags: Header[];
+};
+
+/**
+ * Describes the message skerry.meta.v1.UserRecord.
+ * Use `create(UserRecordSchema)` to create a new message.
+ */
+export declare const UserRecordSchema: GenMessage<UserRecord>;
+
+/**
+ * @generated from message skerry.meta.v1.GroupRecord
+ */
+export declare type GroupRecord = Message<"skerry.meta.v1.GroupRecord"> & {
+  /**
+   * @generated from field: string canonical_id = 1;
+   */
+  canonicalId: string;
+
+  /**
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string path = 3;
+   */
+  path: string;
+
+  /**
+   * @generated from field: string group_id = 4;
+   */
+  groupId: string;
+
+  /**
+   * @generated from field: repeated skerry.meta.v1.InlinePolicy inline_policies = 5;
+   */
+  inlinePolicies: InlinePolicy[];
+
+  /**
+   * @generated from field: repeated string attached_policies = 6;
+   */
+  attachedPolicies: string[];
+
+  /**
+   * Names of users.
+   *
+   * @generated from field: repeated string members = 7;
+   */
+  members: string[];
+};
+
+/**
+ * Describes the message skerry.meta.v1.GroupRecord.
+ * Use `create(GroupRecordSchema)` to create a new message.
+ */
+export declare const GroupRecordSchema: GenMessage<GroupRecord>;
+
+/**
+ * @generated from message skerry.meta.v1.RoleRecord
+ */
+export declare type RoleRecord = Message<"skerry.meta.v1.RoleRecord"> & {
+  /**
+   * @generated from field: string canonical_id = 1;
+   */
+  canonicalId: string;
+
+  /**
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string path = 3;
+   */
+  path: string;
+
+  /**
+   * @generated from field: string role_id = 4;
+   */
+  roleId: string;
+
+  /**
+   * @generated from field: string trust_policy = 5;
+   */
+  trustPolicy: string;
+
+  /**
+   * @generated from field: string description = 6;
+   */
+  description: string;
+
+  /**
+   * @generated from field: uint32 max_session_seconds = 7;
+   */
+  maxSessionSeconds: number;
+
+  /**
+   * @generated from field: repeated skerry.meta.v1.InlinePolicy inline_policies = 8;
+   */
+  inlinePolicies: InlinePolicy[];
+
+  /**
+   * @generated from field: repeated string attached_policies = 9;
+   */
+  attachedPolicies: string[];
+
+  /**
+   * @generated from field: repeated skerry.meta.v1.Header tags = 10;
+   */
+  tags: Header[];
+};
+
+/**
+ * Describes the message skerry.meta.v1.RoleRecord.
+ * Use `create(RoleRecordSchema)` to create a new message.
+ */
+export declare const RoleRecordSchema: GenMessage<RoleRecord>;
+
+/**
+ * @generated from message skerry.meta.v1.PolicyRecord
+ */
+export declare type PolicyRecord = Message<"skerry.meta.v1.PolicyRecord"> & {
+  /**
+   * @generated from field: string canonical_id = 1;
+   */
+  canonicalId: string;
+
+  /**
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string path = 3;
+   */
+  path: string;
+
+  /**
+   * @generated from field: string policy_id = 4;
+   */
+  policyId: string;
+
+  /**
+   * @generated from field: string description = 5;
+   */
+  description: string;
+
+  /**
+   * @generated from field: repeated skerry.meta.v1.PolicyVersion versions = 6;
+   */
+  versions: PolicyVersion[];
+
+  /**
+   * @generated from field: uint32 default_version = 7;
+   */
+  defaultVersion: number;
+
+  /**
+   * Users, groups and roles that it is attached to.
+   *
+   * @generated from field: uint32 attachments = 8;
+   */
+  attachments: number;
+
+  /**
+   * The number of the next version.
+   *
+   * @generated from field: uint32 next_version = 9;
+   */
+  nextVersion: number;
+
+  /**
+   * @generated from field: int64 updated_at_ms = 10;
+   */
+  updatedAtMs: bigint;
+};
+
+/**
+ * Describes the message skerry.meta.v1.PolicyRecord.
+ * Use `create(PolicyRecordSchema)` to create a new message.
+ */
+export declare const PolicyRecordSchema: GenMessage<PolicyRecord>;
+
+/**
+ * @generated from message skerry.meta.v1.PolicyVersion
+ */
+export declare type PolicyVersion = Message<"skerry.meta.v1.PolicyVersion"> & {
+  /**
+   * @generated from field: uint32 version = 1;
+   */
+  version: number;
+
+  /**
+   * @generated from field: string document = 2;
+   */
+  document: string;
+
+  /**
+   * @generated from field: int64 created_at_ms = 3;
+   */
+  createdAtMs: bigint;
+};
+
+/**
+ * Describes the message skerry.meta.v1.PolicyVersion.
+ * Use `create(PolicyVersionSchema)` to create a new message.
+ */
+export declare const PolicyVersionSchema: GenMessage<PolicyVersion>;
+
+/**
+ * ProviderRecord is an OpenID Connect provider that an account trusts.
+ *
+ * @generated from message skerry.meta.v1.ProviderRecord
+ */
+export declare type ProviderRecord = Message<"skerry.meta.v1.ProviderRecord"> & {
+  /**
+   * @generated from field: string canonical_id = 1;
+   */
+  canonicalId: string;
+
+  /**
+   * Without "https://".
+   *
+   * @generated from field: string url = 2;
+   */
+  url: string;
+
+  /**
+   * @generated from field: repeated string client_ids = 3;
+   */
+  clientIds: string[];
+
+  /**
+   * @generated from field: repeated string thumbprints = 4;
+   */
+  thumbprints: string[];
+};
+
+/**
+ * Describes the message skerry.meta.v1.ProviderRecord.
+ * Use `create(ProviderRecordSchema)` to create a new message.
+ */
+export declare const ProviderRecordSchema: GenMessage<ProviderRecord>;
+
+/**
+ * IdentityTotalsRow is the single row that counts identities, so that limits are decided without a scan.
+ *
+ * @generated from message skerry.meta.v1.IdentityTotalsRow
+ */
+export declare type IdentityTotalsRow = Message<"skerry.meta.v1.IdentityTotalsRow"> & {
+  /**
+   * @generated from field: uint64 count = 1;
+   */
+  count: bigint;
+
+  /**
+   * @generated from field: uint64 next_revision = 2;
+   */
+  nextRevision: bigint;
+};
+
+/**
+ * Describes the message skerry.meta.v1.IdentityTotalsRow.
+ * Use `create(IdentityTotalsRowSchema)` to create a new message.
+ */
+export declare const IdentityTotalsRowSchema: GenMessage<IdentityTotalsRow>;
+
+/**
+ * MaintenanceRow is the single row of the maintenance mode; without it the mode is off.
+ *
+ * @generated from message skerry.meta.v1.MaintenanceRow
+ */
+export declare type MaintenanceRow = Message<"skerry.meta.v1.MaintenanceRow"> & {
+  /**
+   * @generated from field: skerry.meta.v1.MaintenanceState state = 1;
+   */
+  state: MaintenanceState;
+
+  /**
+   * Grows with every change of state, so that an old acknowledgement counts for nothing.
+   *
+   * @generated from field: uint64 epoch = 2;
+   */
+  epoch: bigint;
+
+  /**
+   * @generated from field: int64 since_ms = 3;
+   */
+  sinceMs: bigint;
+
+  /**
+   * Nodes that have not acknowledged the state yet.
+   *
+   * @generated from field: repeated uint64 waiting_node_ids = 4;
+   */
+  waitingNodeIds: bigint[];
+};
+
+/**
+ * Describes the message skerry.meta.v1.MaintenanceRow.
+ * Use `create(MaintenanceRowSchema)` to create a new message.
+ */
+export declare const MaintenanceRowSchema: GenMessage<MaintenanceRow>;
+
+/**
  * @generated from enum skerry.meta.v1.NodeState
  */
 export enum NodeState {
@@ -1273,6 +1787,13 @@ export enum KeyRole {
    * @generated from enum value: KEY_ROLE_ADMIN = 3;
    */
   ADMIN = 3,
+
+  /**
+   * Nothing of its own: what its user may do.
+   *
+   * @generated from enum value: KEY_ROLE_USER = 4;
+   */
+  USER = 4,
 }
 
 /**
@@ -1313,4 +1834,40 @@ export enum BlobState {
  * Describes the enum skerry.meta.v1.BlobState.
  */
 export declare const BlobStateSchema: GenEnum<BlobState>;
+
+/**
+ * @generated from enum skerry.meta.v1.MaintenanceState
+ */
+export enum MaintenanceState {
+  /**
+   * @generated from enum value: MAINTENANCE_STATE_OFF = 0;
+   */
+  OFF = 0,
+
+  /**
+   * New writes are refused; nodes still finish those that they have begun.
+   *
+   * @generated from enum value: MAINTENANCE_STATE_ENTERING = 1;
+   */
+  ENTERING = 1,
+
+  /**
+   * No write is under way on any node.
+   *
+   * @generated from enum value: MAINTENANCE_STATE_QUIESCED = 2;
+   */
+  QUIESCED = 2,
+
+  /**
+   * Writes are still refused until every node knows.
+   *
+   * @generated from enum value: MAINTENANCE_STATE_EXITING = 3;
+   */
+  EXITING = 3,
+}
+
+/**
+ * Describes the enum skerry.meta.v1.MaintenanceState.
+ */
+export declare const MaintenanceStateSchema: GenEnum<MaintenanceState>;
 
