@@ -145,7 +145,9 @@ function subject(options: { readonly losesIndex: boolean }): CrashSubject<Progre
         expect(gone, "an unlinked chunk").not.toContain(key);
       }
     },
-    fingerprint: (held) => held.join(" "),
+    checkStays: (before, after) => {
+      expect(after).toEqual(before);
+    },
   };
 }
 

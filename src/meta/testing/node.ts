@@ -22,8 +22,14 @@ export class MetaWorld {
   readonly simulation: Simulation;
   readonly #machines = new Map<string, SimMachine>();
 
-  constructor(seed: string) {
-    this.simulation = new Simulation(seed);
+  /** In a simulation of its own, or in one that is there. */
+  constructor(simulation: string | Simulation) {
+    this.simulation = typeof simulation === "string" ? new Simulation(simulation) : simulation;
+  }
+
+  /** From now on, this is the machine of this name. */
+  adopt(name: string, machine: SimMachine): void {
+    this.#machines.set(name, machine);
   }
 
   machine(name: string): SimMachine {
@@ -45,8 +51,13 @@ export class MetaWorld {
       readonly snapshots?: (directory: StateStoreDirectory) => SnapshotTarget;
     } = {},
   ): Promise<MetaNode> {
+    return await this.simulation.complete(this.begin(name, options));
+  }
+
+  /** The same without letting time pass. */
+  async begin(name: string, options: Parameters<MetaWorld["start"]>[1] = {}): Promise<MetaNode> {
     const { platform } = this.machine(name).boot();
-    const directory = await this.simulation.complete(StateStoreDirectory.open(platform, STATE_PATH));
+    const directory = await StateStoreDirectory.open(platform, STATE_PATH);
     const nodeId = options.nodeId ?? 1;
     const snapshots = options.snapshots?.(directory) ?? directory;
     const machine = new MetaStateMachine({ nodeId, store: directory.live, hasher: testHasher, snapshots });

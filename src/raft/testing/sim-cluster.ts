@@ -42,10 +42,10 @@ export class SimMember {
   readonly events: RaftEvent[] = [];
   readonly fatal: RaftFatal[] = [];
 
-  constructor(cluster: SimCluster, nodeId: number) {
+  constructor(cluster: SimCluster, nodeId: number, machine?: SimMachine) {
     this.#cluster = cluster;
     this.nodeId = nodeId;
-    this.machine = new SimMachine(cluster.simulation, `node-${nodeId}`);
+    this.machine = machine ?? new SimMachine(cluster.simulation, `node-${nodeId}`);
   }
 
   get raft(): StartedRaft {
@@ -59,6 +59,11 @@ export class SimMember {
   }
 
   async start(options: StartOptions = {}): Promise<void> {
+    await this.#cluster.simulation.complete(this.begin(options));
+  }
+
+  /** The same without letting time pass. */
+  async begin(options: StartOptions = {}): Promise<void> {
     const { process, platform } = this.machine.boot();
     this.process = process;
     this.group = undefined;
@@ -95,7 +100,7 @@ export class SimMember {
         },
       });
     })();
-    this.group = await this.#cluster.simulation.complete(starting);
+    this.group = await starting;
   }
 
   /** Power loss. */
@@ -111,8 +116,9 @@ export class SimCluster {
   readonly members = new Map<number, SimMember>();
   readonly #prng: Prng;
 
-  constructor(seed: string) {
-    this.simulation = new Simulation(seed);
+  /** In a simulation of its own, or in one that is there. */
+  constructor(simulation: string | Simulation) {
+    this.simulation = typeof simulation === "string" ? new Simulation(simulation) : simulation;
     this.#prng = this.simulation.prng.fork("cluster");
     this.network = new ClusterNetwork(this.simulation);
   }
@@ -126,8 +132,8 @@ export class SimCluster {
     return cluster;
   }
 
-  add(nodeId: number): SimMember {
-    const member = new SimMember(this, nodeId);
+  add(nodeId: number, machine?: SimMachine): SimMember {
+    const member = new SimMember(this, nodeId, machine);
     this.members.set(nodeId, member);
     for (const other of this.members.values()) other.group?.setPeers(this.peers());
     return member;

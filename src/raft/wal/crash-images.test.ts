@@ -76,7 +76,9 @@ const common = {
   check: (state: ModelState, allowed: Progress): void => {
     expect(allowed).toContain(textOf(state));
   },
-  fingerprint: textOf,
+  checkStays: (before: ModelState, after: ModelState): void => {
+    expect(textOf(after)).toBe(textOf(before));
+  },
 };
 
 /** Appends the jobs, now and then waiting, and cuts the log behind every durable mark. */
