@@ -107,6 +107,8 @@ function following(): CrashSubject<Position, Position> {
       await write(simulation, one, VALUES.slice(0, 4));
       for (const from of [4, 20]) {
         cluster.network.isolate(3, [1, 2]);
+        // For so long that what was on its way breaks off.
+        await new Promise<void>((resolve) => void simulation.schedule(20_000, resolve));
         await write(simulation, one, VALUES.slice(from, from + 12));
         cluster.network.heal();
         await write(simulation, one, VALUES.slice(from + 12, from + 16));
