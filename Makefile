@@ -102,6 +102,10 @@ conformance: $(BUILT) ## ceph/s3-tests over HTTP and TLS; S3TESTS=/path/to/s3-te
 	@test -n "$(S3TESTS)" || { echo "make conformance S3TESTS=/path/to/a/checkout/of/ceph/s3-tests" >&2; exit 2; }
 	node test/conformance/main.ts --suite "$(abspath $(S3TESTS))" $(ARGS)
 
+.PHONY: chaos
+chaos: $(BUILT) ## Real nodes under kill -9, partitions, full and failing disks (root on Linux); ARGS="--seed 7 --seconds 300"
+	node test/chaos/main.ts $(ARGS)
+
 .PHONY: clean
 clean: ## Remove what was built and fetched
 	rm -rf dist node_modules .toolchain coverage

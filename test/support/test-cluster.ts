@@ -1,4 +1,4 @@
-/** A cluster of real processes on free loopback ports, for tests that kill them. */
+/** A cluster of real processes, on free loopback ports or where a test says, for tests that kill them. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { appendFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,6 +9,7 @@ import { PROGRAM } from "./program.ts";
 
 export interface TestNode {
   readonly number: number;
+  readonly host: string;
   readonly directory: string;
   readonly s3Port: number;
   readonly apiPort: number;
@@ -18,27 +19,43 @@ export interface TestNode {
   process: ChildProcess | undefined;
 }
 
+/** Where a node runs when it is not on loopback. */
+export interface NodePlace {
+  readonly host: string;
+  /** What is put before the command that starts the node. */
+  readonly command: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+}
+
 export interface TestClusterOptions {
   readonly nodes: number;
   /** Settings for every node, as environment variables. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** An existing directory for data and logs; it is removed with the cluster. Without it: a temporary one. */
+  readonly directory?: string;
+  /** The place of the node with this number, from 1. Ports are free there: each place has a network of its own. */
+  readonly place?: (number: number) => NodePlace;
+  /** Before anything is started, so that a start that fails can be cleaned up. */
+  readonly onMade?: (cluster: TestCluster) => void;
 }
 
 export class TestCluster {
-  readonly directory = mkdtempSync(join(tmpdir(), "skerry-cluster-"));
+  readonly directory: string;
   readonly nodes: TestNode[] = [];
   readonly accessKey = "SKTESTACCESSKEY";
   readonly secretKey = "a-secret-for-tests-only";
-  readonly #environment: Readonly<Record<string, string>>;
+  readonly #options: TestClusterOptions;
   apiKey = "";
 
   private constructor(options: TestClusterOptions) {
-    this.#environment = options.environment ?? {};
+    this.#options = options;
+    this.directory = options.directory ?? mkdtempSync(join(tmpdir(), "skerry-cluster-"));
   }
 
   /** Founds the cluster, lets every node join, and waits until all are ready. */
   static async start(options: TestClusterOptions): Promise<TestCluster> {
     const cluster = new TestCluster(options);
+    options.onMade?.(cluster);
     const [s3, api, metrics, peers] = await Promise.all([
       freePorts(options.nodes),
       freePorts(options.nodes),
@@ -48,6 +65,7 @@ export class TestCluster {
     for (let index = 0; index < options.nodes; index++) {
       cluster.nodes.push({
         number: index + 1,
+        host: options.place?.(index + 1).host ?? "127.0.0.1",
         directory: join(cluster.directory, `node-${index + 1}`),
         s3Port: s3[index] ?? 0,
         apiPort: api[index] ?? 0,
@@ -69,7 +87,7 @@ export class TestCluster {
       const token = execFileSync(process.execPath, [PROGRAM, "cluster", "join-token", "--output", "json"], {
         env: {
           ...cluster.#env(first),
-          SKERRY_ENDPOINT: `http://127.0.0.1:${first.apiPort}`,
+          SKERRY_ENDPOINT: `http://${first.host}:${first.apiPort}`,
           SKERRY_API_KEY: cluster.apiKey,
         },
       });
@@ -83,8 +101,10 @@ export class TestCluster {
   }
 
   launch(node: TestNode, join?: { readonly token: string; readonly through: TestNode }): void {
-    const flags = join === undefined ? [] : ["--join-address", `127.0.0.1:${join.through.peerPort}`];
-    const child = spawn(process.execPath, [PROGRAM, "server", ...flags], {
+    const flags =
+      join === undefined ? [] : ["--join-address", `${join.through.host}:${join.through.peerPort}`];
+    const command = [...this.#placeCommand(node), process.execPath, PROGRAM, "server", ...flags];
+    const child = spawn(command[0] ?? process.execPath, command.slice(1), {
       env: { ...this.#env(node), ...(join && { SKERRY_JOIN_TOKEN: join.token }) },
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -97,7 +117,7 @@ export class TestCluster {
   async ready(node: TestNode, timeoutMs = 60_000): Promise<void> {
     const deadline = Date.now() + timeoutMs;
     for (;;) {
-      const ok = await fetch(`http://127.0.0.1:${node.apiPort}/readyz`).then(
+      const ok = await fetch(`http://${node.host}:${node.apiPort}/readyz`).then(
         (response) => response.ok,
         () => false,
       );
@@ -123,7 +143,7 @@ export class TestCluster {
 
   s3(node: TestNode, options: { readonly maxAttempts?: number } = {}): S3Client {
     return new S3Client({
-      endpoint: `http://127.0.0.1:${node.s3Port}`,
+      endpoint: `http://${node.host}:${node.s3Port}`,
       region: "us-east-1",
       forcePathStyle: true,
       credentials: { accessKeyId: this.accessKey, secretAccessKey: this.secretKey },
@@ -150,8 +170,12 @@ export class TestCluster {
     }
   }
 
-  async stop(): Promise<void> {
+  async killAll(): Promise<void> {
     await Promise.all(this.nodes.map((node) => this.kill(node)));
+  }
+
+  async stop(): Promise<void> {
+    await this.killAll();
     rmSync(this.directory, { recursive: true, force: true });
   }
 
@@ -159,16 +183,22 @@ export class TestCluster {
     return {
       PATH: process.env["PATH"],
       SKERRY_NODE_NAME: `node-${node.number}`,
+      SKERRY_NODE_ADVERTISE_HOST: node.host,
       SKERRY_NODE_ZONE: `zone-${node.number}`,
       SKERRY_NODE_DATA_DIR: node.directory,
-      SKERRY_S3_LISTEN: `127.0.0.1:${node.s3Port}`,
-      SKERRY_API_LISTEN: `127.0.0.1:${node.apiPort}`,
-      SKERRY_PEER_LISTEN: `127.0.0.1:${node.peerPort}`,
-      SKERRY_METRICS_LISTEN: `127.0.0.1:${node.metricsPort}`,
+      SKERRY_S3_LISTEN: `${node.host}:${node.s3Port}`,
+      SKERRY_API_LISTEN: `${node.host}:${node.apiPort}`,
+      SKERRY_PEER_LISTEN: `${node.host}:${node.peerPort}`,
+      SKERRY_METRICS_LISTEN: `${node.host}:${node.metricsPort}`,
       SKERRY_ROOT_ACCESS_KEY: this.accessKey,
       SKERRY_ROOT_SECRET_KEY: this.secretKey,
       SKERRY_LOG_LEVEL: "info",
-      ...this.#environment,
+      ...this.#options.environment,
+      ...this.#options.place?.(node.number).environment,
     };
+  }
+
+  #placeCommand(node: TestNode): readonly string[] {
+    return this.#options.place?.(node.number).command ?? [];
   }
 }
