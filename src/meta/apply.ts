@@ -26,11 +26,13 @@ import { copyObject } from "./commands/copy-object.ts";
 import { createBucket } from "./commands/create-bucket.ts";
 import { createUpload } from "./commands/create-upload.ts";
 import { deleteBucket } from "./commands/delete-bucket.ts";
+import { deleteBucketConfiguration } from "./commands/delete-bucket-configuration.ts";
 import { deleteObjects } from "./commands/delete-objects.ts";
 import { dropCopies } from "./commands/drop-copies.ts";
 import { forgetCompletedUploads } from "./commands/forget-completed-uploads.ts";
 import { initCluster } from "./commands/init-cluster.ts";
 import { openSession } from "./commands/open-session.ts";
+import { putBucketConfiguration } from "./commands/put-bucket-configuration.ts";
 import { putCopysets } from "./commands/put-copysets.ts";
 import { putJoinToken } from "./commands/put-join-token.ts";
 import { putKey } from "./commands/put-key.ts";
@@ -179,6 +181,10 @@ function run(state: ApplyState, body: CommandBody): CommandResult {
       return setMaintenance(state, body.value);
     case "acknowledgeMaintenance":
       return acknowledgeMaintenance(state, body.value);
+    case "putBucketConfiguration":
+      return putBucketConfiguration(state, body.value);
+    case "deleteBucketConfiguration":
+      return deleteBucketConfiguration(state, body.value);
     default:
       return unreachable(body);
   }

@@ -8,6 +8,7 @@ import {
   CompleteUploadSchema,
   DropCopiesSchema,
   OpenSessionSchema,
+  PutBucketConfigurationSchema,
   PutJoinTokenSchema,
   PutKeySchema,
   SetMaintenanceSchema,
@@ -57,6 +58,9 @@ function everything(): Replica {
   const maintenance = create(SetMaintenanceSchema, { on: true, nodeIds: [1n, 2n] });
   replica.run({ case: "setMaintenance", value: maintenance });
   replica.run({ case: "openSession", value: create(OpenSessionSchema, { nodeId: 1n }) });
+  const configuration = { kind: 4, format: 1, document: new Uint8Array([3, 4]) };
+  const configure = create(PutBucketConfigurationSchema, { bucket: "bucket", configuration });
+  replica.run({ case: "putBucketConfiguration", value: configure });
   const session = { sessionId: 1n, sequence: 1, acknowledgedBelow: 1 };
   replica.run(commitObject("a\u0000b/\u{10000}", id(1), [inlineBlob(id(101), 3)]), { session });
   replica.run(commitObject("gone", id(2), [chunkedBlob(id(102), 5)]));

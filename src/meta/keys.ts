@@ -16,6 +16,7 @@ export const SHARD = "0000";
 export const TABLES = {
   applied: "a",
   bucket: "b",
+  bucketConfiguration: "B",
   cluster: "c",
   pendingDelete: "d",
   nodeSessions: "e",
@@ -50,6 +51,7 @@ const TERMINATOR = "\u0000\u0001";
 const NUMBER_WIDTH = 16;
 const PART_WIDTH = 5;
 const COPIES_WIDTH = 2;
+const KIND_WIDTH = 2;
 
 const PREFIX = Object.fromEntries(
   Object.entries(TABLES).map(([name, letter]) => [name, SHARD + letter]),
@@ -103,6 +105,12 @@ export const joinTokenHashKey = (hash: Uint8Array): string => PREFIX.joinTokenHa
 export const accessKeyKey = (keyId: string): string => PREFIX.key + keyId;
 export const identityKey = (name: string): string => PREFIX.identity + name;
 export const bucketKey = (name: string): string => PREFIX.bucket + name;
+
+/** One document of a bucket. */
+export function bucketConfigurationKey(bucketId: bigint, kind: number): string {
+  return `${PREFIX.bucketConfiguration}${hexNumber(bucketId)}/${kind.toString(16).padStart(KIND_WIDTH, "0")}`;
+}
+
 export const sessionKey = (sessionId: bigint): string => PREFIX.session + hexNumber(sessionId);
 export const oplogKey = (sequence: bigint): string => PREFIX.oplog + hexNumber(sequence);
 

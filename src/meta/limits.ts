@@ -34,6 +34,10 @@ export const MAX_COPYSETS = 4_096;
 export const LAYOUT_EPOCH_LAG = 8n;
 
 export const MAX_BUCKETS = 100_000;
+/** Greatest document of one bucket configuration, in bytes. Its own module may allow less. */
+export const MAX_CONFIGURATION_BYTES = 256 * 1024;
+/** Kinds of bucket configurations are numbered from 1 to this: each is a bit of BucketRow.configured_kinds. */
+export const MAX_CONFIGURATION_KIND = 63;
 export const MAX_KEYS = 10_000;
 export const MAX_JOIN_TOKENS = 1_000;
 /** Rows of the identity table: accounts, users, groups, roles, policies, providers, and the rows that they are found by. */

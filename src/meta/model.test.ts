@@ -6,6 +6,7 @@ import {
   AppliedRowSchema,
   BlobRowSchema,
   BlobState,
+  BucketConfigurationRowSchema,
   BucketRowSchema,
   IdentityRowSchema,
   NodeState,
@@ -61,6 +62,10 @@ function describeRows(store: MemoryStore) {
         Number(row.size),
         slices(row),
       ];
+    }),
+    configurations: table("bucketConfiguration").map(({ value }) => {
+      const row = fromBinary(BucketConfigurationRowSchema, value);
+      return [Number(row.bucketId), row.kind, new TextDecoder().decode(row.document)];
     }),
     uploads: table("upload").map(({ value }) => {
       const row = fromBinary(UploadRowSchema, value);
@@ -124,6 +129,9 @@ function describeModel(model: Model, store: MemoryStore) {
           sizeOf(object),
           object.slices,
         ]),
+    ),
+    configurations: buckets.flatMap(([, { id, configurations }]) =>
+      [...configurations].sort(([a], [b]) => a - b).map(([kind, document]) => [id, kind, document]),
     ),
     uploads: uploads.map(({ id, bucket, key }) => [id, bucket, key]),
     parts: uploads.flatMap(({ parts }) =>

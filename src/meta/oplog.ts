@@ -5,6 +5,7 @@ import {
   type BucketChange,
   type BucketChange_Kind,
   BucketChangeSchema,
+  BucketConfigurationKind,
   type BucketRow,
   type ObjectChange_Kind,
   type ObjectRow,
@@ -31,16 +32,24 @@ export function logObjectChange(
       versionId: object.versionId,
       size: object.size,
       etag: object.etag,
+      versioned: object.versioned,
+      expired: false,
       $typeName: "skerry.meta.v1.ObjectChange",
     },
   });
 }
 
-export function logBucketChange(state: ApplyState, kind: BucketChange_Kind, bucket: BucketRow): void {
+export function logBucketChange(
+  state: ApplyState,
+  kind: BucketChange_Kind,
+  bucket: BucketRow,
+  configuration = BucketConfigurationKind.UNSPECIFIED,
+): void {
   const value: BucketChange = create(BucketChangeSchema, {
     kind,
     bucketId: bucket.bucketId,
     bucket: bucket.name,
+    configuration,
   });
   append(state, { case: "bucket", value });
 }

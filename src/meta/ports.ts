@@ -1,6 +1,8 @@
 import type { Command, CommandResult } from "../gen/skerry/meta/v1/commands_pb.js";
 import type {
   BlobRow,
+  BucketConfigurationKind,
+  BucketConfigurationRow,
   BucketRow,
   ClusterRow,
   CompletedUploadRow,
@@ -71,6 +73,8 @@ export interface MetadataView {
   /** Undefined: never used, so off. */
   maintenance(): MaintenanceRow | undefined;
   bucket(name: string): BucketRow | undefined;
+  /** A document of a bucket as it is here now: no I/O but for the first look at it, and none at all for a kind that the bucket does not have. */
+  bucketConfiguration(bucket: BucketRow, kind: BucketConfigurationKind): BucketConfigurationRow | undefined;
   buckets(options: {
     readonly prefix: string;
     readonly after: string;

@@ -9,6 +9,9 @@ import { compareKeys, toHex } from "../base/index.ts";
 import {
   type BlobRow,
   BlobRowSchema,
+  type BucketConfigurationKind,
+  type BucketConfigurationRow,
+  BucketConfigurationRowSchema,
   type BucketRow,
   BucketRowSchema,
   type ClusterRow,
@@ -40,10 +43,12 @@ import {
 } from "../gen/skerry/meta/v1/rows_pb.js";
 import type { ScanRange, StoreRow } from "../platform/index.ts";
 import type { AppliedBatch } from "./apply-state.ts";
+import { hasKind } from "./configurations.ts";
 import {
   accessKeyKey,
   blobHexOf,
   blobKey,
+  bucketConfigurationKey,
   bucketKey,
   CLUSTER_KEY,
   completedUploadKey,
@@ -96,6 +101,7 @@ const CACHED_TABLES: readonly string[] = [
   TABLES.bucket,
   TABLES.identity,
   TABLES.maintenance,
+  TABLES.bucketConfiguration,
 ];
 
 /** Where the state stands; the machine tells. */
@@ -183,6 +189,11 @@ export class StateView implements MetadataView {
 
   bucket(name: string): BucketRow | undefined {
     return this.#cached(bucketKey(name), BucketRowSchema);
+  }
+
+  bucketConfiguration(bucket: BucketRow, kind: BucketConfigurationKind): BucketConfigurationRow | undefined {
+    if (!hasKind(bucket.configuredKinds, kind)) return undefined;
+    return this.#cached(bucketConfigurationKey(bucket.bucketId, kind), BucketConfigurationRowSchema);
   }
 
   buckets(options: {

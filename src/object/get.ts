@@ -107,7 +107,7 @@ function resolveRange(
 function partRange(row: ObjectRow, partNumber: number): { readonly first: number; readonly length: number } {
   if (row.parts.length === 0) {
     if (partNumber === 1) return { first: 0, length: Number(row.size) };
-    throw new ObjectError("part-number-invalid", "the object has no part of this number");
+    throw new ObjectError("part-not-found", "the object has no part of this number");
   }
   let first = 0;
   for (const part of row.parts) {
@@ -115,7 +115,7 @@ function partRange(row: ObjectRow, partNumber: number): { readonly first: number
     if (part.partNumber === partNumber) return { first, length };
     first += length;
   }
-  throw new ObjectError("part-number-invalid", "the object has no part of this number");
+  throw new ObjectError("part-not-found", "the object has no part of this number");
 }
 
 function unsatisfiable(size: number): ObjectError {

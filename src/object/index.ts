@@ -10,10 +10,16 @@
  */
 
 export { MAX_USER_METADATA_BYTES } from "./attributes.ts";
+export type {
+  BucketConfiguration,
+  BucketConfigurationKind,
+  BucketConfigurations,
+} from "./bucket-configuration.ts";
 export type { ObjectStoreOptions } from "./context.ts";
 export { MAX_DELETE_TARGETS } from "./delete.ts";
 export { OBJECT_ERROR_CODES, ObjectError, type ObjectErrorCode } from "./errors.ts";
-export { bucketNameFault, checkBucketName, MAX_KEY_BYTES } from "./names.ts";
+export { bucketNameFault, MAX_KEY_BYTES } from "./names.ts";
 export type * from "./ports.ts";
 export { MAX_SINGLE_PUT_BYTES } from "./put.ts";
 export { createObjectStore } from "./service.ts";
+export { checkTags, MAX_BUCKET_TAGS, readTagsDocument, type Tag, tagsDocument } from "./tags.ts";

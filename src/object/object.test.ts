@@ -119,7 +119,7 @@ describe("ranges (RFC 9110, section 14.1.2)", () => {
   it.each<[string, RangeRequest, string]>([
     ["a start at the end", { kind: "from-to", first: 3000, last: undefined }, "range-not-satisfiable"],
     ["an empty suffix", { kind: "suffix", length: 0 }, "range-not-satisfiable"],
-    ["part 2 of a single PUT", { kind: "part", partNumber: 2 }, "part-number-invalid"],
+    ["part 2 of a single PUT", { kind: "part", partNumber: 2 }, "part-not-found"],
   ])("%s is refused", async (_, range, code) => {
     await put("k", Buffer.from(content, "latin1"));
     await expect(get("k", { range })).rejects.toMatchObject({ code });

@@ -1,10 +1,11 @@
 import type { Owner, Principal } from "../access/types.ts";
+import type { BucketConfigurations } from "./bucket-configuration.ts";
 
 /**
  * The use cases on buckets, objects and uploads, without any protocol. The S3 gateway and the Connect services call this and nothing
  * below it. Every method rejects with an `ObjectError` from the closed set in `errors.ts`, or with a bug.
  */
-export interface ObjectStore {
+export interface ObjectStore extends BucketConfigurations {
   listBuckets(request: ListBucketsRequest): Promise<ListBucketsResult>;
   /** Refuses "bucket-exists" (another owner's) and "bucket-owned-by-you". */
   createBucket(request: {

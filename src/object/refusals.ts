@@ -40,12 +40,14 @@ const CODE_OF: Readonly<Record<RefusalCode, ObjectErrorCode | undefined>> = {
   [RefusalCode.COPY_REFUSED]: undefined,
   [RefusalCode.IDENTITY_CHANGED]: undefined,
   [RefusalCode.MAINTENANCE_CHANGED]: undefined,
+  [RefusalCode.CONFIGURATION_TOO_LARGE]: "configuration-too-large",
 };
 
 const MESSAGE_OF: Partial<Record<ObjectErrorCode, string>> = {
   "bucket-exists": "a bucket of this name exists",
   "bucket-not-found": "there is no bucket of this name",
   "bucket-not-empty": "the bucket still has objects",
+  "configuration-too-large": "the configuration is larger than a bucket may have",
   "precondition-failed": "at least one of the preconditions that you gave did not hold",
   "object-not-found": "there is no object of this key",
   "upload-not-found": "there is no upload of this id: it was completed, aborted or never begun",

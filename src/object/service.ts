@@ -1,3 +1,4 @@
+import { bucketConfigurations } from "./bucket-configuration.ts";
 import { createBucket, deleteBucket, headBucket, listBuckets } from "./buckets.ts";
 import { ObjectContext, type ObjectStoreOptions } from "./context.ts";
 import { copyObject } from "./copy.ts";
@@ -13,6 +14,7 @@ import { abortUpload, completeUpload, createUpload, uploadPart, uploadPartCopy }
 export function createObjectStore(options: ObjectStoreOptions): ObjectStore {
   const context = new ObjectContext(options);
   return {
+    ...bucketConfigurations(context),
     listBuckets: (request) => listBuckets(context, request),
     createBucket: (request) => createBucket(context, request),
     headBucket: (bucket) => headBucket(context, bucket),

@@ -58,7 +58,6 @@ export const S3_ERRORS = {
     message:
       "One or more of the specified parts could not be found. The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.",
   },
-  InvalidPartNumber: { status: 416, message: "The requested partnumber is not satisfiable." },
   InvalidPartOrder: {
     status: 400,
     message: "The list of parts was not in ascending order. Parts must be ordered by part number.",
@@ -66,6 +65,7 @@ export const S3_ERRORS = {
   InvalidRange: { status: 416, message: "The requested range is not satisfiable." },
   InvalidRequest: { status: 400, message: "Invalid Request" },
   InvalidStorageClass: { status: 400, message: "The storage class you specified is not valid." },
+  InvalidTag: { status: 400, message: "The tag provided was not a valid tag." },
   InvalidToken: { status: 400, message: "The provided token is malformed or otherwise not valid." },
   InvalidURI: { status: 400, message: "Couldn't parse the specified URI." },
   KeyTooLongError: { status: 400, message: "Your key is too long." },
@@ -86,6 +86,7 @@ export const S3_ERRORS = {
   MissingContentLength: { status: 411, message: "You must provide the Content-Length HTTP header." },
   NoSuchBucket: { status: 404, message: "The specified bucket does not exist." },
   NoSuchKey: { status: 404, message: "The specified key does not exist." },
+  NoSuchTagSet: { status: 404, message: "The TagSet does not exist." },
   NoSuchUpload: {
     status: 404,
     message:
@@ -146,6 +147,7 @@ export const OBJECT_ERRORS: Readonly<Record<ObjectErrorCode, ObjectErrorRow>> = 
   "bucket-exists": { code: "BucketAlreadyExists", message: "of-s3" },
   "bucket-owned-by-you": { code: "BucketAlreadyOwnedByYou", message: "of-s3" },
   "bucket-not-empty": { code: "BucketNotEmpty", message: "of-s3" },
+  "configuration-too-large": { code: "EntityTooLarge", message: "of-error" },
   "key-invalid": { code: "InvalidArgument", message: "of-error" },
   "key-too-long": { code: "KeyTooLongError", message: "of-s3" },
   "object-not-found": { code: "NoSuchKey", message: "of-s3" },
@@ -167,12 +169,14 @@ export const OBJECT_ERRORS: Readonly<Record<ObjectErrorCode, ObjectErrorRow>> = 
   "part-invalid": { code: "InvalidPart", message: "of-s3" },
   "part-order": { code: "InvalidPartOrder", message: "of-s3" },
   "part-too-small": { code: "EntityTooSmall", message: "of-s3" },
-  "part-not-found": { code: "InvalidPartNumber", message: "of-s3" },
+  "part-not-found": { code: "InvalidPart", message: "of-error" },
   "copy-source-invalid": { code: "InvalidArgument", message: "of-error" },
   "copy-to-itself": { code: "InvalidRequest", message: "of-error" },
   "checksum-type-invalid": { code: "InvalidRequest", message: "of-error" },
   "size-mismatch": { code: "InvalidRequest", message: "of-error" },
   "source-changed": { code: "OperationAborted", message: "of-s3" },
+  "tags-invalid": { code: "InvalidTag", message: "of-error" },
+  "too-many-tags": { code: "BadRequest", message: "of-error" },
   "too-many-targets": { code: "MalformedXML", message: "of-s3" },
   "storage-full": { code: "InsufficientStorage", message: "of-s3" },
   overloaded: { code: "SlowDown", message: "of-s3" },

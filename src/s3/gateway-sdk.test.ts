@@ -431,8 +431,8 @@ describe("multipart uploads through the SDK", () => {
     const head = await s3.send(new HeadObjectCommand({ Bucket, Key, PartNumber: 1 }));
     expect(head).toMatchObject({ ContentLength: 2000, PartsCount: 2 });
     expect(await failureOf(s3.send(new GetObjectCommand({ Bucket, Key, PartNumber: 3 })))).toEqual({
-      name: "InvalidPartNumber",
-      status: 416,
+      name: "InvalidPart",
+      status: 400,
     });
   });
 

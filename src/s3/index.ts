@@ -28,7 +28,8 @@ export { type Answer, type GatewayOptions, type RequestFacts, S3Gateway } from "
 export type { RequestHead, RequestHeaders, ResponseBody, S3Request, S3Response } from "./http.ts";
 export type { ServerLimits } from "./http-server/server-limits.ts";
 export type { S3Operation } from "./operation.ts";
-export { type OperationRow, type S3OperationName, s3OperationRows } from "./operations.ts";
+export type { OperationRow } from "./operation-row.ts";
+export { type S3OperationName, s3OperationRows } from "./operations.ts";
 export type { ParsedRequest } from "./parse/parse-request.ts";
 export type {
   Authorizer,

@@ -5,6 +5,8 @@ import type {
   Preconditions,
   RangeRequest,
 } from "../object/ports.ts";
+import type { FeatureOperation } from "./features/operations.ts";
+import type { BucketOperation, OnBucket, OnObject, OnUpload } from "./operation-parts.ts";
 import type { UnsupportedName } from "./operations.ts";
 
 /**
@@ -14,6 +16,7 @@ import type { UnsupportedName } from "./operations.ts";
 export type S3Operation = SupportedOperation | UnsupportedOperation;
 
 export type SupportedOperation =
+  | FeatureOperation
   | ListBuckets
   | CreateBucket
   | BucketOperation<"HeadBucket">
@@ -42,24 +45,6 @@ export interface UnsupportedOperation {
   readonly name: UnsupportedName;
   readonly bucket?: string;
   readonly key?: string;
-}
-
-interface OnBucket {
-  readonly bucket: string;
-  /** x-amz-expected-bucket-owner: a canonical user id that must own the bucket. */
-  readonly expectedOwner: string | undefined;
-}
-
-interface OnObject extends OnBucket {
-  readonly key: string;
-}
-
-interface OnUpload extends OnObject {
-  readonly uploadId: string;
-}
-
-interface BucketOperation<N> extends OnBucket {
-  readonly name: N;
 }
 
 export interface ListBuckets {

@@ -1,34 +1,14 @@
-import type { Operation, Role } from "../access/index.ts";
-
-/** What one S3 operation is to the gate. */
-export interface OperationRow {
-  /** As IAM policies name it. */
-  readonly action: string;
-  readonly leastRole: Role;
-  readonly resource: "service" | "bucket" | "object";
-  /** What is not supported is answered with 501, after the gate. */
-  readonly supported: boolean;
-}
-
-type Resource = OperationRow["resource"];
-
-function supported(resource: Resource, leastRole: Role, action: string): OperationRow & { supported: true } {
-  return { action: `s3:${action}`, leastRole, resource, supported: true };
-}
-
-function unsupported(
-  resource: Resource,
-  leastRole: Role,
-  action: string,
-): OperationRow & { supported: false } {
-  return { action: `s3:${action}`, leastRole, resource, supported: false };
-}
+import type { Operation } from "../access/index.ts";
+import { FEATURE_OPERATIONS } from "./features/operations.ts";
+import { type OperationRow, supported, unsupported } from "./operation-row.ts";
 
 /**
  * Every operation of S3, one row each: routing, authorization, metrics and audit use these names and no others. Reading configuration
  * that tells who may do what takes an admin, as does changing any configuration.
  */
 export const S3_OPERATIONS = {
+  ...FEATURE_OPERATIONS,
+
   ListBuckets: supported("service", "reader", "ListAllMyBuckets"),
   CreateBucket: supported("bucket", "writer", "CreateBucket"),
   HeadBucket: supported("bucket", "reader", "ListBucket"),
@@ -80,9 +60,6 @@ export const S3_OPERATIONS = {
   GetBucketCors: unsupported("bucket", "reader", "GetBucketCORS"),
   PutBucketCors: unsupported("bucket", "admin", "PutBucketCORS"),
   DeleteBucketCors: unsupported("bucket", "admin", "PutBucketCORS"),
-  GetBucketTagging: unsupported("bucket", "reader", "GetBucketTagging"),
-  PutBucketTagging: unsupported("bucket", "admin", "PutBucketTagging"),
-  DeleteBucketTagging: unsupported("bucket", "admin", "PutBucketTagging"),
   GetBucketLifecycleConfiguration: unsupported("bucket", "reader", "GetLifecycleConfiguration"),
   PutBucketLifecycleConfiguration: unsupported("bucket", "admin", "PutLifecycleConfiguration"),
   DeleteBucketLifecycle: unsupported("bucket", "admin", "PutLifecycleConfiguration"),

@@ -2,6 +2,7 @@ import { type CommandResult, type CommitObject, RefusalCode } from "../../gen/sk
 import { ObjectChange_Kind, type ObjectRow } from "../../gen/skerry/meta/v1/rows_pb.js";
 import type { ApplyState } from "../apply-state.ts";
 import {
+  BLANK_OBJECT,
   checkNewVersion,
   dropHeadReferences,
   findBucket,
@@ -39,7 +40,7 @@ export function commitObject(state: ApplyState, command: CommitObject): CommandR
 
 function headOf(state: ApplyState, command: CommitObject): ObjectRow {
   return {
-    $typeName: "skerry.meta.v1.ObjectRow",
+    ...BLANK_OBJECT,
     key: command.key,
     versionId: command.versionId,
     size: command.size,
@@ -49,6 +50,5 @@ function headOf(state: ApplyState, command: CommitObject): ObjectRow {
     slices: command.slices,
     ownerId: command.ownerId,
     ownerDisplayName: command.ownerDisplayName,
-    parts: [],
   };
 }

@@ -16,6 +16,7 @@ import {
 } from "../../gen/skerry/meta/v1/rows_pb.js";
 import type { ApplyState } from "../apply-state.ts";
 import {
+  BLANK_OBJECT,
   checkNewVersion,
   committed,
   dropHeadReferences,
@@ -120,7 +121,7 @@ function objectOf(
   parts: readonly PartRow[],
 ): ObjectRow {
   return {
-    $typeName: "skerry.meta.v1.ObjectRow",
+    ...BLANK_OBJECT,
     key: command.key,
     versionId: command.versionId,
     size: parts.reduce((sum, part) => sum + part.size, 0n),

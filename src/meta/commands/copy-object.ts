@@ -3,6 +3,7 @@ import { type CommandResult, type CopyObject, RefusalCode } from "../../gen/sker
 import { ObjectChange_Kind, type ObjectRow } from "../../gen/skerry/meta/v1/rows_pb.js";
 import type { ApplyState } from "../apply-state.ts";
 import {
+  BLANK_OBJECT,
   checkNewVersion,
   dropHeadReferences,
   findBucket,
@@ -52,7 +53,7 @@ export function findSource(
 /** Part boundaries stay: they belong to the bytes and to their ETag ("...-3"). */
 function copyOf(state: ApplyState, source: ObjectRow, command: CopyObject): ObjectRow {
   return {
-    $typeName: "skerry.meta.v1.ObjectRow",
+    ...BLANK_OBJECT,
     key: command.key,
     versionId: command.versionId,
     size: source.size,

@@ -2,12 +2,13 @@ import { assert } from "../../base/index.ts";
 import { type CommandResult, type DeleteBucket, RefusalCode } from "../../gen/skerry/meta/v1/commands_pb.js";
 import { BucketChange_Kind, ClusterRowSchema } from "../../gen/skerry/meta/v1/rows_pb.js";
 import type { ApplyState } from "../apply-state.ts";
+import { kindsOf } from "../configurations.ts";
 import { findBucket, isRefusal } from "../heads.ts";
-import { bucketKey, CLUSTER_KEY } from "../keys.ts";
+import { bucketConfigurationKey, bucketKey, CLUSTER_KEY } from "../keys.ts";
 import { logBucketChange } from "../oplog.ts";
 import { done, refused, refusedWith } from "../result.ts";
 
-/** Only a bucket without objects and without uploads goes. */
+/** Only a bucket without objects and without uploads goes; its configurations go with it. */
 export function deleteBucket(state: ApplyState, command: DeleteBucket): CommandResult {
   const bucket = findBucket(state, command.name, 0n);
   if (isRefusal(bucket)) return refusedWith(bucket);
@@ -15,6 +16,9 @@ export function deleteBucket(state: ApplyState, command: DeleteBucket): CommandR
   if (bucket.uploadCount > 0n) return refused(RefusalCode.BUCKET_NOT_EMPTY, "uploads");
   const cluster = state.cluster();
   assert(cluster !== undefined && cluster.bucketCount > 0, "a cluster with a bucket counts it");
+  for (const kind of kindsOf(bucket.configuredKinds)) {
+    state.delete(bucketConfigurationKey(bucket.bucketId, kind));
+  }
   state.delete(bucketKey(bucket.name));
   state.write(CLUSTER_KEY, ClusterRowSchema, { ...cluster, bucketCount: cluster.bucketCount - 1 });
   logBucketChange(state, BucketChange_Kind.REMOVED, bucket);

@@ -78,6 +78,7 @@ export class Check {
 export interface BucketTally {
   readonly key: string;
   readonly name: string;
+  readonly configuredKinds: bigint;
   objects: bigint;
   bytes: bigint;
   uploads: bigint;

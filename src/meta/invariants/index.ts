@@ -18,7 +18,14 @@ import {
   checkTokens,
 } from "./cluster.ts";
 import { checkCopies } from "./copies.ts";
-import { checkBucketCounters, checkObjects, checkUploads, readBuckets } from "./manifests.ts";
+
+import {
+  checkBucketCounters,
+  checkConfigurations,
+  checkObjects,
+  checkUploads,
+  readBuckets,
+} from "./manifests.ts";
 
 export type { CheckedRows, Violation } from "./check.ts";
 
@@ -30,6 +37,7 @@ export async function checkInvariants(rows: CheckedRows): Promise<readonly Viola
     check.holds(letters.has(tableLetter(key)), "every row is of a known table", key);
   }
   await readBuckets(check);
+  await checkConfigurations(check);
   await checkObjects(check);
   await checkUploads(check);
   await checkBucketCounters(check);

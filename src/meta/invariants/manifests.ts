@@ -3,6 +3,7 @@ import { fromHex, toHex } from "../../base/index.ts";
 import {
   BlobRowSchema,
   type BlobSlice,
+  BucketConfigurationRowSchema,
   BucketRowSchema,
   CompletedUploadRowSchema,
   ObjectRowSchema,
@@ -10,8 +11,10 @@ import {
   type UploadRow,
   UploadRowSchema,
 } from "../../gen/skerry/meta/v1/rows_pb.js";
+import { hasKind, kindsOf } from "../configurations.ts";
 import {
   blobKey,
+  bucketConfigurationKey,
   bucketKey,
   completedUploadKey,
   objectKey,
@@ -34,7 +37,14 @@ export async function readBuckets(check: Check): Promise<void> {
     check.holds(key === bucketKey(row.name), "a bucket lies at its name", key);
     check.holds(!check.buckets.has(row.bucketId), "a bucket id is used once", key);
     check.holds(row.bucketId < (check.applied?.nextBucketId ?? 0n), "a bucket id was given out", key);
-    check.buckets.set(row.bucketId, { key, name: row.name, objects: 0n, bytes: 0n, uploads: 0n });
+    check.buckets.set(row.bucketId, {
+      key,
+      name: row.name,
+      configuredKinds: row.configuredKinds,
+      objects: 0n,
+      bytes: 0n,
+      uploads: 0n,
+    });
   }
   check.holds(
     count === (check.cluster?.bucketCount ?? 0),
@@ -50,6 +60,22 @@ export async function checkBucketCounters(check: Check): Promise<void> {
     check.holds(row.objectCount === tally?.objects, "a bucket counts its objects", key);
     check.holds(row.objectBytes === tally?.bytes, "a bucket counts its bytes", key);
     check.holds(row.uploadCount === tally?.uploads, "a bucket counts its uploads", key);
+  }
+}
+
+/** Both ways: every document is one that its bucket knows of, and every one that it knows of is there. */
+export async function checkConfigurations(check: Check): Promise<void> {
+  for await (const { key, row } of check.table("bucketConfiguration", BucketConfigurationRowSchema)) {
+    const expected = bucketConfigurationKey(row.bucketId, row.kind);
+    check.holds(key === expected, "a configuration lies at its bucket and kind", key);
+    const kinds = check.buckets.get(row.bucketId)?.configuredKinds ?? 0n;
+    check.holds(hasKind(kinds, row.kind), "every configuration is known to its bucket", key);
+  }
+  for (const [bucketId, { key, configuredKinds }] of check.buckets) {
+    for (const kind of kindsOf(configuredKinds)) {
+      const has = check.has(bucketConfigurationKey(bucketId, kind));
+      check.holds(has, "every configuration that a bucket knows of exists", key);
+    }
   }
 }
 

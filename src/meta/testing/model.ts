@@ -31,6 +31,8 @@ export interface ModelBucket {
   readonly id: number;
   readonly objects: Map<string, ModelObject>;
   readonly uploads: Map<number, ModelUpload>;
+  /** Documents by kind. */
+  readonly configurations: Map<number, string>;
 }
 
 export interface ModelBlob {
@@ -89,7 +91,12 @@ export class Model {
 
   createBucket(name: string): string {
     if (this.buckets.has(name)) return "BUCKET_EXISTS";
-    this.buckets.set(name, { id: this.#nextBucketId++, objects: new Map(), uploads: new Map() });
+    this.buckets.set(name, {
+      id: this.#nextBucketId++,
+      objects: new Map(),
+      uploads: new Map(),
+      configurations: new Map(),
+    });
     this.oplogLength++;
     return "bucketCreated";
   }
@@ -113,6 +120,18 @@ export class Model {
     if (bucket.objects.size > 0 || bucket.uploads.size > 0) return "BUCKET_NOT_EMPTY";
     this.buckets.delete(name);
     this.oplogLength++;
+    return "done";
+  }
+
+  configure(name: string, kind: number, document: string | undefined): string {
+    const bucket = this.buckets.get(name);
+    if (bucket === undefined) return "BUCKET_UNKNOWN";
+    if (document !== undefined) {
+      bucket.configurations.set(kind, document);
+      this.oplogLength++;
+    } else if (bucket.configurations.delete(kind)) {
+      this.oplogLength++;
+    }
     return "done";
   }
 
@@ -229,6 +248,8 @@ export class Model {
     for (const id of ids) {
       const blob = this.blobs.get(id);
       if (blob?.state !== "pending" || blob.sinceMs + this.graceMs > this.nowMs) continue;
+      // All of its copies were reported lost: there is nobody to tell.
+      if (blob.holders.length === 0) this.blobs.delete(id);
       blob.state = "deleting";
       blob.sinceMs = this.nowMs;
     }

@@ -13,10 +13,12 @@ import {
   CompleteUploadSchema,
   CopyObjectSchema,
   CreateUploadSchema,
+  DeleteBucketConfigurationSchema,
   DeleteBucketSchema,
   DeleteObjectsSchema,
   DropCopiesSchema,
   type NewBlob,
+  PutBucketConfigurationSchema,
   RecordCopiesSchema,
   RehomeBlobsSchema,
   ReportLostSchema,
@@ -50,6 +52,7 @@ export class CommandDrawer {
     const draws: readonly [number, () => DrawnCommand][] = [
       [3, () => this.#createBucket()],
       [1, () => this.#deleteBucket()],
+      [3, () => this.#configure()],
       [12, () => this.#commit()],
       [6, () => this.#delete()],
       [6, () => this.#copy()],
@@ -105,6 +108,24 @@ export class CommandDrawer {
     const name = this.#prng.pick(BUCKETS);
     const body: CommandBody = { case: "deleteBucket", value: create(DeleteBucketSchema, { name }) };
     return { body, expected: () => this.#model.deleteBucket(name) };
+  }
+
+  #configure(): DrawnCommand {
+    const [bucket, kind] = [this.#prng.pick(BUCKETS), this.#prng.between(1, 3)];
+    if (this.#prng.chance(0.4)) {
+      const value = create(DeleteBucketConfigurationSchema, { bucket, kind });
+      return {
+        body: { case: "deleteBucketConfiguration", value },
+        expected: () => this.#model.configure(bucket, kind, undefined),
+      };
+    }
+    const document = `document ${this.#nextId++}`;
+    const configuration = { kind, format: 1, document: new TextEncoder().encode(document) };
+    const value = create(PutBucketConfigurationSchema, { bucket, configuration });
+    return {
+      body: { case: "putBucketConfiguration", value },
+      expected: () => this.#model.configure(bucket, kind, document),
+    };
   }
 
   #commit(): DrawnCommand {

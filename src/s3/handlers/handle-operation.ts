@@ -1,3 +1,4 @@
+import { featureHandlers } from "../features/handlers.ts";
 import type { S3Response } from "../http.ts";
 import type { SupportedOperation } from "../operation.ts";
 import { bucketHandlers } from "./buckets.ts";
@@ -10,6 +11,7 @@ import { writeObjectHandlers } from "./write-object.ts";
 
 /** One handler for every supported operation; complete by its type. */
 const HANDLERS: Handlers = {
+  ...featureHandlers,
   ...bucketHandlers,
   ...listingHandlers,
   ...readObjectHandlers,

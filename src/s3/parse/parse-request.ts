@@ -1,4 +1,5 @@
 import { invalidArgument, notImplemented, S3Refusal } from "../errors.ts";
+import { featureParsers } from "../features/parsers.ts";
 import { fromHeaderValue, type RequestHead, type RequestHeaders, toHeaderValue } from "../http.ts";
 import { MAX_LIST_ENTRIES, MAX_LISTED_BUCKETS, MAX_PART_NUMBER } from "../limits.ts";
 import type { S3Operation } from "../operation.ts";
@@ -14,6 +15,7 @@ import { readContinuationToken } from "./continuation.ts";
 import { parseCopySource } from "./copy-source.ts";
 import { checkFeatures } from "./features.ts";
 import { parsePageSize, parseWhole } from "./fields.ts";
+import { onBucket, onObject, onUpload, type ParseInput } from "./input.ts";
 import { deletePreconditions, readPreconditions, writePreconditions } from "./preconditions.ts";
 import { parseCopyRange, parseRange } from "./range.ts";
 import { checkParameters, isHoistedHeader, routeRequest } from "./route.ts";
@@ -80,14 +82,6 @@ function foldHoistedHeaders(headers: RequestHeaders, target: RequestTarget): Req
   return folded ?? headers;
 }
 
-interface Input {
-  readonly target: RequestTarget;
-  readonly headers: RequestHeaders;
-  readonly bucket: string;
-  readonly key: string;
-  readonly expectedOwner: string | undefined;
-}
-
 function parseOperation(name: S3OperationName, target: RequestTarget, headers: RequestHeaders): S3Operation {
   const { bucket, key } = target;
   if (!isSupported(name)) {
@@ -118,7 +112,8 @@ function checkVersionId(target: RequestTarget): void {
   }
 }
 
-const PARSERS: { readonly [N in SupportedName]: (input: Input) => Extract<S3Operation, { name: N }> } = {
+const PARSERS: { readonly [N in SupportedName]: (input: ParseInput) => Extract<S3Operation, { name: N }> } = {
+  ...featureParsers,
   ListBuckets: ({ target: { query } }) => {
     const token = query.get("continuation-token");
     const size = query.get("max-buckets");
@@ -261,19 +256,7 @@ const PARSERS: { readonly [N in SupportedName]: (input: Input) => Extract<S3Oper
   }),
 };
 
-function onBucket({ bucket, expectedOwner }: Input) {
-  return { bucket, expectedOwner };
-}
-
-function onObject({ bucket, key, expectedOwner }: Input) {
-  return { bucket, key, expectedOwner };
-}
-
-function onUpload({ bucket, key, expectedOwner, target }: Input) {
-  return { bucket, key, expectedOwner, uploadId: target.query.get("uploadId") ?? "" };
-}
-
-function onListing(input: Input) {
+function onListing(input: ParseInput) {
   const { query } = input.target;
   return {
     ...onBucket(input),
@@ -284,7 +267,7 @@ function onListing(input: Input) {
   };
 }
 
-function parseEncodingType({ target }: Input): boolean {
+function parseEncodingType({ target }: ParseInput): boolean {
   const type = target.query.get("encoding-type");
   if (type === undefined || type === "") return false;
   if (type === "url") return true;
@@ -299,7 +282,7 @@ function readListingToken(token: string): string {
   return readContinuationToken(token);
 }
 
-function readObject(input: Input) {
+function readObject(input: ParseInput) {
   const { headers, target } = input;
   const range = parseRange(headers.get("range"));
   const partNumber = target.query.get("partNumber");

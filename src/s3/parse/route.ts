@@ -1,4 +1,5 @@
 import { invalidArgument, notImplemented, S3Refusal } from "../errors.ts";
+import { FEATURE_PARAMETERS } from "../features/operations.ts";
 import type { RequestHeaders } from "../http.ts";
 import type { S3OperationName } from "../operations.ts";
 import type { QueryParameters } from "./query.ts";
@@ -259,6 +260,7 @@ const LIST_PARAMETERS = ["prefix", "delimiter", "max-keys", "encoding-type", "me
 
 /** The parameters of each supported operation. Operations that are not here take none, or are not looked at any further. */
 const PARAMETERS: Readonly<Partial<Record<S3OperationName, ReadonlySet<string>>>> = {
+  ...FEATURE_PARAMETERS,
   ListBuckets: new Set(["prefix", "max-buckets", "continuation-token", "bucket-region"]),
   CreateBucket: new Set(),
   HeadBucket: new Set(),

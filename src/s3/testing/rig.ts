@@ -1,4 +1,5 @@
 import { createGate, type Principal } from "../../access/index.ts";
+import { SingleNode } from "../../object/testing/single-node.ts";
 import type { SocketAddress } from "../../platform/index.ts";
 import { NodeClock, NodeRandom, NodeTimers, PlainHasher } from "../../platform/node/index.ts";
 import { type GatewayOptions, S3Gateway } from "../gateway.ts";
@@ -6,12 +7,14 @@ import type { ServerLimits } from "../http-server/server-limits.ts";
 import { s3OperationRows } from "../operations.ts";
 import type { RequestEvent } from "../ports.ts";
 import { S3Server } from "../server.ts";
-import { MemoryObjectStore } from "./memory-object-store.ts";
+import { type FaultyStore, faultyStore } from "./faulty-store.ts";
 
 export const WRITER = { accessKeyId: "SKWRITER000000000001", secretAccessKey: "writer/secret+key" };
 export const READER = { accessKeyId: "SKREADER000000000001", secretAccessKey: "reader/secret+key" };
 /** A writer that may touch only the bucket "mine". */
 export const LIMITED = { accessKeyId: "SKLIMITED00000000001", secretAccessKey: "limited/secret+key" };
+/** The administrator of the first user. */
+export const ADMIN = { accessKeyId: "SKADMIN0000000000001", secretAccessKey: "admin/secret+key" };
 /** Another user's writer. */
 export const OTHER = { accessKeyId: "SKOTHER0000000000001", secretAccessKey: "other/secret+key" };
 
@@ -30,6 +33,10 @@ const CREDENTIALS = new Map([
     { principal: principal(WRITER.accessKeyId, "writer", "a"), secret: WRITER.secretAccessKey },
   ],
   [
+    ADMIN.accessKeyId,
+    { principal: principal(ADMIN.accessKeyId, "admin", "a"), secret: ADMIN.secretAccessKey },
+  ],
+  [
     READER.accessKeyId,
     { principal: principal(READER.accessKeyId, "reader", "a"), secret: READER.secretAccessKey },
   ],
@@ -44,7 +51,7 @@ const CREDENTIALS = new Map([
 ]);
 
 export interface Rig {
-  readonly store: MemoryObjectStore;
+  readonly store: FaultyStore;
   readonly gateway: S3Gateway;
   readonly server: S3Server;
   readonly address: SocketAddress;
@@ -56,14 +63,18 @@ export interface Rig {
   readonly close: () => Promise<void>;
 }
 
-/** A whole gateway over a store in memory, on a port of its own on loopback. */
+/**
+ * A whole gateway on a port of its own on loopback, over the real object layer with its metadata and blobs in memory. Closing it checks that the
+ * metadata is sound.
+ */
 export async function startRig(
   overrides: Partial<GatewayOptions> & { readonly serverLimits?: Partial<ServerLimits> } = {},
 ): Promise<Rig> {
   const { serverLimits, ...gatewayOverrides } = overrides;
   const clock = new NodeClock();
   const hasher = new PlainHasher();
-  const store = new MemoryObjectStore({ hasher, nowMs: () => clock.wallMs(), minimumPartBytes: 1024 });
+  const node = await SingleNode.create();
+  const store = faultyStore(node.objects);
   const events: RequestEvent[] = [];
   const unexpected: unknown[] = [];
   const gateway = new S3Gateway({
@@ -92,6 +103,10 @@ export async function startRig(
     endpoint: `http://127.0.0.1:${address.port}`,
     events,
     unexpected,
-    close: () => server.close(1000),
+    close: async () => {
+      await server.close(1000);
+      const violations = await node.violations();
+      if (violations.length > 0) throw new Error(`the metadata is unsound: ${JSON.stringify(violations)}`);
+    },
   };
 }

@@ -6,7 +6,7 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { BlobChunk, BlobSlice, ClusterRow, CopysetRow, Header, IdentityRow, JoinTokenRow, KeyRow, NodeRow, NodeState, ObjectAttributes } from "./rows_pb.js";
+import type { BlobChunk, BlobSlice, BucketConfigurationKind, ClusterRow, CopysetRow, Header, IdentityRow, JoinTokenRow, KeyRow, NodeRow, NodeState, ObjectAttributes } from "./rows_pb.js";
 
 /**
  * Describes the file skerry/meta/v1/commands.proto.
@@ -248,6 +248,18 @@ export declare type Command = Message<"skerry.meta.v1.Command"> & {
      */
     value: AcknowledgeDiscard;
     case: "acknowledgeDiscard";
+  } | {
+    /**
+     * @generated from field: skerry.meta.v1.PutBucketConfiguration put_bucket_configuration = 40;
+     */
+    value: PutBucketConfiguration;
+    case: "putBucketConfiguration";
+  } | {
+    /**
+     * @generated from field: skerry.meta.v1.DeleteBucketConfiguration delete_bucket_configuration = 41;
+     */
+    value: DeleteBucketConfiguration;
+    case: "deleteBucketConfiguration";
   } | { case: undefined; value?: undefined };
 };
 
@@ -778,6 +790,13 @@ export declare type CreateBucket = Message<"skerry.meta.v1.CreateBucket"> & {
    * @generated from field: string owner_display_name = 4;
    */
   ownerDisplayName: string;
+
+  /**
+   * At most one of a kind; they come into being with the bucket.
+   *
+   * @generated from field: repeated skerry.meta.v1.BucketConfiguration configurations = 20;
+   */
+  configurations: BucketConfiguration[];
 };
 
 /**
@@ -785,6 +804,90 @@ export declare type CreateBucket = Message<"skerry.meta.v1.CreateBucket"> & {
  * Use `create(CreateBucketSchema)` to create a new message.
  */
 export declare const CreateBucketSchema: GenMessage<CreateBucket>;
+
+/**
+ * @generated from message skerry.meta.v1.BucketConfiguration
+ */
+export declare type BucketConfiguration = Message<"skerry.meta.v1.BucketConfiguration"> & {
+  /**
+   * @generated from field: skerry.meta.v1.BucketConfigurationKind kind = 1;
+   */
+  kind: BucketConfigurationKind;
+
+  /**
+   * @generated from field: uint32 format = 2;
+   */
+  format: number;
+
+  /**
+   * @generated from field: bytes document = 3;
+   */
+  document: Uint8Array;
+};
+
+/**
+ * Describes the message skerry.meta.v1.BucketConfiguration.
+ * Use `create(BucketConfigurationSchema)` to create a new message.
+ */
+export declare const BucketConfigurationSchema: GenMessage<BucketConfiguration>;
+
+/**
+ * PutBucketConfiguration replaces the document of one kind.
+ *
+ * @generated from message skerry.meta.v1.PutBucketConfiguration
+ */
+export declare type PutBucketConfiguration = Message<"skerry.meta.v1.PutBucketConfiguration"> & {
+  /**
+   * @generated from field: string bucket = 1;
+   */
+  bucket: string;
+
+  /**
+   * The bucket that the caller authorized against; 0: not checked.
+   *
+   * @generated from field: uint64 bucket_id = 2;
+   */
+  bucketId: bigint;
+
+  /**
+   * @generated from field: skerry.meta.v1.BucketConfiguration configuration = 3;
+   */
+  configuration?: BucketConfiguration | undefined;
+};
+
+/**
+ * Describes the message skerry.meta.v1.PutBucketConfiguration.
+ * Use `create(PutBucketConfigurationSchema)` to create a new message.
+ */
+export declare const PutBucketConfigurationSchema: GenMessage<PutBucketConfiguration>;
+
+/**
+ * DeleteBucketConfiguration takes the document of one kind away; where there is none, nothing happens.
+ *
+ * @generated from message skerry.meta.v1.DeleteBucketConfiguration
+ */
+export declare type DeleteBucketConfiguration = Message<"skerry.meta.v1.DeleteBucketConfiguration"> & {
+  /**
+   * @generated from field: string bucket = 1;
+   */
+  bucket: string;
+
+  /**
+   * @generated from field: uint64 bucket_id = 2;
+   */
+  bucketId: bigint;
+
+  /**
+   * @generated from field: skerry.meta.v1.BucketConfigurationKind kind = 3;
+   */
+  kind: BucketConfigurationKind;
+};
+
+/**
+ * Describes the message skerry.meta.v1.DeleteBucketConfiguration.
+ * Use `create(DeleteBucketConfigurationSchema)` to create a new message.
+ */
+export declare const DeleteBucketConfigurationSchema: GenMessage<DeleteBucketConfiguration>;
 
 /**
  * @generated from message skerry.meta.v1.DeleteBucket
@@ -1941,6 +2044,11 @@ export enum RefusalCode {
    * @generated from enum value: REFUSAL_CODE_COPY_REFUSED = 46;
    */
   COPY_REFUSED = 46,
+
+  /**
+   * @generated from enum value: REFUSAL_CODE_CONFIGURATION_TOO_LARGE = 50;
+   */
+  CONFIGURATION_TOO_LARGE = 50,
 }
 
 /**

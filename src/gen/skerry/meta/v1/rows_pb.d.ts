@@ -388,6 +388,54 @@ export declare type BucketRow = Message<"skerry.meta.v1.BucketRow"> & {
    * @generated from field: uint64 upload_count = 9;
    */
   uploadCount: bigint;
+
+  /**
+   * @generated from field: skerry.meta.v1.VersioningState versioning = 20;
+   */
+  versioning: VersioningState;
+
+  /**
+   * Set when the bucket was made or later, never taken back. It needs versioning to be enabled.
+   *
+   * @generated from field: bool object_lock = 21;
+   */
+  objectLock: boolean;
+
+  /**
+   * What a new version gets that names no retention of its own; days or years, not both.
+   *
+   * @generated from field: skerry.meta.v1.RetentionMode default_retention_mode = 22;
+   */
+  defaultRetentionMode: RetentionMode;
+
+  /**
+   * @generated from field: uint32 default_retention_days = 23;
+   */
+  defaultRetentionDays: number;
+
+  /**
+   * @generated from field: uint32 default_retention_years = 24;
+   */
+  defaultRetentionYears: number;
+
+  /**
+   * Rows of the version table: noncurrent versions and delete markers. object_count and object_bytes speak of current versions.
+   *
+   * @generated from field: uint64 version_count = 25;
+   */
+  versionCount: bigint;
+
+  /**
+   * @generated from field: uint64 version_bytes = 26;
+   */
+  versionBytes: bigint;
+
+  /**
+   * Bit n set: there is a BucketConfigurationRow of kind n.
+   *
+   * @generated from field: uint64 configured_kinds = 27;
+   */
+  configuredKinds: bigint;
 };
 
 /**
@@ -395,6 +443,74 @@ export declare type BucketRow = Message<"skerry.meta.v1.BucketRow"> & {
  * Use `create(BucketRowSchema)` to create a new message.
  */
 export declare const BucketRowSchema: GenMessage<BucketRow>;
+
+/**
+ * BucketConfigurationRow is one document that says how a bucket behaves. The state machine does not look into it.
+ *
+ * @generated from message skerry.meta.v1.BucketConfigurationRow
+ */
+export declare type BucketConfigurationRow = Message<"skerry.meta.v1.BucketConfigurationRow"> & {
+  /**
+   * @generated from field: uint64 bucket_id = 1;
+   */
+  bucketId: bigint;
+
+  /**
+   * @generated from field: skerry.meta.v1.BucketConfigurationKind kind = 2;
+   */
+  kind: BucketConfigurationKind;
+
+  /**
+   * Format of the document, by kind; from 1. A reader that does not know it must refuse and never guess.
+   *
+   * @generated from field: uint32 format = 3;
+   */
+  format: number;
+
+  /**
+   * @generated from field: bytes document = 4;
+   */
+  document: Uint8Array;
+
+  /**
+   * @generated from field: int64 modified_at_ms = 5;
+   */
+  modifiedAtMs: bigint;
+
+  /**
+   * The oplog sequence of the write: never the same twice.
+   *
+   * @generated from field: uint64 revision = 6;
+   */
+  revision: bigint;
+};
+
+/**
+ * Describes the message skerry.meta.v1.BucketConfigurationRow.
+ * Use `create(BucketConfigurationRowSchema)` to create a new message.
+ */
+export declare const BucketConfigurationRowSchema: GenMessage<BucketConfigurationRow>;
+
+/**
+ * @generated from message skerry.meta.v1.Tag
+ */
+export declare type Tag = Message<"skerry.meta.v1.Tag"> & {
+  /**
+   * @generated from field: string key = 1;
+   */
+  key: string;
+
+  /**
+   * @generated from field: string value = 2;
+   */
+  value: string;
+};
+
+/**
+ * Describes the message skerry.meta.v1.Tag.
+ * Use `create(TagSchema)` to create a new message.
+ */
+export declare const TagSchema: GenMessage<Tag>;
 
 /**
  * @generated from message skerry.meta.v1.Header
@@ -460,6 +576,33 @@ export declare type ObjectAttributes = Message<"skerry.meta.v1.ObjectAttributes"
    * @generated from field: string checksum_type = 6;
    */
   checksumType: string;
+
+  /**
+   * @generated from field: repeated skerry.meta.v1.Tag tags = 10;
+   */
+  tags: Tag[];
+
+  /**
+   * @generated from field: skerry.meta.v1.RetentionMode retention_mode = 11;
+   */
+  retentionMode: RetentionMode;
+
+  /**
+   * @generated from field: int64 retain_until_ms = 12;
+   */
+  retainUntilMs: bigint;
+
+  /**
+   * @generated from field: skerry.meta.v1.LegalHold legal_hold = 13;
+   */
+  legalHold: LegalHold;
+
+  /**
+   * Grants, in the format of the access module; empty: the owner alone.
+   *
+   * @generated from field: bytes acl = 14;
+   */
+  acl: Uint8Array;
 };
 
 /**
@@ -525,7 +668,7 @@ export declare type PartBoundary = Message<"skerry.meta.v1.PartBoundary"> & {
 export declare const PartBoundarySchema: GenMessage<PartBoundary>;
 
 /**
- * ObjectRow is the current version of a key.
+ * ObjectRow is one version of a key, or a delete marker (which has no bytes).
  *
  * @generated from message skerry.meta.v1.ObjectRow
  */
@@ -536,7 +679,7 @@ export declare type ObjectRow = Message<"skerry.meta.v1.ObjectRow"> & {
   key: string;
 
   /**
-   * 16 bytes, time ordered; the null version of an unversioned bucket has an id too, it is just not shown.
+   * 16 bytes; greater than that of every older version of the key. A null version has an id too, it is just not shown.
    *
    * @generated from field: bytes version_id = 2;
    */
@@ -583,6 +726,37 @@ export declare type ObjectRow = Message<"skerry.meta.v1.ObjectRow"> & {
    * @generated from field: repeated skerry.meta.v1.PartBoundary parts = 10;
    */
   parts: PartBoundary[];
+
+  /**
+   * False: the null version of its key, of which there is at most one.
+   *
+   * @generated from field: bool versioned = 20;
+   */
+  versioned: boolean;
+
+  /**
+   * @generated from field: bool delete_marker = 21;
+   */
+  deleteMarker: boolean;
+
+  /**
+   * The neighbours in the key's chain of versions; empty: none.
+   *
+   * @generated from field: bytes older_version_id = 22;
+   */
+  olderVersionId: Uint8Array;
+
+  /**
+   * @generated from field: bytes newer_version_id = 23;
+   */
+  newerVersionId: Uint8Array;
+
+  /**
+   * When another version or a delete marker took its place.
+   *
+   * @generated from field: int64 noncurrent_since_ms = 24;
+   */
+  noncurrentSinceMs: bigint;
 };
 
 /**
@@ -590,6 +764,40 @@ export declare type ObjectRow = Message<"skerry.meta.v1.ObjectRow"> & {
  * Use `create(ObjectRowSchema)` to create a new message.
  */
 export declare const ObjectRowSchema: GenMessage<ObjectRow>;
+
+/**
+ * KeyVersionsRow is there for keys that have a row in the version table.
+ *
+ * @generated from message skerry.meta.v1.KeyVersionsRow
+ */
+export declare type KeyVersionsRow = Message<"skerry.meta.v1.KeyVersionsRow"> & {
+  /**
+   * The newest of all: the current version, or a delete marker.
+   *
+   * @generated from field: bytes newest_version_id = 1;
+   */
+  newestVersionId: Uint8Array;
+
+  /**
+   * The null version, where it is in the version table.
+   *
+   * @generated from field: bytes null_version_id = 2;
+   */
+  nullVersionId: Uint8Array;
+
+  /**
+   * Rows in the version table.
+   *
+   * @generated from field: uint64 count = 3;
+   */
+  count: bigint;
+};
+
+/**
+ * Describes the message skerry.meta.v1.KeyVersionsRow.
+ * Use `create(KeyVersionsRowSchema)` to create a new message.
+ */
+export declare const KeyVersionsRowSchema: GenMessage<KeyVersionsRow>;
 
 /**
  * @generated from message skerry.meta.v1.UploadRow
@@ -948,6 +1156,20 @@ export declare type ObjectChange = Message<"skerry.meta.v1.ObjectChange"> & {
    * @generated from field: string etag = 7;
    */
   etag: string;
+
+  /**
+   * False: the null version.
+   *
+   * @generated from field: bool versioned = 10;
+   */
+  versioned: boolean;
+
+  /**
+   * Done by a lifecycle rule.
+   *
+   * @generated from field: bool expired = 11;
+   */
+  expired: boolean;
 };
 
 /**
@@ -984,6 +1206,41 @@ export enum ObjectChange_Kind {
    * @generated from enum value: KIND_MULTIPART_COMPLETED = 4;
    */
   MULTIPART_COMPLETED = 4,
+
+  /**
+   * @generated from enum value: KIND_MARKER_CREATED = 5;
+   */
+  MARKER_CREATED = 5,
+
+  /**
+   * @generated from enum value: KIND_VERSION_REMOVED = 6;
+   */
+  VERSION_REMOVED = 6,
+
+  /**
+   * @generated from enum value: KIND_TAGS_CHANGED = 7;
+   */
+  TAGS_CHANGED = 7,
+
+  /**
+   * @generated from enum value: KIND_TAGS_REMOVED = 8;
+   */
+  TAGS_REMOVED = 8,
+
+  /**
+   * @generated from enum value: KIND_RETENTION_CHANGED = 9;
+   */
+  RETENTION_CHANGED = 9,
+
+  /**
+   * @generated from enum value: KIND_LEGAL_HOLD_CHANGED = 10;
+   */
+  LEGAL_HOLD_CHANGED = 10,
+
+  /**
+   * @generated from enum value: KIND_ACL_CHANGED = 11;
+   */
+  ACL_CHANGED = 11,
 }
 
 /**
@@ -1009,6 +1266,13 @@ export declare type BucketChange = Message<"skerry.meta.v1.BucketChange"> & {
    * @generated from field: string bucket = 3;
    */
   bucket: string;
+
+  /**
+   * Of the two kinds about configurations.
+   *
+   * @generated from field: skerry.meta.v1.BucketConfigurationKind configuration = 4;
+   */
+  configuration: BucketConfigurationKind;
 };
 
 /**
@@ -1035,6 +1299,26 @@ export enum BucketChange_Kind {
    * @generated from enum value: KIND_REMOVED = 2;
    */
   REMOVED = 2,
+
+  /**
+   * @generated from enum value: KIND_CONFIGURATION_PUT = 3;
+   */
+  CONFIGURATION_PUT = 3,
+
+  /**
+   * @generated from enum value: KIND_CONFIGURATION_REMOVED = 4;
+   */
+  CONFIGURATION_REMOVED = 4,
+
+  /**
+   * @generated from enum value: KIND_VERSIONING_CHANGED = 5;
+   */
+  VERSIONING_CHANGED = 5,
+
+  /**
+   * @generated from enum value: KIND_OBJECT_LOCK_CHANGED = 6;
+   */
+  OBJECT_LOCK_CHANGED = 6,
 }
 
 /**
@@ -1800,6 +2084,172 @@ export enum KeyRole {
  * Describes the enum skerry.meta.v1.KeyRole.
  */
 export declare const KeyRoleSchema: GenEnum<KeyRole>;
+
+/**
+ * @generated from enum skerry.meta.v1.VersioningState
+ */
+export enum VersioningState {
+  /**
+   * Never enabled: every version is the null version of its key.
+   *
+   * @generated from enum value: VERSIONING_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: VERSIONING_STATE_ENABLED = 1;
+   */
+  ENABLED = 1,
+
+  /**
+   * @generated from enum value: VERSIONING_STATE_SUSPENDED = 2;
+   */
+  SUSPENDED = 2,
+}
+
+/**
+ * Describes the enum skerry.meta.v1.VersioningState.
+ */
+export declare const VersioningStateSchema: GenEnum<VersioningState>;
+
+/**
+ * @generated from enum skerry.meta.v1.RetentionMode
+ */
+export enum RetentionMode {
+  /**
+   * @generated from enum value: RETENTION_MODE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: RETENTION_MODE_GOVERNANCE = 1;
+   */
+  GOVERNANCE = 1,
+
+  /**
+   * @generated from enum value: RETENTION_MODE_COMPLIANCE = 2;
+   */
+  COMPLIANCE = 2,
+}
+
+/**
+ * Describes the enum skerry.meta.v1.RetentionMode.
+ */
+export declare const RetentionModeSchema: GenEnum<RetentionMode>;
+
+/**
+ * @generated from enum skerry.meta.v1.LegalHold
+ */
+export enum LegalHold {
+  /**
+   * Never set.
+   *
+   * @generated from enum value: LEGAL_HOLD_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: LEGAL_HOLD_ON = 1;
+   */
+  ON = 1,
+
+  /**
+   * @generated from enum value: LEGAL_HOLD_OFF = 2;
+   */
+  OFF = 2,
+}
+
+/**
+ * Describes the enum skerry.meta.v1.LegalHold.
+ */
+export declare const LegalHoldSchema: GenEnum<LegalHold>;
+
+/**
+ * The number is a bit of BucketRow.configured_kinds, so it lies below 64.
+ *
+ * @generated from enum skerry.meta.v1.BucketConfigurationKind
+ */
+export enum BucketConfigurationKind {
+  /**
+   * @generated from enum value: BUCKET_CONFIGURATION_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: BUCKET_CONFIGURATION_KIND_CORS = 1;
+   */
+  CORS = 1,
+
+  /**
+   * @generated from enum value: BUCKET_CONFIGURATION_KIND_POLICY = 2;
+   */
+  POLICY = 2,
+
+  /**
+   * @generated from enum value: BUCKET_CONFIGURATION_KIND_LIFECYCLE = 3;
+   */
+  LIFECYCLE = 3,
+
+  /**
+   * @generated from enum value: BUCKET_CONFIGURATION_KIND_TAGGING = 4;
+   */
+  TAGGING = 4,
+
+  /**
+   * @generated from enum value: BUCKET_CONFIGURATION_KIND_ACL = 5;
+   */
+  ACL = 5,
+
+  /**
+   * @generated from enum value: BUCKET_CONFIGURATION_KIND_PUBLIC_ACCESS_BLOCK = 6;
+   */
+  PUBLIC_ACCESS_BLOCK = 6,
+
+  /**
+   * @generated from enum value: BUCKET_CONFIGURATION_KIND_OWNERSHIP_CONTROLS = 7;
+   */
+  OWNERSHIP_CONTROLS = 7,
+
+  /**
+   * @generated from enum value: BUCKET_CONFIGURATION_KIND_ENCRYPTION = 8;
+   */
+  ENCRYPTION = 8,
+
+  /**
+   * @generated from enum value: BUCKET_CONFIGURATION_KIND_LOGGING = 9;
+   */
+  LOGGING = 9,
+
+  /**
+   * @generated from enum value: BUCKET_CONFIGURATION_KIND_WEBSITE = 10;
+   */
+  WEBSITE = 10,
+
+  /**
+   * @generated from enum value: BUCKET_CONFIGURATION_KIND_NOTIFICATION = 11;
+   */
+  NOTIFICATION = 11,
+
+  /**
+   * @generated from enum value: BUCKET_CONFIGURATION_KIND_REPLICATION = 12;
+   */
+  REPLICATION = 12,
+
+  /**
+   * @generated from enum value: BUCKET_CONFIGURATION_KIND_REQUEST_PAYMENT = 13;
+   */
+  REQUEST_PAYMENT = 13,
+
+  /**
+   * @generated from enum value: BUCKET_CONFIGURATION_KIND_ACCELERATE = 14;
+   */
+  ACCELERATE = 14,
+}
+
+/**
+ * Describes the enum skerry.meta.v1.BucketConfigurationKind.
+ */
+export declare const BucketConfigurationKindSchema: GenEnum<BucketConfigurationKind>;
 
 /**
  * @generated from enum skerry.meta.v1.BlobState

@@ -1,0 +1,7 @@
+import type { Handlers } from "../handlers/call.ts";
+import { bucketTaggingHandlers } from "./bucket-tagging/handle.ts";
+import type { FeatureOperation } from "./operations.ts";
+
+export const featureHandlers: Handlers<FeatureOperation["name"]> = {
+  ...bucketTaggingHandlers,
+};

@@ -1,0 +1,16 @@
+import {
+  BUCKET_TAGGING_OPERATIONS,
+  BUCKET_TAGGING_PARAMETERS,
+  type BucketTaggingOperation,
+} from "./bucket-tagging/operations.ts";
+
+/** Every operation that lives in a feature's folder. */
+export type FeatureOperation = BucketTaggingOperation;
+
+export const FEATURE_OPERATIONS = {
+  ...BUCKET_TAGGING_OPERATIONS,
+} as const;
+
+export const FEATURE_PARAMETERS = {
+  ...BUCKET_TAGGING_PARAMETERS,
+} as const;
