@@ -1,14 +1,24 @@
 /** What the stopped nodes have on their disks: every rule of the rows, and the oplogs of all. */
 import { join } from "node:path";
-import { checkInvariants, MetaStateMachine, StateStoreDirectory } from "../../src/meta/index.ts";
+import { ObjectChange_Kind, type OplogRow } from "../../src/gen/skerry/meta/v1/rows_pb.js";
+import {
+  checkInvariants,
+  type MetadataView,
+  MetaStateMachine,
+  StateStoreDirectory,
+} from "../../src/meta/index.ts";
 import { createNodePlatform } from "../../src/platform/node/index.ts";
+import type { NodeOplog, OplogEntry } from "../../src/sim/checkers/list-append/index.ts";
 import type { TestNode } from "../support/test-cluster.ts";
 
 export interface NodeAudit {
   readonly node: number;
   readonly appliedIndex: number;
   readonly violations: readonly string[];
+  readonly oplog: NodeOplog;
 }
+
+const OPLOG_PAGE_ROWS = 1000;
 
 /** Of nodes that are stopped. */
 export async function auditNodes(nodes: readonly TestNode[]): Promise<readonly NodeAudit[]> {
@@ -42,6 +52,7 @@ async function auditNode(
     await rows.close();
     return {
       node: node.number,
+      oplog: { name: `node ${node.number}`, entries: await oplogOf(machine.view) },
       appliedIndex: machine.view.appliedIndex(),
       violations: violations.map(
         ({ invariant, at }) => `node ${node.number}: ${invariant} does not hold at ${at}`,
@@ -50,4 +61,25 @@ async function auditNode(
   } finally {
     await directory.close();
   }
+}
+
+async function oplogOf(view: MetadataView): Promise<readonly OplogEntry[]> {
+  const entries: OplogEntry[] = [];
+  for (let after = 0n; ; ) {
+    const rows = await view.oplog(after, OPLOG_PAGE_ROWS);
+    entries.push(...rows.map(entryOf));
+    const last = rows.at(-1);
+    if (last === undefined || rows.length < OPLOG_PAGE_ROWS) return entries;
+    after = last.sequence;
+  }
+}
+
+function entryOf({ sequence, change }: OplogRow): OplogEntry {
+  const at = Number(sequence);
+  if (change.case !== "object") {
+    return { sequence: at, kind: "bucket", bucket: change.value?.bucket ?? "", key: "", content: "" };
+  }
+  const { kind, bucket, key, etag } = change.value;
+  const isRemoval = kind === ObjectChange_Kind.REMOVED;
+  return { sequence: at, kind: isRemoval ? "removed" : "written", bucket, key, content: etag };
 }

@@ -8,6 +8,7 @@ import {
   describeVerdict,
   objectModel,
 } from "../../src/sim/checkers/linearizability/index.ts";
+import { checkOplogs, describeAnomalies } from "../../src/sim/checkers/list-append/index.ts";
 import { ChaosCluster } from "./chaos-cluster.ts";
 import { auditNodes } from "./final-audit.ts";
 import { Nemesis } from "./nemesis.ts";
@@ -88,6 +89,11 @@ async function disturb(cluster: ChaosCluster, options: ChaosOptions, say: (line:
     maxStepsPerPartition: MAX_STEPS_PER_PARTITION,
   });
   if (verdict.kind !== "ok") violations.push(describeVerdict(objectModel, verdict));
+  const oplogs = checkOplogs(
+    audits.map(({ oplog }) => oplog),
+    operations,
+  );
+  if (oplogs.anomalies.length > 0) violations.push(`the oplogs: ${describeAnomalies(oplogs.anomalies)}`);
   violations.push(
     ...nemesis.violations,
     ...clients.violations,
@@ -105,6 +111,7 @@ async function disturb(cluster: ChaosCluster, options: ChaosOptions, say: (line:
       packets: `${wire.carried} carried, ${wire.dropped} dropped, ${wire.delayed} delayed`,
       recoveries: spelled(Object.entries(nemesis.recoveries)),
       "errors that clients saw": spelled(clients.errors),
+      oplogs: `${oplogs.anomalies.length} anomalies in ${oplogs.transactions} transactions, ${oplogs.dependencies} dependencies`,
       "applied when stopped": audits
         .map(({ node, appliedIndex }) => `node ${node}: ${appliedIndex}`)
         .join(", "),
