@@ -5,6 +5,7 @@ export const ACCESS_ERROR_CODES = [
   "sealed-key-unknown",
   "sealed-damaged",
   "key-invalid",
+  "policy-malformed",
 ] as const;
 
 export type AccessErrorCode = (typeof ACCESS_ERROR_CODES)[number];
