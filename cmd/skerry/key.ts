@@ -3,7 +3,12 @@ import { KeyKind, KeyService, Role } from "../../src/gen/skerry/admin/v1/admin_p
 import { CommandError } from "./exit.ts";
 import { addRemoteOptions, formatTime, printJson, printTable, type RemoteOptions, remote } from "./remote.ts";
 
-const ROLES: Readonly<Record<string, Role>> = { reader: Role.READER, writer: Role.WRITER, admin: Role.ADMIN };
+const ROLES: Readonly<Record<string, Role>> = {
+  reader: Role.READER,
+  writer: Role.WRITER,
+  admin: Role.ADMIN,
+  user: Role.USER,
+};
 const KINDS: Readonly<Record<string, KeyKind>> = { s3: KeyKind.S3, api: KeyKind.API };
 
 export function addKeyCommands(program: Command): void {
@@ -12,13 +17,21 @@ export function addKeyCommands(program: Command): void {
   addRemoteOptions(key.command("create"))
     .description("Mint a key; its secret is shown once")
     .option("--kind <s3|api>", "S3 access key, or bearer key for the API", "s3")
-    .option("--role <reader|writer|admin>", "what it may do", "writer")
+    .option("--role <reader|writer|admin|user>", "what it may do (default: writer; user with --user)")
+    .option("--user <name>", "who owns what it makes; with the role user, what that user may do")
+    .option(
+      "--inflight <requests>",
+      "requests that it may have under way at once (default: as configured)",
+      "0",
+    )
     .option("--bucket <name...>", "limit it to these buckets (default: all)")
     .option("--description <text>", "what it is for", "")
     .action(async (options: RemoteOptions & CreateOptions) => {
       const made = await remote(KeyService, options).createKey({
         kind: choice(KINDS, options.kind, "--kind"),
-        role: choice(ROLES, options.role, "--role"),
+        role: choice(ROLES, options.role ?? (options.user === undefined ? "writer" : "user"), "--role"),
+        user: options.user ?? "",
+        inflightLimit: wholeNumber(options.inflight, "--inflight"),
         buckets: options.bucket ?? [],
         description: options.description,
       });
@@ -40,11 +53,12 @@ export function addKeyCommands(program: Command): void {
         row.keyId,
         KeyKind[row.kind].toLowerCase(),
         Role[row.role].toLowerCase(),
+        row.ownerDisplayName,
         row.buckets.join(",") || "all",
         formatTime(row.createdAtMs),
         row.description,
       ]);
-      printTable(["KEY", "KIND", "ROLE", "BUCKETS", "CREATED", "DESCRIPTION"], rows);
+      printTable(["KEY", "KIND", "ROLE", "OWNER", "BUCKETS", "CREATED", "DESCRIPTION"], rows);
     });
 
   addRemoteOptions(key.command("revoke <key-id>"))
@@ -57,7 +71,9 @@ export function addKeyCommands(program: Command): void {
 
 interface CreateOptions {
   readonly kind: string;
-  readonly role: string;
+  readonly role?: string;
+  readonly user?: string;
+  readonly inflight: string;
   readonly bucket?: string[];
   readonly description: string;
 }
@@ -66,4 +82,9 @@ function choice<T>(table: Readonly<Record<string, T>>, value: string, option: st
   const found = table[value];
   if (found === undefined) throw new CommandError(`${option} is one of ${Object.keys(table).join(", ")}`, 2);
   return found;
+}
+
+function wholeNumber(text: string, option: string): number {
+  if (!/^\d{1,6}$/.test(text)) throw new CommandError(`${option} is a whole number`, 2);
+  return Number(text);
 }

@@ -10,6 +10,7 @@ const FAMILIES: Readonly<Record<string, () => Promise<(program: Command) => void
   server: async () => (await import("./server.ts")).addServerCommand,
   dev: async () => (await import("./dev.ts")).addDevCommand,
   cluster: async () => (await import("./cluster.ts")).addClusterCommands,
+  user: async () => (await import("./user.ts")).addUserCommands,
   key: async () => (await import("./key.ts")).addKeyCommands,
   bucket: async () => (await import("./bucket.ts")).addBucketCommands,
   object: async () => (await import("./object.ts")).addObjectCommands,

@@ -1,7 +1,7 @@
 /** From an `Authorization: Bearer sk_...` header to a principal. */
 
 import { type ApiKeyHasher, principalOf } from "./keys.ts";
-import { KEY_KIND, type KeyDirectory } from "./ports.ts";
+import { KEY_KIND, type KeyDirectory, type StoredKey } from "./ports.ts";
 import type { Principal } from "./types.ts";
 
 export type Authentication =
@@ -24,11 +24,12 @@ export const MAX_AUTHORIZATION_CHARACTERS = 1024;
 /** What an unknown key is compared with, so that the answer takes as long as for a known one. */
 const NO_HASH = new Uint8Array(32);
 
-/** `header` is the value of the Authorization header, undefined when there is none. */
+/** `resolve` tells who stands behind a key; undefined: nobody any more. `header` is the value of the Authorization header, undefined when there is none. */
 export function authenticateBearer(
   header: string | undefined,
   keys: KeyDirectory,
   hasher: ApiKeyHasher,
+  resolve: (key: StoredKey) => Principal | undefined = principalOf,
 ): Authentication {
   if (header === undefined || header === "") return { kind: "anonymous" };
   const apiKey = bearerToken(header);
@@ -41,7 +42,7 @@ export function authenticateBearer(
   const matches = hasher.matches(apiKey, known ? stored.secretHash : NO_HASH);
   if (!known) return { kind: "refused", reason: "unknown-key", claimedKeyId: keyId };
   if (!matches) return { kind: "refused", reason: "wrong-secret", claimedKeyId: keyId };
-  const principal = principalOf(stored);
+  const principal = resolve(stored);
   if (principal === undefined) return { kind: "refused", reason: "unknown-role", claimedKeyId: keyId };
   return { kind: "authenticated", principal };
 }

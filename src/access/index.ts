@@ -40,8 +40,12 @@ export {
   type RateLimit,
 } from "./limits.ts";
 export type { Operation, ResourceKind } from "./operations.ts";
-export { ownerNamed } from "./owner.ts";
+export { accountIdOf, ownerNamed } from "./owner.ts";
+export { conditionKeyName } from "./policy/context.ts";
+export { parsePolicy } from "./policy/parse-policy.ts";
+export type { Policy } from "./policy/policy.ts";
+export type { Caller } from "./policy/principals.ts";
 export { KEY_KIND, KEY_ROLE, type KeyDirectory, type RandomBytes, type StoredKey } from "./ports.ts";
 export { ROLES } from "./roles.ts";
 export { createSealer, type Sealer, type SealerOptions } from "./seal.ts";
-export type { Decision, OperationRequest, Owner, Principal, Role } from "./types.ts";
+export type { Decision, Identity, OperationRequest, Owner, Principal, Role } from "./types.ts";

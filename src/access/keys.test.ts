@@ -27,7 +27,12 @@ const grant: KeyGrant = { role: "writer", buckets: undefined, owner };
 
 test("kinds and roles are numbered as in the metadata", () => {
   expect(KEY_KIND).toEqual({ s3: KeyKind.S3, api: KeyKind.API });
-  expect(KEY_ROLE).toEqual({ reader: KeyRole.READER, writer: KeyRole.WRITER, admin: KeyRole.ADMIN });
+  expect(KEY_ROLE).toEqual({
+    reader: KeyRole.READER,
+    writer: KeyRole.WRITER,
+    admin: KeyRole.ADMIN,
+    user: KeyRole.USER,
+  });
 });
 
 describe("an S3 key", () => {
@@ -167,7 +172,7 @@ describe("what a key may do", () => {
     );
   });
 
-  test.each([0, 4, -1])("role number %d is nobody's", (role) => {
+  test.each([0, 5, -1])("role number %d is nobody's", (role) => {
     const { stored } = mintS3Key(grant, sealer, randomBytes);
     expect(principalOf({ ...stored, role })).toBeUndefined();
   });

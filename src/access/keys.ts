@@ -42,6 +42,9 @@ export interface KeyGrant {
   /** Undefined: every bucket. An empty list is refused. */
   readonly buckets: readonly string[] | undefined;
   readonly owner: Owner;
+  /** The IAM user of the owner's account; undefined: the account itself. */
+  readonly userName?: string;
+  readonly inflightLimit?: number;
 }
 
 export interface MintedKey {
@@ -119,15 +122,16 @@ export function createApiKeyHasher(keyEncryptionKey: Uint8Array): ApiKeyHasher {
   };
 }
 
-/** Who a stored key speaks for; undefined when its role is not one that this program knows. */
+/** Who a stored key speaks for; undefined when it is switched off, or when its role is not one that this program knows. */
 export function principalOf(key: StoredKey): Principal | undefined {
   const role = roleNumbered(key.role);
-  if (role === undefined) return undefined;
+  if (role === undefined || key.inactive) return undefined;
   return {
     keyId: key.keyId,
     role,
     buckets: key.buckets.length === 0 ? undefined : key.buckets,
     owner: { id: key.ownerId, displayName: key.ownerDisplayName },
+    ...(key.inflightLimit > 0 && { inflightLimit: key.inflightLimit }),
   };
 }
 
@@ -139,6 +143,8 @@ function roleNumbered(value: number): Role | undefined {
       return "writer";
     case KEY_ROLE.admin:
       return "admin";
+    case KEY_ROLE.user:
+      return "user";
     default:
       return undefined;
   }
@@ -160,6 +166,9 @@ function storedKey(
     buckets: grant.buckets ?? [],
     ownerId: grant.owner.id,
     ownerDisplayName: grant.owner.displayName,
+    userName: grant.userName ?? "",
+    inactive: false,
+    inflightLimit: grant.inflightLimit ?? 0,
   };
 }
 

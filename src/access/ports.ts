@@ -18,6 +18,12 @@ export interface StoredKey {
   readonly buckets: readonly string[];
   readonly ownerId: string;
   readonly ownerDisplayName: string;
+  /** The IAM user of the owner's account whose key it is; "": the account's own. */
+  readonly userName: string;
+  /** Switched off. */
+  readonly inactive: boolean;
+  /** 0: the configured number. */
+  readonly inflightLimit: number;
 }
 
 /** Where keys are looked up. It follows the replicated metadata, so that a revoked key is gone as soon as the revocation is applied. */
@@ -29,4 +35,4 @@ export interface KeyDirectory {
 export const KEY_KIND = { s3: 1, api: 2 } as const;
 
 /** Numbers of `skerry.meta.v1.KeyRole`. */
-export const KEY_ROLE = { reader: 1, writer: 2, admin: 3 } as const;
+export const KEY_ROLE = { reader: 1, writer: 2, admin: 3, user: 4 } as const;

@@ -2,7 +2,7 @@
 
 import type { Role } from "./types.ts";
 
-/** From the smallest to the greatest. */
+/** From the smallest to the greatest. "user" is none of them: such a key has nothing of its own. */
 export const ROLES: readonly Role[] = ["reader", "writer", "admin"];
 
 export function hasRole(actual: Role, least: Role): boolean {

@@ -1,6 +1,13 @@
 /** Who is calling and what it asks for: the two values that every decision is made from. */
 
-export type Role = "reader" | "writer" | "admin";
+import type { Policy } from "./policy/policy.ts";
+import type { Caller } from "./policy/principals.ts";
+
+/**
+ * What a key may do of itself. The first three are for operators and programs: they hold on every bucket in the key's scope. A key of the role
+ * `user` has nothing of itself: it may do what its user may, by owning, by policies and by grants.
+ */
+export type Role = "reader" | "writer" | "admin" | "user";
 
 export interface Principal {
   /** The access key id, or the public part of an API key. */
@@ -9,6 +16,20 @@ export interface Principal {
   /** Buckets that it may touch; undefined: all. */
   readonly buckets: readonly string[] | undefined;
   readonly owner: Owner;
+  /** As what policies see it. Undefined: as the account of its owner. */
+  readonly identity?: Identity;
+  /** Requests under way at once; undefined: the configured number. */
+  readonly inflightLimit?: number;
+}
+
+export interface Identity {
+  readonly caller: Caller;
+  /** What it was given; undefined: everything, as the account itself has. */
+  readonly policies: readonly Policy[] | undefined;
+  /** Policies of a session: what they do not allow is denied. Undefined: there are none. */
+  readonly sessionPolicies: readonly Policy[] | undefined;
+  /** Condition keys that come with it ("aws:username"), as `conditionKeyName` spells them. */
+  readonly context: ReadonlyMap<string, readonly string[]>;
 }
 
 /** Canonical user id (64 hexadecimal digits) and display name, as S3 shows them. */

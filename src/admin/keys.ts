@@ -7,6 +7,7 @@ import {
   type MintedKey,
   mintApiKey,
   mintS3Key,
+  type Owner,
   ownerNamed,
   ROLES,
   type Sealer,
@@ -19,6 +20,7 @@ import {
   RemoveKeySchema,
 } from "../gen/skerry/meta/v1/commands_pb.js";
 import { type KeyRow, KeyRowSchema } from "../gen/skerry/meta/v1/rows_pb.js";
+import type { Accounts } from "../identity/index.ts";
 import { type CommandBody, type Metadata, MetaError } from "../meta/index.ts";
 import type { Random } from "../platform/index.ts";
 import { AdminError } from "./errors.ts";
@@ -35,6 +37,7 @@ export interface KeyAdminOptions {
   readonly sealer: Sealer;
   readonly hasher: ApiKeyHasher;
   readonly random: Random;
+  readonly accounts: Accounts;
 }
 
 /** Minting, listing and revoking keys. Secrets are shown by `create` and never again. */
@@ -74,17 +77,27 @@ export class KeyAdministration implements KeyAdmin {
   }
 
   #mint(request: NewKey): MintedKey {
-    const { sealer, hasher, random, clusterId } = this.#options;
-    const name = request.ownerDisplayName || request.description || "skerry";
+    const { sealer, hasher, random } = this.#options;
     const grant: KeyGrant = {
       role: request.role,
       buckets: request.buckets,
-      owner: ownerNamed(clusterId, name),
+      owner: this.#owner(request),
+      inflightLimit: request.inflightLimit,
     };
     const randomBytes = (length: number) => random.bytes(length);
     return request.kind === "s3"
       ? mintS3Key(grant, sealer, randomBytes)
       : mintApiKey(grant, hasher, randomBytes);
+  }
+
+  #owner(request: NewKey): Owner {
+    if (request.user === "") {
+      if (request.role === "user") throw new AdminError("invalid", "a key with the role of a user needs one");
+      return ownerNamed(this.#options.clusterId, request.ownerDisplayName || request.description || "skerry");
+    }
+    const account = this.#options.accounts.byName(request.user);
+    if (account === undefined) throw new AdminError("not-found", `there is no user ${request.user}`);
+    return { id: account.canonicalId, displayName: account.displayName };
   }
 
   async #submit(body: CommandBody): Promise<void> {
@@ -120,11 +133,15 @@ export function describeKey(row: KeyRow): KeyDescription {
   return {
     keyId: row.keyId,
     kind: row.kind === KEY_KIND.s3 ? "s3" : "api",
-    role: ROLES.find((role) => KEY_ROLE[role] === row.role) ?? "reader",
+    role:
+      row.role === KEY_ROLE.user ? "user" : (ROLES.find((role) => KEY_ROLE[role] === row.role) ?? "reader"),
     description: row.description,
     buckets: row.buckets.length === 0 ? undefined : row.buckets,
     createdAtMs: Number(row.createdAtMs),
     ownerId: row.ownerId,
     ownerDisplayName: row.ownerDisplayName,
+    userName: row.userName,
+    inactive: row.inactive,
+    inflightLimit: row.inflightLimit,
   };
 }

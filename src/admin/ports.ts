@@ -8,6 +8,10 @@ export interface NewKey {
   readonly buckets: readonly string[] | undefined;
   /** "": named after the description. */
   readonly ownerDisplayName: string;
+  /** Name of the user who owns what it makes; "": nobody in particular, see `ownerDisplayName`. */
+  readonly user: string;
+  /** 0: the configured number. */
+  readonly inflightLimit: number;
 }
 
 export interface KeyDescription {
@@ -20,6 +24,9 @@ export interface KeyDescription {
   readonly createdAtMs: number;
   readonly ownerId: string;
   readonly ownerDisplayName: string;
+  readonly userName: string;
+  readonly inactive: boolean;
+  readonly inflightLimit: number;
 }
 
 /** Rejects with AdminError. */

@@ -10,7 +10,10 @@ import {
   NodeStatusSchema,
   RaftStatusSchema,
   Role as RoleMessage,
+  UserSchema,
+  type UserService,
 } from "../gen/skerry/admin/v1/admin_pb.js";
+import type { Account, Accounts } from "../identity/index.ts";
 import type { Guard } from "./guard.ts";
 
 const DEFAULT_TOKEN_SECONDS = 3600;
@@ -20,7 +23,7 @@ export function keyService(keys: KeyAdmin, guard: Guard): ServiceImpl<typeof Key
   return {
     createKey: (request, context) =>
       guard.unary("KeyService/CreateKey", context, [], async ({ principal }) => {
-        const role = roleOf(request.role);
+        const role = roleOf(request.role, request.user !== "");
         refuseWider(principal, role);
         const minted = await keys.create({
           kind: kindOf(request.kind),
@@ -28,6 +31,8 @@ export function keyService(keys: KeyAdmin, guard: Guard): ServiceImpl<typeof Key
           description: request.description,
           buckets: request.buckets.length === 0 ? undefined : request.buckets,
           ownerDisplayName: request.ownerDisplayName,
+          user: request.user,
+          inflightLimit: request.inflightLimit,
         });
         return { key: keyMessage(minted.key), secret: minted.secret };
       }),
@@ -82,6 +87,28 @@ export function clusterService(cluster: ClusterAdmin, guard: Guard): ServiceImpl
   };
 }
 
+export function userService(accounts: Accounts, guard: Guard): ServiceImpl<typeof UserService> {
+  return {
+    createUser: ({ name, displayName, email, canonicalId }, context) =>
+      guard.unary("UserService/CreateUser", context, [], async () => ({
+        user: userMessage(await accounts.create({ name, displayName, email, canonicalId })),
+      })),
+    listUsers: (_, context) =>
+      guard.unary("UserService/ListUsers", context, [], async () => ({
+        users: (await accounts.list()).map(userMessage),
+      })),
+    removeUser: ({ name }, context) =>
+      guard.unary("UserService/RemoveUser", context, [], async () => {
+        await accounts.remove(name);
+        return {};
+      }),
+  };
+}
+
+function userMessage(account: Account) {
+  return create(UserSchema, { ...account, createdAtMs: BigInt(account.createdAtMs) });
+}
+
 /** Nobody mints a key that may do more than its own. */
 function refuseWider(principal: Principal, role: Role): void {
   if (ROLES.indexOf(role) > ROLES.indexOf(principal.role)) {
@@ -95,8 +122,13 @@ function kindOf(kind: KeyKind): "s3" | "api" {
   throw new ConnectError("the kind is S3 or API", Code.InvalidArgument);
 }
 
-function roleOf(role: RoleMessage): Role {
+function roleOf(role: RoleMessage, hasUser: boolean): Role {
   switch (role) {
+    case RoleMessage.USER:
+      return "user";
+    case RoleMessage.UNSPECIFIED:
+      if (hasUser) return "user";
+      throw new ConnectError("the role is READER, WRITER or ADMIN", Code.InvalidArgument);
     case RoleMessage.READER:
       return "reader";
     case RoleMessage.WRITER:
@@ -112,6 +144,7 @@ const ROLE_MESSAGES: Readonly<Record<Role, RoleMessage>> = {
   reader: RoleMessage.READER,
   writer: RoleMessage.WRITER,
   admin: RoleMessage.ADMIN,
+  user: RoleMessage.USER,
 };
 
 function keyMessage(key: KeyDescription) {
@@ -124,6 +157,9 @@ function keyMessage(key: KeyDescription) {
     createdAtMs: BigInt(key.createdAtMs),
     ownerId: key.ownerId,
     ownerDisplayName: key.ownerDisplayName,
+    userName: key.userName,
+    inactive: key.inactive,
+    inflightLimit: key.inflightLimit,
   });
 }
 

@@ -1,12 +1,26 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { AccessError } from "../access/index.ts";
 import { AdminError, type AdminErrorCode } from "../admin/index.ts";
+import { IdentityError, type IdentityErrorCode } from "../identity/index.ts";
 import { ObjectError, type ObjectErrorCode } from "../object/index.ts";
 
 const ADMIN_CODES: Readonly<Record<AdminErrorCode, Code>> = {
   invalid: Code.InvalidArgument,
   "not-found": Code.NotFound,
   exists: Code.AlreadyExists,
+  unavailable: Code.Unavailable,
+  "outcome-unknown": Code.DeadlineExceeded,
+  overloaded: Code.ResourceExhausted,
+};
+
+const IDENTITY_CODES: Readonly<Record<IdentityErrorCode, Code>> = {
+  invalid: Code.InvalidArgument,
+  "policy-malformed": Code.InvalidArgument,
+  "not-found": Code.NotFound,
+  exists: Code.AlreadyExists,
+  conflict: Code.FailedPrecondition,
+  limit: Code.ResourceExhausted,
+  busy: Code.Aborted,
   unavailable: Code.Unavailable,
   "outcome-unknown": Code.DeadlineExceeded,
   overloaded: Code.ResourceExhausted,
@@ -63,6 +77,7 @@ export function toConnectError(error: unknown): ConnectError | undefined {
   if (error instanceof ConnectError) return error;
   if (error instanceof ObjectError) return new ConnectError(error.message, OBJECT_CODES[error.code]);
   if (error instanceof AdminError) return new ConnectError(error.message, ADMIN_CODES[error.code]);
+  if (error instanceof IdentityError) return new ConnectError(error.message, IDENTITY_CODES[error.code]);
   if (error instanceof AccessError && error.code === "key-invalid") {
     return new ConnectError(error.message, Code.InvalidArgument);
   }

@@ -40,6 +40,9 @@ export const RPC_OPERATIONS = [
   { name: "KeyService/CreateKey", action: "admin:CreateKey", leastRole: "admin", resource: "key" },
   { name: "KeyService/ListKeys", action: "admin:ListKeys", leastRole: "admin", resource: "key" },
   { name: "KeyService/RevokeKey", action: "admin:RevokeKey", leastRole: "admin", resource: "key" },
+  { name: "UserService/CreateUser", action: "admin:CreateUser", leastRole: "admin", resource: "cluster" },
+  { name: "UserService/ListUsers", action: "admin:ListUsers", leastRole: "admin", resource: "cluster" },
+  { name: "UserService/RemoveUser", action: "admin:RemoveUser", leastRole: "admin", resource: "cluster" },
   { name: "ClusterService/GetStatus", action: "admin:GetStatus", leastRole: "reader", resource: "cluster" },
   {
     name: "ClusterService/CreateJoinToken",

@@ -7,8 +7,15 @@ import {
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createGate, type Principal, type Role } from "../access/index.ts";
 import { AdminError, type ClusterAdmin, type KeyAdmin } from "../admin/index.ts";
-import { ClusterService, KeyKind, KeyService, Role as RoleMessage } from "../gen/skerry/admin/v1/admin_pb.js";
+import {
+  ClusterService,
+  KeyKind,
+  KeyService,
+  Role as RoleMessage,
+  UserService,
+} from "../gen/skerry/admin/v1/admin_pb.js";
 import { BucketService, ObjectService } from "../gen/skerry/storage/v1/storage_pb.js";
+import { Accounts, IdentityStore } from "../identity/index.ts";
 import { OBJECT_ERROR_CODES } from "../object/index.ts";
 import { OWNER, SingleNode } from "../object/testing/single-node.ts";
 import { NodeClock } from "../platform/node/index.ts";
@@ -24,7 +31,7 @@ const KEYS: Readonly<Record<string, Pick<Principal, "role" | "buckets">>> = {
 
 const keys: KeyAdmin = {
   create: async (request) => ({
-    key: { ...request, keyId: "k", createdAtMs: 1, ownerId: "o" },
+    key: { ...request, keyId: "k", createdAtMs: 1, ownerId: "o", userName: "", inactive: false },
     secret: "shown once",
   }),
   list: async () => [],
@@ -78,6 +85,7 @@ beforeAll(async () => {
     region: "r",
     keys,
     cluster,
+    accounts: new Accounts(new IdentityStore(node.metadata), "c"),
   });
 });
 
@@ -209,6 +217,11 @@ describe("the gate", () => {
       createClient(KeyService, http2()).createKey({ kind: KeyKind.S3, role: RoleMessage.READER }, as(key)),
     "KeyService/ListKeys": (key) => createClient(KeyService, http2()).listKeys({}, as(key)),
     "KeyService/RevokeKey": (key) => createClient(KeyService, http2()).revokeKey({ keyId: "known" }, as(key)),
+    "UserService/CreateUser": (key) =>
+      createClient(UserService, http2()).createUser({ name: "alice" }, as(key)),
+    "UserService/ListUsers": (key) => createClient(UserService, http2()).listUsers({}, as(key)),
+    "UserService/RemoveUser": (key) =>
+      createClient(UserService, http2()).removeUser({ name: "alice" }, as(key)),
     "ClusterService/GetStatus": (key) => createClient(ClusterService, http2()).getStatus({}, as(key)),
     "ClusterService/CreateJoinToken": (key) =>
       createClient(ClusterService, http2()).createJoinToken({}, as(key)),

@@ -1,5 +1,6 @@
 import { LRUCache } from "lru-cache";
-import { KEY_KIND, openS3Secret, principalOf, type Sealer } from "../access/index.ts";
+import { KEY_KIND, openS3Secret, type Sealer } from "../access/index.ts";
+import type { IdentityDirectory } from "../identity/index.ts";
 import type { Metadata } from "../meta/index.ts";
 import type { Credential, CredentialSource } from "../s3/index.ts";
 
@@ -7,10 +8,14 @@ import type { Credential, CredentialSource } from "../s3/index.ts";
 const MAX_CACHED_CREDENTIALS = 10_000;
 
 /**
- * S3 access keys from the replicated metadata. Unsealed secrets are cached until any key changes, so that a revoked key stops working on a node
+ * S3 access keys from the replicated metadata. Unsealed secrets are cached until any key or identity changes, so that a revoked key stops working on a node
  * with the apply of its revocation.
  */
-export function s3Credentials(metadata: Metadata, sealer: Sealer): CredentialSource {
+export function s3Credentials(
+  metadata: Metadata,
+  identities: IdentityDirectory,
+  sealer: Sealer,
+): CredentialSource {
   const cache = new LRUCache<string, Credential>({ max: MAX_CACHED_CREDENTIALS });
   metadata.onChange((change) => {
     if (change.keys) cache.clear();
@@ -21,7 +26,7 @@ export function s3Credentials(metadata: Metadata, sealer: Sealer): CredentialSou
       if (cached !== undefined) return cached;
       const row = metadata.view.key(accessKeyId);
       if (row === undefined || Number(row.kind) !== KEY_KIND.s3) return undefined;
-      const principal = principalOf(row);
+      const principal = identities.principalOfKey(row);
       if (principal === undefined) return undefined;
       const credential = { principal, secret: openS3Secret(row, sealer) };
       cache.set(accessKeyId, credential);

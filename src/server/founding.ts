@@ -6,6 +6,7 @@ import {
   type KeyGrant,
   mintApiKey,
   mintS3Key,
+  type Owner,
   ownerNamed,
   type Sealer,
   storeApiKey,
@@ -23,6 +24,7 @@ import {
 } from "../cluster/index.ts";
 import { PutKeySchema, RefusalCode } from "../gen/skerry/meta/v1/commands_pb.js";
 import { type KeyRow, KeyRowSchema } from "../gen/skerry/meta/v1/rows_pb.js";
+import { Accounts, IdentityStore } from "../identity/index.ts";
 import type { Metadata } from "../meta/index.ts";
 import { DiskError, type Platform, type Random } from "../platform/index.ts";
 import { createNodePlatform } from "../platform/node/index.ts";
@@ -44,8 +46,16 @@ export interface Founded {
 
 /** In the data directory between founding and the first commit: rows of the root keys, sealed and hashed. */
 const FOUNDING_KEYS_FILE = "founding-keys.json";
-/** Display name of the root keys' owner. */
-export const ROOT_OWNER = "root";
+/** Name of the user that the root keys belong to. */
+const ROOT_USER = "root";
+
+/** The owner of what root's keys and the configuration make. */
+export function rootOwner(config: Config, clusterId: string): Owner {
+  return {
+    id: config["root.user_id"] || ownerNamed(clusterId, ROOT_USER).id,
+    displayName: config["root.display_name"],
+  };
+}
 
 /** Founds a cluster in the configured data directory. Throws ClusterError when it already belongs to a node. */
 export async function foundNode(config: Config): Promise<Founded> {
@@ -70,7 +80,7 @@ export async function foundNode(config: Config): Promise<Founded> {
 /** Root keys from the configuration where it has them, else new ones. */
 function rootKeys(config: Config, identity: NodeIdentity, random: Random) {
   const configured = configuredRootKeys(config, identity, random);
-  const { sealer, hasher, grant, randomBytes } = rootContext(identity, random);
+  const { sealer, hasher, grant, randomBytes } = rootContext(config, identity, random);
   const s3 = configured.s3 ?? mintS3Key(grant, sealer, randomBytes);
   const api = configured.api ?? mintApiKey(grant, hasher, randomBytes);
   return {
@@ -79,12 +89,12 @@ function rootKeys(config: Config, identity: NodeIdentity, random: Random) {
   };
 }
 
-function rootContext(identity: NodeIdentity, random: Random) {
+function rootContext(config: Config, identity: NodeIdentity, random: Random) {
   const randomBytes = (length: number) => random.bytes(length);
   const grant: KeyGrant = {
     role: "admin",
     buckets: undefined,
-    owner: ownerNamed(identity.clusterId, ROOT_OWNER),
+    owner: rootOwner(config, identity.clusterId),
   };
   return {
     sealer: createSealer({ keyEncryptionKey: identity.keyEncryptionKey, randomBytes }),
@@ -95,7 +105,7 @@ function rootContext(identity: NodeIdentity, random: Random) {
 }
 
 function configuredRootKeys(config: Config, identity: NodeIdentity, random: Random) {
-  const { sealer, hasher, grant } = rootContext(identity, random);
+  const { sealer, hasher, grant } = rootContext(config, identity, random);
   const keyId = config["root.access_key"];
   const apiKey = config["root.api_key"];
   return {
@@ -193,10 +203,17 @@ export async function settleFounding(options: FoundingOptions): Promise<void> {
     await removeFoundingKeys(platform, dataDirectory);
     await completeFounding(directory);
   }
+  await ensureRootUser(config, stored.identity, metadata);
   await putKeyRows(
     metadata,
     changedRows(metadata, configuredRootKeyRows(config, stored.identity, platform.random)),
   );
+}
+
+async function ensureRootUser(config: Config, identity: NodeIdentity, metadata: Metadata): Promise<void> {
+  const accounts = new Accounts(new IdentityStore(metadata), identity.clusterId);
+  const { id, displayName } = rootOwner(config, identity.clusterId);
+  await accounts.ensure({ name: ROOT_USER, displayName, email: config["root.email"], canonicalId: id });
 }
 
 /** Sealing draws a nonce, so that rows differ although the key is the same: only what is not there, or has another hash, is written. */

@@ -7,6 +7,7 @@ import {
   InflightLimiter,
 } from "../access/index.ts";
 import { ClusterAdministration, KeyAdministration } from "../admin/index.ts";
+import { Accounts, IdentityDirectory, IdentityStore } from "../identity/index.ts";
 import { AuditLog, type Logger, type Metrics, newRequestId } from "../observe/index.ts";
 import type { Platform, SocketAddress } from "../platform/index.ts";
 import { RPC_OPERATIONS, type RpcServer, startRpcServer } from "../rpc/index.ts";
@@ -41,7 +42,7 @@ export interface Listeners {
 
 /** Opens audit log, metrics, API and S3, in this order. What it opened ends with `closers`. */
 export async function startListeners(options: ListenersOptions, closers: Closers): Promise<Listeners> {
-  const { config, metrics, logger } = options;
+  const { config, metrics, logger, engines } = options;
   const gate = createGate([...s3OperationRows, ...RPC_OPERATIONS]);
   const audit = await openAudit(options, closers);
   const observing = new Observing({
@@ -53,9 +54,10 @@ export async function startListeners(options: ListenersOptions, closers: Closers
   const metricsServer = await startMetricsServer(config["metrics.listen"], metrics);
   closers.push(() => metricsServer.close());
   metrics.onRender(() => observeState(metrics, options.engines));
-  const api = await startApi(options, gate, observing);
+  const identities = identitiesOf(engines);
+  const api = await startApi(options, { gate, observing, identities });
   closers.push(() => api.close(STOP_GRACE_MS));
-  const s3 = createS3(options, gate, observing);
+  const s3 = createS3(options, { gate, observing, identities });
   const s3Address = await s3.listen(config["s3.listen"]);
   metrics.onRender(() => metrics.requestsInFlight.set(s3.inflight, { surface: "s3" }));
   closers.push(() => s3.close(STOP_GRACE_MS));
@@ -71,7 +73,27 @@ async function openAudit(options: ListenersOptions, closers: Closers): Promise<A
   return audit;
 }
 
-async function startApi(options: ListenersOptions, gate: Gate, observing: Observing): Promise<RpcServer> {
+/** What the surfaces share. */
+interface Shared {
+  readonly gate: Gate;
+  readonly observing: Observing;
+  readonly identities: Identities;
+}
+
+interface Identities {
+  readonly directory: IdentityDirectory;
+  readonly accounts: Accounts;
+}
+
+function identitiesOf({ metadata, identity }: Engines): Identities {
+  const store = new IdentityStore(metadata);
+  return { directory: new IdentityDirectory(store), accounts: new Accounts(store, identity.clusterId) };
+}
+
+async function startApi(
+  options: ListenersOptions,
+  { gate, observing, identities }: Shared,
+): Promise<RpcServer> {
   const { platform, config, engines } = options;
   const { identity, metadata, sealer } = engines;
   const hasher = createApiKeyHasher(identity.keyEncryptionKey);
@@ -80,7 +102,7 @@ async function startApi(options: ListenersOptions, gate: Gate, observing: Observ
     tls: loadTls(config),
     newRequestId: () => newRequestId(platform.random),
     notReadyReason: () => engines.notReadyReason(),
-    authenticator: apiAuthenticator(metadata, hasher, platform.clock),
+    authenticator: apiAuthenticator(metadata, identities.directory, hasher, platform.clock),
     gate,
     clock: platform.clock,
     hooks: {
@@ -95,7 +117,9 @@ async function startApi(options: ListenersOptions, gate: Gate, observing: Observ
       sealer,
       hasher,
       random: platform.random,
+      accounts: identities.accounts,
     }),
+    accounts: identities.accounts,
     cluster: new ClusterAdministration({
       ...platform,
       metadata,
@@ -105,12 +129,12 @@ async function startApi(options: ListenersOptions, gate: Gate, observing: Observ
   });
 }
 
-function createS3(options: ListenersOptions, gate: Gate, observing: Observing): S3Server {
+function createS3(options: ListenersOptions, { gate, observing, identities }: Shared): S3Server {
   const { platform, config, engines } = options;
   const gateway = new S3Gateway({
     ...platform,
     store: engines.objects,
-    credentials: s3Credentials(engines.metadata, engines.sealer),
+    credentials: s3Credentials(engines.metadata, identities.directory, engines.sealer),
     authorizer: gate,
     region: config["s3.region"],
     anyRegion: true,
@@ -141,7 +165,7 @@ function callerLimits(platform: Platform, config: Config): CallerLimits {
   return {
     enter: (principal) => {
       const leaveAll = all.enter("");
-      const leaveKey = leaveAll && perKey.enter(principal.keyId);
+      const leaveKey = leaveAll && perKey.enter(principal.keyId, principal.inflightLimit);
       if (leaveAll === undefined || leaveKey === undefined) {
         leaveAll?.();
         return undefined;

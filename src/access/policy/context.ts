@@ -19,5 +19,3 @@ export function conditionKeyName(key: string): string {
 export function contextOf(table: ReadonlyMap<string, readonly string[]>): PolicyContext {
   return { values: (key) => table.get(conditionKeyName(key)) };
 }
-
-export const EMPTY_CONTEXT: PolicyContext = { values: () => undefined };

@@ -21,6 +21,7 @@ import {
   type CommandBody,
   checkInvariants,
   LiveStore,
+  type Metadata,
   MetaStateMachine,
   type ProposalLog,
   ReplicatedMetadata,
@@ -73,6 +74,10 @@ export class SingleNode {
       newId,
       minimumPartBytes: MINIMUM_PART_BYTES,
     });
+  }
+
+  get metadata(): Metadata {
+    return this.#metadata;
   }
 
   static async create(): Promise<SingleNode> {

@@ -153,6 +153,21 @@ export const SETTINGS = {
     description: "Bearer key of the root user for the API (sk_...)",
     secret: true,
   }),
+  "root.user_id": setting({
+    kind: text,
+    default: "",
+    description: "Canonical id of the root user, as owners are shown; empty: made from the cluster's id",
+  }),
+  "root.display_name": setting({
+    kind: text,
+    default: "root",
+    description: "Display name of the root user",
+  }),
+  "root.email": setting({
+    kind: text,
+    default: "",
+    description: "E-mail address of the root user, by which grants may name it",
+  }),
   buckets: setting({
     kind: list,
     default: [],

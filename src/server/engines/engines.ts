@@ -1,4 +1,4 @@
-import { createSealer, ownerNamed, type Sealer } from "../../access/index.ts";
+import { createSealer, type Sealer } from "../../access/index.ts";
 import {
   HealthService,
   type LocalHealth,
@@ -12,7 +12,7 @@ import type { StartedRaft } from "../../raft/index.ts";
 import { chunkServiceHandlers, type SegmentStore } from "../../segment/index.ts";
 import type { NodeTargets } from "../chunk-targets.ts";
 import type { Config } from "../config/index.ts";
-import { ROOT_OWNER, settleFounding } from "../founding.ts";
+import { rootOwner, settleFounding } from "../founding.ts";
 import { ClusterFollower } from "./cluster-follower.ts";
 import { type Consensus, startConsensus } from "./consensus.ts";
 import type { Certificates, Closers, EnginesOptions } from "./options.ts";
@@ -230,7 +230,7 @@ export class Engines {
     const { platform, dataDirectory, identified } = this.#options;
     const { metadata, sealer } = this;
     await settleFounding({ ...identified, config, platform, dataDirectory, sealer, metadata });
-    const owner = ownerNamed(this.identity.clusterId, ROOT_OWNER);
+    const owner = rootOwner(config, this.identity.clusterId);
     for (const bucket of config.buckets) {
       await this.objects
         .createBucket({ bucket, region: config["s3.region"], owner })

@@ -57,6 +57,25 @@ export declare type Key = Message<"skerry.admin.v1.Key"> & {
    * @generated from field: string owner_display_name = 8;
    */
   ownerDisplayName: string;
+
+  /**
+   * The IAM user of the owner whose key it is; empty: the owner's own.
+   *
+   * @generated from field: string user_name = 9;
+   */
+  userName: string;
+
+  /**
+   * @generated from field: bool inactive = 10;
+   */
+  inactive: boolean;
+
+  /**
+   * Requests under way at once; 0: the configured number.
+   *
+   * @generated from field: uint32 inflight_limit = 11;
+   */
+  inflightLimit: number;
 };
 
 /**
@@ -95,6 +114,20 @@ export declare type CreateKeyRequest = Message<"skerry.admin.v1.CreateKeyRequest
    * @generated from field: string owner_display_name = 5;
    */
   ownerDisplayName: string;
+
+  /**
+   * Name of a user, who then owns what the key makes. Without a role the key may do what the user may.
+   *
+   * @generated from field: string user = 6;
+   */
+  user: string;
+
+  /**
+   * Requests under way at once; 0: the configured number.
+   *
+   * @generated from field: uint32 inflight_limit = 7;
+   */
+  inflightLimit: number;
 };
 
 /**
@@ -181,6 +214,158 @@ export declare type RevokeKeyResponse = Message<"skerry.admin.v1.RevokeKeyRespon
  * Use `create(RevokeKeyResponseSchema)` to create a new message.
  */
 export declare const RevokeKeyResponseSchema: GenMessage<RevokeKeyResponse>;
+
+/**
+ * @generated from message skerry.admin.v1.User
+ */
+export declare type User = Message<"skerry.admin.v1.User"> & {
+  /**
+   * As S3 shows owners.
+   *
+   * @generated from field: string canonical_id = 1;
+   */
+  canonicalId: string;
+
+  /**
+   * As ARNs have it: 12 digits.
+   *
+   * @generated from field: string account_id = 2;
+   */
+  accountId: string;
+
+  /**
+   * @generated from field: string name = 3;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string display_name = 4;
+   */
+  displayName: string;
+
+  /**
+   * @generated from field: string email = 5;
+   */
+  email: string;
+
+  /**
+   * @generated from field: int64 created_at_ms = 6;
+   */
+  createdAtMs: bigint;
+};
+
+/**
+ * Describes the message skerry.admin.v1.User.
+ * Use `create(UserSchema)` to create a new message.
+ */
+export declare const UserSchema: GenMessage<User>;
+
+/**
+ * @generated from message skerry.admin.v1.CreateUserRequest
+ */
+export declare type CreateUserRequest = Message<"skerry.admin.v1.CreateUserRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Empty: the name.
+   *
+   * @generated from field: string display_name = 2;
+   */
+  displayName: string;
+
+  /**
+   * @generated from field: string email = 3;
+   */
+  email: string;
+
+  /**
+   * Empty: made from the name; the same name gives the same id again.
+   *
+   * @generated from field: string canonical_id = 4;
+   */
+  canonicalId: string;
+};
+
+/**
+ * Describes the message skerry.admin.v1.CreateUserRequest.
+ * Use `create(CreateUserRequestSchema)` to create a new message.
+ */
+export declare const CreateUserRequestSchema: GenMessage<CreateUserRequest>;
+
+/**
+ * @generated from message skerry.admin.v1.CreateUserResponse
+ */
+export declare type CreateUserResponse = Message<"skerry.admin.v1.CreateUserResponse"> & {
+  /**
+   * @generated from field: skerry.admin.v1.User user = 1;
+   */
+  user?: User | undefined;
+};
+
+/**
+ * Describes the message skerry.admin.v1.CreateUserResponse.
+ * Use `create(CreateUserResponseSchema)` to create a new message.
+ */
+export declare const CreateUserResponseSchema: GenMessage<CreateUserResponse>;
+
+/**
+ * @generated from message skerry.admin.v1.ListUsersRequest
+ */
+export declare type ListUsersRequest = Message<"skerry.admin.v1.ListUsersRequest"> & {
+};
+
+/**
+ * Describes the message skerry.admin.v1.ListUsersRequest.
+ * Use `create(ListUsersRequestSchema)` to create a new message.
+ */
+export declare const ListUsersRequestSchema: GenMessage<ListUsersRequest>;
+
+/**
+ * @generated from message skerry.admin.v1.ListUsersResponse
+ */
+export declare type ListUsersResponse = Message<"skerry.admin.v1.ListUsersResponse"> & {
+  /**
+   * @generated from field: repeated skerry.admin.v1.User users = 1;
+   */
+  users: User[];
+};
+
+/**
+ * Describes the message skerry.admin.v1.ListUsersResponse.
+ * Use `create(ListUsersResponseSchema)` to create a new message.
+ */
+export declare const ListUsersResponseSchema: GenMessage<ListUsersResponse>;
+
+/**
+ * @generated from message skerry.admin.v1.RemoveUserRequest
+ */
+export declare type RemoveUserRequest = Message<"skerry.admin.v1.RemoveUserRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message skerry.admin.v1.RemoveUserRequest.
+ * Use `create(RemoveUserRequestSchema)` to create a new message.
+ */
+export declare const RemoveUserRequestSchema: GenMessage<RemoveUserRequest>;
+
+/**
+ * @generated from message skerry.admin.v1.RemoveUserResponse
+ */
+export declare type RemoveUserResponse = Message<"skerry.admin.v1.RemoveUserResponse"> & {
+};
+
+/**
+ * Describes the message skerry.admin.v1.RemoveUserResponse.
+ * Use `create(RemoveUserResponseSchema)` to create a new message.
+ */
+export declare const RemoveUserResponseSchema: GenMessage<RemoveUserResponse>;
 
 /**
  * @generated from message skerry.admin.v1.GetStatusRequest
@@ -458,6 +643,13 @@ export enum Role {
    * @generated from enum value: ROLE_ADMIN = 3;
    */
   ADMIN = 3,
+
+  /**
+   * What its user may do, and nothing of its own.
+   *
+   * @generated from enum value: ROLE_USER = 4;
+   */
+  USER = 4,
 }
 
 /**
@@ -496,6 +688,40 @@ export declare const KeyService: GenService<{
     methodKind: "unary";
     input: typeof RevokeKeyRequestSchema;
     output: typeof RevokeKeyResponseSchema;
+  },
+}>;
+
+/**
+ * UserService keeps those who own buckets and objects.
+ *
+ * @generated from service skerry.admin.v1.UserService
+ */
+export declare const UserService: GenService<{
+  /**
+   * @generated from rpc skerry.admin.v1.UserService.CreateUser
+   */
+  createUser: {
+    methodKind: "unary";
+    input: typeof CreateUserRequestSchema;
+    output: typeof CreateUserResponseSchema;
+  },
+  /**
+   * @generated from rpc skerry.admin.v1.UserService.ListUsers
+   */
+  listUsers: {
+    methodKind: "unary";
+    input: typeof ListUsersRequestSchema;
+    output: typeof ListUsersResponseSchema;
+  },
+  /**
+   * RemoveUser refuses while the user has keys, buckets or IAM identities.
+   *
+   * @generated from rpc skerry.admin.v1.UserService.RemoveUser
+   */
+  removeUser: {
+    methodKind: "unary";
+    input: typeof RemoveUserRequestSchema;
+    output: typeof RemoveUserResponseSchema;
   },
 }>;
 

@@ -10,7 +10,7 @@ import { enumDesc, fileDesc, messageDesc, serviceDesc, tsEnum } from "@bufbuild/
  * Describes the file skerry/admin/v1/admin.proto.
  */
 export const file_skerry_admin_v1_admin = /*@__PURE__*/
-  fileDesc("Chtza2VycnkvYWRtaW4vdjEvYWRtaW4ucHJvdG8SD3NrZXJyeS5hZG1pbi52MSLNAQoDS2V5Eg4KBmtleV9pZBgBIAEoCRImCgRraW5kGAIgASgOMhguc2tlcnJ5LmFkbWluLnYxLktleUtpbmQSIwoEcm9sZRgDIAEoDjIVLnNrZXJyeS5hZG1pbi52MS5Sb2xlEhMKC2Rlc2NyaXB0aW9uGAQgASgJEg8KB2J1Y2tldHMYBSADKAkSFQoNY3JlYXRlZF9hdF9tcxgGIAEoAxIQCghvd25lcl9pZBgHIAEoCRIaChJvd25lcl9kaXNwbGF5X25hbWUYCCABKAkioQEKEENyZWF0ZUtleVJlcXVlc3QSJgoEa2luZBgBIAEoDjIYLnNrZXJyeS5hZG1pbi52MS5LZXlLaW5kEiMKBHJvbGUYAiABKA4yFS5za2VycnkuYWRtaW4udjEuUm9sZRITCgtkZXNjcmlwdGlvbhgDIAEoCRIPCgdidWNrZXRzGAQgAygJEhoKEm93bmVyX2Rpc3BsYXlfbmFtZRgFIAEoCSJGChFDcmVhdGVLZXlSZXNwb25zZRIhCgNrZXkYASABKAsyFC5za2VycnkuYWRtaW4udjEuS2V5Eg4KBnNlY3JldBgCIAEoCSIRCg9MaXN0S2V5c1JlcXVlc3QiNgoQTGlzdEtleXNSZXNwb25zZRIiCgRrZXlzGAEgAygLMhQuc2tlcnJ5LmFkbWluLnYxLktleSIiChBSZXZva2VLZXlSZXF1ZXN0Eg4KBmtleV9pZBgBIAEoCSITChFSZXZva2VLZXlSZXNwb25zZSISChBHZXRTdGF0dXNSZXF1ZXN0IqsBChFHZXRTdGF0dXNSZXNwb25zZRISCgpjbHVzdGVyX2lkGAEgASgJEg8KB25vZGVfaWQYAiABKAQSGgoScmVwbGljYXRpb25fZmFjdG9yGAMgASgNEikKBHJhZnQYBCABKAsyGy5za2VycnkuYWRtaW4udjEuUmFmdFN0YXR1cxIqCgVub2RlcxgFIAMoCzIbLnNrZXJyeS5hZG1pbi52MS5Ob2RlU3RhdHVzIpEBCgpSYWZ0U3RhdHVzEhYKDmxlYWRlcl9ub2RlX2lkGAEgASgEEgwKBHRlcm0YAiABKAQSFAoMY29tbWl0X2luZGV4GAMgASgEEhUKDWFwcGxpZWRfaW5kZXgYBCABKAQSDgoGdm90ZXJzGAUgAygEEhAKCGxlYXJuZXJzGAYgAygEEg4KBmZlbmNlZBgHIAEoCCKPAgoKTm9kZVN0YXR1cxIPCgdub2RlX2lkGAEgASgEEgwKBG5hbWUYAiABKAkSDAoEem9uZRgDIAEoCRINCgVyb2xlcxgEIAMoCRINCgVzdGF0ZRgFIAEoCRIOCgZoZWFsdGgYBiABKAkSFAoMcGVlcl9hZGRyZXNzGAcgASgJEhIKCnMzX2FkZHJlc3MYCCABKAkSEwoLYXBpX2FkZHJlc3MYCSABKAkSGAoQc3RvcmFnZV93cml0YWJsZRgKIAEoCBIaChJzdG9yYWdlX3VzZWRfYnl0ZXMYCyABKAQSGgoSc3RvcmFnZV9mcmVlX2J5dGVzGAwgASgEEhUKDWFwcGxpZWRfaW5kZXgYDSABKAQiMwoWQ3JlYXRlSm9pblRva2VuUmVxdWVzdBIZChF2YWxpZF9mb3Jfc2Vjb25kcxgBIAEoDSJXChdDcmVhdGVKb2luVG9rZW5SZXNwb25zZRINCgV0b2tlbhgBIAEoCRIVCg1leHBpcmVzX2F0X21zGAIgASgDEhYKDnBlZXJfYWRkcmVzc2VzGAMgAygJKkYKB0tleUtpbmQSGAoUS0VZX0tJTkRfVU5TUEVDSUZJRUQQABIPCgtLRVlfS0lORF9TMxABEhAKDEtFWV9LSU5EX0FQSRACKk4KBFJvbGUSFAoQUk9MRV9VTlNQRUNJRklFRBAAEg8KC1JPTEVfUkVBREVSEAESDwoLUk9MRV9XUklURVIQAhIOCgpST0xFX0FETUlOEAMyhQIKCktleVNlcnZpY2USUgoJQ3JlYXRlS2V5EiEuc2tlcnJ5LmFkbWluLnYxLkNyZWF0ZUtleVJlcXVlc3QaIi5za2VycnkuYWRtaW4udjEuQ3JlYXRlS2V5UmVzcG9uc2USTwoITGlzdEtleXMSIC5za2VycnkuYWRtaW4udjEuTGlzdEtleXNSZXF1ZXN0GiEuc2tlcnJ5LmFkbWluLnYxLkxpc3RLZXlzUmVzcG9uc2USUgoJUmV2b2tlS2V5EiEuc2tlcnJ5LmFkbWluLnYxLlJldm9rZUtleVJlcXVlc3QaIi5za2VycnkuYWRtaW4udjEuUmV2b2tlS2V5UmVzcG9uc2UyygEKDkNsdXN0ZXJTZXJ2aWNlElIKCUdldFN0YXR1cxIhLnNrZXJyeS5hZG1pbi52MS5HZXRTdGF0dXNSZXF1ZXN0GiIuc2tlcnJ5LmFkbWluLnYxLkdldFN0YXR1c1Jlc3BvbnNlEmQKD0NyZWF0ZUpvaW5Ub2tlbhInLnNrZXJyeS5hZG1pbi52MS5DcmVhdGVKb2luVG9rZW5SZXF1ZXN0Giguc2tlcnJ5LmFkbWluLnYxLkNyZWF0ZUpvaW5Ub2tlblJlc3BvbnNlYgZwcm90bzM");
+  fileDesc("Chtza2VycnkvYWRtaW4vdjEvYWRtaW4ucHJvdG8SD3NrZXJyeS5hZG1pbi52MSKKAgoDS2V5Eg4KBmtleV9pZBgBIAEoCRImCgRraW5kGAIgASgOMhguc2tlcnJ5LmFkbWluLnYxLktleUtpbmQSIwoEcm9sZRgDIAEoDjIVLnNrZXJyeS5hZG1pbi52MS5Sb2xlEhMKC2Rlc2NyaXB0aW9uGAQgASgJEg8KB2J1Y2tldHMYBSADKAkSFQoNY3JlYXRlZF9hdF9tcxgGIAEoAxIQCghvd25lcl9pZBgHIAEoCRIaChJvd25lcl9kaXNwbGF5X25hbWUYCCABKAkSEQoJdXNlcl9uYW1lGAkgASgJEhAKCGluYWN0aXZlGAogASgIEhYKDmluZmxpZ2h0X2xpbWl0GAsgASgNIscBChBDcmVhdGVLZXlSZXF1ZXN0EiYKBGtpbmQYASABKA4yGC5za2VycnkuYWRtaW4udjEuS2V5S2luZBIjCgRyb2xlGAIgASgOMhUuc2tlcnJ5LmFkbWluLnYxLlJvbGUSEwoLZGVzY3JpcHRpb24YAyABKAkSDwoHYnVja2V0cxgEIAMoCRIaChJvd25lcl9kaXNwbGF5X25hbWUYBSABKAkSDAoEdXNlchgGIAEoCRIWCg5pbmZsaWdodF9saW1pdBgHIAEoDSJGChFDcmVhdGVLZXlSZXNwb25zZRIhCgNrZXkYASABKAsyFC5za2VycnkuYWRtaW4udjEuS2V5Eg4KBnNlY3JldBgCIAEoCSIRCg9MaXN0S2V5c1JlcXVlc3QiNgoQTGlzdEtleXNSZXNwb25zZRIiCgRrZXlzGAEgAygLMhQuc2tlcnJ5LmFkbWluLnYxLktleSIiChBSZXZva2VLZXlSZXF1ZXN0Eg4KBmtleV9pZBgBIAEoCSITChFSZXZva2VLZXlSZXNwb25zZSJ6CgRVc2VyEhQKDGNhbm9uaWNhbF9pZBgBIAEoCRISCgphY2NvdW50X2lkGAIgASgJEgwKBG5hbWUYAyABKAkSFAoMZGlzcGxheV9uYW1lGAQgASgJEg0KBWVtYWlsGAUgASgJEhUKDWNyZWF0ZWRfYXRfbXMYBiABKAMiXAoRQ3JlYXRlVXNlclJlcXVlc3QSDAoEbmFtZRgBIAEoCRIUCgxkaXNwbGF5X25hbWUYAiABKAkSDQoFZW1haWwYAyABKAkSFAoMY2Fub25pY2FsX2lkGAQgASgJIjkKEkNyZWF0ZVVzZXJSZXNwb25zZRIjCgR1c2VyGAEgASgLMhUuc2tlcnJ5LmFkbWluLnYxLlVzZXIiEgoQTGlzdFVzZXJzUmVxdWVzdCI5ChFMaXN0VXNlcnNSZXNwb25zZRIkCgV1c2VycxgBIAMoCzIVLnNrZXJyeS5hZG1pbi52MS5Vc2VyIiEKEVJlbW92ZVVzZXJSZXF1ZXN0EgwKBG5hbWUYASABKAkiFAoSUmVtb3ZlVXNlclJlc3BvbnNlIhIKEEdldFN0YXR1c1JlcXVlc3QiqwEKEUdldFN0YXR1c1Jlc3BvbnNlEhIKCmNsdXN0ZXJfaWQYASABKAkSDwoHbm9kZV9pZBgCIAEoBBIaChJyZXBsaWNhdGlvbl9mYWN0b3IYAyABKA0SKQoEcmFmdBgEIAEoCzIbLnNrZXJyeS5hZG1pbi52MS5SYWZ0U3RhdHVzEioKBW5vZGVzGAUgAygLMhsuc2tlcnJ5LmFkbWluLnYxLk5vZGVTdGF0dXMikQEKClJhZnRTdGF0dXMSFgoObGVhZGVyX25vZGVfaWQYASABKAQSDAoEdGVybRgCIAEoBBIUCgxjb21taXRfaW5kZXgYAyABKAQSFQoNYXBwbGllZF9pbmRleBgEIAEoBBIOCgZ2b3RlcnMYBSADKAQSEAoIbGVhcm5lcnMYBiADKAQSDgoGZmVuY2VkGAcgASgIIo8CCgpOb2RlU3RhdHVzEg8KB25vZGVfaWQYASABKAQSDAoEbmFtZRgCIAEoCRIMCgR6b25lGAMgASgJEg0KBXJvbGVzGAQgAygJEg0KBXN0YXRlGAUgASgJEg4KBmhlYWx0aBgGIAEoCRIUCgxwZWVyX2FkZHJlc3MYByABKAkSEgoKczNfYWRkcmVzcxgIIAEoCRITCgthcGlfYWRkcmVzcxgJIAEoCRIYChBzdG9yYWdlX3dyaXRhYmxlGAogASgIEhoKEnN0b3JhZ2VfdXNlZF9ieXRlcxgLIAEoBBIaChJzdG9yYWdlX2ZyZWVfYnl0ZXMYDCABKAQSFQoNYXBwbGllZF9pbmRleBgNIAEoBCIzChZDcmVhdGVKb2luVG9rZW5SZXF1ZXN0EhkKEXZhbGlkX2Zvcl9zZWNvbmRzGAEgASgNIlcKF0NyZWF0ZUpvaW5Ub2tlblJlc3BvbnNlEg0KBXRva2VuGAEgASgJEhUKDWV4cGlyZXNfYXRfbXMYAiABKAMSFgoOcGVlcl9hZGRyZXNzZXMYAyADKAkqRgoHS2V5S2luZBIYChRLRVlfS0lORF9VTlNQRUNJRklFRBAAEg8KC0tFWV9LSU5EX1MzEAESEAoMS0VZX0tJTkRfQVBJEAIqXQoEUm9sZRIUChBST0xFX1VOU1BFQ0lGSUVEEAASDwoLUk9MRV9SRUFERVIQARIPCgtST0xFX1dSSVRFUhACEg4KClJPTEVfQURNSU4QAxINCglST0xFX1VTRVIQBDKFAgoKS2V5U2VydmljZRJSCglDcmVhdGVLZXkSIS5za2VycnkuYWRtaW4udjEuQ3JlYXRlS2V5UmVxdWVzdBoiLnNrZXJyeS5hZG1pbi52MS5DcmVhdGVLZXlSZXNwb25zZRJPCghMaXN0S2V5cxIgLnNrZXJyeS5hZG1pbi52MS5MaXN0S2V5c1JlcXVlc3QaIS5za2VycnkuYWRtaW4udjEuTGlzdEtleXNSZXNwb25zZRJSCglSZXZva2VLZXkSIS5za2VycnkuYWRtaW4udjEuUmV2b2tlS2V5UmVxdWVzdBoiLnNrZXJyeS5hZG1pbi52MS5SZXZva2VLZXlSZXNwb25zZTKPAgoLVXNlclNlcnZpY2USVQoKQ3JlYXRlVXNlchIiLnNrZXJyeS5hZG1pbi52MS5DcmVhdGVVc2VyUmVxdWVzdBojLnNrZXJyeS5hZG1pbi52MS5DcmVhdGVVc2VyUmVzcG9uc2USUgoJTGlzdFVzZXJzEiEuc2tlcnJ5LmFkbWluLnYxLkxpc3RVc2Vyc1JlcXVlc3QaIi5za2VycnkuYWRtaW4udjEuTGlzdFVzZXJzUmVzcG9uc2USVQoKUmVtb3ZlVXNlchIiLnNrZXJyeS5hZG1pbi52MS5SZW1vdmVVc2VyUmVxdWVzdBojLnNrZXJyeS5hZG1pbi52MS5SZW1vdmVVc2VyUmVzcG9uc2UyygEKDkNsdXN0ZXJTZXJ2aWNlElIKCUdldFN0YXR1cxIhLnNrZXJyeS5hZG1pbi52MS5HZXRTdGF0dXNSZXF1ZXN0GiIuc2tlcnJ5LmFkbWluLnYxLkdldFN0YXR1c1Jlc3BvbnNlEmQKD0NyZWF0ZUpvaW5Ub2tlbhInLnNrZXJyeS5hZG1pbi52MS5DcmVhdGVKb2luVG9rZW5SZXF1ZXN0Giguc2tlcnJ5LmFkbWluLnYxLkNyZWF0ZUpvaW5Ub2tlblJlc3BvbnNlYgZwcm90bzM");
 
 /**
  * Describes the message skerry.admin.v1.Key.
@@ -62,46 +62,95 @@ export const RevokeKeyResponseSchema = /*@__PURE__*/
   messageDesc(file_skerry_admin_v1_admin, 6);
 
 /**
+ * Describes the message skerry.admin.v1.User.
+ * Use `create(UserSchema)` to create a new message.
+ */
+export const UserSchema = /*@__PURE__*/
+  messageDesc(file_skerry_admin_v1_admin, 7);
+
+/**
+ * Describes the message skerry.admin.v1.CreateUserRequest.
+ * Use `create(CreateUserRequestSchema)` to create a new message.
+ */
+export const CreateUserRequestSchema = /*@__PURE__*/
+  messageDesc(file_skerry_admin_v1_admin, 8);
+
+/**
+ * Describes the message skerry.admin.v1.CreateUserResponse.
+ * Use `create(CreateUserResponseSchema)` to create a new message.
+ */
+export const CreateUserResponseSchema = /*@__PURE__*/
+  messageDesc(file_skerry_admin_v1_admin, 9);
+
+/**
+ * Describes the message skerry.admin.v1.ListUsersRequest.
+ * Use `create(ListUsersRequestSchema)` to create a new message.
+ */
+export const ListUsersRequestSchema = /*@__PURE__*/
+  messageDesc(file_skerry_admin_v1_admin, 10);
+
+/**
+ * Describes the message skerry.admin.v1.ListUsersResponse.
+ * Use `create(ListUsersResponseSchema)` to create a new message.
+ */
+export const ListUsersResponseSchema = /*@__PURE__*/
+  messageDesc(file_skerry_admin_v1_admin, 11);
+
+/**
+ * Describes the message skerry.admin.v1.RemoveUserRequest.
+ * Use `create(RemoveUserRequestSchema)` to create a new message.
+ */
+export const RemoveUserRequestSchema = /*@__PURE__*/
+  messageDesc(file_skerry_admin_v1_admin, 12);
+
+/**
+ * Describes the message skerry.admin.v1.RemoveUserResponse.
+ * Use `create(RemoveUserResponseSchema)` to create a new message.
+ */
+export const RemoveUserResponseSchema = /*@__PURE__*/
+  messageDesc(file_skerry_admin_v1_admin, 13);
+
+/**
  * Describes the message skerry.admin.v1.GetStatusRequest.
  * Use `create(GetStatusRequestSchema)` to create a new message.
  */
 export const GetStatusRequestSchema = /*@__PURE__*/
-  messageDesc(file_skerry_admin_v1_admin, 7);
+  messageDesc(file_skerry_admin_v1_admin, 14);
 
 /**
  * Describes the message skerry.admin.v1.GetStatusResponse.
  * Use `create(GetStatusResponseSchema)` to create a new message.
  */
 export const GetStatusResponseSchema = /*@__PURE__*/
-  messageDesc(file_skerry_admin_v1_admin, 8);
+  messageDesc(file_skerry_admin_v1_admin, 15);
 
 /**
  * Describes the message skerry.admin.v1.RaftStatus.
  * Use `create(RaftStatusSchema)` to create a new message.
  */
 export const RaftStatusSchema = /*@__PURE__*/
-  messageDesc(file_skerry_admin_v1_admin, 9);
+  messageDesc(file_skerry_admin_v1_admin, 16);
 
 /**
  * Describes the message skerry.admin.v1.NodeStatus.
  * Use `create(NodeStatusSchema)` to create a new message.
  */
 export const NodeStatusSchema = /*@__PURE__*/
-  messageDesc(file_skerry_admin_v1_admin, 10);
+  messageDesc(file_skerry_admin_v1_admin, 17);
 
 /**
  * Describes the message skerry.admin.v1.CreateJoinTokenRequest.
  * Use `create(CreateJoinTokenRequestSchema)` to create a new message.
  */
 export const CreateJoinTokenRequestSchema = /*@__PURE__*/
-  messageDesc(file_skerry_admin_v1_admin, 11);
+  messageDesc(file_skerry_admin_v1_admin, 18);
 
 /**
  * Describes the message skerry.admin.v1.CreateJoinTokenResponse.
  * Use `create(CreateJoinTokenResponseSchema)` to create a new message.
  */
 export const CreateJoinTokenResponseSchema = /*@__PURE__*/
-  messageDesc(file_skerry_admin_v1_admin, 12);
+  messageDesc(file_skerry_admin_v1_admin, 19);
 
 /**
  * Describes the enum skerry.admin.v1.KeyKind.
@@ -134,8 +183,16 @@ export const KeyService = /*@__PURE__*/
   serviceDesc(file_skerry_admin_v1_admin, 0);
 
 /**
+ * UserService keeps those who own buckets and objects.
+ *
+ * @generated from service skerry.admin.v1.UserService
+ */
+export const UserService = /*@__PURE__*/
+  serviceDesc(file_skerry_admin_v1_admin, 1);
+
+/**
  * @generated from service skerry.admin.v1.ClusterService
  */
 export const ClusterService = /*@__PURE__*/
-  serviceDesc(file_skerry_admin_v1_admin, 1);
+  serviceDesc(file_skerry_admin_v1_admin, 2);
 
