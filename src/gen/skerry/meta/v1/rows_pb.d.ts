@@ -2290,6 +2290,8 @@ export declare const BlobStateSchema: GenEnum<BlobState>;
  */
 export enum MaintenanceState {
   /**
+   * buf:lint:ignore ENUM_ZERO_VALUE_SUFFIX
+   *
    * @generated from enum value: MAINTENANCE_STATE_OFF = 0;
    */
   OFF = 0,
