@@ -89,6 +89,10 @@ test: lint $(BUILT) ## Everything that needs only this repository and the machin
 test-fast: $(BUILT) ## Unit tests only
 	vitest run src cmd
 
+.PHONY: fuzz
+fuzz: $(PACKAGES) ## Mutated bytes for every decoder; ARGS="--seconds 60 --target wal --seed 7"
+	node test/fuzz/main.ts $(ARGS)
+
 .PHONY: crash
 crash: $(PACKAGES) ## Power loss at every sync point of log, segments and metadata; SKERRY_CRASH_SCALE (4), SKERRY_CRASH_SEED
 	SKERRY_CRASH_SCALE=$${SKERRY_CRASH_SCALE:-4} vitest run --silent=false $(if $(ARGS),$(ARGS),crash-images)

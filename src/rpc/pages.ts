@@ -20,7 +20,8 @@ export function parsePageToken(token: string): string {
   const bytes = fromBase64Url(token);
   if (bytes === undefined) throw new ConnectError("the page token is not one of ours", Code.InvalidArgument);
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    // A name may begin with U+FEFF, which decoders take for a byte order mark: it stays.
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (cause) {
     throw new ConnectError(
       "the page token is not one of ours",

@@ -51,7 +51,7 @@ export function toHeaderValue(text: string): string {
 export function fromHeaderValue(value: string): string {
   if (isPlain(value)) return value;
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.from(value, "latin1"));
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(Buffer.from(value, "latin1"));
   } catch {
     return value;
   }

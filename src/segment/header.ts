@@ -101,5 +101,12 @@ export function decodeHeader(hasher: Hasher, block: Uint8Array): DecodedHeader {
 function identityText(block: Uint8Array, offset: number): string | undefined {
   const length = block[offset]!;
   if (length > MAX_IDENTITY_BYTES) return undefined;
-  return new TextDecoder().decode(block.subarray(offset + 1, offset + 1 + length));
+  try {
+    return DECODER.decode(block.subarray(offset + 1, offset + 1 + length));
+  } catch {
+    // Not UTF-8: nobody wrote that.
+    return undefined;
+  }
 }
+
+const DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

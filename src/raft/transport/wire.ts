@@ -204,4 +204,4 @@ export class WireReader {
   }
 }
 
-const TEXT = new TextDecoder("utf-8", { fatal: false });
+const TEXT = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true });

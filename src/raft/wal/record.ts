@@ -207,12 +207,17 @@ function decodeBatchEnd({ view, start, end, index }: Payload): BatchEnd | undefi
   if (end - start !== BATCH_END_PREFIX_BYTES + runCount * RUN_BYTES + groupCount * GROUP_SUMMARY_BYTES) {
     return undefined;
   }
+  // The records of the batch stand before this one.
+  if (index * RECORD_HEADER_BYTES > start) return undefined;
   const runs: EntryRun[] = [];
+  let listed = 0;
   let at = start + BATCH_END_PREFIX_BYTES;
   for (let i = 0; i < runCount; i++, at += RUN_BYTES) {
     const [term, firstIndex] = [readUint64(view, at + 8), readUint64(view, at + 16)];
     if (term === undefined || firstIndex === undefined) return undefined;
     const count = view.getUint32(at + 4, true);
+    listed += count;
+    if (listed > index) return undefined;
     runs.push({ groupId: view.getUint32(at, true), count, term, firstIndex });
   }
   const groups: GroupSummary[] = [];

@@ -62,11 +62,14 @@ export function decodeHeader(bytes: Uint8Array, crc32c: Crc32c): DecodedHeader {
   if (version !== SEGMENT_VERSION) return { kind: "unknown-version", version };
   const sequence = readUint64(view, SEQUENCE_AT);
   const nodeId = readUint64(view, NODE_ID_AT);
+  const clusterId = readText(bytes, CLUSTER_ID_AT, MAX_IDENTITY_TEXT_BYTES);
+  const incarnation = readText(bytes, INCARNATION_AT, MAX_IDENTITY_TEXT_BYTES);
   if (sequence === undefined || nodeId === undefined) return { kind: "damaged" };
+  if (clusterId === undefined || incarnation === undefined) return { kind: "damaged" };
   const header: SegmentHeader = {
-    clusterId: readText(bytes, CLUSTER_ID_AT, MAX_IDENTITY_TEXT_BYTES),
+    clusterId,
     nodeId,
-    incarnation: readText(bytes, INCARNATION_AT, MAX_IDENTITY_TEXT_BYTES),
+    incarnation,
     sequence,
     reset: (view.getUint32(FLAGS_AT, true) & SEGMENT_FLAG_RESET) !== 0,
   };
@@ -98,8 +101,14 @@ function writeText(bytes: Uint8Array, offset: number, text: string): void {
   bytes.set(encoded, offset);
 }
 
-function readText(bytes: Uint8Array, offset: number, length: number): string {
-  const text = new TextDecoder().decode(bytes.subarray(offset, offset + length));
-  const end = text.indexOf("\0");
-  return end < 0 ? text : text.slice(0, end);
+/** Up to the first zero; undefined when that is not UTF-8, which nobody wrote. */
+function readText(bytes: Uint8Array, offset: number, length: number): string | undefined {
+  const zero = bytes.subarray(offset, offset + length).indexOf(0);
+  try {
+    return DECODER.decode(bytes.subarray(offset, offset + (zero < 0 ? length : zero)));
+  } catch {
+    return undefined;
+  }
 }
+
+const DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

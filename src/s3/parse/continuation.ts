@@ -3,7 +3,8 @@ import { invalidArgument } from "../errors.ts";
 
 const VERSION = 1;
 const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { fatal: true });
+/** A name may begin with U+FEFF, which decoders take for a byte order mark: it stays, or a listing would go on at another place. */
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
  * Continuation tokens are opaque to clients: base64url of a version byte and the name to go on after. They carry nothing that the caller

@@ -1,0 +1,45 @@
+import type { FuzzTarget } from "../target.ts";
+import { awsChunked } from "./aws-chunked.ts";
+import { chunkMessages } from "./chunk-messages.ts";
+import { configFile } from "./config-file.ts";
+import { envelopes } from "./envelopes.ts";
+import { identityFiles } from "./identity-files.ts";
+import { metaCommand } from "./meta-command.ts";
+import { metaKeys } from "./meta-keys.ts";
+import { raftFrame } from "./raft-frame.ts";
+import { s3Fields } from "./s3-fields.ts";
+import { s3Request } from "./s3-request.ts";
+import { s3Signature } from "./s3-signature.ts";
+import { s3Xml } from "./s3-xml.ts";
+import { secrets } from "./secrets.ts";
+import { segmentBlocks } from "./segment-blocks.ts";
+import { segmentIndex } from "./segment-index.ts";
+import { segmentRecord } from "./segment-record.ts";
+import { snapshotDialog } from "./snapshot-dialog.ts";
+import { walHeader } from "./wal-header.ts";
+import { walRecord } from "./wal-record.ts";
+import { walSegment } from "./wal-segment.ts";
+
+/** Every decoder that reads bytes of a disk or of the network. */
+export const TARGETS: readonly FuzzTarget[] = [
+  walSegment,
+  walRecord,
+  walHeader,
+  segmentRecord,
+  segmentBlocks,
+  segmentIndex,
+  chunkMessages,
+  envelopes,
+  raftFrame,
+  metaCommand,
+  metaKeys,
+  snapshotDialog,
+  identityFiles,
+  configFile,
+  secrets,
+  s3Signature,
+  s3Request,
+  awsChunked,
+  s3Fields,
+  s3Xml,
+];
