@@ -1,6 +1,7 @@
 /** Does to a cluster what a schedule says, heals it, and sees that it comes back. */
-import { leaderOf } from "../support/leader.ts";
+
 import { pause } from "../support/seeded.ts";
+import { leaderOf, writableNodes } from "../support/status.ts";
 import type { TestNode } from "../support/test-cluster.ts";
 import type { ChaosCluster } from "./chaos-cluster.ts";
 import { CLIENTS, type Disturbance } from "./chaos-network.ts";
@@ -10,6 +11,8 @@ import { describeFault, type Fault, type FaultKind, type Step, type Victim } fro
 const READY_TIMEOUT_MS = 120_000;
 const END_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 60_000;
+/** A disk that failed is tried again every minute. */
+const WRITABLE_TIMEOUT_MS = 150_000;
 /** How long the others may take to go on without one node. */
 const PROGRESS_TIMEOUT_MS = 60_000;
 
@@ -60,6 +63,25 @@ export class Nemesis {
     await this.restart();
     for (const node of cluster.nodes) await cluster.cluster.ready(node, READY_TIMEOUT_MS);
     await pause(step.restMs);
+  }
+
+  /** When everything is healed, every disk takes writes again, without anybody's help. */
+  async expectWritable(): Promise<void> {
+    const { cluster } = this.#options.cluster;
+    const deadline = Date.now() + WRITABLE_TIMEOUT_MS;
+    for (const seenBy of cluster.nodes) {
+      for (;;) {
+        const writable = await writableNodes(cluster, seenBy);
+        if (writable.length === cluster.nodes.length) break;
+        if (Date.now() > deadline) {
+          this.violations.push(
+            `node ${seenBy.number} sees only the disks of ${writable.join(", ")} take writes`,
+          );
+          break;
+        }
+        await pause(500);
+      }
+    }
   }
 
   /** Starts every node that does not run. */

@@ -1,13 +1,5 @@
 /** S3 clients that read and write a few keys at a time, and the history of what they saw. */
-import { createHash } from "node:crypto";
-import {
-  DeleteObjectCommand,
-  GetObjectCommand,
-  HeadObjectCommand,
-  ListObjectsV2Command,
-  PutObjectCommand,
-  type S3Client,
-} from "@aws-sdk/client-s3";
+import type { S3Client } from "@aws-sdk/client-s3";
 import type { Prng } from "../../src/base/index.ts";
 import {
   HistoryRecorder,
@@ -17,6 +9,7 @@ import {
 import { contentOf } from "../support/content.ts";
 import { pause } from "../support/seeded.ts";
 import { outcomeOfError } from "./client-errors.ts";
+import { md5Of, type S3Call, sendCall } from "./s3-calls.ts";
 
 const CLIENTS = 6;
 const FOLDERS_AT_ONCE = 2;
@@ -29,6 +22,7 @@ const FINAL_TIMEOUT_MS = 30_000;
 const PAUSE_MS = 15;
 /** Inline, one chunk, several; and how often each. */
 const SIZES = [300, 300, 300, 300, 300, 40_000, 40_000, 40_000, 1_000_000, 5_000_000];
+const LARGE_BYTES = 5_000_000;
 
 interface Folder {
   readonly name: string;
@@ -38,13 +32,10 @@ interface Folder {
   readonly seen: Map<string, string>;
 }
 
-interface Call {
+interface Call extends S3Call {
   readonly client: number;
   readonly node: number;
   readonly folder: Folder;
-  readonly input: ObjectInput;
-  /** Of a put. */
-  readonly body?: Buffer;
 }
 
 export class ObjectClients {
@@ -110,6 +101,19 @@ export class ObjectClients {
     await Promise.all(this.#running);
   }
 
+  /** A large object through every node. All must be acknowledged. */
+  async writeEverywhere(): Promise<void> {
+    this.#open(0);
+    const folder = this.#folders.at(-1);
+    if (folder === undefined) return;
+    for (const [index] of this.#clients.entries()) {
+      const put = this.#drawPut({ sizeBytes: LARGE_BYTES, key: keysOf(folder)[0] ?? "" });
+      const call = { client: 0, node: index + 1, folder, ...put };
+      if (await this.#call(call, FINAL_TIMEOUT_MS)) continue;
+      this.#violations.push(`at the end nothing can be written through node ${call.node}`);
+    }
+  }
+
   /** Reads every key and every folder through every node. All must answer: what was acknowledged stays, and can be read everywhere. */
   async readAll(): Promise<number> {
     let reads = 0;
@@ -165,11 +169,18 @@ export class ObjectClients {
     }
   }
 
-  #draw(prng: Prng, folder: Folder): { readonly input: ObjectInput; readonly body?: Buffer } {
+  #draw(prng: Prng, folder: Folder): S3Call {
     const bucket = this.#bucket;
     const key = prng.pick(keysOf(folder));
     const what = prng.below(100);
-    if (what < 45) return this.#drawPut(prng, folder, key);
+    if (what < 45) {
+      const put = this.#drawPut({ sizeBytes: prng.pick(SIZES), key });
+      const seen = folder.seen.get(key);
+      const condition = prng.below(4);
+      if (condition === 0) return { ...put, input: { ...put.input, ifAbsent: true } };
+      if (condition === 1 && seen !== undefined) return { ...put, input: { ...put.input, ifMatch: seen } };
+      return put;
+    }
     if (what < 70) return { input: { kind: "get", bucket, key } };
     if (what < 76) return { input: { kind: "head", bucket, key } };
     if (what < 86) return { input: { kind: "delete", bucket, key } };
@@ -179,15 +190,13 @@ export class ObjectClients {
     };
   }
 
-  #drawPut(prng: Prng, folder: Folder, key: string) {
-    // No two puts have the same bytes.
-    const body = contentOf(`put ${this.#calls} of ${this.#prng.seed}`, prng.pick(SIZES));
-    const put = { kind: "put", bucket: this.#bucket, key, content: md5Of(body) } as const;
-    const seen = folder.seen.get(key);
-    const condition = prng.below(4);
-    if (condition === 0) return { body, input: { ...put, ifAbsent: true } };
-    if (condition === 1 && seen !== undefined) return { body, input: { ...put, ifMatch: seen } };
-    return { body, input: put };
+  /** No two puts have the same bytes. */
+  #drawPut(what: { readonly sizeBytes: number; readonly key: string }) {
+    const body = contentOf(`put ${this.#calls} of ${this.#prng.seed}`, what.sizeBytes);
+    return {
+      body,
+      input: { kind: "put", bucket: this.#bucket, key: what.key, content: md5Of(body) } as const,
+    };
   }
 
   /** False when it was not answered. */
@@ -197,7 +206,10 @@ export class ObjectClients {
     folder.calls++;
     const invocation = this.history.invoke(client, input);
     try {
-      const output = await this.#send(call, AbortSignal.timeout(timeoutMs));
+      const s3 = this.#clients[node - 1];
+      if (s3 === undefined) throw new Error(`there is no node ${node}`);
+      const { output, wrong } = await sendCall(s3, call, AbortSignal.timeout(timeoutMs));
+      if (wrong !== undefined) this.#violations.push(`node ${node}: ${wrong}: ${JSON.stringify(input)}`);
       invocation.returned(output);
       this.#note(call, output);
       return true;
@@ -232,74 +244,8 @@ export class ObjectClients {
     const isWrite = input.kind === "put" || input.kind === "delete";
     if (isWrite && output.kind === "done") this.#written[node - 1] = (this.#written[node - 1] ?? 0) + 1;
   }
-
-  async #send({ node, input, body }: Call, abortSignal: AbortSignal): Promise<ObjectOutput> {
-    const client = this.#clients[node - 1];
-    if (client === undefined) throw new Error(`there is no node ${node}`);
-    const options = { abortSignal };
-    const Bucket = input.bucket;
-    switch (input.kind) {
-      case "put": {
-        const conditions = {
-          ...(input.ifMatch !== undefined && { IfMatch: `"${input.ifMatch}"` }),
-          ...(input.ifAbsent === true && { IfNoneMatch: "*" }),
-        };
-        const put = new PutObjectCommand({
-          Bucket,
-          Key: input.key,
-          Body: body ?? Buffer.alloc(0),
-          ...conditions,
-        });
-        const { ETag } = await client.send(put, options);
-        this.#expect(unquoted(ETag) === input.content, `a put has the ETag ${ETag}`, input);
-        return { kind: "done" };
-      }
-      case "get": {
-        const answer = await client.send(new GetObjectCommand({ Bucket, Key: input.key }), options);
-        const bytes = (await answer.Body?.transformToByteArray()) ?? new Uint8Array();
-        const content = md5Of(bytes);
-        this.#expect(
-          unquoted(answer.ETag) === content,
-          `bytes of MD5 ${content} have the ETag ${answer.ETag}`,
-          input,
-        );
-        return { kind: "found", content };
-      }
-      case "head": {
-        const { ETag } = await client.send(new HeadObjectCommand({ Bucket, Key: input.key }), options);
-        return { kind: "found", content: unquoted(ETag) };
-      }
-      case "delete":
-        await client.send(new DeleteObjectCommand({ Bucket, Key: input.key }), options);
-        return { kind: "done" };
-      case "list": {
-        const { prefix: Prefix, after: StartAfter, limit: MaxKeys } = input;
-        const list = new ListObjectsV2Command({
-          Bucket,
-          Prefix,
-          MaxKeys,
-          ...(StartAfter !== "" && { StartAfter }),
-        });
-        const { Contents = [], IsTruncated = false } = await client.send(list, options);
-        const objects = Contents.map(({ Key = "", ETag }) => ({ key: Key, content: unquoted(ETag) }));
-        return { kind: "listed", objects, isTruncated: IsTruncated };
-      }
-    }
-  }
-
-  #expect(holds: boolean, otherwise: string, input: ObjectInput): void {
-    if (!holds) this.#violations.push(`${otherwise}: ${JSON.stringify(input)}`);
-  }
 }
 
 function keysOf(folder: Folder): readonly string[] {
   return Array.from({ length: KEYS_IN_FOLDER }, (_, at) => `${folder.name}key-${at}`);
-}
-
-function unquoted(etag: string | undefined): string {
-  return etag?.replaceAll('"', "") ?? "";
-}
-
-function md5Of(bytes: Uint8Array): string {
-  return createHash("md5").update(bytes).digest("hex");
 }

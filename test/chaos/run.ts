@@ -70,6 +70,8 @@ async function disturb(cluster: ChaosCluster, options: ChaosOptions, say: (line:
   try {
     for (const step of drawSteps(prng.fork("faults"), options)) await nemesis.run(step);
     await clients.stop();
+    await nemesis.expectWritable();
+    await clients.writeEverywhere();
     finalReads = await clients.readAll();
   } catch (error) {
     await clients.stop();

@@ -1,8 +1,8 @@
 import { CreateBucketCommand, GetObjectCommand, PutObjectCommand, type S3Client } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { leaderOf } from "../support/leader.ts";
 import { isRetryable } from "../support/register-workload.ts";
 import { pause, seeded } from "../support/seeded.ts";
+import { leaderOf } from "../support/status.ts";
 import { TestCluster } from "../support/test-cluster.ts";
 
 const BUCKET = "conditions";

@@ -5,11 +5,11 @@ import { join } from "node:path";
 import { CreateBucketCommand, GetObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { contentOf, sha256Of } from "../support/content.ts";
-import { leaderOf } from "../support/leader.ts";
 import { freePorts } from "../support/ports.ts";
 import { skerry } from "../support/program.ts";
 import { RegisterWorkload } from "../support/register-workload.ts";
 import { pause } from "../support/seeded.ts";
+import { leaderOf } from "../support/status.ts";
 import { TestCluster, type TestNode } from "../support/test-cluster.ts";
 
 const SIZES = [100, 40_000, 300_000, 5_000_000];

@@ -87,6 +87,18 @@ ssize_t pwritev64(int file, const struct iovec *parts, int count, off64_t at) {
   return control->writes_fail && is_meant(file) ? -1 : real(file, parts, count, at);
 }
 
+/* LevelDB writes through streams. */
+#undef fwrite_unlocked
+#undef fflush_unlocked
+size_t fwrite_unlocked(const void *bytes, size_t size, size_t count, FILE *stream) {
+  REAL(fwrite_unlocked);
+  return control->writes_fail && is_meant(fileno(stream)) ? 0 : real(bytes, size, count, stream);
+}
+int fflush_unlocked(FILE *stream) {
+  REAL(fflush_unlocked);
+  return control->writes_fail && stream != NULL && is_meant(fileno(stream)) ? EOF : real(stream);
+}
+
 static void shift(int64_t *seconds, int64_t *nanoseconds) {
   int64_t offset = control->clock_offset_ns;
   int64_t sum = *nanoseconds + offset % NANOSECONDS;
