@@ -12,6 +12,7 @@ const FAMILIES: Readonly<Record<string, () => Promise<(program: Command) => void
   cluster: async () => (await import("./cluster.ts")).addClusterCommands,
   user: async () => (await import("./user.ts")).addUserCommands,
   key: async () => (await import("./key.ts")).addKeyCommands,
+  "encryption-key": async () => (await import("./encryption-key.ts")).addEncryptionKeyCommands,
   bucket: async () => (await import("./bucket.ts")).addBucketCommands,
   object: async () => (await import("./object.ts")).addObjectCommands,
   config: async () => (await import("./config.ts")).addConfigCommands,

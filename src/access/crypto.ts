@@ -26,6 +26,11 @@ export function deriveKey(secret: Uint8Array, purpose: string): Uint8Array {
   return new Uint8Array(hkdfSync("sha256", secret, new Uint8Array(0), purpose, AES_KEY_BYTES));
 }
 
+/** RFC 5869 with SHA-256 and a salt; 32 bytes. */
+export function deriveSaltedKey(secret: Uint8Array, salt: Uint8Array, purpose: string): Uint8Array {
+  return new Uint8Array(hkdfSync("sha256", secret, salt, purpose, AES_KEY_BYTES));
+}
+
 /** The time it takes depends on the lengths only. */
 export function equalSecrets(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && timingSafeEqual(a, b);

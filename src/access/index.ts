@@ -11,6 +11,7 @@
  * - `gate`, `roles`: role order reader < writer < admin, bucket allow-lists, fail closed.
  * - `keys`, `owner`, `bearer`: minting, parsing and checking keys; what a stored key says about its caller.
  * - `seal`, `crypto`: secrets at rest. `crypto` is the one file with node:crypto in it.
+ * - `data-key`: encryption of object bytes: data keys, their wrapping, and the frames of a body.
  * - `limits`: token buckets, requests under way, failed authentications.
  *
  * Invariants: a denied request reaches no engine; a key that is limited to some buckets gets at nothing of the whole cluster; a secret is
@@ -18,6 +19,7 @@
  */
 
 export { type Authentication, authenticateBearer } from "./bearer.ts";
+export { DATA_KEY_BYTES, FrameCipher, unwrapDataKey, wrapDataKey } from "./data-key.ts";
 export { AccessError, type AccessErrorCode } from "./errors.ts";
 export { createGate, type Gate } from "./gate.ts";
 export {

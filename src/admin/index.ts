@@ -3,11 +3,14 @@
  * and the command line call this.
  */
 export { ClusterAdministration, type ClusterAdminOptions } from "./cluster.ts";
+export { EncryptionKeyAdministration, type EncryptionKeyAdminOptions } from "./encryption-keys.ts";
 export { AdminError, type AdminErrorCode } from "./errors.ts";
 export { KeyAdministration, type KeyAdminOptions, keyRow } from "./keys.ts";
 export type {
   ClusterAdmin,
   ClusterDescription,
+  EncryptionKeyAdmin,
+  EncryptionKeyDescription,
   KeyAdmin,
   KeyDescription,
   NewKey,

@@ -121,6 +121,15 @@ export function refuse(result: CommandResult): void {
   const { code, detail } = result.result.value;
   if (code === RefusalCode.KEY_EXISTS) throw new AdminError("exists", "there is a key of this id already");
   if (code === RefusalCode.KEY_UNKNOWN) throw new AdminError("not-found", "there is no key of this id");
+  if (code === RefusalCode.ENCRYPTION_KEY_EXISTS) {
+    throw new AdminError("exists", "there is an encryption key of this id already");
+  }
+  if (code === RefusalCode.ENCRYPTION_KEY_UNKNOWN) {
+    throw new AdminError("not-found", "there is no encryption key of this id");
+  }
+  if (code === RefusalCode.ENCRYPTION_KEY_CHANGED) {
+    throw new AdminError("unavailable", "the key was rotated by somebody else at the same time");
+  }
   throw new AdminError("invalid", detail || RefusalCode[code]);
 }
 

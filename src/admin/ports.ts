@@ -36,6 +36,26 @@ export interface KeyAdmin {
   revoke(keyId: string): Promise<void>;
 }
 
+export interface EncryptionKeyDescription {
+  readonly keyId: string;
+  readonly description: string;
+  readonly createdAtMs: number;
+  /** The version that wraps now. */
+  readonly version: number;
+  readonly rotatedAtMs: number;
+}
+
+/** Rejects with AdminError. */
+export interface EncryptionKeyAdmin {
+  /** `keyId` "": one is drawn. */
+  create(request: {
+    readonly keyId: string;
+    readonly description: string;
+  }): Promise<EncryptionKeyDescription>;
+  list(): Promise<readonly EncryptionKeyDescription[]>;
+  rotate(keyId: string): Promise<EncryptionKeyDescription>;
+}
+
 export interface NodeDescription {
   readonly nodeId: number;
   readonly name: string;

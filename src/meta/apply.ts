@@ -29,6 +29,7 @@ import { deleteBucket } from "./commands/delete-bucket.ts";
 import { deleteBucketConfiguration } from "./commands/delete-bucket-configuration.ts";
 import { deleteObjects } from "./commands/delete-objects.ts";
 import { dropCopies } from "./commands/drop-copies.ts";
+import { putEncryptionKey, rotateEncryptionKey } from "./commands/encryption-keys.ts";
 import { forgetCompletedUploads } from "./commands/forget-completed-uploads.ts";
 import { initCluster } from "./commands/init-cluster.ts";
 import { openSession } from "./commands/open-session.ts";
@@ -185,6 +186,10 @@ function run(state: ApplyState, body: CommandBody): CommandResult {
       return putBucketConfiguration(state, body.value);
     case "deleteBucketConfiguration":
       return deleteBucketConfiguration(state, body.value);
+    case "putEncryptionKey":
+      return putEncryptionKey(state, body.value);
+    case "rotateEncryptionKey":
+      return rotateEncryptionKey(state, body.value);
     default:
       return unreachable(body);
   }

@@ -9,6 +9,7 @@ import {
   DropCopiesSchema,
   OpenSessionSchema,
   PutBucketConfigurationSchema,
+  PutEncryptionKeySchema,
   PutJoinTokenSchema,
   PutKeySchema,
   SetMaintenanceSchema,
@@ -57,6 +58,11 @@ function everything(): Replica {
   replica.run({ case: "changeIdentities", value: create(ChangeIdentitiesSchema, { changes }) });
   const maintenance = create(SetMaintenanceSchema, { on: true, nodeIds: [1n, 2n] });
   replica.run({ case: "setMaintenance", value: maintenance });
+  const encryptionKey = create(PutEncryptionKeySchema, {
+    keyId: "ring",
+    secretSealed: new Uint8Array([5, 6]),
+  });
+  replica.run({ case: "putEncryptionKey", value: encryptionKey });
   replica.run({ case: "openSession", value: create(OpenSessionSchema, { nodeId: 1n }) });
   const configuration = { kind: 4, format: 1, document: new Uint8Array([3, 4]) };
   const configure = create(PutBucketConfigurationSchema, { bucket: "bucket", configuration });

@@ -43,6 +43,7 @@ export const TABLES = {
   maintenance: "G",
   identity: "I",
   identityTotals: "U",
+  encryptionKey: "E",
 } as const;
 
 export type TableName = keyof typeof TABLES;
@@ -102,6 +103,7 @@ export const nodeSessionsKey = (nodeId: bigint): string => PREFIX.nodeSessions +
 export const copysetKey = (copysetId: bigint): string => PREFIX.copyset + hexNumber(copysetId);
 export const joinTokenKey = (tokenId: string): string => PREFIX.joinToken + tokenId;
 export const joinTokenHashKey = (hash: Uint8Array): string => PREFIX.joinTokenHash + toHex(hash);
+export const encryptionKeyKey = (keyId: string): string => PREFIX.encryptionKey + keyId;
 export const accessKeyKey = (keyId: string): string => PREFIX.key + keyId;
 export const identityKey = (name: string): string => PREFIX.identity + name;
 export const bucketKey = (name: string): string => PREFIX.bucket + name;

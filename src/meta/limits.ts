@@ -46,6 +46,11 @@ export const MAX_IDENTITY_CHANGES = 64;
 export const MAX_IDENTITY_NAME_BYTES = 768;
 /** Nodes that a change of the maintenance mode waits for. */
 export const MAX_MAINTENANCE_NODES = 1_024;
+/** Keys of the key ring, and versions of one of them. */
+export const MAX_ENCRYPTION_KEYS = 1_000;
+export const MAX_ENCRYPTION_KEY_VERSIONS = 1_000;
+/** Greatest sealed or wrapped key, in bytes. */
+export const MAX_SEALED_SECRET_BYTES = 256;
 
 /** Blobs of one BeginBlobDelete or AcknowledgeUnlink. */
 export const MAX_BLOBS_PER_COMMAND = 10_000;

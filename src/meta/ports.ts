@@ -7,6 +7,7 @@ import type {
   ClusterRow,
   CompletedUploadRow,
   CopysetRow,
+  EncryptionKeyRow,
   IdentityRow,
   JoinTokenRow,
   KeyRow,
@@ -72,6 +73,8 @@ export interface MetadataView {
   }): Promise<readonly IdentityRow[]>;
   /** Undefined: never used, so off. */
   maintenance(): MaintenanceRow | undefined;
+  encryptionKey(keyId: string): EncryptionKeyRow | undefined;
+  encryptionKeys(): Promise<readonly EncryptionKeyRow[]>;
   bucket(name: string): BucketRow | undefined;
   /** A document of a bucket as it is here now: no I/O but for the first look at it, and none at all for a kind that the bucket does not have. */
   bucketConfiguration(bucket: BucketRow, kind: BucketConfigurationKind): BucketConfigurationRow | undefined;

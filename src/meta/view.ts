@@ -20,6 +20,8 @@ import {
   CompletedUploadRowSchema,
   type CopysetRow,
   CopysetRowSchema,
+  type EncryptionKeyRow,
+  EncryptionKeyRowSchema,
   HoldingsRowSchema,
   type IdentityRow,
   IdentityRowSchema,
@@ -54,6 +56,7 @@ import {
   completedUploadKey,
   copiesOf,
   discardOrderRange,
+  encryptionKeyKey,
   heldBlobKey,
   heldBlobRange,
   holdingsKey,
@@ -102,6 +105,7 @@ const CACHED_TABLES: readonly string[] = [
   TABLES.identity,
   TABLES.maintenance,
   TABLES.bucketConfiguration,
+  TABLES.encryptionKey,
 ];
 
 /** Where the state stands; the machine tells. */
@@ -185,6 +189,14 @@ export class StateView implements MetadataView {
 
   maintenance(): MaintenanceRow | undefined {
     return this.#cached(MAINTENANCE_KEY, MaintenanceRowSchema);
+  }
+
+  encryptionKey(keyId: string): EncryptionKeyRow | undefined {
+    return this.#cached(encryptionKeyKey(keyId), EncryptionKeyRowSchema);
+  }
+
+  encryptionKeys(): Promise<readonly EncryptionKeyRow[]> {
+    return this.#table("encryptionKey", EncryptionKeyRowSchema);
   }
 
   bucket(name: string): BucketRow | undefined {

@@ -3,9 +3,11 @@ import {
   type ObjectAttributes as AttributesRow,
   HeaderSchema,
   ObjectAttributesSchema,
+  type ObjectEncryption,
   type ObjectRow,
 } from "../gen/skerry/meta/v1/rows_pb.js";
 import { type ChecksumType, checksumFromRows, checksumRows } from "./checksums.ts";
+import { encryptionInfo } from "./encryption/object-keys.ts";
 import { ObjectError } from "./errors.ts";
 import type { Checksum, ListedObject, ObjectAttributes, ObjectInfo } from "./ports.ts";
 
@@ -35,6 +37,7 @@ export function attributesToRow(
   attributes: ObjectAttributes,
   checksum: Checksum | undefined,
   checksumType: ChecksumType | undefined,
+  encryption: ObjectEncryption | undefined,
 ): AttributesRow {
   return create(ObjectAttributesSchema, {
     contentType: attributes.contentType,
@@ -43,6 +46,7 @@ export function attributesToRow(
     storageClass: attributes.storageClass,
     checksums: checksumRows(checksum),
     checksumType: checksumType ?? "",
+    ...(encryption !== undefined && { encryption }),
   });
 }
 
@@ -74,6 +78,7 @@ export function infoFromRow(row: ObjectRow): ObjectInfo {
     checksum: checksumFromRows(row.attributes?.checksums ?? []),
     checksumType: checksumTypeFromRow(row.attributes),
     owner: { id: row.ownerId, displayName: row.ownerDisplayName },
+    encryption: encryptionInfo(row.attributes?.encryption),
     partsCount: row.parts.length === 0 ? undefined : row.parts.length,
   };
 }

@@ -1,15 +1,21 @@
+import type { Sealer } from "../access/index.ts";
 import type { BlobStore } from "../blob/index.ts";
 import { BlobError } from "../blob/index.ts";
 import type { CommandResult } from "../gen/skerry/meta/v1/commands_pb.js";
 import type { BucketRow } from "../gen/skerry/meta/v1/rows_pb.js";
 import { type CommandBody, type Metadata, type MetadataView, MetaError } from "../meta/index.ts";
-import type { Hasher } from "../platform/index.ts";
+import type { Hasher, Random } from "../platform/index.ts";
+import { KeyRing } from "./encryption/key-ring.ts";
+import { ObjectKeys } from "./encryption/object-keys.ts";
 import { ObjectError, type ObjectErrorCode } from "./errors.ts";
 
 export interface ObjectStoreOptions {
   readonly metadata: Metadata;
   readonly blobs: BlobStore;
   readonly hasher: Hasher;
+  /** Opens the keys of the key ring. */
+  readonly sealer: Sealer;
+  readonly random: Random;
   /** A new id of 16 bytes in order of time: versions and uploads. */
   readonly newId: () => Uint8Array;
   /** Parts but the last must have at least this size, in bytes. */
@@ -19,9 +25,11 @@ export interface ObjectStoreOptions {
 /** What every use case needs: metadata and blobs, with their failures translated into this module's errors. */
 export class ObjectContext {
   readonly options: ObjectStoreOptions;
+  readonly keys: ObjectKeys;
 
   constructor(options: ObjectStoreOptions) {
     this.options = options;
+    this.keys = new ObjectKeys({ ring: new KeyRing(options), random: options.random });
   }
 
   get view(): MetadataView {

@@ -1,9 +1,14 @@
-import type { BlobSlice, ObjectRow } from "../gen/skerry/meta/v1/rows_pb.js";
+import type { ObjectRow } from "../gen/skerry/meta/v1/rows_pb.js";
 import { infoFromRow } from "./attributes.ts";
-import { type ObjectContext, translate } from "./context.ts";
+import { checksumFromRows } from "./checksums.ts";
+import type { ObjectContext } from "./context.ts";
+import { checkCustomerKey, proveCustomerKey } from "./encryption/object-keys.ts";
+import { readSealed } from "./encryption/read-sealed.ts";
 import { ObjectError } from "./errors.ts";
 import { checkKey } from "./names.ts";
 import type {
+  Checksum,
+  CustomerKey,
   GetObjectRequest,
   GetObjectResult,
   HeadObjectRequest,
@@ -11,10 +16,12 @@ import type {
   RangeRequest,
 } from "./ports.ts";
 import { checkReadPreconditions } from "./preconditions.ts";
+import { readSlices } from "./read-slices.ts";
 
 export async function headObject(context: ObjectContext, request: HeadObjectRequest): Promise<ObjectInfo> {
   const row = await freshObject(context, request.bucket, request.key);
   const info = infoFromRow(row);
+  proveCustomerKey(row.attributes?.encryption, request.customerKey);
   checkReadPreconditions(info, request.preconditions);
   if (request.partNumber === undefined) return info;
   const part = resolveRange(row, { kind: "part", partNumber: request.partNumber });
@@ -26,13 +33,33 @@ export async function getObject(context: ObjectContext, request: GetObjectReques
   const info = infoFromRow(row);
   checkReadPreconditions(info, request.preconditions);
   const { first, length } = resolveRange(row, request.range);
+  const bytes = objectBytes(context, row, { first, length, signal: request.signal }, request.customerKey);
+  const body = bytes instanceof Promise ? await bytes : bytes;
   return {
     info,
     first,
     length,
     partial: request.range !== undefined,
-    body: readSlices(context, row.slices, { first, length, signal: request.signal }),
+    ...(request.range?.kind === "part" && { partChecksum: checksumOfPart(row, request.range.partNumber) }),
+    body,
   };
+}
+
+/** The bytes of an object as its client knows them. Refuses a customer's key that is missing, wrong or out of place. */
+export function objectBytes(
+  context: ObjectContext,
+  row: ObjectRow,
+  range: { readonly first: number; readonly length: number; readonly signal: AbortSignal },
+  customerKey: CustomerKey | undefined,
+): AsyncIterable<Uint8Array> | Promise<AsyncIterable<Uint8Array>> {
+  const encryption = row.attributes?.encryption;
+  if (encryption !== undefined) {
+    return context.keys
+      .open(encryption, customerKey)
+      .then((dataKey) => readSealed(context, row, range, dataKey));
+  }
+  checkCustomerKey(undefined, customerKey);
+  return readSlices(context, row.slices, range);
 }
 
 /** The current row of a key, as of now. Refuses "bucket-not-found" and "object-not-found". */
@@ -48,36 +75,6 @@ export async function freshObject(
     throw new ObjectError("object-not-found", "there is no object of this key", { details: { Key: key } });
   }
   return row;
-}
-
-/** Bytes of a manifest, in order. Blob rows are looked up as the reader comes to them. */
-export async function* readSlices(
-  context: ObjectContext,
-  slices: readonly BlobSlice[],
-  range: { readonly first: number; readonly length: number; readonly signal: AbortSignal },
-): AsyncIterable<Uint8Array> {
-  let skip = range.first;
-  let left = range.length;
-  for (const slice of slices) {
-    if (left === 0) return;
-    const sliceLength = Number(slice.length);
-    if (skip >= sliceLength) {
-      skip -= sliceLength;
-      continue;
-    }
-    const count = Math.min(left, sliceLength - skip);
-    const blob = context.view.blob(slice.blobId);
-    if (blob === undefined)
-      throw new ObjectError("data-unavailable", "the object was deleted while it was read");
-    try {
-      yield* context.options.blobs.read(blob, Number(slice.offset) + skip, count, range.signal);
-    } catch (error) {
-      throw translate(error);
-    }
-    skip = 0;
-    left -= count;
-  }
-  if (left > 0) throw new ObjectError("data-unavailable", "the manifest is shorter than the object");
 }
 
 /** Refuses "range-not-satisfiable" and "part-number-invalid". Source: RFC 9110, section 14.1.2. */
@@ -102,6 +99,11 @@ function resolveRange(
     case "part":
       return partRange(row, range.partNumber);
   }
+}
+
+function checksumOfPart(row: ObjectRow, partNumber: number): Checksum | undefined {
+  const part = row.parts.find((candidate) => candidate.partNumber === partNumber);
+  return part && checksumFromRows(part.checksums);
 }
 
 function partRange(row: ObjectRow, partNumber: number): { readonly first: number; readonly length: number } {

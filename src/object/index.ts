@@ -17,6 +17,12 @@ export type {
 } from "./bucket-configuration.ts";
 export type { ObjectStoreOptions } from "./context.ts";
 export { MAX_DELETE_TARGETS } from "./delete.ts";
+export {
+  type BucketEncryption,
+  bucketEncryptionDocument,
+  readBucketEncryption,
+} from "./encryption/bucket-default.ts";
+export { secretContext } from "./encryption/key-ring.ts";
 export { OBJECT_ERROR_CODES, ObjectError, type ObjectErrorCode } from "./errors.ts";
 export { bucketNameFault, MAX_KEY_BYTES } from "./names.ts";
 export type * from "./ports.ts";

@@ -223,6 +223,7 @@ describe("a copy", () => {
       key,
       attributes,
       owner: OWNER,
+      signal: new AbortController().signal,
     });
 
   it("moves no bytes and outlives its source", async () => {

@@ -1,5 +1,8 @@
 import type { Owner, Principal } from "../access/types.ts";
 import type { BucketConfigurations } from "./bucket-configuration.ts";
+import type { CustomerKey, EncryptionInfo, EncryptionRequest } from "./encryption/types.ts";
+
+export type { CustomerKey, EncryptionInfo, EncryptionRequest } from "./encryption/types.ts";
 
 /**
  * The use cases on buckets, objects and uploads, without any protocol. The S3 gateway and the Connect services call this and nothing
@@ -34,7 +37,7 @@ export interface ObjectStore extends BucketConfigurations {
   copyObject(request: CopyObjectRequest): Promise<PutObjectResult>;
   listObjects(request: ListObjectsRequest): Promise<ListObjectsResult>;
 
-  createUpload(request: CreateUploadRequest): Promise<{ readonly uploadId: string }>;
+  createUpload(request: CreateUploadRequest): Promise<CreateUploadResult>;
   uploadPart(request: UploadPartRequest): Promise<UploadPartResult>;
   uploadPartCopy(request: UploadPartCopyRequest): Promise<UploadPartResult>;
   completeUpload(request: CompleteUploadRequest): Promise<PutObjectResult>;
@@ -119,6 +122,8 @@ export interface PutObjectRequest {
   readonly preconditions?: Preconditions;
   readonly owner: Owner;
   readonly signal: AbortSignal;
+  /** Undefined: as the bucket says. */
+  readonly encryption?: EncryptionRequest;
 }
 
 export interface PutObjectResult {
@@ -127,6 +132,7 @@ export interface PutObjectResult {
   readonly size: number;
   readonly checksum: Checksum | undefined;
   readonly checksumType: "COMPOSITE" | "FULL_OBJECT" | undefined;
+  readonly encryption?: EncryptionInfo | undefined;
 }
 
 export interface ObjectInfo {
@@ -139,6 +145,7 @@ export interface ObjectInfo {
   readonly checksumType: "COMPOSITE" | "FULL_OBJECT" | undefined;
   readonly owner: Owner;
   readonly partsCount: number | undefined;
+  readonly encryption?: EncryptionInfo | undefined;
 }
 
 export type RangeRequest =
@@ -152,6 +159,7 @@ export interface HeadObjectRequest {
   readonly key: string;
   readonly preconditions?: Preconditions;
   readonly partNumber?: number;
+  readonly customerKey?: CustomerKey;
 }
 
 export interface GetObjectRequest {
@@ -161,6 +169,7 @@ export interface GetObjectRequest {
   /** An unsatisfiable one is refused with "range-not-satisfiable". */
   readonly range?: RangeRequest;
   readonly signal: AbortSignal;
+  readonly customerKey?: CustomerKey;
 }
 
 export interface GetObjectResult {
@@ -169,6 +178,8 @@ export interface GetObjectResult {
   readonly first: number;
   readonly length: number;
   readonly partial: boolean;
+  /** Of the part that was asked for, where the upload had checksums. */
+  readonly partChecksum?: Checksum | undefined;
   /** Verified bytes. Throws "data-unavailable" when no good copy can be read: the connection must then be cut, not ended. */
   readonly body: AsyncIterable<Uint8Array>;
 }
@@ -187,6 +198,11 @@ export interface CopyObjectRequest {
   readonly attributes: ObjectAttributes | undefined;
   readonly preconditions?: Preconditions;
   readonly owner: Owner;
+  readonly sourceCustomerKey?: CustomerKey;
+  readonly encryption?: EncryptionRequest;
+  /** Computed anew from the bytes. Undefined: the source's checksum. */
+  readonly checksumAlgorithm?: ChecksumAlgorithm;
+  readonly signal: AbortSignal;
 }
 
 export interface ListObjectsRequest {
@@ -225,6 +241,12 @@ export interface CreateUploadRequest {
   readonly owner: Owner;
   readonly checksumAlgorithm: ChecksumAlgorithm | undefined;
   readonly checksumType: "COMPOSITE" | "FULL_OBJECT" | undefined;
+  readonly encryption?: EncryptionRequest;
+}
+
+export interface CreateUploadResult {
+  readonly uploadId: string;
+  readonly encryption?: EncryptionInfo | undefined;
 }
 
 export interface UploadAddress {
@@ -237,12 +259,14 @@ export interface UploadPartRequest extends UploadAddress {
   readonly partNumber: number;
   readonly body: BodySource;
   readonly signal: AbortSignal;
+  readonly customerKey?: CustomerKey;
 }
 
 export interface UploadPartResult {
   readonly etag: string;
   readonly modifiedAtMs: number;
   readonly checksum: Checksum | undefined;
+  readonly encryption?: EncryptionInfo | undefined;
 }
 
 export interface UploadPartCopyRequest extends UploadAddress {
@@ -253,6 +277,8 @@ export interface UploadPartCopyRequest extends UploadAddress {
   /** Inclusive; must lie inside the source. */
   readonly range: { readonly first: number; readonly last: number } | undefined;
   readonly signal: AbortSignal;
+  readonly sourceCustomerKey?: CustomerKey;
+  readonly customerKey?: CustomerKey;
 }
 
 export interface CompleteUploadRequest extends UploadAddress {
@@ -267,6 +293,7 @@ export interface CompleteUploadRequest extends UploadAddress {
   readonly checksumType?: "COMPOSITE" | "FULL_OBJECT";
   /** x-amz-mp-object-size. */
   readonly size?: number;
+  readonly customerKey?: CustomerKey;
 }
 
 export interface ListedPart {

@@ -1,15 +1,18 @@
 import { create } from "@bufbuild/protobuf";
-import type { BlobWritten } from "../blob/index.ts";
 import { CommitObjectSchema } from "../gen/skerry/meta/v1/commands_pb.js";
-import { type BlobSlice, BlobSliceSchema } from "../gen/skerry/meta/v1/rows_pb.js";
 import { attributesToRow, checkAttributes } from "./attributes.ts";
 import { BodyDigests, type ChecksumType } from "./checksums.ts";
 import { type ObjectContext, translate } from "./context.ts";
+import { wantedEncryption } from "./encryption/bucket-default.ts";
+import { type BodyKey, encryptionInfo } from "./encryption/object-keys.ts";
+import { encryptedAs } from "./encryption/requested.ts";
+import { storeSealed } from "./encryption/store-sealed.ts";
 import { ObjectError } from "./errors.ts";
 import { checkKey } from "./names.ts";
-import type { BodySource, Checksum, ChecksumAlgorithm, PutObjectRequest, PutObjectResult } from "./ports.ts";
+import type { BodySource, ChecksumAlgorithm, PutObjectRequest, PutObjectResult } from "./ports.ts";
 import { preconditionsMessage } from "./preconditions.ts";
 import { expectResult } from "./refusals.ts";
+import { rowsOf, type StoredBody } from "./stored-body.ts";
 
 /** Greatest size of a single PUT or part, in bytes: 5 GiB, as in S3. */
 export const MAX_SINGLE_PUT_BYTES = 5 * 1024 ** 3;
@@ -18,7 +21,12 @@ export async function putObject(context: ObjectContext, request: PutObjectReques
   checkKey(request.key);
   checkAttributes(request.attributes);
   const bucket = await context.knownBucket(request.bucket);
-  const stored = await storeBody(context, request.body, { signal: request.signal });
+  const wanted = wantedEncryption(context, bucket, request.encryption);
+  const sealed = wanted && (await encryptedAs(context, wanted));
+  const stored = await storeBody(context, request.body, {
+    signal: request.signal,
+    ...(sealed !== undefined && { key: sealed.key }),
+  });
   const checksumType: ChecksumType | undefined = stored.checksum === undefined ? undefined : "FULL_OBJECT";
   const result = await context.submit({
     case: "commitObject",
@@ -29,7 +37,7 @@ export async function putObject(context: ObjectContext, request: PutObjectReques
       versionId: context.options.newId(),
       size: BigInt(request.body.sizeBytes),
       etag: stored.etag,
-      attributes: attributesToRow(request.attributes, stored.checksum, checksumType),
+      attributes: attributesToRow(request.attributes, stored.checksum, checksumType, sealed?.row),
       ...stored.rows,
       ...withPreconditions(request.preconditions),
       ownerId: request.owner.id,
@@ -43,6 +51,7 @@ export async function putObject(context: ObjectContext, request: PutObjectReques
     size: Number(committed.size),
     checksum: stored.checksum,
     checksumType,
+    encryption: encryptionInfo(sealed?.row),
   };
 }
 
@@ -51,18 +60,16 @@ export function withPreconditions(preconditions: PutObjectRequest["preconditions
   return message === undefined ? {} : { preconditions: message };
 }
 
-export interface StoredBody {
-  readonly etag: string;
-  readonly checksum: Checksum | undefined;
-  /** What the commit names. */
-  readonly rows: { readonly blobs: NonNullable<BlobWritten["blob"]>[]; readonly slices: BlobSlice[] };
-}
-
 /** Makes the bytes durable and checks everything that was promised about them. Nothing is visible yet. */
 export async function storeBody(
   context: ObjectContext,
   body: BodySource,
-  options: { readonly signal: AbortSignal; readonly fallbackChecksum?: ChecksumAlgorithm },
+  options: {
+    readonly signal: AbortSignal;
+    readonly fallbackChecksum?: ChecksumAlgorithm;
+    /** The blobs hold the bytes encrypted. */
+    readonly key?: BodyKey;
+  },
 ): Promise<StoredBody> {
   if (body.sizeBytes > MAX_SINGLE_PUT_BYTES) {
     throw new ObjectError("object-too-large", "a single upload has at most 5 GiB; use a multipart upload", {
@@ -70,6 +77,9 @@ export async function storeBody(
     });
   }
   const judge = new BodyDigests(body, options.fallbackChecksum);
+  if (options.key !== undefined) {
+    return storeSealed(context, body, { judge, key: options.key, signal: options.signal });
+  }
   const written = await context.options.blobs
     .write({
       sizeBytes: body.sizeBytes,
@@ -81,11 +91,4 @@ export async function storeBody(
       throw translate(error);
     });
   return { ...judge.verify(written.digests), rows: rowsOf(written) };
-}
-
-function rowsOf(written: BlobWritten): StoredBody["rows"] {
-  const { blob } = written;
-  if (blob === undefined) return { blobs: [], slices: [] };
-  const slice = create(BlobSliceSchema, { blobId: blob.blobId, offset: 0n, length: blob.size });
-  return { blobs: [blob], slices: [slice] };
 }

@@ -32,6 +32,10 @@ const CODE_OF: Readonly<Record<RefusalCode, ObjectErrorCode | undefined>> = {
   [RefusalCode.INVALID]: undefined,
   [RefusalCode.SOURCE_CHANGED]: "source-changed",
   [RefusalCode.TOO_LARGE]: "object-too-large",
+  // Another node made the key ring's own keys first; the caller reads them.
+  [RefusalCode.ENCRYPTION_KEY_EXISTS]: undefined,
+  [RefusalCode.ENCRYPTION_KEY_UNKNOWN]: "encryption-key-not-found",
+  [RefusalCode.ENCRYPTION_KEY_CHANGED]: undefined,
   [RefusalCode.NODE_STATE_CHANGED]: undefined,
   [RefusalCode.MEMBERSHIP_CHANGING]: undefined,
   [RefusalCode.LAST_VOTER]: undefined,

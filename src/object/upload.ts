@@ -11,6 +11,7 @@ import {
   type BlobSlice,
   BlobSliceSchema,
   type CompletedUploadRow,
+  type ObjectRow,
   type PartRow,
   type UploadRow,
 } from "../gen/skerry/meta/v1/rows_pb.js";
@@ -25,14 +26,18 @@ import {
   defaultChecksumType,
 } from "./checksums.ts";
 import type { ObjectContext } from "./context.ts";
+import { wantedEncryption } from "./encryption/bucket-default.ts";
+import { checkCustomerKey, encryptionInfo, proveCustomerKey } from "./encryption/object-keys.ts";
+import { partKey } from "./encryption/requested.ts";
 import { ObjectError } from "./errors.ts";
-import { freshObject, readSlices } from "./get.ts";
+import { freshObject, objectBytes } from "./get.ts";
 import { checkKey } from "./names.ts";
 import type {
   Checksum,
   ChecksumAlgorithm,
   CompleteUploadRequest,
   CreateUploadRequest,
+  CreateUploadResult,
   PutObjectResult,
   UploadAddress,
   UploadPartCopyRequest,
@@ -41,6 +46,7 @@ import type {
 } from "./ports.ts";
 import { checkSourcePreconditions } from "./preconditions.ts";
 import { MAX_SINGLE_PUT_BYTES, storeBody, withPreconditions } from "./put.ts";
+import { readSlices } from "./read-slices.ts";
 import { expectResult } from "./refusals.ts";
 import { formatUploadId, parseUploadId, uploadNotFound } from "./upload-id.ts";
 
@@ -52,7 +58,7 @@ export const MAX_OBJECT_BYTES = 5 * 1024 ** 4;
 export async function createUpload(
   context: ObjectContext,
   request: CreateUploadRequest,
-): Promise<{ readonly uploadId: string }> {
+): Promise<CreateUploadResult> {
   checkKey(request.key);
   checkAttributes(request.attributes);
   const { checksumAlgorithm: algorithm } = request;
@@ -62,6 +68,8 @@ export async function createUpload(
     throw new ObjectError("checksum-type-invalid", "a checksum type needs a checksum algorithm");
   }
   const bucket = await context.knownBucket(request.bucket);
+  const wanted = wantedEncryption(context, bucket, request.encryption);
+  const encryption = wanted && (await context.keys.create(wanted)).row;
   const result = await context.submit({
     case: "createUpload",
     value: create(CreateUploadSchema, {
@@ -69,13 +77,16 @@ export async function createUpload(
       bucketId: bucket.bucketId,
       key: request.key,
       uploadId: context.options.newId(),
-      attributes: attributesToRow(request.attributes, undefined, type),
+      attributes: attributesToRow(request.attributes, undefined, type, encryption),
       ownerId: request.owner.id,
       ownerDisplayName: request.owner.displayName,
       checksumAlgorithm: algorithm ?? "",
     }),
   });
-  return { uploadId: formatUploadId(expectResult(result, "uploadCreated").uploadId) };
+  return {
+    uploadId: formatUploadId(expectResult(result, "uploadCreated").uploadId),
+    encryption: encryptionInfo(encryption),
+  };
 }
 
 export async function uploadPart(
@@ -92,8 +103,11 @@ export async function uploadPart(
       `the upload was begun with ${algorithm}, the part has ${sent}`,
     );
   }
+  const encryption = upload.attributes?.encryption;
+  const key = await partKey(context, encryption, request.customerKey);
   const stored = await storeBody(context, request.body, {
     signal: request.signal,
+    ...(key !== undefined && { key }),
     ...(algorithm !== undefined && { fallbackChecksum: algorithm }),
   });
   const result = await context.submit({
@@ -107,10 +121,16 @@ export async function uploadPart(
       etag: stored.etag,
       ...stored.rows,
       checksums: checksumRows(stored.checksum),
+      ...(key !== undefined && { salt: key.salt }),
     }),
   });
   const committed = expectResult(result, "partCommitted");
-  return { etag: stored.etag, modifiedAtMs: Number(committed.modifiedAtMs), checksum: stored.checksum };
+  return {
+    etag: stored.etag,
+    modifiedAtMs: Number(committed.modifiedAtMs),
+    checksum: stored.checksum,
+    encryption: encryptionInfo(encryption),
+  };
 }
 
 /**
@@ -138,6 +158,10 @@ export async function uploadPartCopy(
   }
   if (length > MAX_SINGLE_PUT_BYTES) throw new ObjectError("object-too-large", "a part has at most 5 GiB");
   const algorithm = algorithmOf(upload);
+  if (source.attributes?.encryption !== undefined || upload.attributes?.encryption !== undefined) {
+    return rewritePart(context, { request, upload, source, first, length });
+  }
+  checkCustomerKey(undefined, request.customerKey ?? request.sourceCustomerKey);
   const { etag, checksum } = await digestSlices(context, source.slices, {
     first,
     length,
@@ -164,6 +188,55 @@ export async function uploadPartCopy(
   return { etag, modifiedAtMs: Number(committed.modifiedAtMs), checksum };
 }
 
+/** A copied part where source or upload is encrypted: its bytes flow through this node and are a body of their own. */
+async function rewritePart(
+  context: ObjectContext,
+  copy: {
+    readonly request: UploadPartCopyRequest;
+    readonly upload: UploadRow;
+    readonly source: ObjectRow;
+    readonly first: number;
+    readonly length: number;
+  },
+): Promise<UploadPartResult> {
+  const { request, upload, source, first, length } = copy;
+  const { signal, sourceCustomerKey, customerKey } = request;
+  const encryption = upload.attributes?.encryption;
+  const key = await partKey(context, encryption, customerKey);
+  const bytes = await objectBytes(context, source, { first, length, signal }, sourceCustomerKey);
+  const algorithm = algorithmOf(upload);
+  const stored = await storeBody(
+    context,
+    { sizeBytes: length, bytes, expected: {} },
+    {
+      signal,
+      ...(key !== undefined && { key }),
+      ...(algorithm !== undefined && { fallbackChecksum: algorithm }),
+    },
+  );
+  const result = await context.submit({
+    case: "commitPart",
+    value: create(CommitPartSchema, {
+      bucket: request.bucket,
+      key: request.key,
+      uploadId: upload.uploadId,
+      partNumber: request.partNumber,
+      size: BigInt(length),
+      etag: stored.etag,
+      ...stored.rows,
+      checksums: checksumRows(stored.checksum),
+      ...(key !== undefined && { salt: key.salt }),
+    }),
+  });
+  const committed = expectResult(result, "partCommitted");
+  return {
+    etag: stored.etag,
+    modifiedAtMs: Number(committed.modifiedAtMs),
+    checksum: stored.checksum,
+    encryption: encryptionInfo(encryption),
+  };
+}
+
 export async function completeUpload(
   context: ObjectContext,
   request: CompleteUploadRequest,
@@ -175,6 +248,8 @@ export async function completeUpload(
   if (upload === undefined || upload.bucket !== request.bucket || upload.key !== request.key) {
     return repeatedCompletion(context, request, uploadId);
   }
+  const encryption = upload.attributes?.encryption;
+  proveCustomerKey(encryption, request.customerKey);
   const parts = request.parts.map((wanted) => checkedPart(context, uploadId, wanted));
   const total = parts.reduce((sum, part) => sum + Number(part.size), 0);
   if (request.size !== undefined && request.size !== total) {
@@ -207,6 +282,7 @@ export async function completeUpload(
     size: Number(committed.size),
     checksum,
     checksumType: type,
+    encryption: encryptionInfo(encryption),
   };
 }
 
@@ -296,6 +372,7 @@ function repeatedCompletion(
     size: Number(current?.size ?? 0n),
     checksum: checksumFromRows(current?.attributes?.checksums ?? []),
     checksumType: checksumTypeFromRow(current?.attributes),
+    encryption: encryptionInfo(current?.attributes?.encryption),
   };
 }
 

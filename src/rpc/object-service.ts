@@ -85,6 +85,7 @@ export function objectService(objects: ObjectStore, guard: Guard): ServiceImpl<t
           bucket,
           key,
           attributes: undefined,
+          signal: context.signal,
           ...preconditionsOf(request.conditions),
           owner: principal.owner,
         });

@@ -43,6 +43,24 @@ export const RPC_OPERATIONS = [
   { name: "UserService/CreateUser", action: "admin:CreateUser", leastRole: "admin", resource: "cluster" },
   { name: "UserService/ListUsers", action: "admin:ListUsers", leastRole: "admin", resource: "cluster" },
   { name: "UserService/RemoveUser", action: "admin:RemoveUser", leastRole: "admin", resource: "cluster" },
+  {
+    name: "EncryptionKeyService/CreateEncryptionKey",
+    action: "admin:CreateEncryptionKey",
+    leastRole: "admin",
+    resource: "cluster",
+  },
+  {
+    name: "EncryptionKeyService/ListEncryptionKeys",
+    action: "admin:ListEncryptionKeys",
+    leastRole: "admin",
+    resource: "cluster",
+  },
+  {
+    name: "EncryptionKeyService/RotateEncryptionKey",
+    action: "admin:RotateEncryptionKey",
+    leastRole: "admin",
+    resource: "cluster",
+  },
   { name: "ClusterService/GetStatus", action: "admin:GetStatus", leastRole: "reader", resource: "cluster" },
   {
     name: "ClusterService/CreateJoinToken",

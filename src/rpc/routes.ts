@@ -1,17 +1,20 @@
 import type { ConnectRouter } from "@connectrpc/connect";
-import type { ClusterAdmin, KeyAdmin } from "../admin/index.ts";
+import type { ClusterAdmin, EncryptionKeyAdmin, KeyAdmin } from "../admin/index.ts";
 import { ClusterService, KeyService, UserService } from "../gen/skerry/admin/v1/admin_pb.js";
+import { EncryptionKeyService } from "../gen/skerry/admin/v1/encryption_pb.js";
 import { BucketService, ObjectService } from "../gen/skerry/storage/v1/storage_pb.js";
 import type { Accounts } from "../identity/index.ts";
 import type { ObjectStore } from "../object/index.ts";
 import { clusterService, keyService, userService } from "./admin-services.ts";
 import { bucketService } from "./bucket-service.ts";
+import { encryptionKeyService } from "./encryption-key-service.ts";
 import { Guard, type GuardOptions } from "./guard.ts";
 import { objectService } from "./object-service.ts";
 
 export interface RpcServices extends GuardOptions {
   readonly objects: ObjectStore;
   readonly keys: KeyAdmin;
+  readonly encryptionKeys: EncryptionKeyAdmin;
   readonly cluster: ClusterAdmin;
   readonly accounts: Accounts;
   readonly region: string;
@@ -25,6 +28,7 @@ export function rpcRoutes(services: RpcServices): (router: ConnectRouter) => voi
     router.service(ObjectService, objectService(services.objects, guard));
     router.service(KeyService, keyService(services.keys, guard));
     router.service(UserService, userService(services.accounts, guard));
+    router.service(EncryptionKeyService, encryptionKeyService(services.encryptionKeys, guard));
     router.service(ClusterService, clusterService(services.cluster, guard));
   };
 }

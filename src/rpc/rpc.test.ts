@@ -6,7 +6,7 @@ import {
 } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createGate, type Principal, type Role } from "../access/index.ts";
-import { AdminError, type ClusterAdmin, type KeyAdmin } from "../admin/index.ts";
+import { AdminError, type ClusterAdmin, type EncryptionKeyAdmin, type KeyAdmin } from "../admin/index.ts";
 import {
   ClusterService,
   KeyKind,
@@ -14,6 +14,7 @@ import {
   Role as RoleMessage,
   UserService,
 } from "../gen/skerry/admin/v1/admin_pb.js";
+import { EncryptionKeyService } from "../gen/skerry/admin/v1/encryption_pb.js";
 import { BucketService, ObjectService } from "../gen/skerry/storage/v1/storage_pb.js";
 import { Accounts, IdentityStore } from "../identity/index.ts";
 import { OBJECT_ERROR_CODES } from "../object/index.ts";
@@ -37,6 +38,16 @@ const keys: KeyAdmin = {
   list: async () => [],
   revoke: async (keyId) => {
     if (keyId !== "known") throw new AdminError("not-found", "there is no key of this id");
+  },
+};
+
+const encryptionKey = { keyId: "k", description: "", createdAtMs: 1, version: 1, rotatedAtMs: 1 };
+const encryptionKeys: EncryptionKeyAdmin = {
+  create: async () => encryptionKey,
+  list: async () => [encryptionKey],
+  rotate: async (keyId) => {
+    if (keyId !== "k") throw new AdminError("not-found", "there is no encryption key of this id");
+    return { ...encryptionKey, version: 2 };
   },
 };
 
@@ -84,6 +95,7 @@ beforeAll(async () => {
     objects: node.objects,
     region: "r",
     keys,
+    encryptionKeys,
     cluster,
     accounts: new Accounts(new IdentityStore(node.metadata), "c"),
   });
@@ -222,6 +234,12 @@ describe("the gate", () => {
     "UserService/ListUsers": (key) => createClient(UserService, http2()).listUsers({}, as(key)),
     "UserService/RemoveUser": (key) =>
       createClient(UserService, http2()).removeUser({ name: "alice" }, as(key)),
+    "EncryptionKeyService/CreateEncryptionKey": (key) =>
+      createClient(EncryptionKeyService, http2()).createEncryptionKey({}, as(key)),
+    "EncryptionKeyService/ListEncryptionKeys": (key) =>
+      createClient(EncryptionKeyService, http2()).listEncryptionKeys({}, as(key)),
+    "EncryptionKeyService/RotateEncryptionKey": (key) =>
+      createClient(EncryptionKeyService, http2()).rotateEncryptionKey({ keyId: "k" }, as(key)),
     "ClusterService/GetStatus": (key) => createClient(ClusterService, http2()).getStatus({}, as(key)),
     "ClusterService/CreateJoinToken": (key) =>
       createClient(ClusterService, http2()).createJoinToken({}, as(key)),

@@ -53,6 +53,10 @@ export const S3_ERRORS = {
     message: "Only the last chunk is allowed to have a size less than 8192 bytes.",
   },
   InvalidDigest: { status: 400, message: "The Content-MD5 you specified is not valid." },
+  InvalidEncryptionAlgorithmError: {
+    status: 400,
+    message: "The encryption request that you specified is not valid.",
+  },
   InvalidPart: {
     status: 400,
     message:
@@ -68,6 +72,7 @@ export const S3_ERRORS = {
   InvalidTag: { status: 400, message: "The tag provided was not a valid tag." },
   InvalidToken: { status: 400, message: "The provided token is malformed or otherwise not valid." },
   InvalidURI: { status: 400, message: "Couldn't parse the specified URI." },
+  "KMS.NotFoundException": { status: 400, message: "The encryption key that you named does not exist." },
   KeyTooLongError: { status: 400, message: "Your key is too long." },
   MalformedTrailerError: {
     status: 400,
@@ -118,6 +123,10 @@ export const S3_ERRORS = {
     status: 400,
     message:
       "Your socket connection to the server was not read from or written to within the timeout period. Idle connections will be closed.",
+  },
+  ServerSideEncryptionConfigurationNotFoundError: {
+    status: 404,
+    message: "The server side encryption configuration was not found",
   },
   ServiceUnavailable: { status: 503, message: "The service is unavailable. Please retry." },
   SignatureDoesNotMatch: {
@@ -178,6 +187,10 @@ export const OBJECT_ERRORS: Readonly<Record<ObjectErrorCode, ObjectErrorRow>> = 
   "tags-invalid": { code: "InvalidTag", message: "of-error" },
   "too-many-tags": { code: "BadRequest", message: "of-error" },
   "too-many-targets": { code: "MalformedXML", message: "of-s3" },
+  "encryption-key-not-found": { code: "KMS.NotFoundException", message: "of-error" },
+  "customer-key-required": { code: "InvalidRequest", message: "of-error" },
+  "customer-key-unexpected": { code: "InvalidRequest", message: "of-error" },
+  "customer-key-wrong": { code: "InvalidRequest", message: "of-error" },
   "storage-full": { code: "InsufficientStorage", message: "of-s3" },
   overloaded: { code: "SlowDown", message: "of-s3" },
   unavailable: { code: "ServiceUnavailable", message: "of-s3" },

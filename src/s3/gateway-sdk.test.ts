@@ -541,13 +541,13 @@ describe("the gate, through the SDK", () => {
     });
     const tagging = new PutBucketTaggingCommand({ Bucket: "docs", Tagging: { TagSet: [] } });
     expect(await failureOf(s3.send(tagging))).toEqual({ name: "AccessDenied", status: 403 });
-    const encrypted = new PutObjectCommand({
+    const redirecting = new PutObjectCommand({
       Bucket: "docs",
       Key: "e",
       Body: "x",
-      ServerSideEncryption: "AES256",
+      WebsiteRedirectLocation: "/elsewhere",
     });
-    expect(await failureOf(s3.send(encrypted))).toEqual({ name: "NotImplemented", status: 501 });
+    expect(await failureOf(s3.send(redirecting))).toEqual({ name: "NotImplemented", status: 501 });
     const owner = new GetObjectCommand({
       Bucket: "docs",
       Key: "secret",

@@ -24,6 +24,8 @@ export interface GatewayOptions {
   /** The region that this endpoint is in; credential scopes must name it unless `anyRegion`. */
   readonly region: string;
   readonly anyRegion?: boolean;
+  /** Take customers' keys (SSE-C) from clients without TLS too: where something before this server ends TLS. Default: refuse. */
+  readonly customerKeysOverHttp?: boolean;
   /** Domains whose direct children are buckets ("s3.example.com" for "photos.s3.example.com"). Path style always works. */
   readonly baseDomains?: readonly string[];
   /** Names this node in answers (x-amz-id-2); nothing that tells an outsider more than to tell nodes apart. */
@@ -87,6 +89,7 @@ export class S3Gateway {
       authorizer: options.authorizer,
       region: options.region,
       anyRegion: options.anyRegion ?? false,
+      customerKeysOverHttp: options.customerKeysOverHttp ?? false,
     };
   }
 

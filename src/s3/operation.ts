@@ -145,6 +145,8 @@ export interface CopyObject extends OnObject {
   readonly source: CopySource;
   /** Undefined: the source's. */
   readonly attributes: ObjectAttributes | undefined;
+  /** Computed anew from the source's bytes. */
+  readonly checksumAlgorithm: ChecksumAlgorithm | undefined;
   /** Of the copy where its attributes are the source's and the client named one. */
   readonly storageClass: string | undefined;
   readonly preconditions: Preconditions | undefined;

@@ -6,7 +6,7 @@ import {
   type Gate,
   InflightLimiter,
 } from "../access/index.ts";
-import { ClusterAdministration, KeyAdministration } from "../admin/index.ts";
+import { ClusterAdministration, EncryptionKeyAdministration, KeyAdministration } from "../admin/index.ts";
 import { Accounts, IdentityDirectory, IdentityStore } from "../identity/index.ts";
 import { AuditLog, type Logger, type Metrics, newRequestId } from "../observe/index.ts";
 import type { Platform, SocketAddress } from "../platform/index.ts";
@@ -120,6 +120,7 @@ async function startApi(
       accounts: identities.accounts,
     }),
     accounts: identities.accounts,
+    encryptionKeys: new EncryptionKeyAdministration({ metadata, sealer, random: platform.random }),
     cluster: new ClusterAdministration({
       ...platform,
       metadata,
@@ -138,6 +139,7 @@ function createS3(options: ListenersOptions, { gate, observing, identities }: Sh
     authorizer: gate,
     region: config["s3.region"],
     anyRegion: true,
+    customerKeysOverHttp: config["s3.customer_keys_over_http"],
     baseDomains: config["s3.domains"],
     hostId: `node-${engines.identity.nodeId}`,
     maxClockSkewMs: config["s3.max_clock_skew"],

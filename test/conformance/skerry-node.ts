@@ -14,6 +14,9 @@ import { PROGRAM } from "../support/program.ts";
 const READY_TIMEOUT_MS = 60_000;
 const READY_POLL_MS = 50;
 
+/** As the suite names its keys when nobody tells it others. */
+export const ENCRYPTION_KEYS = ["testkey-1", "testkey-2"] as const;
+
 export type Transport = "http" | "tls";
 
 /** A user as the suite's configuration describes one. */
@@ -65,6 +68,9 @@ export async function startSuiteNode(options: SuiteNodeOptions): Promise<SuiteNo
     main: await makeUser("main", { program, environment, ports, apiKey }),
     alt: await makeUser("alt", { program, environment, ports, apiKey }),
   };
+  for (const keyId of ENCRYPTION_KEYS) {
+    runCommand(["encryption-key", "create", "--id", keyId], { program, environment, ports, apiKey });
+  }
   if (options.transport === "tls") {
     await end(server);
     const certificates = await writeCertificate(options.directory);
@@ -86,6 +92,7 @@ function nodeEnvironment(options: SuiteNodeOptions, ports: Ports): Record<string
     SKERRY_METRICS_LISTEN: `127.0.0.1:${ports.metrics}`,
     SKERRY_PEER_LISTEN: `127.0.0.1:${ports.peers}`,
     SKERRY_LOG_LEVEL: "warn",
+    SKERRY_S3_CUSTOMER_KEYS_OVER_HTTP: "true",
     ...options.environment,
   });
 }
@@ -141,23 +148,27 @@ async function end(child: ChildProcess): Promise<void> {
   await gone;
 }
 
-async function makeUser(
-  name: string,
-  node: {
-    readonly program: string;
-    readonly environment: Record<string, string>;
-    readonly ports: Ports;
-    readonly apiKey: string;
-  },
-): Promise<SuiteUser> {
-  const args = ["key", "create", "--role", "admin", "--description", `s3-tests ${name}`, "--output", "json"];
-  const made = execFileSync(process.execPath, [node.program, ...args], {
+interface Administered {
+  readonly program: string;
+  readonly environment: Record<string, string>;
+  readonly ports: Ports;
+  readonly apiKey: string;
+}
+
+function runCommand(args: readonly string[], node: Administered): Buffer {
+  return execFileSync(process.execPath, [node.program, ...args], {
     env: {
       ...node.environment,
       SKERRY_ENDPOINT: `http://127.0.0.1:${node.ports.api}`,
       SKERRY_API_KEY: node.apiKey,
     },
   });
+}
+
+async function makeUser(name: string, node: Administered): Promise<SuiteUser> {
+  runCommand(["user", "create", name, "--display-name", `s3-tests ${name}`, "--email", emailOf(name)], node);
+  const args = ["key", "create", "--user", name, "--role", "admin", "--output", "json"];
+  const made = runCommand(args, node);
   const { keyId, secret } = JSON.parse(made.toString()) as { keyId: string; secret: string };
   const client = new S3Client({
     endpoint: `http://127.0.0.1:${node.ports.s3}`,
@@ -172,8 +183,12 @@ async function makeUser(
     secretKey: secret,
     id: owner?.ID ?? "",
     displayName: owner?.DisplayName ?? "",
-    email: `${name}@example.com`,
+    email: emailOf(name),
   };
+}
+
+function emailOf(name: string): string {
+  return `${name}@example.com`;
 }
 
 /** A certificate that nothing trusts: the suite is told not to verify it. */

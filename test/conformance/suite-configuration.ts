@@ -1,4 +1,4 @@
-import type { SuiteNode, SuiteUser, Transport } from "./skerry-node.ts";
+import { ENCRYPTION_KEYS, type SuiteNode, type SuiteUser, type Transport } from "./skerry-node.ts";
 
 export interface SuiteConfiguration {
   readonly node: SuiteNode;
@@ -25,6 +25,8 @@ export function suiteConfiguration({ node, transport, lifecycleDaySeconds }: Sui
     "[s3 main]",
     ...userLines(main),
     "api_name = us-east-1",
+    `kms_keyid = ${ENCRYPTION_KEYS[0]}`,
+    `kms_keyid2 = ${ENCRYPTION_KEYS[1]}`,
     `lc_debug_interval = ${lifecycleDaySeconds}`,
     "",
     "[s3 alt]",

@@ -1,6 +1,7 @@
 import { type CommandResult, type CommitObject, RefusalCode } from "../../gen/skerry/meta/v1/commands_pb.js";
 import { ObjectChange_Kind, type ObjectRow } from "../../gen/skerry/meta/v1/rows_pb.js";
 import type { ApplyState } from "../apply-state.ts";
+import { checkEncryption, storedSize } from "../encryption.ts";
 import {
   BLANK_OBJECT,
   checkNewVersion,
@@ -28,7 +29,11 @@ export function commitObject(state: ApplyState, command: CommitObject): CommandR
     checkPreconditions(command.preconditions, previous);
   if (problem !== undefined) return refusedWith(problem);
   if (command.size > BigInt(MAX_OBJECT_BYTES)) return refused(RefusalCode.TOO_LARGE, "the object");
-  const manifest = acceptManifest(state, command);
+  const encryption = command.attributes?.encryption;
+  const encryptionProblem = checkEncryption(encryption, "body");
+  if (encryptionProblem !== undefined) return refusedWith(encryptionProblem);
+  const { blobs, slices } = command;
+  const manifest = acceptManifest(state, { blobs, slices, size: storedSize(command.size, encryption?.salt) });
   if (manifest.kind === "refused") return refusedWith(manifest.refusal);
 
   writeNewBlobs(state, manifest.blobs, objectReferrer(bucket.bucketId, command.key, command.versionId));

@@ -8,6 +8,7 @@ import {
 } from "../../gen/skerry/meta/v1/commands_pb.js";
 import { PartRowSchema, type UploadRow, UploadRowSchema } from "../../gen/skerry/meta/v1/rows_pb.js";
 import type { ApplyState } from "../apply-state.ts";
+import { checkPartSalt, storedSize } from "../encryption.ts";
 import { isRefusal, writeNewBlobs } from "../heads.ts";
 import { partKey, partReferrer, uploadKey } from "../keys.ts";
 import { MAX_PART_BYTES, MAX_PART_NUMBER } from "../limits.ts";
@@ -21,7 +22,7 @@ import { findSource } from "./copy-object.ts";
 export function commitPart(state: ApplyState, command: CommitPart): CommandResult {
   const upload = findUpload(state, command);
   if (isRefusal(upload)) return refusedWith(upload);
-  const problem = checkPart(command);
+  const problem = checkPart(command) ?? checkPartSalt(upload.attributes, command.salt);
   if (problem !== undefined) return refusedWith(problem);
   const referrer = partReferrer(command.uploadId, command.partNumber);
   const previous = readPart(state, command.uploadId, command.partNumber);
@@ -51,7 +52,8 @@ function checkPart(command: CommitPart): Refusal | undefined {
 }
 
 function storeBytes(state: ApplyState, command: CommitPart, referrer: string): Refusal | undefined {
-  const manifest = acceptManifest(state, command);
+  const { blobs, slices } = command;
+  const manifest = acceptManifest(state, { blobs, slices, size: storedSize(command.size, command.salt) });
   if (manifest.kind === "refused") return manifest.refusal;
   writeNewBlobs(state, manifest.blobs, referrer);
   return undefined;
@@ -70,6 +72,10 @@ function copyBytes(
     versionId: command.sourceVersionId,
   });
   if (source === undefined) return refusal(RefusalCode.SOURCE_CHANGED, "");
+  // Encrypted bytes belong to one body: they are read and written again, by the caller.
+  if (command.salt.length > 0 || source.attributes?.encryption !== undefined) {
+    return refusal(RefusalCode.INVALID, "encryption: encrypted bytes are not shared between parts");
+  }
   references.add(command.slices, referrer);
   return checkCopiedSlices(command.slices, command.size, source.slices) ?? references.check();
 }
@@ -83,6 +89,7 @@ function writeRows(state: ApplyState, command: CommitPart, upload: UploadRow): v
     modifiedAtMs: state.nowMs,
     slices: command.slices,
     checksums: command.checksums,
+    salt: command.salt,
   });
   const partBitmap = withPart(upload.partBitmap, command.partNumber);
   state.write(uploadKey(command.uploadId), UploadRowSchema, { ...upload, partBitmap });

@@ -140,6 +140,7 @@ function objectOf(
       partNumber: part.partNumber,
       size: part.size,
       checksums: part.checksums,
+      salt: part.salt,
     })),
   };
 }

@@ -2,6 +2,7 @@ import { equalBytes } from "../../base/index.ts";
 import { type CommandResult, type CopyObject, RefusalCode } from "../../gen/skerry/meta/v1/commands_pb.js";
 import { ObjectChange_Kind, type ObjectRow } from "../../gen/skerry/meta/v1/rows_pb.js";
 import type { ApplyState } from "../apply-state.ts";
+import { checkCopiedEncryption } from "../encryption.ts";
 import {
   BLANK_OBJECT,
   checkNewVersion,
@@ -33,6 +34,7 @@ export function copyObject(state: ApplyState, command: CopyObject): CommandResul
   const problem =
     checkNewVersion(command.key, command.versionId, previous) ??
     checkPreconditions(command.preconditions, previous) ??
+    checkCopiedEncryption(source.attributes?.encryption, command.attributes?.encryption) ??
     references.check();
   if (problem !== undefined) return refusedWith(problem);
   const next = copyOf(state, source, command);

@@ -1,5 +1,6 @@
 import {
   CopysetRowSchema,
+  EncryptionKeyRowSchema,
   IdentityRowSchema,
   IdentityTotalsRowSchema,
   JoinTokenRowSchema,
@@ -17,6 +18,7 @@ import {
   accessKeyKey,
   CLUSTER_KEY,
   copysetKey,
+  encryptionKeyKey,
   IDENTITY_TOTALS_KEY,
   identityKey,
   joinTokenHashKey,
@@ -66,6 +68,21 @@ export async function checkMaintenance(check: Check): Promise<void> {
     isUnderWay === row.waitingNodeIds.length > 0,
     "a change of mode waits for somebody",
     MAINTENANCE_KEY,
+  );
+}
+
+export async function checkEncryptionKeys(check: Check): Promise<void> {
+  let count = 0;
+  for await (const { key, row } of check.table("encryptionKey", EncryptionKeyRowSchema)) {
+    count++;
+    check.holds(key === encryptionKeyKey(row.keyId), "an encryption key lies at its id", key);
+    const ascending = row.versions.every(({ version }, index) => version === index + 1);
+    check.holds(row.versions.length > 0 && ascending, "an encryption key has versions without a gap", key);
+  }
+  check.holds(
+    count === (check.cluster?.encryptionKeyCount ?? 0),
+    "the cluster counts its encryption keys",
+    CLUSTER_KEY,
   );
 }
 

@@ -9,6 +9,7 @@ import { checkBlobs, checkQueues, checkReferences } from "./blobs.ts";
 import { Check, type CheckedRows, type Violation } from "./check.ts";
 import {
   checkCopysets,
+  checkEncryptionKeys,
   checkIdentities,
   checkKeys,
   checkMaintenance,
@@ -18,7 +19,6 @@ import {
   checkTokens,
 } from "./cluster.ts";
 import { checkCopies } from "./copies.ts";
-
 import {
   checkBucketCounters,
   checkConfigurations,
@@ -48,6 +48,7 @@ export async function checkInvariants(rows: CheckedRows): Promise<readonly Viola
   await checkKeys(check);
   await checkIdentities(check);
   await checkMaintenance(check);
+  await checkEncryptionKeys(check);
   await checkTokens(check);
   await checkNodes(check);
   await checkCopysets(check);

@@ -12,6 +12,7 @@ import {
   UploadRowSchema,
 } from "../../gen/skerry/meta/v1/rows_pb.js";
 import { hasKind, kindsOf } from "../configurations.ts";
+import { storedObjectSize, storedSize } from "../encryption.ts";
 import {
   blobKey,
   bucketConfigurationKey,
@@ -89,7 +90,7 @@ export async function checkObjects(check: Check): Promise<void> {
     bucket.bytes += row.size;
     check.holds(key === objectKey(bucketId, row.key), "an object lies at its key", key);
     const referrer = objectReferrer(bucketId, row.key, row.versionId);
-    checkManifest(check, { slices: row.slices, size: row.size, referrer, at: key });
+    checkManifest(check, { slices: row.slices, size: storedObjectSize(row), referrer, at: key });
     const parts = row.parts.reduce((sum, part) => sum + part.size, 0n);
     check.holds(
       row.parts.length === 0 || parts === row.size,
@@ -132,7 +133,7 @@ function checkParts(check: Check, upload: UploadRow): void {
     if (part === undefined) continue;
     check.holds(part.partNumber === partNumber, "a part lies at its number", at);
     const referrer = partReferrer(upload.uploadId, partNumber);
-    checkManifest(check, { slices: part.slices, size: part.size, referrer, at });
+    checkManifest(check, { slices: part.slices, size: storedSize(part.size, part.salt), referrer, at });
   }
 }
 

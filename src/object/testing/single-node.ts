@@ -1,13 +1,16 @@
 import { create } from "@bufbuild/protobuf";
+import { createSealer, type Sealer } from "../../access/index.ts";
 import { ID_RANDOM_BYTES, TimeOrderedIds } from "../../base/index.ts";
 import { createClusterBlobStore } from "../../blob/index.ts";
 import { MemoryTargets } from "../../blob/testing/memory-targets.ts";
 import {
   InitClusterSchema,
   PutCopysetsSchema,
+  PutEncryptionKeySchema,
   PutJoinTokenSchema,
   RefusalCode,
   RegisterNodeSchema,
+  RotateEncryptionKeySchema,
   SetNodeStateSchema,
 } from "../../gen/skerry/meta/v1/commands_pb.js";
 import {
@@ -28,7 +31,7 @@ import {
 } from "../../meta/index.ts";
 import { MemoryStore } from "../../meta/testing/memory-store.ts";
 import { NodeClock, NodeRandom, NodeTimers, PlainHasher } from "../../platform/node/index.ts";
-import { createObjectStore, type ObjectStore } from "../index.ts";
+import { createObjectStore, type ObjectStore, secretContext } from "../index.ts";
 
 export const OWNER = { id: "a".repeat(64), displayName: "tester" };
 export const INLINE_BYTES = 1024;
@@ -40,6 +43,7 @@ export class SingleNode {
   readonly store = new MemoryStore();
   readonly targets = new MemoryTargets([1, 2, 3], 2);
   readonly objects: ObjectStore;
+  readonly #sealer: Sealer;
   readonly #machine: MetaStateMachine;
   readonly #metadata: ReplicatedMetadata;
 
@@ -60,6 +64,10 @@ export class SingleNode {
     });
     const ids = new TimeOrderedIds();
     const newId = () => ids.next(Date.now(), platform.random.bytes(ID_RANDOM_BYTES));
+    this.#sealer = createSealer({
+      keyEncryptionKey: new Uint8Array(32).fill(7),
+      randomBytes: (length) => platform.random.bytes(length),
+    });
     this.objects = createObjectStore({
       metadata: this.#metadata,
       blobs: createClusterBlobStore({
@@ -71,6 +79,8 @@ export class SingleNode {
         stragglerMs: 10,
       }),
       hasher,
+      random: platform.random,
+      sealer: this.#sealer,
       newId,
       minimumPartBytes: MINIMUM_PART_BYTES,
     });
@@ -142,6 +152,24 @@ export class SingleNode {
     const { result } = await this.#metadata.submit(body);
     if (result.case === "refusal") {
       throw new Error(`${body.case}: ${RefusalCode[result.value.code]} ${result.value.detail}`);
+    }
+  }
+
+  /** A key of the key ring; the second call of the same id rotates it. */
+  async encryptionKey(keyId: string): Promise<void> {
+    const expectedVersion = this.#metadata.view.encryptionKey(keyId)?.versions.length ?? 0;
+    const secret = new Uint8Array(32).fill(100 + expectedVersion);
+    const secretSealed = this.#sealer.seal(secret, secretContext(keyId, expectedVersion + 1));
+    if (expectedVersion === 0) {
+      await this.#must({
+        case: "putEncryptionKey",
+        value: create(PutEncryptionKeySchema, { keyId, secretSealed }),
+      });
+    } else {
+      await this.#must({
+        case: "rotateEncryptionKey",
+        value: create(RotateEncryptionKeySchema, { keyId, expectedVersion, secretSealed }),
+      });
     }
   }
 

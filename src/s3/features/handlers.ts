@@ -1,7 +1,9 @@
 import type { Handlers } from "../handlers/call.ts";
+import { bucketEncryptionHandlers } from "./bucket-encryption/handle.ts";
 import { bucketTaggingHandlers } from "./bucket-tagging/handle.ts";
 import type { FeatureOperation } from "./operations.ts";
 
 export const featureHandlers: Handlers<FeatureOperation["name"]> = {
+  ...bucketEncryptionHandlers,
   ...bucketTaggingHandlers,
 };

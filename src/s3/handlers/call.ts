@@ -13,6 +13,8 @@ export interface HandlerContext {
   readonly authorizer: Authorizer;
   /** The region that this endpoint says it is in. */
   readonly region: string;
+  /** Whether customers' keys are taken from clients that do not use TLS. */
+  readonly customerKeysOverHttp: boolean;
   /** Whether CreateBucket may name any other. */
   readonly anyRegion: boolean;
 }

@@ -1,4 +1,5 @@
-import type { GetObjectResult, ObjectInfo } from "../../object/index.ts";
+import type { CustomerKey, GetObjectResult, ObjectInfo } from "../../object/index.ts";
+import { customerKey } from "../encryption/request.ts";
 import type { S3Response } from "../http.ts";
 import type { GetObject, HeadObject } from "../operation.ts";
 import { parseHttpDate, unquoteEtag } from "../parse/fields.ts";
@@ -10,7 +11,7 @@ export const readObjectHandlers: Handlers<"GetObject" | "HeadObject"> = {
     const result = await open(operation, call);
     return {
       status: statusOf(result),
-      headers: readHeaders(operation, result),
+      headers: readHeaders(operation, result, call),
       body: { kind: "stream", lengthBytes: result.length, bytes: result.body },
     };
   },
@@ -21,11 +22,16 @@ export const readObjectHandlers: Handlers<"GetObject" | "HeadObject"> = {
     const info = await call.store.headObject({
       bucket: operation.bucket,
       key: operation.key,
+      ...customerKeyOf(call),
       ...(operation.preconditions && { preconditions: operation.preconditions }),
     });
     return {
       status: 200,
-      headers: objectHeaders(info, { overrides: operation.overrides, checksum: operation.checksumMode }),
+      headers: objectHeaders(info, {
+        overrides: operation.overrides,
+        checksum: operation.checksumMode,
+        request: call.headers,
+      }),
       body: { kind: "omitted", lengthBytes: info.size },
     };
   },
@@ -36,7 +42,7 @@ async function headOfRange(operation: HeadObject, call: Call): Promise<S3Respons
   await abandon(result);
   return {
     status: statusOf(result),
-    headers: readHeaders(operation, result),
+    headers: readHeaders(operation, result, call),
     body: { kind: "omitted", lengthBytes: result.length },
   };
 }
@@ -64,6 +70,7 @@ function get(
     bucket: operation.bucket,
     key: operation.key,
     signal: call.request.signal,
+    ...customerKeyOf(call),
     ...(operation.preconditions && { preconditions: operation.preconditions }),
     ...(range && { range }),
   });
@@ -72,7 +79,7 @@ function get(
 /** The range of the object that the client knows, or else the whole of the present one. */
 async function openIfRange(operation: GetObject | HeadObject, call: Call): Promise<GetObjectResult> {
   const { bucket, key, ifRange = "" } = operation;
-  const info = await call.store.headObject({ bucket, key });
+  const info = await call.store.headObject({ bucket, key, ...customerKeyOf(call) });
   if (!isUnchanged(ifRange, info)) return get(operation, call, undefined);
   const result = await get(operation, call, operation.range);
   // Replaced between the two: its range would not be the one that the client wants to add to what it has.
@@ -90,11 +97,20 @@ function isUnchanged(ifRange: string, info: ObjectInfo): boolean {
   return dateMs !== undefined && Math.floor(info.modifiedAtMs / 1000) === Math.floor(dateMs / 1000);
 }
 
-function readHeaders(operation: GetObject | HeadObject, result: GetObjectResult): string[] {
-  const { info, partial } = result;
-  const headers = objectHeaders(info, {
+/** The key of an object that is encrypted under one of its client's. */
+export function customerKeyOf(call: Call): { readonly customerKey?: CustomerKey } {
+  const key = customerKey(call);
+  return key === undefined ? {} : { customerKey: key };
+}
+
+function readHeaders(operation: GetObject | HeadObject, result: GetObjectResult, call: Call): string[] {
+  const { info, partial, partChecksum } = result;
+  // A part has a checksum of its own; a range has none.
+  const shown = partChecksum === undefined ? info : { ...info, checksum: partChecksum };
+  const headers = objectHeaders(shown, {
     overrides: operation.overrides,
-    checksum: operation.checksumMode && !partial,
+    checksum: operation.checksumMode && (!partial || partChecksum !== undefined),
+    request: call.headers,
   });
   if (partial) {
     const last = result.first + result.length - 1;

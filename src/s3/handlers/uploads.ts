@@ -6,6 +6,8 @@ import type {
 } from "../../object/index.ts";
 import { openBody } from "../body/open-body.ts";
 import { readWholeBody } from "../body/whole-body.ts";
+import { encryptionHeaders } from "../encryption/answer.ts";
+import { requestedEncryption, sourceCustomerKey } from "../encryption/request.ts";
 import { NO_BODY } from "../http.ts";
 import { MAX_PART_NUMBER } from "../limits.ts";
 import type { CompleteMultipartUpload, ListMultipartUploads, ListParts } from "../operation.ts";
@@ -24,6 +26,7 @@ import {
 import { childrenOf, malformed, readXml, textOf, type XmlElement } from "../xml/reader.ts";
 import { NO_CONTENT } from "./buckets.ts";
 import type { Call, Handlers } from "./call.ts";
+import { customerKeyOf } from "./read-object.ts";
 
 type Names =
   | "CreateMultipartUpload"
@@ -38,15 +41,17 @@ export const uploadHandlers: Handlers<Names> = {
   CreateMultipartUpload: async (operation, call) => {
     const { bucket, key, attributes, checksumAlgorithm, checksumType } = operation;
     const owner = call.authenticated.principal.owner;
-    const { uploadId } = await call.store.createUpload({
+    const encryption = requestedEncryption(call);
+    const { uploadId, encryption: encrypted } = await call.store.createUpload({
       bucket,
       key,
       attributes,
       owner,
       checksumAlgorithm,
       checksumType,
+      ...(encryption && { encryption }),
     });
-    const headers: string[] = [];
+    const headers = [...encryptionHeaders(encrypted, call.headers)];
     if (checksumAlgorithm !== undefined) {
       const type = checksumType ?? (checksumAlgorithm === "CRC64NVME" ? "FULL_OBJECT" : "COMPOSITE");
       headers.push("x-amz-checksum-algorithm", checksumAlgorithm, "x-amz-checksum-type", type);
@@ -62,12 +67,14 @@ export const uploadHandlers: Handlers<Names> = {
       partNumber: operation.partNumber,
       body: openBody(call.request, call.headers, call.authenticated),
       signal: call.request.signal,
+      ...customerKeyOf(call),
     });
-    return { status: 200, headers: storedHeaders(result), body: NO_BODY };
+    return { status: 200, headers: storedHeaders(result, call.headers), body: NO_BODY };
   },
 
   UploadPartCopy: async (operation, call) => {
     const { source } = operation;
+    const sourceKey = sourceCustomerKey(call);
     const result = await call.store.uploadPartCopy({
       bucket: operation.bucket,
       key: operation.key,
@@ -78,8 +85,13 @@ export const uploadHandlers: Handlers<Names> = {
       range: operation.range,
       signal: call.request.signal,
       ...(source.preconditions && { sourcePreconditions: source.preconditions }),
+      ...(sourceKey && { sourceCustomerKey: sourceKey }),
+      ...customerKeyOf(call),
     });
-    return xmlResponse(renderCopied("CopyPartResult", result));
+    return xmlResponse(
+      renderCopied("CopyPartResult", result),
+      encryptionHeaders(result.encryption, call.headers),
+    );
   },
 
   CompleteMultipartUpload: async (operation, call) => {
@@ -94,8 +106,10 @@ export const uploadHandlers: Handlers<Names> = {
       ...(operation.checksum && { checksum: operation.checksum }),
       ...(operation.checksumType && { checksumType: operation.checksumType }),
       ...(operation.sizeBytes !== undefined && { size: operation.sizeBytes }),
+      ...customerKeyOf(call),
     });
-    return xmlResponse(renderCompleted(operation, result, locationOf(operation, call)));
+    const document = renderCompleted(operation, result, locationOf(operation, call));
+    return xmlResponse(document, encryptionHeaders(result.encryption, call.headers));
   },
 
   AbortMultipartUpload: async ({ bucket, key, uploadId }, call) => {

@@ -1,5 +1,12 @@
-import type { ObjectAttributes, Preconditions, PutObjectResult } from "../../object/index.ts";
+import type {
+  EncryptionRequest,
+  ObjectAttributes,
+  Preconditions,
+  PutObjectResult,
+} from "../../object/index.ts";
 import { openBody } from "../body/open-body.ts";
+import { encryptionHeaders } from "../encryption/answer.ts";
+import { requestedEncryption, sourceCustomerKey } from "../encryption/request.ts";
 import { NO_BODY } from "../http.ts";
 import type { CopyObject } from "../operation.ts";
 import { xmlResponse } from "../render/document.ts";
@@ -18,8 +25,9 @@ export const writeObjectHandlers: Handlers<"PutObject" | "DeleteObject" | "CopyO
       owner: call.authenticated.principal.owner,
       signal: call.request.signal,
       ...(operation.preconditions && { preconditions: operation.preconditions }),
+      ...encryptionOf(call),
     });
-    return { status: 200, headers: storedHeaders(result), body: NO_BODY };
+    return { status: 200, headers: storedHeaders(result, call.headers), body: NO_BODY };
   },
 
   DeleteObject: async (operation, call) => {
@@ -31,12 +39,23 @@ export const writeObjectHandlers: Handlers<"PutObject" | "DeleteObject" | "CopyO
     return NO_CONTENT;
   },
 
-  CopyObject: async (operation, call) =>
-    xmlResponse(renderCopied("CopyObjectResult", await copy(operation, call))),
+  CopyObject: async (operation, call) => {
+    const result = await copy(operation, call);
+    return xmlResponse(
+      renderCopied("CopyObjectResult", result),
+      encryptionHeaders(result.encryption, call.headers),
+    );
+  },
 };
+
+function encryptionOf(call: Call): { readonly encryption?: EncryptionRequest } {
+  const encryption = requestedEncryption(call);
+  return encryption === undefined ? {} : { encryption };
+}
 
 async function copy(operation: CopyObject, call: Call): Promise<PutObjectResult> {
   const { source } = operation;
+  const sourceKey = sourceCustomerKey(call);
   const { attributes, sourcePreconditions } = await copiedAttributes(operation, call);
   return call.store.copyObject({
     sourceBucket: source.bucket,
@@ -45,6 +64,10 @@ async function copy(operation: CopyObject, call: Call): Promise<PutObjectResult>
     key: operation.key,
     attributes,
     owner: call.authenticated.principal.owner,
+    signal: call.request.signal,
+    ...encryptionOf(call),
+    ...(sourceKey && { sourceCustomerKey: sourceKey }),
+    ...(operation.checksumAlgorithm && { checksumAlgorithm: operation.checksumAlgorithm }),
     ...(sourcePreconditions && { sourcePreconditions }),
     ...(operation.preconditions && { preconditions: operation.preconditions }),
   });
@@ -59,7 +82,12 @@ async function copiedAttributes(
   if (operation.attributes !== undefined || storageClass === undefined) {
     return { attributes: operation.attributes, sourcePreconditions: source.preconditions };
   }
-  const info = await call.store.headObject({ bucket: source.bucket, key: source.key });
+  const sourceKey = sourceCustomerKey(call);
+  const info = await call.store.headObject({
+    bucket: source.bucket,
+    key: source.key,
+    ...(sourceKey && { customerKey: sourceKey }),
+  });
   if (info.attributes.storageClass === storageClass) {
     return { attributes: undefined, sourcePreconditions: source.preconditions };
   }

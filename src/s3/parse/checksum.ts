@@ -74,7 +74,7 @@ export function checksumOfHeaders(
       );
     }
     if (!isChecksumValue(algorithm, value, composite)) {
-      throw new S3Refusal("InvalidRequest", `Value for ${name} header is invalid.`);
+      throw new S3Refusal("BadDigest", `Value for ${name} header is invalid.`);
     }
     checksum = { algorithm, value };
   }

@@ -1,13 +1,9 @@
 import { invalidArgument, notImplemented } from "../errors.ts";
 import type { RequestHeaders } from "../http.ts";
+import type { S3OperationName } from "../operations.ts";
 
 /** Headers that ask for something that is not there. Ignoring them would store an object that is not what the client believes. */
-const UNSUPPORTED_PREFIXES = [
-  "x-amz-server-side-encryption",
-  "x-amz-copy-source-server-side-encryption",
-  "x-amz-object-lock-",
-  "x-amz-grant-",
-];
+const UNSUPPORTED_PREFIXES = ["x-amz-object-lock-", "x-amz-grant-"];
 
 const UNSUPPORTED_HEADERS: ReadonlySet<string> = new Set([
   "x-amz-mfa",
@@ -35,10 +31,44 @@ const CANNED_ACLS: ReadonlySet<string> = new Set([
   "log-delivery-write",
 ]);
 
+/** Operations that make objects: they say how to encrypt. */
+const ENCRYPTING: ReadonlySet<S3OperationName> = new Set([
+  "PutObject",
+  "CopyObject",
+  "CreateMultipartUpload",
+]);
+/** Operations on bytes that may be encrypted under a customer's key. */
+const WITH_CUSTOMER_KEY: ReadonlySet<S3OperationName> = new Set([
+  ...ENCRYPTING,
+  "GetObject",
+  "HeadObject",
+  "GetObjectAttributes",
+  "UploadPart",
+  "UploadPartCopy",
+  "CompleteMultipartUpload",
+]);
+const WITH_SOURCE_KEY: ReadonlySet<S3OperationName> = new Set(["CopyObject", "UploadPartCopy"]);
+const ENCRYPTION = "x-amz-server-side-encryption";
+const SOURCE_ENCRYPTION = "x-amz-copy-source-server-side-encryption";
+
 /** Refuses with "NotImplemented" (an ACL that S3 does not know either: "InvalidArgument"). */
-export function checkFeatures(headers: RequestHeaders): void {
+export function checkFeatures(operation: S3OperationName, headers: RequestHeaders): void {
   for (const [name, value] of headers) {
-    if (name.startsWith("x-amz-")) checkFeature(name, value);
+    if (!name.startsWith("x-amz-")) continue;
+    if (name.startsWith(ENCRYPTION) || name.startsWith(SOURCE_ENCRYPTION)) checkEncryption(operation, name);
+    else checkFeature(name, value);
+  }
+}
+
+/** Where S3 does not know such a header it refuses it: the client believes that it does something. */
+function checkEncryption(operation: S3OperationName, name: string): void {
+  const allowed = name.startsWith(SOURCE_ENCRYPTION)
+    ? WITH_SOURCE_KEY
+    : name.startsWith(`${ENCRYPTION}-customer-`)
+      ? WITH_CUSTOMER_KEY
+      : ENCRYPTING;
+  if (!allowed.has(operation)) {
+    throw invalidArgument(`${name} header is not supported for this operation.`, name, "");
   }
 }
 

@@ -88,7 +88,7 @@ function parseOperation(name: S3OperationName, target: RequestTarget, headers: R
     return { name, ...(bucket !== undefined && { bucket }), ...(key !== undefined && { key }) };
   }
   checkParameters(name, target.query);
-  checkFeatures(headers);
+  checkFeatures(name, headers);
   checkVersionId(target);
   return PARSERS[name]({
     target,
@@ -196,13 +196,15 @@ const PARSERS: { readonly [N in SupportedName]: (input: ParseInput) => Extract<S
     preconditions: deletePreconditions(input.headers),
   }),
   CopyObject: (input) => {
-    refuseComputedChecksum(input.headers);
+    const algorithm = input.headers.get("x-amz-checksum-algorithm");
     const replace = parseMetadataDirective(input.headers) === "REPLACE";
     return {
       name: "CopyObject",
       ...onObject(input),
       source: parseCopySource(input.headers),
       attributes: replace ? parseAttributes(input.headers) : undefined,
+      checksumAlgorithm:
+        algorithm === undefined ? undefined : parseAlgorithm(algorithm, "x-amz-checksum-algorithm"),
       storageClass: parseStorageClass(input.headers),
       preconditions: writePreconditions(input.headers),
     };
@@ -354,13 +356,6 @@ function parseMetadataDirective(headers: RequestHeaders): "COPY" | "REPLACE" {
     "x-amz-metadata-directive",
     fromHeaderValue(directive),
   );
-}
-
-/** A copy moves no bytes, so that there is nothing to compute a new checksum from. */
-function refuseComputedChecksum(headers: RequestHeaders): void {
-  if (headers.has("x-amz-checksum-algorithm")) {
-    throw notImplemented('The header "x-amz-checksum-algorithm" on CopyObject');
-  }
 }
 
 function parseObjectSize(text: string | undefined): number | undefined {

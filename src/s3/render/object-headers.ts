@@ -1,5 +1,6 @@
 import type { Checksum, ObjectInfo, PutObjectResult } from "../../object/index.ts";
-import { toHeaderValue } from "../http.ts";
+import { encryptionHeaders } from "../encryption/answer.ts";
+import { type RequestHeaders, toHeaderValue } from "../http.ts";
 import type { ChecksumType } from "../operation.ts";
 import { USER_METADATA_PREFIX } from "../parse/attributes.ts";
 import { checksumHeaderName } from "../parse/checksum.ts";
@@ -15,6 +16,7 @@ const CANONICAL_NAMES: ReadonlyMap<string, string> = new Map([
 ]);
 
 export interface ObjectHeaderOptions {
+  readonly request: RequestHeaders;
   readonly overrides: ReadonlyMap<string, string>;
   /** Only when the client asked and gets the whole object: it would check the checksum against what it gets. */
   readonly checksum: boolean;
@@ -43,16 +45,21 @@ export function objectHeaders(info: ObjectInfo, options: ObjectHeaderOptions): s
     headers.push(USER_METADATA_PREFIX + name, metadataValue(value));
   }
   if (attributes.storageClass !== "STANDARD") headers.push("x-amz-storage-class", attributes.storageClass);
+  if (info.encryption !== undefined) headers.push(...encryptionHeaders(info.encryption, options.request));
   if (options.checksum) pushChecksum(headers, info.checksum, info.checksumType);
   return headers;
 }
 
 /** The headers that say what was stored: of PutObject and the like. */
 export function storedHeaders(
-  result: Pick<PutObjectResult, "etag" | "checksum"> & { checksumType?: ChecksumType | undefined },
+  result: Pick<PutObjectResult, "etag" | "checksum" | "encryption"> & {
+    checksumType?: ChecksumType | undefined;
+  },
+  request: RequestHeaders,
 ): string[] {
   const headers = ["ETag", quoted(result.etag)];
   pushChecksum(headers, result.checksum, result.checksumType);
+  if (result.encryption !== undefined) headers.push(...encryptionHeaders(result.encryption, request));
   return headers;
 }
 

@@ -52,6 +52,7 @@ const CREDENTIALS = new Map([
 
 export interface Rig {
   readonly store: FaultyStore;
+  readonly node: SingleNode;
   readonly gateway: S3Gateway;
   readonly server: S3Server;
   readonly address: SocketAddress;
@@ -97,6 +98,7 @@ export async function startRig(
   const address = await server.listen({ host: "127.0.0.1", port: 0 });
   return {
     store,
+    node,
     gateway,
     server,
     address,

@@ -52,6 +52,12 @@ export const SETTINGS = {
     default: [],
     description: "Base domains for virtual-hosted requests (bucket.domain); path style always works",
   }),
+  "s3.customer_keys_over_http": setting({
+    kind: flag,
+    default: false,
+    description:
+      "Take customers' encryption keys (SSE-C) from clients without TLS too: where a proxy before this node ends TLS",
+  }),
   "s3.max_clock_skew": setting({
     kind: duration(1000, 86_400_000),
     default: 15 * 60_000,

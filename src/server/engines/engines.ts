@@ -93,7 +93,7 @@ export class Engines {
     });
     this.#closers.push(() => this.#health.close());
     this.#targets = createTargets(options, this.#segments, this.#health, this.#closers);
-    this.objects = createObjects(options, this.metadata, this.#targets);
+    this.objects = createObjects(options, this.metadata, this.sealer, this.#targets);
     this.#certificates = options.certificates(this.metadata, this.sealer);
     const follower = new ClusterFollower({
       nodeId: this.identity.nodeId,

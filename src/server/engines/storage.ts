@@ -1,3 +1,4 @@
+import type { Sealer } from "../../access/index.ts";
 import { ID_RANDOM_BYTES, TimeOrderedIds } from "../../base/index.ts";
 import { createClusterBlobStore } from "../../blob/index.ts";
 import type { HealthView } from "../../cluster/index.ts";
@@ -58,6 +59,7 @@ export function createTargets(
 export function createObjects(
   options: EnginesOptions,
   metadata: Metadata,
+  sealer: Sealer,
   targets: NodeTargets,
 ): ObjectStore {
   const { platform, config, metrics } = options;
@@ -75,6 +77,8 @@ export function createObjects(
     metadata,
     blobs: measuredBlobs(blobs, metrics, platform.clock),
     hasher: platform.hasher,
+    random: platform.random,
+    sealer,
     newId,
     minimumPartBytes: MINIMUM_PART_BYTES,
   });

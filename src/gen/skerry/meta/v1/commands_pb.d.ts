@@ -260,6 +260,18 @@ export declare type Command = Message<"skerry.meta.v1.Command"> & {
      */
     value: DeleteBucketConfiguration;
     case: "deleteBucketConfiguration";
+  } | {
+    /**
+     * @generated from field: skerry.meta.v1.PutEncryptionKey put_encryption_key = 80;
+     */
+    value: PutEncryptionKey;
+    case: "putEncryptionKey";
+  } | {
+    /**
+     * @generated from field: skerry.meta.v1.RotateEncryptionKey rotate_encryption_key = 81;
+     */
+    value: RotateEncryptionKey;
+    case: "rotateEncryptionKey";
   } | { case: undefined; value?: undefined };
 };
 
@@ -1305,6 +1317,13 @@ export declare type CommitPart = Message<"skerry.meta.v1.CommitPart"> & {
    * @generated from field: bytes source_version_id = 12;
    */
   sourceVersionId: Uint8Array;
+
+  /**
+   * Of the encrypted body, in an upload with encryption: 16 bytes.
+   *
+   * @generated from field: bytes salt = 50;
+   */
+  salt: Uint8Array;
 };
 
 /**
@@ -1871,6 +1890,62 @@ export declare type AcknowledgeMaintenance = Message<"skerry.meta.v1.Acknowledge
 export declare const AcknowledgeMaintenanceSchema: GenMessage<AcknowledgeMaintenance>;
 
 /**
+ * PutEncryptionKey adds a key with its first version to the key ring.
+ *
+ * @generated from message skerry.meta.v1.PutEncryptionKey
+ */
+export declare type PutEncryptionKey = Message<"skerry.meta.v1.PutEncryptionKey"> & {
+  /**
+   * @generated from field: string key_id = 1;
+   */
+  keyId: string;
+
+  /**
+   * @generated from field: string description = 2;
+   */
+  description: string;
+
+  /**
+   * @generated from field: bytes secret_sealed = 3;
+   */
+  secretSealed: Uint8Array;
+};
+
+/**
+ * Describes the message skerry.meta.v1.PutEncryptionKey.
+ * Use `create(PutEncryptionKeySchema)` to create a new message.
+ */
+export declare const PutEncryptionKeySchema: GenMessage<PutEncryptionKey>;
+
+/**
+ * RotateEncryptionKey adds a version, which wraps from then on. Refused unless `expected_version` is the last one.
+ *
+ * @generated from message skerry.meta.v1.RotateEncryptionKey
+ */
+export declare type RotateEncryptionKey = Message<"skerry.meta.v1.RotateEncryptionKey"> & {
+  /**
+   * @generated from field: string key_id = 1;
+   */
+  keyId: string;
+
+  /**
+   * @generated from field: uint32 expected_version = 2;
+   */
+  expectedVersion: number;
+
+  /**
+   * @generated from field: bytes secret_sealed = 3;
+   */
+  secretSealed: Uint8Array;
+};
+
+/**
+ * Describes the message skerry.meta.v1.RotateEncryptionKey.
+ * Use `create(RotateEncryptionKeySchema)` to create a new message.
+ */
+export declare const RotateEncryptionKeySchema: GenMessage<RotateEncryptionKey>;
+
+/**
  * @generated from enum skerry.meta.v1.RefusalCode
  */
 export enum RefusalCode {
@@ -2049,6 +2124,23 @@ export enum RefusalCode {
    * @generated from enum value: REFUSAL_CODE_CONFIGURATION_TOO_LARGE = 50;
    */
   CONFIGURATION_TOO_LARGE = 50,
+
+  /**
+   * @generated from enum value: REFUSAL_CODE_ENCRYPTION_KEY_EXISTS = 70;
+   */
+  ENCRYPTION_KEY_EXISTS = 70,
+
+  /**
+   * @generated from enum value: REFUSAL_CODE_ENCRYPTION_KEY_UNKNOWN = 71;
+   */
+  ENCRYPTION_KEY_UNKNOWN = 71,
+
+  /**
+   * The key was rotated by somebody else meanwhile.
+   *
+   * @generated from enum value: REFUSAL_CODE_ENCRYPTION_KEY_CHANGED = 72;
+   */
+  ENCRYPTION_KEY_CHANGED = 72,
 }
 
 /**

@@ -94,6 +94,11 @@ export declare type ClusterRow = Message<"skerry.meta.v1.ClusterRow"> & {
    * @generated from field: uint32 bucket_count = 13;
    */
   bucketCount: number;
+
+  /**
+   * @generated from field: uint32 encryption_key_count = 50;
+   */
+  encryptionKeyCount: number;
 };
 
 /**
@@ -603,6 +608,13 @@ export declare type ObjectAttributes = Message<"skerry.meta.v1.ObjectAttributes"
    * @generated from field: bytes acl = 14;
    */
   acl: Uint8Array;
+
+  /**
+   * Unset: the bytes are stored as they came.
+   *
+   * @generated from field: skerry.meta.v1.ObjectEncryption encryption = 20;
+   */
+  encryption?: ObjectEncryption | undefined;
 };
 
 /**
@@ -610,6 +622,130 @@ export declare type ObjectAttributes = Message<"skerry.meta.v1.ObjectAttributes"
  * Use `create(ObjectAttributesSchema)` to create a new message.
  */
 export declare const ObjectAttributesSchema: GenMessage<ObjectAttributes>;
+
+/**
+ * ObjectEncryption says how an object's bytes are encrypted; the format is drawn in docs/internals/encryption.md.
+ *
+ * @generated from message skerry.meta.v1.ObjectEncryption
+ */
+export declare type ObjectEncryption = Message<"skerry.meta.v1.ObjectEncryption"> & {
+  /**
+   * Version of the frame format, 1.
+   *
+   * @generated from field: uint32 version = 1;
+   */
+  version: number;
+
+  /**
+   * @generated from field: skerry.meta.v1.EncryptionKind kind = 2;
+   */
+  kind: EncryptionKind;
+
+  /**
+   * The wrapping key in the key ring; empty and 0 for SSE_C.
+   *
+   * @generated from field: string key_id = 3;
+   */
+  keyId: string;
+
+  /**
+   * @generated from field: uint32 key_version = 4;
+   */
+  keyVersion: number;
+
+  /**
+   * @generated from field: bytes wrapped_key = 5;
+   */
+  wrappedKey: Uint8Array;
+
+  /**
+   * Of the one body of a single upload; an object of parts has the salts in its parts.
+   *
+   * @generated from field: bytes salt = 6;
+   */
+  salt: Uint8Array;
+
+  /**
+   * As the client sent it: shown again, not used.
+   *
+   * @generated from field: string context = 7;
+   */
+  context: string;
+
+  /**
+   * @generated from field: bool bucket_key = 8;
+   */
+  bucketKey: boolean;
+};
+
+/**
+ * Describes the message skerry.meta.v1.ObjectEncryption.
+ * Use `create(ObjectEncryptionSchema)` to create a new message.
+ */
+export declare const ObjectEncryptionSchema: GenMessage<ObjectEncryption>;
+
+/**
+ * EncryptionKeyRow is a key of the key ring.
+ *
+ * @generated from message skerry.meta.v1.EncryptionKeyRow
+ */
+export declare type EncryptionKeyRow = Message<"skerry.meta.v1.EncryptionKeyRow"> & {
+  /**
+   * @generated from field: string key_id = 1;
+   */
+  keyId: string;
+
+  /**
+   * @generated from field: string description = 2;
+   */
+  description: string;
+
+  /**
+   * @generated from field: int64 created_at_ms = 3;
+   */
+  createdAtMs: bigint;
+
+  /**
+   * In ascending order; the last one wraps, the others only unwrap.
+   *
+   * @generated from field: repeated skerry.meta.v1.EncryptionKeyVersion versions = 4;
+   */
+  versions: EncryptionKeyVersion[];
+};
+
+/**
+ * Describes the message skerry.meta.v1.EncryptionKeyRow.
+ * Use `create(EncryptionKeyRowSchema)` to create a new message.
+ */
+export declare const EncryptionKeyRowSchema: GenMessage<EncryptionKeyRow>;
+
+/**
+ * @generated from message skerry.meta.v1.EncryptionKeyVersion
+ */
+export declare type EncryptionKeyVersion = Message<"skerry.meta.v1.EncryptionKeyVersion"> & {
+  /**
+   * @generated from field: uint32 version = 1;
+   */
+  version: number;
+
+  /**
+   * 32 bytes, sealed under the key-encryption key.
+   *
+   * @generated from field: bytes secret_sealed = 2;
+   */
+  secretSealed: Uint8Array;
+
+  /**
+   * @generated from field: int64 created_at_ms = 3;
+   */
+  createdAtMs: bigint;
+};
+
+/**
+ * Describes the message skerry.meta.v1.EncryptionKeyVersion.
+ * Use `create(EncryptionKeyVersionSchema)` to create a new message.
+ */
+export declare const EncryptionKeyVersionSchema: GenMessage<EncryptionKeyVersion>;
 
 /**
  * BlobSlice is a run of bytes of one blob.
@@ -659,6 +795,13 @@ export declare type PartBoundary = Message<"skerry.meta.v1.PartBoundary"> & {
    * @generated from field: repeated skerry.meta.v1.Header checksums = 3;
    */
   checksums: Header[];
+
+  /**
+   * Of the part's encrypted body.
+   *
+   * @generated from field: bytes salt = 20;
+   */
+  salt: Uint8Array;
 };
 
 /**
@@ -897,6 +1040,13 @@ export declare type PartRow = Message<"skerry.meta.v1.PartRow"> & {
    * @generated from field: repeated skerry.meta.v1.Header checksums = 6;
    */
   checksums: Header[];
+
+  /**
+   * Of the part's encrypted body; empty in an upload without encryption.
+   *
+   * @generated from field: bytes salt = 20;
+   */
+  salt: Uint8Array;
 };
 
 /**
@@ -2250,6 +2400,42 @@ export enum BucketConfigurationKind {
  * Describes the enum skerry.meta.v1.BucketConfigurationKind.
  */
 export declare const BucketConfigurationKindSchema: GenEnum<BucketConfigurationKind>;
+
+/**
+ * @generated from enum skerry.meta.v1.EncryptionKind
+ */
+export enum EncryptionKind {
+  /**
+   * @generated from enum value: ENCRYPTION_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Under the cluster's own key for objects.
+   *
+   * @generated from enum value: ENCRYPTION_KIND_SSE_S3 = 1;
+   */
+  SSE_S3 = 1,
+
+  /**
+   * Under a key of the key ring that the client or the bucket names.
+   *
+   * @generated from enum value: ENCRYPTION_KIND_SSE_KMS = 2;
+   */
+  SSE_KMS = 2,
+
+  /**
+   * Under a key that the client sends with every request and that is never stored.
+   *
+   * @generated from enum value: ENCRYPTION_KIND_SSE_C = 3;
+   */
+  SSE_C = 3,
+}
+
+/**
+ * Describes the enum skerry.meta.v1.EncryptionKind.
+ */
+export declare const EncryptionKindSchema: GenEnum<EncryptionKind>;
 
 /**
  * @generated from enum skerry.meta.v1.BlobState

@@ -1,0 +1,33 @@
+import type { BlobSlice } from "../gen/skerry/meta/v1/rows_pb.js";
+import { type ObjectContext, translate } from "./context.ts";
+import { ObjectError } from "./errors.ts";
+
+/** Bytes of a manifest, in order. Blob rows are looked up as the reader comes to them. */
+export async function* readSlices(
+  context: ObjectContext,
+  slices: readonly BlobSlice[],
+  range: { readonly first: number; readonly length: number; readonly signal: AbortSignal },
+): AsyncIterable<Uint8Array> {
+  let skip = range.first;
+  let left = range.length;
+  for (const slice of slices) {
+    if (left === 0) return;
+    const sliceLength = Number(slice.length);
+    if (skip >= sliceLength) {
+      skip -= sliceLength;
+      continue;
+    }
+    const count = Math.min(left, sliceLength - skip);
+    const blob = context.view.blob(slice.blobId);
+    if (blob === undefined)
+      throw new ObjectError("data-unavailable", "the object was deleted while it was read");
+    try {
+      yield* context.options.blobs.read(blob, Number(slice.offset) + skip, count, range.signal);
+    } catch (error) {
+      throw translate(error);
+    }
+    skip = 0;
+    left -= count;
+  }
+  if (left > 0) throw new ObjectError("data-unavailable", "the manifest is shorter than the object");
+}
