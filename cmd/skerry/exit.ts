@@ -1,5 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import type { ClusterError } from "../../src/cluster/index.ts";
+import type { ClusterError, ClusterErrorCode } from "../../src/cluster/index.ts";
+import { OperationRefusedSchema } from "../../src/gen/skerry/admin/v1/admin_pb.js";
 import { DiskError } from "../../src/platform/index.ts";
 import type { ConfigError } from "../../src/server/index.ts";
 
@@ -26,7 +27,10 @@ function describe(error: unknown): { readonly message: string; readonly exitCode
   if (isA<ConfigError>(error, "ConfigError"))
     return { message: `the configuration cannot be used:\n  ${error.faults.join("\n  ")}`, exitCode: 2 };
   if (isA<ClusterError>(error, "ClusterError"))
-    return { message: `${error.message}\n  what to do: ${error.advice}`, exitCode: 1 };
+    return {
+      message: `${error.message}\n  what to do: ${error.advice}`,
+      exitCode: FOR_THE_OPERATOR.has(error.code) ? 5 : 1,
+    };
   if (error instanceof ConnectError)
     return { message: connectMessage(error), exitCode: CONNECT_EXIT[error.code] ?? 1 };
   if (error instanceof DiskError) return { message: diskMessage(error), exitCode: 1 };
@@ -35,6 +39,14 @@ function describe(error: unknown): { readonly message: string; readonly exitCode
     return { message: `an address of this node cannot be listened on: ${error.message}`, exitCode: 1 };
   return { message: error instanceof Error ? (error.stack ?? error.message) : String(error), exitCode: 1 };
 }
+
+/** To start the node again would change nothing: somebody has to do what the message says. */
+const FOR_THE_OPERATOR: ReadonlySet<ClusterErrorCode> = new Set([
+  "node-removed",
+  "log-missing",
+  "log-outdated",
+  "state-damaged",
+]);
 
 /** By name: loading the modules that these come from would make every short command slow. */
 function isA<E extends Error>(error: unknown, name: E["name"]): error is E {
@@ -72,5 +84,6 @@ function connectMessage(error: ConnectError): string {
   if (error.code === Code.Unavailable && /ECONNREFUSED|ENOTFOUND|ECONNRESET/.test(error.rawMessage)) {
     return `nobody answers at the endpoint (${error.rawMessage}); is the node running? set --endpoint or SKERRY_ENDPOINT`;
   }
-  return error.rawMessage;
+  const [refused] = error.findDetails(OperationRefusedSchema);
+  return refused === undefined ? error.rawMessage : `${error.rawMessage}\n  what to do: ${refused.advice}`;
 }

@@ -76,17 +76,22 @@ export function printJson(value: unknown): void {
   process.stdout.write(`${text}\n`);
 }
 
-/** Columns as wide as their widest cell. */
 export function printTable(head: readonly string[], rows: readonly (readonly string[])[]): void {
+  process.stdout.write(table(head, rows));
+}
+
+/** Columns as wide as their widest cell. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = head.map((cell, column) =>
     Math.max(cell.length, ...rows.map((row) => (row[column] ?? "").length)),
   );
-  for (const row of [head, ...rows]) {
+  const lines = [head, ...rows].map((row) => {
     const cells = row.map((cell, column) =>
       column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0),
     );
-    process.stdout.write(`${cells.join("  ").trimEnd()}\n`);
-  }
+    return `${cells.join("  ").trimEnd()}\n`;
+  });
+  return lines.join("");
 }
 
 export function formatTime(ms: bigint): string {

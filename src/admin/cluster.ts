@@ -1,4 +1,5 @@
 import { create } from "@bufbuild/protobuf";
+import type { WorkerStatus } from "../background/index.ts";
 import { certificateFingerprint, type HealthView, mintJoinToken } from "../cluster/index.ts";
 import { PutJoinTokenSchema } from "../gen/skerry/meta/v1/commands_pb.js";
 import { JoinTokenRowSchema, type NodeRow, NodeState } from "../gen/skerry/meta/v1/rows_pb.js";
@@ -16,6 +17,9 @@ export interface ClusterAdminOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly hasher: Hasher;
+  readonly maxVoters: number;
+  readonly workers: () => readonly WorkerStatus[];
+  readonly notReadyReason: () => string | undefined;
 }
 
 const STATE_NAMES: Readonly<Record<NodeState, string>> = {
@@ -49,7 +53,15 @@ export class ClusterAdministration implements ClusterAdmin {
       appliedIndex: metadata.view.appliedIndex(),
       voters: status.confState.voters,
       learners: status.confState.learners,
+      votersOutgoing: status.confState.votersOutgoing,
+      firstIndex: status.firstIndex,
+      lastIndex: status.lastIndex,
+      progress: status.progress,
       fenced: status.fenced,
+      underReplicated: metadata.view.underReplicatedTotal(),
+      maxVoters: this.#options.maxVoters,
+      workers: this.#options.workers(),
+      notReadyReason: this.#options.notReadyReason(),
       nodes: nodes.filter((row) => row.state !== NodeState.REMOVED).map((row) => this.#describe(row)),
     };
   }
@@ -102,6 +114,11 @@ export class ClusterAdministration implements ClusterAdmin {
       storageUsedBytes: Number(health?.storageUsedBytes ?? 0n),
       storageFreeBytes: Number(health?.storageFreeBytes ?? 0n),
       appliedIndex: Number(health?.appliedIndex ?? 0n),
+      held: this.#options.metadata.view.holdings(nodeId),
+      raftTerm: Number(health?.raftTerm ?? 0n),
+      raftLastIndex: Number(health?.raftLastIndex ?? 0n),
+      raftFenced: health?.raftFenced ?? false,
+      snapshotReceivedBytes: Number(health?.snapshotReceivedBytes ?? 0n),
     };
   }
 }

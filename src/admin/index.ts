@@ -1,18 +1,21 @@
 /**
- * The use cases of operators: keys, join tokens, the cluster's status. Without any protocol, as `object` is for those who store: the API services
+ * The use cases of operators: keys, join tokens, membership, the cluster's status. Without any protocol, as `object` is for those who store: the API services
  * and the command line call this.
  */
 export { ClusterAdministration, type ClusterAdminOptions } from "./cluster.ts";
 export { EncryptionKeyAdministration, type EncryptionKeyAdminOptions } from "./encryption-keys.ts";
-export { AdminError, type AdminErrorCode } from "./errors.ts";
+export { AdminError, type AdminErrorCode, type Refusal } from "./errors.ts";
 export { KeyAdministration, type KeyAdminOptions, keyRow } from "./keys.ts";
+export { MembershipAdministration, type MembershipAdminOptions } from "./membership.ts";
 export type {
   ClusterAdmin,
   ClusterDescription,
   EncryptionKeyAdmin,
   EncryptionKeyDescription,
+  Held,
   KeyAdmin,
   KeyDescription,
+  MembershipAdmin,
   NewKey,
   NodeDescription,
 } from "./ports.ts";

@@ -1,4 +1,6 @@
 import type { Role } from "../access/index.ts";
+import type { WorkerStatus } from "../background/index.ts";
+import type { RaftProgress } from "../raft/index.ts";
 
 export interface NewKey {
   readonly kind: "s3" | "api";
@@ -70,6 +72,20 @@ export interface NodeDescription {
   readonly storageUsedBytes: number;
   readonly storageFreeBytes: number;
   readonly appliedIndex: number;
+  /** What the metadata has it recorded for. */
+  readonly held: Held;
+  /** As the node says; 0 and false while it was not heard of. */
+  readonly raftTerm: number;
+  readonly raftLastIndex: number;
+  readonly raftFenced: boolean;
+  /** Of a snapshot that is on its way to it; 0: none is. */
+  readonly snapshotReceivedBytes: number;
+}
+
+/** Chunked blobs of which a node has copies, and the bytes of those copies. */
+export interface Held {
+  readonly blobs: number;
+  readonly bytes: number;
 }
 
 export interface ClusterDescription {
@@ -82,8 +98,20 @@ export interface ClusterDescription {
   readonly appliedIndex: number;
   readonly voters: readonly number[];
   readonly learners: readonly number[];
+  /** The voters that a change under way takes leave of. */
+  readonly votersOutgoing: readonly number[];
+  readonly firstIndex: number;
+  readonly lastIndex: number;
+  /** On the leader only. */
+  readonly progress: readonly RaftProgress[];
   readonly fenced: boolean;
   readonly nodes: readonly NodeDescription[];
+  readonly underReplicated: Held;
+  readonly maxVoters: number;
+  /** Background work of the node that answers. */
+  readonly workers: readonly WorkerStatus[];
+  /** Why the node that answers cannot serve; undefined: it can. */
+  readonly notReadyReason: string | undefined;
 }
 
 /** Rejects with AdminError. */
@@ -95,4 +123,19 @@ export interface ClusterAdmin {
     readonly expiresAtMs: number;
     readonly peerAddresses: readonly string[];
   }>;
+}
+
+/** Rejects with AdminError. */
+export interface MembershipAdmin {
+  /** Resolves when that is decided; the bytes are moved after it. */
+  drain(
+    nodeId: number,
+    options: { readonly cancel: boolean },
+  ): Promise<{ readonly state: "draining" | "active"; readonly held: Held }>;
+  /** Resolves when that is decided, with what the node is still recorded for: nothing but by force. The Raft group changes after it. */
+  remove(nodeId: number, options: { readonly force: boolean }): Promise<Held>;
+  /** Undefined: to whichever voter is the furthest. Resolves when it leads. */
+  transferLeadership(
+    nodeId: number | undefined,
+  ): Promise<{ readonly leaderNodeId: number; readonly term: number }>;
 }

@@ -10,6 +10,14 @@ export const CLUSTER_ERROR_CODES = [
   "identity-version",
   /** The directory already belongs to a node. */
   "identity-exists",
+  /** The cluster has removed this node. */
+  "node-removed",
+  /** This node had a Raft log, and it is not there. */
+  "log-missing",
+  /** The Raft log is older than this node: it came from a backup, or from another disk. */
+  "log-outdated",
+  /** The metadata of this node is damaged, and no other node has them. */
+  "state-damaged",
   "token-malformed",
   /** Unknown, expired or already used: the caller is not told which. */
   "token-refused",

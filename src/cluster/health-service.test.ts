@@ -19,6 +19,9 @@ class Bench {
   readonly local = new Map<number, LocalHealth>();
   readonly services = new Map<number, HealthService>();
   readonly changes: string[] = [];
+  /** Nodes that the others take for removed. */
+  readonly left = new Set<number>();
+  readonly told: string[] = [];
 
   add(nodeId: number, incarnation = `i${nodeId}`): HealthService {
     const { platform } = new SimMachine(this.simulation, `m${nodeId}-${incarnation}`).boot();
@@ -29,6 +32,8 @@ class Bench {
       clock: platform.clock,
       timers: platform.timers,
       localHealth: () => this.local.get(nodeId)!,
+      hasLeft: (other) => this.left.has(other),
+      onRemoved: (by) => this.told.push(`${nodeId} by ${by}`),
     });
     this.services.set(nodeId, service);
     this.wire.serve(`n${nodeId}:1`, {
@@ -63,9 +68,23 @@ function localHealth(change: Partial<LocalHealth> = {}): LocalHealth {
     storageWritable: true,
     storageFreeBytes: 100n,
     storageUsedBytes: 10n,
+    raftTerm: 1n,
+    raftLastIndex: 0n,
+    raftFenced: false,
+    snapshotReceivedBytes: 0n,
     ...change,
   };
 }
+
+test("a node that was removed is told so by whomever it asks, and nobody else is", async () => {
+  const bench = new Bench();
+  bench.trio();
+  await bench.run(2_000);
+  expect(bench.told).toEqual([]);
+  bench.left.add(3);
+  await bench.run(600);
+  expect(new Set(bench.told)).toEqual(new Set(["3 by 1", "3 by 2"]));
+});
 
 describe("nodes that can reach each other", () => {
   test("see each other alive, with what they say about themselves", async () => {

@@ -49,6 +49,10 @@ export interface HealthServiceOptions {
   readonly timers: Timers;
   /** Asked for every beat: cheap. */
   readonly localHealth: () => LocalHealth;
+  /** Whether a node was removed from the cluster and has left the Raft group: it is told so. */
+  readonly hasLeft?: (nodeId: number) => boolean;
+  /** A member says that this node was removed. */
+  readonly onRemoved?: (by: number) => void;
   readonly heartbeatMs?: number;
   readonly detector?: FailureDetectorOptions;
 }
@@ -157,7 +161,11 @@ export class HealthService implements HealthView {
       }
       this.#learn(health);
       if (!ready) return;
-      const answer = create(HeartbeatResponseSchema, { health: this.#ownHealth() });
+      const hasLeft = this.#options.hasLeft?.(peer.nodeId) === true;
+      const answer = create(
+        HeartbeatResponseSchema,
+        hasLeft ? { removed: true } : { health: this.#ownHealth() },
+      );
       ready = stream.send(encodeMessage(HeartbeatResponseSchema, answer));
       if (ready) return;
       stream.drained().then(
@@ -229,7 +237,9 @@ export class HealthService implements HealthView {
       if (link.stream === stream) link.stream = undefined;
     };
     stream.onMessage = (pieces) => {
-      const health = decodeMessage(HeartbeatResponseSchema, pieces)?.health;
+      const answer = decodeMessage(HeartbeatResponseSchema, pieces);
+      if (answer?.removed === true) this.#options.onRemoved?.(link.peer.nodeId);
+      const health = answer?.health;
       if (health === undefined || !isFrom(health, link.peer)) return;
       link.answeredMs = this.#now();
       this.#learn(health);

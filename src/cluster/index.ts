@@ -5,6 +5,7 @@
  *   identity    founding, join-client, join-service, join-token, ca, issuer, renewal, node-directory
  *   health      failure-detector (pure), health-service (heartbeats), state-hash (pure)
  *   placement   rendezvous, placement, copysets (pure), layout (what a write asks)
+ *   membership  membership (pure: who may leave, who may lead), leadership (handing over)
  *   workers     configuration-plan (pure); leader: for the whole cluster, on the Raft leader; local: on every node
  *
  * What decides is pure and sees time and rows as arguments; what waits asks the ports. The metadata, the Raft group and the segments are
@@ -50,12 +51,22 @@ export {
   mintJoinToken,
 } from "./join-token.ts";
 export { type BlobPlace, createLayout, type Layout, placeBlob } from "./layout.ts";
+export { type HandOverOptions, handOver } from "./leadership.ts";
 export { heartbeatPeersOf, membershipHandlers } from "./members.ts";
+export {
+  heirOf,
+  type MembershipRefusal,
+  type MembershipView,
+  whyNotDrained,
+  whyNotLeader,
+  whyNotRemoved,
+} from "./membership.ts";
 export {
   type DirectoryState,
   type JoiningDraft,
   NodeDirectory,
   type NodeDirectoryOptions,
+  type NodeLife,
   type PeerAddress,
   type StoredIdentity,
 } from "./node-directory.ts";

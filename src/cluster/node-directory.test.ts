@@ -164,18 +164,6 @@ describe("an identity that does not fit together is refused", () => {
     return bench;
   }
 
-  async function replaceFile(bench: Bench, name: string, change: (text: string) => string): Promise<void> {
-    await bench.run(async (_, disk) => {
-      const path = `${DATA}/identity/${name}`;
-      const file = await disk.open(path, "read");
-      const bytes = new Uint8Array(await file.sizeBytes());
-      await file.read(0, bytes);
-      await file.close();
-      await disk.remove(path);
-      await writeText(disk, path, change(new TextDecoder().decode(bytes)));
-    });
-  }
-
   test.each(["node-1.crt", "node-1.key", "ca-1.crt", "kek-1.bin", "founding-1.key"])(
     "%s is missing",
     async (name) => {
@@ -298,6 +286,47 @@ describe("a crash at any call of the disk", () => {
       expect(seen.size).toBe(2);
     },
   );
+});
+
+async function replaceFile(bench: Bench, name: string, change: (text: string) => string): Promise<void> {
+  await bench.run(async (_, disk) => {
+    const path = `${DATA}/identity/${name}`;
+    const file = await disk.open(path, "read");
+    const bytes = new Uint8Array(await file.sizeBytes());
+    await file.read(0, bytes);
+    await file.close();
+    await disk.remove(path);
+    await writeText(disk, path, change(new TextDecoder().decode(bytes)));
+  });
+}
+
+describe("the life of a node", () => {
+  test("begins anew, is remembered, and outlives a renewal of the certificate", async () => {
+    const bench = new Bench();
+    await bench.run((directory) => directory.create(stored));
+    expect(await bench.run((directory) => directory.loadLife())).toEqual({ raftStarts: 0, removed: false });
+    const life = { raftStarts: 3, removed: true };
+    await bench.run((directory) => directory.saveLife(life));
+    await bench.run((directory) => directory.replace(renewed));
+    expect(await bench.run((directory) => directory.loadLife())).toEqual(life);
+  });
+
+  test.each([
+    [
+      "another number",
+      "identity-damaged",
+      (text: string) => text.replace('"raftStarts":3', '"raftStarts":2'),
+    ],
+    ["cut short", "identity-damaged", (text: string) => text.slice(0, 20)],
+    ["empty", "identity-damaged", () => ""],
+    ["of a version to come", "identity-version", (text: string) => text.replace('"format":1', '"format":2')],
+  ])("is refused when its file is %s", async (_, code, change) => {
+    const bench = new Bench();
+    await bench.run((directory) => directory.create(stored));
+    await bench.run((directory) => directory.saveLife({ raftStarts: 3, removed: false }));
+    await replaceFile(bench, "life.json", change);
+    await expect(bench.run((directory) => directory.loadLife())).rejects.toMatchObject({ code });
+  });
 });
 
 describe("peers", () => {

@@ -8,6 +8,7 @@
  *   identity/kek-<n>.bin         key-encryption key, 32 bytes
  *   identity/founding-<n>.key    only between founding a cluster and its first commit: the CA's private key, PEM
  *   identity/joining.json        only while a node joins: its name, incarnation and private key
+ *   identity/life.json           how often Raft was started here, and whether the cluster has removed this node
  *   identity/peers.json          other nodes' addresses as last seen; a hint, may be missing
  *
  * Every file is written under another name, made durable, renamed, and the directory made durable. `node.json` is written last, and it alone
@@ -29,6 +30,7 @@ const DIRECTORY = "identity";
 const NODE_FILE = "node.json";
 const JOINING_FILE = "joining.json";
 const PEERS_FILE = "peers.json";
+const LIFE_FILE = "life.json";
 const TEMPORARY_SUFFIX = ".tmp";
 /** What may lie in a data directory that was never used: made by file systems and by the lock that keeps others out. */
 const HARMLESS_NAMES: ReadonlySet<string> = new Set(["lost+found", "LOCK", "lock", ".lock", DIRECTORY]);
@@ -55,6 +57,16 @@ export interface PeerAddress {
   /** "host:port". */
   readonly peerAddress: string;
 }
+
+/** What has happened to a node so far. Of the identity, so that it outlives whatever else is lost of the data directory. */
+export interface NodeLife {
+  /** How often Raft was started. The log's own directory holds the same number: a smaller one there is that of an older log. */
+  readonly raftStarts: number;
+  /** The cluster has removed this node, for ever. */
+  readonly removed: boolean;
+}
+
+const NEW_LIFE: NodeLife = { raftStarts: 0, removed: false };
 
 export type DirectoryState =
   | { readonly kind: "fresh" }
@@ -159,6 +171,26 @@ export class NodeDirectory {
     return parsePeers((await this.#readText(PEERS_FILE)) ?? "[]");
   }
 
+  /** Throws ClusterError "identity-damaged" when the file is there and is not what was written. */
+  async loadLife(): Promise<NodeLife> {
+    const text = await this.#readText(LIFE_FILE);
+    if (text === undefined) return NEW_LIFE;
+    const value = parseJson(text);
+    if (!isRecord(value)) throw damaged(`${LIFE_FILE} is not a JSON object`);
+    const { sha256, format, ...life } = value;
+    if (typeof format === "number" && format > IDENTITY_FORMAT_VERSION) throw laterVersion(LIFE_FILE, format);
+    const isWhole = sha256 === this.#sha256(encodeText(JSON.stringify({ format, ...life })));
+    if (!isWhole || !isNodeLife(life)) throw damaged(`${LIFE_FILE} is not what was written`);
+    return { raftStarts: life.raftStarts, removed: life.removed };
+  }
+
+  /** Durable when it resolves. */
+  async saveLife({ raftStarts, removed }: NodeLife): Promise<void> {
+    const content = { format: IDENTITY_FORMAT_VERSION, raftStarts, removed };
+    const sha256 = this.#sha256(encodeText(JSON.stringify(content)));
+    await this.#writeFile(LIFE_FILE, encodeText(`${JSON.stringify({ ...content, sha256 })}\n`));
+  }
+
   async #store(stored: StoredIdentity): Promise<void> {
     await this.#prepare();
     const number = await this.#nextFileNumber();
@@ -187,7 +219,9 @@ export class NodeDirectory {
       files,
     };
     await this.#writeFile(NODE_FILE, this.#encodeNodeFile(nodeFile));
-    await this.#removeOthers(new Set([NODE_FILE, PEERS_FILE, ...contents.map(([, name]) => name)]));
+    await this.#removeOthers(
+      new Set([NODE_FILE, PEERS_FILE, LIFE_FILE, ...contents.map(([, name]) => name)]),
+    );
   }
 
   async #load(text: string): Promise<StoredIdentity> {
@@ -238,11 +272,7 @@ export class NodeDirectory {
     if (!isRecord(value)) throw damaged(`${NODE_FILE} is not a JSON object`);
     const { sha256, ...rest } = value;
     if (typeof rest.format === "number" && rest.format > IDENTITY_FORMAT_VERSION) {
-      throw new ClusterError(
-        "identity-version",
-        `${NODE_FILE} has format ${rest.format}; this program knows ${IDENTITY_FORMAT_VERSION}`,
-        "start this data directory with the program version that wrote it, or a newer one",
-      );
+      throw laterVersion(NODE_FILE, rest.format);
     }
     if (sha256 !== this.#sha256(encodeText(JSON.stringify(rest))))
       throw damaged(`${NODE_FILE} is not what was written`);
@@ -352,6 +382,14 @@ function damaged(message: string): ClusterError {
   return new ClusterError("identity-damaged", message, RESTORE_ADVICE);
 }
 
+function laterVersion(name: string, format: number): ClusterError {
+  return new ClusterError(
+    "identity-version",
+    `${name} has format ${format}; this program knows ${IDENTITY_FORMAT_VERSION}`,
+    "start this data directory with the program version that wrote it, or a newer one",
+  );
+}
+
 function identityExists(): ClusterError {
   return new ClusterError(
     "identity-exists",
@@ -400,6 +438,14 @@ function isNodeFile(value: Record<string, unknown>): value is Record<string, unk
     typeof value.createdAtMs === "number" &&
     isRecord(files) &&
     Object.values(files).every(isFileEntry)
+  );
+}
+
+function isNodeLife(value: Record<string, unknown>): value is Record<string, unknown> & NodeLife {
+  return (
+    Number.isSafeInteger(value.raftStarts) &&
+    Number(value.raftStarts) >= 0 &&
+    typeof value.removed === "boolean"
   );
 }
 

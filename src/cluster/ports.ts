@@ -89,7 +89,16 @@ export type PinnedConnect = (address: SocketAddress, caFingerprint: string) => P
 /** What this node says about itself in heartbeats beside who it is. */
 export type LocalHealth = Pick<
   NodeHealth,
-  "appliedIndex" | "hashIndex" | "stateHash" | "storageWritable" | "storageFreeBytes" | "storageUsedBytes"
+  | "appliedIndex"
+  | "hashIndex"
+  | "stateHash"
+  | "storageWritable"
+  | "storageFreeBytes"
+  | "storageUsedBytes"
+  | "raftTerm"
+  | "raftLastIndex"
+  | "raftFenced"
+  | "snapshotReceivedBytes"
 >;
 
 /** A worker of this module, for the runtime of `background`. */

@@ -65,6 +65,10 @@ async function start(identity: NodeIdentity, address: SocketAddress) {
       storageWritable: true,
       storageFreeBytes: 0n,
       storageUsedBytes: 0n,
+      raftTerm: 1n,
+      raftLastIndex: 0n,
+      raftFenced: false,
+      snapshotReceivedBytes: 0n,
     }),
   });
   closing.push(() => health.close());

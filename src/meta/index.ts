@@ -23,7 +23,7 @@
 
 export type { AppliedCommand } from "./apply.ts";
 export type { ApplyHasher, CommittedRows } from "./apply-state.ts";
-export { MetaError, type MetaErrorCode, type StateStoreErrorCode } from "./errors.ts";
+export { MetaError, type MetaErrorCode, StateStoreError, type StateStoreErrorCode } from "./errors.ts";
 export { type CheckedRows, checkInvariants, type Violation } from "./invariants/index.ts";
 export { LAYOUT_EPOCH_LAG } from "./limits.ts";
 export { LiveStore } from "./live-store.ts";

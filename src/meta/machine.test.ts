@@ -150,11 +150,21 @@ describe("the configuration", () => {
     if (when === "before") node.machine.configurationChanged(1, CONFIGURATION);
     await settle(1);
     if (when === "after") node.machine.configurationChanged(1, CONFIGURATION);
-    expect(await node.machine.restored()).toEqual({ index: 1, term: 1, confState: CONFIGURATION });
+    expect(await node.machine.restored()).toEqual({
+      index: 1,
+      term: 1,
+      confState: CONFIGURATION,
+      isInstalled: false,
+    });
     await world.simulation.complete(node.machine.checkpoint());
     world.machine("one").crash("drop");
     const again = await world.start("one");
-    expect(await again.machine.restored()).toEqual({ index: 1, term: 1, confState: CONFIGURATION });
+    expect(await again.machine.restored()).toEqual({
+      index: 1,
+      term: 1,
+      confState: CONFIGURATION,
+      isInstalled: false,
+    });
   });
 
   test("of an entry that is not applied yet waits for it", async () => {

@@ -21,6 +21,7 @@ import type {
   SnapshotMark,
   StateHash,
 } from "./ports.ts";
+import { INSTALLED_KEY } from "./snapshot/staging.ts";
 import { StateView } from "./view.ts";
 
 /** How the machine sends its state to a peer. */
@@ -111,8 +112,11 @@ export class MetaStateMachine {
     this.#configurationIsUnwritten = true;
   }
 
-  async restored(): Promise<SnapshotMark> {
-    return this.#mark();
+  async restored(): Promise<SnapshotMark & { readonly isInstalled: boolean }> {
+    const installed = this.#options.store.get(INSTALLED_KEY);
+    const isInstalled =
+      installed !== undefined && new TextDecoder().decode(installed) === String(this.#state.appliedIndex);
+    return { ...this.#mark(), isInstalled };
   }
 
   /** Makes everything applied so far durable; returns its index. */
@@ -173,6 +177,11 @@ export class MetaStateMachine {
     }
   }
 
+  /** The Raft configuration in force where the state is. */
+  configuration(): ConfigurationState {
+    return this.#state.configuration;
+  }
+
   /** The running hash at the last few multiples of STATE_HASH_INTERVAL, to be compared between replicas. */
   stateHashes(): readonly StateHash[] {
     return this.#state.stateHashes();
@@ -200,19 +209,21 @@ export class MetaStateMachine {
   async #applyBatch(entries: readonly CommittedEntry[], first: number): Promise<number> {
     const own: AppliedCommand[] = [];
     const end = Math.min(entries.length, first + MAX_ENTRIES_PER_WRITE);
+    let isReconfigured = false;
     let next = first;
     while (next < end && this.#state.stagedRows < MAX_ROWS_PER_WRITE) {
       const applied = applyEntry(this.#state, entries[next]!);
       if (applied !== undefined && Number(applied.command.proposerNodeId) === this.#options.nodeId)
         own.push(applied);
       // At its entry and not at the end of the batch: commands behind it see it, however replicas cut their batches.
-      this.#takeConfiguration();
+      if (this.#takeConfiguration()) isReconfigured = true;
       next++;
     }
     const batch = this.#takeBatch();
     await this.#options.store.write(batch.changes);
     this.#view.invalidate(batch);
-    this.#publish(this.#changeOf(batch), own);
+    const changed = this.#changeOf(batch);
+    this.#publish(isReconfigured ? { ...changed, cluster: true } : changed, own);
     return next;
   }
 
@@ -221,13 +232,17 @@ export class MetaStateMachine {
     return this.#state.takeBatch();
   }
 
-  #takeConfiguration(): void {
+  /** Whether there was one for what is applied now. */
+  #takeConfiguration(): boolean {
+    let isTaken = false;
     while (
       this.#configurations[0] !== undefined &&
       this.#configurations[0].index <= this.#state.appliedIndex
     ) {
       this.#state.configuration = this.#configurations.shift()!.state;
+      isTaken = true;
     }
+    return isTaken;
   }
 
   /** A configuration that came after its entry had been written must not be missing in a snapshot. */

@@ -39,6 +39,7 @@ const CODE_OF: Readonly<Record<RefusalCode, ObjectErrorCode | undefined>> = {
   [RefusalCode.NODE_STATE_CHANGED]: undefined,
   [RefusalCode.MEMBERSHIP_CHANGING]: undefined,
   [RefusalCode.LAST_VOTER]: undefined,
+  [RefusalCode.NODE_HOLDS_BYTES]: undefined,
   // The upload took longer than any may; a new one gets a new blob.
   [RefusalCode.BLOB_EXPIRED]: "unavailable",
   [RefusalCode.COPY_REFUSED]: undefined,

@@ -87,6 +87,22 @@ export const METRICS = {
     "outcome",
   ]),
   raftFenced: gauge("skerry_raft_fenced", "1 when this node's log is damaged and it takes no part", []),
+  raftMembers: gauge("skerry_raft_members", "Members of the Raft group by role (voter, learner)", ["role"]),
+  raftLogDamage: counter(
+    "skerry_raft_log_damage_total",
+    "Starts at which the log was damaged in the middle",
+    [],
+  ),
+  raftSnapshotsInstalled: counter(
+    "skerry_raft_snapshots_installed_total",
+    "Snapshots of the leader that took the place of this node's metadata",
+    [],
+  ),
+  stateRebuilds: counter(
+    "skerry_state_rebuilds_total",
+    "Damaged stores of the metadata that were put aside and built again",
+    [],
+  ),
 
   metaAppliedEntries: counter("skerry_meta_applied_entries_total", "Log entries applied to the metadata", []),
   metaSubmitSeconds: histogram(

@@ -36,7 +36,8 @@ export interface Random {
 }
 
 /** Why a disk said no. A closed set: every caller decides for each of them. */
-export type DiskErrorCode = "not-found" | "exists" | "no-space" | "read-only" | "locked" | "io";
+/** "damaged": of a store, what is read is not what was written. */
+export type DiskErrorCode = "not-found" | "exists" | "no-space" | "read-only" | "locked" | "damaged" | "io";
 
 /** A directory entry. */
 export interface DirectoryEntry {

@@ -7,6 +7,8 @@ export type WalErrorCode =
   | "foreign"
   /** The log must be there and is not: a wiped disk must not come back under its old name. */
   | "missing"
+  /** The state machine is ahead of the log, and not by a snapshot: the log is an older one that was put there. */
+  | "outdated"
   /** The WAL has stopped, after an error or by `close`. */
   | "stopped"
   /** Asked to write into a log that is damaged. */

@@ -29,7 +29,7 @@
  * 6. A read index is asked for after the call that wants it, under a context that is never used again.
  * 7. Calls to the state machine are in order, one at a time; a configuration is in force before a later entry is applied.
  */
-export type { RaftFatalKind, RaftUnavailableReason, WalErrorCode } from "./errors.ts";
+export { type RaftFatalKind, type RaftUnavailableReason, WalError, type WalErrorCode } from "./errors.ts";
 export type {
   ConfigurationChange,
   LogStorage,
@@ -37,6 +37,7 @@ export type {
   RaftPeer,
   RaftProgress,
   RaftStatus,
+  RestoredState,
   StateMachine,
 } from "./ports.ts";
 export type {

@@ -32,7 +32,7 @@ export interface StateMachine {
    */
   configurationChanged(index: number, confState: ConfState): void;
   /** What the store durably or not durably holds at start: where `apply` goes on. Index 0 and empty configuration: nothing yet. */
-  restored(): Promise<SnapshotMetadata>;
+  restored(): Promise<RestoredState>;
   /** Makes everything applied so far durable; returns the index up to which the log may now be cut. */
   checkpoint(): Promise<number>;
   /**
@@ -43,6 +43,11 @@ export interface StateMachine {
   sendSnapshot(to: NodeId, metadata: SnapshotMetadata, term: number): Promise<void>;
   /** Switches durably to the received snapshot that the core has accepted. After it, `apply` goes on at `metadata.index + 1`. */
   installSnapshot(metadata: SnapshotMetadata): Promise<void>;
+}
+
+export interface RestoredState extends SnapshotMetadata {
+  /** It is a received snapshot and nothing else: the log may not have heard of it before the node stopped. */
+  readonly isInstalled: boolean;
 }
 
 /** What the rest of the node sees of its Raft group, on whatever thread that runs. */
@@ -68,8 +73,8 @@ export interface RaftGroup {
    * installed (`StateMachine.installSnapshot` has run and the log begins after it), false when it is of no use: old, or not for this node.
    */
   receivedSnapshot(message: Uint8Array): Promise<boolean>;
-  /** Peers may come and go; addresses may change. */
-  setPeers(peers: readonly RaftPeer[]): void;
+  /** Peers may come and go; addresses may change. What comes from the nodes in `refused`, which were removed, is turned away. */
+  setPeers(peers: readonly RaftPeer[], refused?: readonly NodeId[]): void;
   status(): RaftStatus;
   /** Called on every change of leader, role or term. */
   onStatus(listener: (status: RaftStatus) => void): void;

@@ -1,20 +1,19 @@
 import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
 import { type Principal, ROLES, type Role } from "../access/index.ts";
-import type { ClusterAdmin, KeyAdmin, KeyDescription, NodeDescription } from "../admin/index.ts";
+import type { ClusterAdmin, KeyAdmin, KeyDescription, MembershipAdmin } from "../admin/index.ts";
 import {
   type ClusterService,
   KeyKind,
   KeySchema,
   type KeyService,
-  NodeStatusSchema,
-  RaftStatusSchema,
   Role as RoleMessage,
   UserSchema,
   type UserService,
 } from "../gen/skerry/admin/v1/admin_pb.js";
 import type { Account, Accounts } from "../identity/index.ts";
 import type { Guard } from "./guard.ts";
+import { statusMessage } from "./status-message.ts";
 
 const DEFAULT_TOKEN_SECONDS = 3600;
 const MAX_TOKEN_SECONDS = 7 * 86_400;
@@ -48,27 +47,14 @@ export function keyService(keys: KeyAdmin, guard: Guard): ServiceImpl<typeof Key
   };
 }
 
-export function clusterService(cluster: ClusterAdmin, guard: Guard): ServiceImpl<typeof ClusterService> {
+export function clusterService(
+  cluster: ClusterAdmin,
+  membership: MembershipAdmin,
+  guard: Guard,
+): ServiceImpl<typeof ClusterService> {
   return {
     getStatus: (_, context) =>
-      guard.unary("ClusterService/GetStatus", context, [], async () => {
-        const status = await cluster.status();
-        return {
-          clusterId: status.clusterId,
-          nodeId: BigInt(status.nodeId),
-          replicationFactor: status.replicationFactor,
-          raft: create(RaftStatusSchema, {
-            leaderNodeId: BigInt(status.leaderNodeId),
-            term: BigInt(status.term),
-            commitIndex: BigInt(status.commitIndex),
-            appliedIndex: BigInt(status.appliedIndex),
-            voters: status.voters.map(BigInt),
-            learners: status.learners.map(BigInt),
-            fenced: status.fenced,
-          }),
-          nodes: status.nodes.map(nodeMessage),
-        };
-      }),
+      guard.unary("ClusterService/GetStatus", context, [], async () => statusMessage(await cluster.status())),
     createJoinToken: ({ validForSeconds }, context) =>
       guard.unary("ClusterService/CreateJoinToken", context, [], async () => {
         if (validForSeconds > MAX_TOKEN_SECONDS) {
@@ -83,6 +69,22 @@ export function clusterService(cluster: ClusterAdmin, guard: Guard): ServiceImpl
           expiresAtMs: BigInt(made.expiresAtMs),
           peerAddresses: [...made.peerAddresses],
         };
+      }),
+    drainNode: ({ nodeId, cancel }, context) =>
+      guard.unary("ClusterService/DrainNode", context, [], async () => {
+        const { state, held } = await membership.drain(nodeNumber(nodeId), { cancel });
+        return { state, heldBlobs: BigInt(held.blobs), heldBytes: BigInt(held.bytes) };
+      }),
+    removeNode: ({ nodeId, force }, context) =>
+      guard.unary("ClusterService/RemoveNode", context, [], async () => {
+        const held = await membership.remove(nodeNumber(nodeId), { force });
+        return { lostCopiesBlobs: BigInt(held.blobs), lostCopiesBytes: BigInt(held.bytes) };
+      }),
+    transferLeadership: ({ nodeId }, context) =>
+      guard.unary("ClusterService/TransferLeadership", context, [], async () => {
+        const target = nodeId === 0n ? undefined : nodeNumber(nodeId);
+        const { leaderNodeId, term } = await membership.transferLeadership(target);
+        return { leaderNodeId: BigInt(leaderNodeId), term: BigInt(term) };
       }),
   };
 }
@@ -107,6 +109,12 @@ export function userService(accounts: Accounts, guard: Guard): ServiceImpl<typeo
 
 function userMessage(account: Account) {
   return create(UserSchema, { ...account, createdAtMs: BigInt(account.createdAtMs) });
+}
+
+/** The id of a node. Ids are small numbers; what is none names no node. */
+function nodeNumber(nodeId: bigint): number {
+  if (nodeId >= 1n && nodeId <= BigInt(Number.MAX_SAFE_INTEGER)) return Number(nodeId);
+  throw new ConnectError("node_id is the id of a node", Code.InvalidArgument);
 }
 
 /** Nobody mints a key that may do more than its own. */
@@ -160,16 +168,5 @@ function keyMessage(key: KeyDescription) {
     userName: key.userName,
     inactive: key.inactive,
     inflightLimit: key.inflightLimit,
-  });
-}
-
-function nodeMessage(node: NodeDescription) {
-  return create(NodeStatusSchema, {
-    ...node,
-    nodeId: BigInt(node.nodeId),
-    roles: [...node.roles],
-    storageUsedBytes: BigInt(node.storageUsedBytes),
-    storageFreeBytes: BigInt(node.storageFreeBytes),
-    appliedIndex: BigInt(node.appliedIndex),
   });
 }

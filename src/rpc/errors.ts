@@ -1,6 +1,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { AccessError } from "../access/index.ts";
 import { AdminError, type AdminErrorCode } from "../admin/index.ts";
+import { OperationRefusedSchema } from "../gen/skerry/admin/v1/admin_pb.js";
 import { IdentityError, type IdentityErrorCode } from "../identity/index.ts";
 import { ObjectError, type ObjectErrorCode } from "../object/index.ts";
 
@@ -8,6 +9,7 @@ const ADMIN_CODES: Readonly<Record<AdminErrorCode, Code>> = {
   invalid: Code.InvalidArgument,
   "not-found": Code.NotFound,
   exists: Code.AlreadyExists,
+  refused: Code.FailedPrecondition,
   unavailable: Code.Unavailable,
   "outcome-unknown": Code.DeadlineExceeded,
   overloaded: Code.ResourceExhausted,
@@ -80,10 +82,16 @@ export const OBJECT_CODES: Readonly<Record<ObjectErrorCode, Code>> = {
 export function toConnectError(error: unknown): ConnectError | undefined {
   if (error instanceof ConnectError) return error;
   if (error instanceof ObjectError) return new ConnectError(error.message, OBJECT_CODES[error.code]);
-  if (error instanceof AdminError) return new ConnectError(error.message, ADMIN_CODES[error.code]);
+  if (error instanceof AdminError) return adminError(error);
   if (error instanceof IdentityError) return new ConnectError(error.message, IDENTITY_CODES[error.code]);
   if (error instanceof AccessError && error.code === "key-invalid") {
     return new ConnectError(error.message, Code.InvalidArgument);
   }
   return undefined;
+}
+
+/** With the reason for programs and the advice for people as a detail. */
+function adminError({ code, message, refusal }: AdminError): ConnectError {
+  const details = refusal === undefined ? [] : [{ desc: OperationRefusedSchema, value: { ...refusal } }];
+  return new ConnectError(message, ADMIN_CODES[code], undefined, details);
 }

@@ -68,6 +68,14 @@ export const RPC_OPERATIONS = [
     leastRole: "admin",
     resource: "cluster",
   },
+  { name: "ClusterService/DrainNode", action: "admin:DrainNode", leastRole: "admin", resource: "cluster" },
+  { name: "ClusterService/RemoveNode", action: "admin:RemoveNode", leastRole: "admin", resource: "cluster" },
+  {
+    name: "ClusterService/TransferLeadership",
+    action: "admin:TransferLeadership",
+    leastRole: "admin",
+    resource: "cluster",
+  },
 ] as const satisfies readonly Operation[];
 
 export type RpcOperationName = (typeof RPC_OPERATIONS)[number]["name"];

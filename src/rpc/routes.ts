@@ -1,5 +1,5 @@
 import type { ConnectRouter } from "@connectrpc/connect";
-import type { ClusterAdmin, EncryptionKeyAdmin, KeyAdmin } from "../admin/index.ts";
+import type { ClusterAdmin, EncryptionKeyAdmin, KeyAdmin, MembershipAdmin } from "../admin/index.ts";
 import { ClusterService, KeyService, UserService } from "../gen/skerry/admin/v1/admin_pb.js";
 import { EncryptionKeyService } from "../gen/skerry/admin/v1/encryption_pb.js";
 import { BucketService, ObjectService } from "../gen/skerry/storage/v1/storage_pb.js";
@@ -17,6 +17,7 @@ export interface RpcServices extends GuardOptions {
   readonly encryptionKeys: EncryptionKeyAdmin;
   readonly cluster: ClusterAdmin;
   readonly accounts: Accounts;
+  readonly membership: MembershipAdmin;
   readonly region: string;
 }
 
@@ -29,6 +30,6 @@ export function rpcRoutes(services: RpcServices): (router: ConnectRouter) => voi
     router.service(KeyService, keyService(services.keys, guard));
     router.service(UserService, userService(services.accounts, guard));
     router.service(EncryptionKeyService, encryptionKeyService(services.encryptionKeys, guard));
-    router.service(ClusterService, clusterService(services.cluster, guard));
+    router.service(ClusterService, clusterService(services.cluster, services.membership, guard));
   };
 }

@@ -1,4 +1,4 @@
-import { Code, type ConnectError, createClient, type Transport } from "@connectrpc/connect";
+import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import {
   createConnectTransport,
   createGrpcTransport,
@@ -6,11 +6,20 @@ import {
 } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createGate, type Principal, type Role } from "../access/index.ts";
-import { AdminError, type ClusterAdmin, type EncryptionKeyAdmin, type KeyAdmin } from "../admin/index.ts";
+import {
+  AdminError,
+  type ClusterAdmin,
+  type EncryptionKeyAdmin,
+  type KeyAdmin,
+  type MembershipAdmin,
+  type NodeDescription,
+} from "../admin/index.ts";
+import type { WorkerStatus } from "../background/index.ts";
 import {
   ClusterService,
   KeyKind,
   KeyService,
+  OperationRefusedSchema,
   Role as RoleMessage,
   UserService,
 } from "../gen/skerry/admin/v1/admin_pb.js";
@@ -51,6 +60,39 @@ const encryptionKeys: EncryptionKeyAdmin = {
   },
 };
 
+const NODE: NodeDescription = {
+  nodeId: 1,
+  name: "node-1",
+  zone: "a",
+  roles: ["meta"],
+  state: "active",
+  health: "alive",
+  peerAddress: "a:1",
+  s3Address: "",
+  apiAddress: "",
+  storageWritable: true,
+  storageUsedBytes: 1,
+  storageFreeBytes: 2,
+  appliedIndex: 3,
+  held: { blobs: 4, bytes: 5 },
+  raftTerm: 2,
+  raftLastIndex: 3,
+  raftFenced: true,
+  snapshotReceivedBytes: 6,
+};
+
+const WORKER: WorkerStatus = {
+  name: "unlink",
+  state: "failing",
+  progress: { done: 1, total: undefined, unit: "blobs" },
+  unitsDone: 7,
+  errors: 1,
+  consecutiveErrors: 1,
+  lastError: { message: "no disk", wallMs: 1 },
+  lastRunWallMs: 1,
+  nextRunWallMs: undefined,
+};
+
 const cluster: ClusterAdmin = {
   status: async () => ({
     clusterId: "c",
@@ -62,10 +104,31 @@ const cluster: ClusterAdmin = {
     appliedIndex: 3,
     voters: [1],
     learners: [],
+    votersOutgoing: [],
+    firstIndex: 1,
+    lastIndex: 3,
+    progress: [{ nodeId: 1, match: 3, state: "replicate", recentlyActive: true, learner: false }],
     fenced: false,
-    nodes: [],
+    nodes: [NODE],
+    underReplicated: { blobs: 2, bytes: 9 },
+    maxVoters: 5,
+    workers: [WORKER],
+    notReadyReason: undefined,
   }),
   createJoinToken: async () => ({ token: "t", expiresAtMs: 5, peerAddresses: ["a:1"] }),
+};
+
+const membership: MembershipAdmin = {
+  drain: async (nodeId, { cancel }) => {
+    if (nodeId === 7) throw new AdminError("not-found", "there is no node 7");
+    return { state: cancel ? "active" : "draining", held: { blobs: 3, bytes: 30 } };
+  },
+  remove: async (_, { force }) => {
+    if (force) return { blobs: 4, bytes: 40 };
+    const refusal = { reason: "not-drained", advice: "drain it first" };
+    throw new AdminError("refused", "node-2 still holds copies", { refusal });
+  },
+  transferLeadership: async (nodeId) => ({ leaderNodeId: nodeId ?? 5, term: 9 }),
 };
 
 let server: RpcServer;
@@ -98,6 +161,7 @@ beforeAll(async () => {
     encryptionKeys,
     cluster,
     accounts: new Accounts(new IdentityStore(node.metadata), "c"),
+    membership,
   });
 });
 
@@ -191,6 +255,68 @@ describe("buckets and objects", () => {
   });
 });
 
+describe("membership", () => {
+  const service = () => createClient(ClusterService, http2());
+
+  it("shows members, their bytes and their logs, and the work of the node", async () => {
+    const status = await service().getStatus({}, as("reader"));
+    expect(status).toMatchObject({
+      underReplicatedBlobs: 2n,
+      underReplicatedBytes: 9n,
+      notReadyReason: "",
+      maxVoters: 5,
+      raft: { firstIndex: 1n, lastIndex: 3n, progress: [{ nodeId: 1n, matchIndex: 3n, state: "replicate" }] },
+      nodes: [
+        { heldBlobs: 4n, heldBytes: 5n, raftFenced: true, raftLastIndex: 3n, snapshotReceivedBytes: 6n },
+      ],
+      workers: [
+        { name: "unlink", state: "failing", lastError: "no disk", progressDone: 1n, progressTotal: 0n },
+      ],
+    });
+  });
+
+  it("drains, calls that off, removes and hands over", async () => {
+    expect(await service().drainNode({ nodeId: 2n }, as("admin"))).toMatchObject({
+      state: "draining",
+      heldBlobs: 3n,
+      heldBytes: 30n,
+    });
+    expect(await service().drainNode({ nodeId: 2n, cancel: true }, as("admin"))).toMatchObject({
+      state: "active",
+    });
+    expect(await service().removeNode({ nodeId: 2n, force: true }, as("admin"))).toMatchObject({
+      lostCopiesBlobs: 4n,
+      lostCopiesBytes: 40n,
+    });
+    expect(await service().transferLeadership({}, as("admin"))).toMatchObject({ leaderNodeId: 5n, term: 9n });
+    expect(await service().transferLeadership({ nodeId: 3n }, as("admin"))).toMatchObject({
+      leaderNodeId: 3n,
+    });
+  });
+
+  it("says why something is refused, and what to do, for programs and for people", async () => {
+    const refused = await service()
+      .removeNode({ nodeId: 2n }, as("admin"))
+      .catch((error: ConnectError) => error);
+    if (!(refused instanceof ConnectError)) throw new Error("it was not refused");
+    expect([Code[refused.code], refused.rawMessage]).toEqual([
+      "FailedPrecondition",
+      "node-2 still holds copies",
+    ]);
+    expect(refused.findDetails(OperationRefusedSchema)).toMatchObject([
+      { reason: "not-drained", advice: "drain it first" },
+    ]);
+    expect(await codeOf(service().drainNode({ nodeId: 7n }, as("admin")))).toBe("NotFound");
+  });
+
+  it.each([0n, 2n ** 60n])("refuses the node id %d", async (nodeId) => {
+    expect(await codeOf(service().drainNode({ nodeId }, as("admin")))).toBe("InvalidArgument");
+    expect(await codeOf(service().removeNode({ nodeId }, as("admin")))).toBe("InvalidArgument");
+    if (nodeId > 0n)
+      expect(await codeOf(service().transferLeadership({ nodeId }, as("admin")))).toBe("InvalidArgument");
+  });
+});
+
 describe("the gate", () => {
   /** One call of every method, in and out of the scope of the limited key. */
   const calls: Record<
@@ -243,6 +369,12 @@ describe("the gate", () => {
     "ClusterService/GetStatus": (key) => createClient(ClusterService, http2()).getStatus({}, as(key)),
     "ClusterService/CreateJoinToken": (key) =>
       createClient(ClusterService, http2()).createJoinToken({}, as(key)),
+    "ClusterService/DrainNode": (key) =>
+      createClient(ClusterService, http2()).drainNode({ nodeId: 1n }, as(key)),
+    "ClusterService/RemoveNode": (key) =>
+      createClient(ClusterService, http2()).removeNode({ nodeId: 1n, force: true }, as(key)),
+    "ClusterService/TransferLeadership": (key) =>
+      createClient(ClusterService, http2()).transferLeadership({}, as(key)),
   };
   const order: Role[] = ["reader", "writer", "admin"];
 

@@ -63,6 +63,7 @@ export function fromDiskError(error: unknown, doing: string): SegmentError {
       return new SegmentError(error.code, message, { cause: error });
     case "not-found":
     case "exists":
+    case "damaged":
     case "io":
       return new SegmentError("io", message, { cause: error });
   }

@@ -8,7 +8,7 @@ import {
   parseAddress,
   type StoredIdentity,
 } from "../cluster/index.ts";
-import { DiskError, type Platform, type SocketAddress } from "../platform/index.ts";
+import type { Platform, SocketAddress } from "../platform/index.ts";
 import { createAnonymousConnection } from "../platform/node/index.ts";
 import type { Config } from "./config/index.ts";
 
@@ -88,21 +88,4 @@ function checkedAddress(text: string): SocketAddress {
     `${text} is not host:port`,
     "give --join-address as host:port,host:port",
   );
-}
-
-const RAFT_MARKER = "raft-started";
-
-/** Whether Raft ran here before: from then on a missing log is a lost log, and the node must not vote without it. */
-export async function raftHasRun(platform: Platform, dataDirectory: string): Promise<boolean> {
-  return platform.disk.exists(`${dataDirectory}/${RAFT_MARKER}`);
-}
-
-export async function noteRaftHasRun(platform: Platform, dataDirectory: string): Promise<void> {
-  try {
-    const file = await platform.disk.open(`${dataDirectory}/${RAFT_MARKER}`, "create");
-    await file.close();
-    await platform.disk.syncDirectory(dataDirectory);
-  } catch (error) {
-    if (!(error instanceof DiskError && error.code === "exists")) throw error;
-  }
 }

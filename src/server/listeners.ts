@@ -6,7 +6,12 @@ import {
   type Gate,
   InflightLimiter,
 } from "../access/index.ts";
-import { ClusterAdministration, EncryptionKeyAdministration, KeyAdministration } from "../admin/index.ts";
+import {
+  ClusterAdministration,
+  EncryptionKeyAdministration,
+  KeyAdministration,
+  MembershipAdministration,
+} from "../admin/index.ts";
 import { Accounts, IdentityDirectory, IdentityStore } from "../identity/index.ts";
 import { AuditLog, type Logger, type Metrics, newRequestId } from "../observe/index.ts";
 import type { Platform, SocketAddress } from "../platform/index.ts";
@@ -126,6 +131,15 @@ async function startApi(
       metadata,
       raft: engines.raft,
       health: engines.health,
+      maxVoters: config["raft.max_voters"],
+      workers: () => engines.workerStatus(),
+      notReadyReason: () => engines.notReadyReason(),
+    }),
+    membership: new MembershipAdministration({
+      ...platform,
+      metadata,
+      raft: engines.raft,
+      health: engines.health,
     }),
   });
 }
@@ -188,6 +202,8 @@ function observeState(metrics: Metrics, engines: Engines): void {
   metrics.raftIsLeader.set(status.role === "leader" ? 1 : 0);
   metrics.raftHasLeader.set(status.leader === 0 ? 0 : 1);
   metrics.raftFenced.set(status.fenced ? 1 : 0);
+  metrics.raftMembers.set(status.confState.voters.length, { role: "voter" });
+  metrics.raftMembers.set(status.confState.learners.length, { role: "learner" });
   for (const { nodeId, match } of status.progress) {
     metrics.raftFollowerLag.set(Math.max(0, status.lastIndex - match), { node: String(nodeId) });
   }

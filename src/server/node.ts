@@ -164,6 +164,7 @@ class Node implements RunningNode {
 
   async #close(): Promise<void> {
     this.#engines?.stopping();
+    await this.#engines?.leaveLead();
     for (const close of this.#closers.reverse()) {
       try {
         await close();

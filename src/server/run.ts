@@ -1,3 +1,4 @@
+import { ClusterError } from "../cluster/index.ts";
 import { createLogger, createMetrics } from "../observe/index.ts";
 import { createNodePlatform } from "../platform/node/index.ts";
 import type { Config } from "./config/index.ts";
@@ -8,6 +9,9 @@ import { startNode } from "./node.ts";
 const SIGNALS: readonly NodeJS.Signals[] = ["SIGINT", "SIGTERM"];
 /** After a fatal error, how long the rest has to close before the process ends in any case, in milliseconds. */
 const FATAL_GRACE_MS = 2000;
+
+/** Starting again would be refused: docs/operating/exit-codes.md. */
+const EXIT_REMOVED = 5;
 
 export interface RunOptions {
   readonly join: JoinRequest | undefined;
@@ -40,8 +44,9 @@ export async function runNode(config: Config, { join, stopWithStdin }: RunOption
   });
   const error = await Promise.race([failed, signalled]);
   if (error !== undefined) {
-    setTimeout(() => process.exit(1), FATAL_GRACE_MS);
-    process.exitCode = 1;
+    const exitCode = error instanceof ClusterError && error.code === "node-removed" ? EXIT_REMOVED : 1;
+    setTimeout(() => process.exit(exitCode), FATAL_GRACE_MS);
+    process.exitCode = exitCode;
   }
   for (const signal of SIGNALS) process.once(signal, () => process.exit(1));
   await node.stop();

@@ -51,7 +51,7 @@ const stateMachine: StateMachine = {
   configurationChanged: (_, confState) => {
     applied = { ...applied, confState };
   },
-  restored: async () => applied,
+  restored: async () => ({ ...applied, isInstalled: false }),
   checkpoint: async () => applied.index,
   sendSnapshot: () => Promise.reject(new Error("the bench has no snapshots")),
   installSnapshot: () => Promise.reject(new Error("the bench has no snapshots")),

@@ -195,13 +195,47 @@ describe("the cluster", () => {
   it("is shown", async () => {
     const text = await done(["cluster", "status"]);
     expect(text).toMatch(/Leader {4}node-1 \(node 1\)/);
-    expect(text).toContain(new URL(node.s3Endpoint).host);
+    expect(text).toMatch(/1 +node-1 +\S+ +active +alive +leader +\d+ +\d+ +0 +writable/);
+    expect(await done(["cluster", "nodes"])).toContain(new URL(node.s3Endpoint).host);
     const status = JSON.parse(await done(["cluster", "status", "--output", "json"])) as {
       nodes: { nodeId: number; s3Address: string; apiAddress: string }[];
     };
     expect(status.nodes).toMatchObject([
       { nodeId: 1, s3Address: new URL(node.s3Endpoint).host, apiAddress: new URL(node.apiEndpoint).host },
     ]);
+    expect(JSON.parse(await done(["cluster", "nodes", "--output", "json"]))).toEqual(status.nodes);
+  });
+
+  it("lets nodes in with a command that can be copied", async () => {
+    const text = await done(["cluster", "add", "--valid-for", "60"]);
+    expect(text).toMatch(
+      / {2}SKERRY_JOIN_TOKEN=skj_\S+ skerry server --config .* --join-address 127\.0\.0\.1:\d+\n/,
+    );
+    const made = JSON.parse(await done(["cluster", "add", "--output", "json"])) as {
+      command: string;
+      token: string;
+    };
+    expect(made.command).toContain(made.token);
+    expect(await say(["cluster", "add", "--valid-for", "soon"])).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining("a whole number of seconds"),
+    });
+  });
+
+  it("refuses to be left without a voter, or to lead through nobody, and says what to do", async () => {
+    expect(await say(["cluster", "remove", "node-1", "--force"])).toMatchObject({
+      exitCode: 5,
+      stderr: expect.stringMatching(/node-1 is the only voter.*what to do: add a node first/s),
+    });
+    expect(await say(["cluster", "drain", "1"])).toMatchObject({
+      exitCode: 5,
+      stderr: expect.stringContaining("0 active storage nodes are left for 3 copies"),
+    });
+    expect(await say(["cluster", "transfer"])).toMatchObject({
+      exitCode: 5,
+      stderr: expect.stringContaining("no other voter answers"),
+    });
+    expect(await say(["cluster", "transfer", "node-2"])).toMatchObject({ exitCode: 4 });
   });
 });
 
@@ -256,7 +290,7 @@ describe("exit codes", () => {
 });
 
 describe("help", () => {
-  it("is there for every command, at exit code 0", async () => {
+  it("is there for every command, at exit code 0", { timeout: 120_000 }, async () => {
     const commandsOf = (help: string) =>
       [...(help.split("\nCommands:\n")[1]?.split("\n\n")[0] ?? "").matchAll(/^ {2}([a-z-]+)/gm)]
         .map((match) => match[1] ?? "")
@@ -269,7 +303,15 @@ describe("help", () => {
       await Promise.all(commandsOf(help).map((name) => visit([...path, name])));
     };
     await visit([]);
-    for (const command of ["server", "dev", "cluster init", "key revoke", "object cp", "config check"])
+    for (const command of [
+      "server",
+      "dev",
+      "cluster init",
+      "cluster remove",
+      "key revoke",
+      "object cp",
+      "config check",
+    ])
       expect(seen).toContain(command);
     expect((await say(["--version"])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   });

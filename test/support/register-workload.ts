@@ -34,6 +34,7 @@ export interface WorkloadReport {
 export class RegisterWorkload {
   readonly #options: WorkloadOptions;
   readonly #keys: KeyState[];
+  #clients: S3Client[];
   readonly #retryable = new Map<string, number>();
   readonly #violations: string[] = [];
   #puts = 0;
@@ -44,6 +45,7 @@ export class RegisterWorkload {
 
   constructor(options: WorkloadOptions) {
     this.#options = options;
+    this.#clients = [...options.clients];
     this.#keys = Array.from({ length: options.keys }, () => ({ acknowledged: 0, attempted: 0 }));
   }
 
@@ -51,6 +53,16 @@ export class RegisterWorkload {
     const writers = this.#keys.map((_, key) => this.#write(key));
     const readers = Array.from({ length: this.#options.readers }, (_, reader) => this.#read(reader));
     this.#running = [...writers, ...readers];
+  }
+
+  /** Requests go to this endpoint too. */
+  addClient(client: S3Client): void {
+    this.#clients.push(client);
+  }
+
+  /** What is under way with it goes on; nothing new is asked of it. */
+  removeClient(client: S3Client): void {
+    this.#clients = this.#clients.filter((other) => other !== client);
   }
 
   get puts(): number {
@@ -61,7 +73,7 @@ export class RegisterWorkload {
   async finish(): Promise<WorkloadReport> {
     this.#stopping = true;
     await Promise.all(this.#running);
-    for (const client of this.#options.clients) {
+    for (const client of this.#clients) {
       for (let key = 0; key < this.#keys.length; key++) await this.#check(client, key, true);
     }
     return { puts: this.#puts, gets: this.#gets, retryable: this.#retryable, violations: this.#violations };
@@ -140,8 +152,7 @@ export class RegisterWorkload {
   }
 
   #client(): S3Client {
-    const { clients } = this.#options;
-    const client = clients[this.#turn++ % clients.length];
+    const client = this.#clients[this.#turn++ % this.#clients.length];
     if (client === undefined) throw new Error("a workload has a client");
     return client;
   }

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { S3Client } from "@aws-sdk/client-s3";
 import { freePorts } from "./ports.ts";
-import { PROGRAM } from "./program.ts";
+import { type Ended, PROGRAM, skerry } from "./program.ts";
 
 export interface TestNode {
   readonly number: number;
@@ -56,25 +56,7 @@ export class TestCluster {
   static async start(options: TestClusterOptions): Promise<TestCluster> {
     const cluster = new TestCluster(options);
     options.onMade?.(cluster);
-    const [s3, api, metrics, peers] = await Promise.all([
-      freePorts(options.nodes),
-      freePorts(options.nodes),
-      freePorts(options.nodes),
-      freePorts(options.nodes, 2),
-    ]);
-    for (let index = 0; index < options.nodes; index++) {
-      cluster.nodes.push({
-        number: index + 1,
-        host: options.place?.(index + 1).host ?? "127.0.0.1",
-        directory: join(cluster.directory, `node-${index + 1}`),
-        s3Port: s3[index] ?? 0,
-        apiPort: api[index] ?? 0,
-        peerPort: peers[index] ?? 0,
-        metricsPort: metrics[index] ?? 0,
-        log: join(cluster.directory, `node-${index + 1}.log`),
-        process: undefined,
-      });
-    }
+    for (let index = 0; index < options.nodes; index++) await cluster.#describeNode();
     const [first, ...others] = cluster.nodes;
     if (first === undefined) throw new Error("a cluster has a node");
     const founded = execFileSync(process.execPath, [PROGRAM, "cluster", "init"], {
@@ -83,21 +65,55 @@ export class TestCluster {
     cluster.apiKey = /API key +(\S+)/.exec(founded.toString())?.[1] ?? "";
     cluster.launch(first);
     await cluster.ready(first);
-    for (const node of others) {
-      const token = execFileSync(process.execPath, [PROGRAM, "cluster", "join-token", "--output", "json"], {
-        env: {
-          ...cluster.#env(first),
-          SKERRY_ENDPOINT: `http://${first.host}:${first.apiPort}`,
-          SKERRY_API_KEY: cluster.apiKey,
-        },
-      });
-      cluster.launch(node, {
-        token: (JSON.parse(token.toString()) as { token: string }).token,
-        through: first,
-      });
-      await cluster.ready(node);
-    }
+    for (const node of others) await cluster.#join(node, first);
     return cluster;
+  }
+
+  /** One more node, which joins through `through` and is ready when this resolves. */
+  async grow(through: TestNode): Promise<TestNode> {
+    const node = await this.#describeNode();
+    await this.#join(node, through);
+    return node;
+  }
+
+  /** Runs the command line against a node's API, to its end. */
+  skerry(args: readonly string[], through: TestNode, timeoutMs?: number): Promise<Ended> {
+    const env = {
+      ...this.#env(through),
+      SKERRY_ENDPOINT: this.endpointOf(through),
+      SKERRY_API_KEY: this.apiKey,
+    };
+    return skerry(args, { env, ...(timeoutMs !== undefined && { timeoutMs }) });
+  }
+
+  endpointOf(node: TestNode): string {
+    return `http://${node.host}:${node.apiPort}`;
+  }
+
+  async #describeNode(): Promise<TestNode> {
+    const [singles, [peerPort = 0]] = await Promise.all([freePorts(3), freePorts(1, 2)]);
+    const [s3Port = 0, apiPort = 0, metricsPort = 0] = singles;
+    const number = this.nodes.length + 1;
+    const node: TestNode = {
+      number,
+      host: this.#options.place?.(number).host ?? "127.0.0.1",
+      directory: join(this.directory, `node-${number}`),
+      s3Port,
+      apiPort,
+      peerPort,
+      metricsPort,
+      log: join(this.directory, `node-${number}.log`),
+      process: undefined,
+    };
+    this.nodes.push(node);
+    return node;
+  }
+
+  async #join(node: TestNode, through: TestNode): Promise<void> {
+    const { stdout } = await this.skerry(["cluster", "join-token", "--output", "json"], through);
+    const { token } = JSON.parse(stdout.toString()) as { token: string };
+    this.launch(node, { token, through });
+    await this.ready(node);
   }
 
   launch(node: TestNode, join?: { readonly token: string; readonly through: TestNode }): void {

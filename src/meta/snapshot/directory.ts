@@ -9,11 +9,13 @@
  * one. Generations below the live one are left-overs and are removed.
  */
 
+import { type DescMessage, fromBinary } from "@bufbuild/protobuf";
 import { assert } from "../../base/index.ts";
+import { AppliedRowSchema, ClusterRowSchema } from "../../gen/skerry/meta/v1/rows_pb.js";
 import type { SnapshotHeader } from "../../gen/skerry/meta/v1/snapshot_pb.js";
 import type { Disk, Hasher, OrderedStore, StoreOpener } from "../../platform/index.ts";
 import { StateStoreError } from "../errors.ts";
-import { APPLIED_KEY } from "../keys.ts";
+import { APPLIED_KEY, CLUSTER_KEY } from "../keys.ts";
 import { LiveStore } from "../live-store.ts";
 import type { SnapshotTarget } from "../machine.ts";
 import type { SnapshotMark } from "../ports.ts";
@@ -131,6 +133,12 @@ export class StateStoreDirectory implements SnapshotTarget {
     });
   }
 
+  /** Throws StateStoreError or DiskError "damaged" when the rows that everything begins with cannot be read. */
+  checkReadable(): void {
+    readRow(this.live.get(APPLIED_KEY), AppliedRowSchema);
+    readRow(this.live.get(CLUSTER_KEY), ClusterRowSchema);
+  }
+
   async close(): Promise<void> {
     await this.#staging?.store.close();
     this.#staging = undefined;
@@ -195,6 +203,15 @@ async function generationsIn(disk: Disk, path: string): Promise<number[]> {
     if (digits !== undefined && kind === "directory") generations.push(Number(digits));
   }
   return generations;
+}
+
+function readRow(bytes: Uint8Array | undefined, schema: DescMessage): void {
+  if (bytes === undefined) return;
+  try {
+    fromBinary(schema, bytes);
+  } catch (error) {
+    throw new StateStoreError("damaged", `a ${schema.name} cannot be read`, { cause: error });
+  }
 }
 
 function storePath(path: string, generation: number): string {

@@ -14,6 +14,11 @@ import { RowDigest } from "./row-digest.ts";
 
 /** Sorts before every shard, so that it is never taken for a row of the state. */
 export const STAGED_KEY = "!staged";
+/**
+ * The index of the snapshot that a store was received as, in decimal digits. As long as nothing was applied on top of it the log may end before it: the
+ * node stopped between the two. Later a log that ends before the state is an older one, which was put there.
+ */
+export const INSTALLED_KEY = "!installed";
 /** Received bytes after which they are made durable, so that a restart does not begin from the start. */
 const SYNC_EVERY_BYTES = 16 * 1024 * 1024;
 
@@ -24,6 +29,7 @@ export class StagingStore {
   readonly #staged: StagedSnapshot;
   #lastKey: string;
   #unsyncedBytes = 0;
+  #receivedBytes = 0;
 
   constructor(parts: {
     readonly store: OrderedStore;
@@ -69,6 +75,11 @@ export class StagingStore {
     return this.#staged.verified;
   }
 
+  /** Of keys and values, since this process began to receive it. */
+  get receivedBytes(): number {
+    return this.#receivedBytes;
+  }
+
   /** The last key that is here; "" for none. */
   get lastKey(): string {
     return this.#lastKey;
@@ -85,6 +96,7 @@ export class StagingStore {
     }
     const sizeBytes = rows.reduce((sum, { key, value }) => sum + key.length + value.length, 0);
     this.#unsyncedBytes += sizeBytes;
+    this.#receivedBytes += sizeBytes;
     const sync = this.#unsyncedBytes >= SYNC_EVERY_BYTES;
     await this.store.write(
       rows.map(({ key, value }) => ({ kind: "put", key, value })),
@@ -114,6 +126,8 @@ export class StagingStore {
     const problem = this.#checkMark();
     if (problem !== undefined) return problem;
     this.#staged.verified = true;
+    const index = String(this.header.message?.snapshot?.index ?? 0n);
+    await this.store.write([{ kind: "put", key: INSTALLED_KEY, value: new TextEncoder().encode(index) }]);
     await this.#writeStaged();
     return undefined;
   }

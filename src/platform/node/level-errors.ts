@@ -5,6 +5,7 @@ import type { DiskErrorCode } from "../ports.ts";
 /** LevelDB gives errno only as text. */
 const CODE_OF_TEXT: readonly (readonly [RegExp, DiskErrorCode])[] = [
   [/No space left on device|Disk quota exceeded/, "no-space"],
+  [/^Corruption|checksum mismatch/, "damaged"],
   [/Read-only file system|Permission denied|Operation not permitted/, "read-only"],
 ];
 

@@ -53,7 +53,7 @@ describe("disk errors", () => {
     ["LEVEL_LOCKED", "lock /x/LOCK: already held by process", "locked"],
     ["LEVEL_IO_ERROR", "IO error: /x/1.log: No space left on device", "no-space"],
     ["LEVEL_IO_ERROR", "IO error: /x/1.log: Read-only file system", "read-only"],
-    ["LEVEL_CORRUPTION", "Corruption: block checksum mismatch", "io"],
+    ["LEVEL_CORRUPTION", "Corruption: block checksum mismatch", "damaged"],
     ["LEVEL_IO_ERROR", "IO error: /x/1.log: Input/output error", "io"],
   ])("LevelDB's %s, %j, is %s", (code, message, expected) => {
     const cause = Object.assign(new Error(message), { code });
@@ -110,12 +110,12 @@ describe("stored values", () => {
     const again = await new LevelStores(new NodeDisk()).open(directory);
     expect(again.get("good")).toEqual(Uint8Array.of(1));
     expect(() => again.get("bad")).toThrow(DiskError);
-    expect(await codeOf(again.getMany(["bad"]))).toBe("io");
-    expect(await codeOf(again.page({ limit: 5 }))).toBe("io");
+    expect(await codeOf(again.getMany(["bad"]))).toBe("damaged");
+    expect(await codeOf(again.page({ limit: 5 }))).toBe("damaged");
     const scan = async (): Promise<void> => {
       for await (const row of again.scan({})) expect(row.key).toBe("good");
     };
-    expect(await codeOf(scan())).toBe("io");
+    expect(await codeOf(scan())).toBe("damaged");
     await again.close();
   });
 });

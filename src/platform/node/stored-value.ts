@@ -20,15 +20,16 @@ export function encodeStoredValue(key: string, value: Uint8Array): Uint8Array {
   return stored;
 }
 
-/** Throws `DiskError` "io" when the bytes are not those that were written under this key. */
+/** Throws `DiskError` "damaged" when the bytes are not those that were written under this key. */
 export function decodeStoredValue(key: string, stored: Uint8Array, directory: string): Uint8Array {
   const length = stored.length - CHECKSUM_BYTES;
-  if (length < 0) throw new DiskError("io", directory, "store: a stored value is too short for its checksum");
+  if (length < 0)
+    throw new DiskError("damaged", directory, "store: a stored value is too short for its checksum");
   const value = new Uint8Array(stored.buffer, stored.byteOffset, length);
   let found = 0;
   for (let i = CHECKSUM_BYTES - 1; i >= 0; i--) found = found * 256 + stored[length + i]!;
   if (found !== crc32c(value, crc32c(key))) {
-    throw new DiskError("io", directory, "store: a stored value does not match its checksum");
+    throw new DiskError("damaged", directory, "store: a stored value does not match its checksum");
   }
   return value;
 }

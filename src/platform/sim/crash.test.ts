@@ -384,7 +384,7 @@ describe("faults", () => {
     await world.run(store.write([{ kind: "put", key: "k", value: text("v") }]));
     world.machine.volume.damageRow("/s", "k");
     expect(() => store.get("k")).toThrow(DiskError);
-    expect(await codeOf(world.run(store.page({ limit: 1 })))).toBe("io");
+    expect(await codeOf(world.run(store.page({ limit: 1 })))).toBe("damaged");
     await world.run(store.write([{ kind: "put", key: "k", value: text("w") }]));
     expect(store.get("k")).toEqual(text("w"));
   });

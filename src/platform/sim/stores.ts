@@ -174,7 +174,7 @@ class StoreView implements StoreSnapshot {
   #refuseDamage(key: string): void {
     const { rows, directory } = this.#context;
     if (!rows.damagedKeys.has(key)) return;
-    throw new DiskError("io", directory, "store: a stored value does not match its checksum");
+    throw new DiskError("damaged", directory, "store: a stored value does not match its checksum");
   }
 }
 

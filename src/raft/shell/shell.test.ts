@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { Disk } from "../../platform/index.ts";
 import { CLUSTER_ID, SimCluster, type SimMember } from "../testing/sim-cluster.ts";
 import { openWal } from "../wal/index.ts";
 import { walOptions } from "../wal/testing/wal-harness.ts";
@@ -8,6 +9,21 @@ const numbered = (from: number, to: number) =>
 
 async function rowsOf(cluster: SimCluster, member: SimMember): Promise<string[]> {
   return cluster.simulation.complete(member.state.rows());
+}
+
+async function readWhole(disk: Disk, path: string) {
+  const file = await disk.open(path, "read");
+  const bytes = new Uint8Array(await file.sizeBytes());
+  await file.read(0, bytes);
+  await file.close();
+  return { path, bytes };
+}
+
+async function writeWhole(disk: Disk, path: string, bytes: Uint8Array): Promise<void> {
+  const file = await disk.open(path, "create");
+  await file.write(0, [bytes]);
+  await file.syncData();
+  await file.close();
 }
 
 async function expectEqualRows(cluster: SimCluster): Promise<string[]> {
@@ -283,6 +299,35 @@ describe("the first start", () => {
   test("is refused when a log should be there", async () => {
     const cluster = new SimCluster("missing");
     await expect(cluster.add(1).start({ requireExisting: true })).rejects.toMatchObject({ code: "missing" });
+  });
+
+  test("is refused when the log is an older one, which was put there", async () => {
+    const cluster = await SimCluster.ofThree("outdated");
+    await cluster.write(await cluster.untilLeader(), numbered(1, 5));
+    const member = cluster.member(2);
+    const isLogFile = ({ path }: { readonly path: string }) => path.endsWith(".wal");
+    const restart = async <T>(step: (disk: Disk) => Promise<T>) => {
+      member.crash("keep");
+      const done = await cluster.simulation.complete(step(member.machine.boot().platform.disk));
+      member.machine.crash("keep");
+      return done;
+    };
+    const backup = await restart((disk) =>
+      Promise.all(
+        member.machine.volume
+          .files()
+          .filter(isLogFile)
+          .map(({ path }) => readWhole(disk, path)),
+      ),
+    );
+    await member.start({ requireExisting: true });
+    await cluster.write(await cluster.untilLeader(), numbered(6, 12));
+    await cluster.untilEqual();
+    await restart(async (disk) => {
+      for (const { path } of member.machine.volume.files().filter(isLogFile)) await disk.remove(path);
+      for (const { path, bytes } of backup) await writeWhole(disk, path, bytes);
+    });
+    await expect(member.start({ requireExisting: true })).rejects.toMatchObject({ code: "outdated" });
   });
 
   test("is refused when there is a state and no log, unless a backup is restored", async () => {

@@ -122,11 +122,11 @@ export class RaftShell implements StartedRaft {
     return this.#mode.kind === "fenced" ? this.#repair(this.#mode.member, message) : false;
   }
 
-  setPeers(peers: readonly RaftPeer[]): void {
+  setPeers(peers: readonly RaftPeer[], refused: readonly NodeId[] = []): void {
     this.#peers = peers;
     if (this.#mode.kind === "stopped") return;
     if (this.#mode.kind === "fenced") this.#mode.member.setPeers(peers);
-    this.#transport.setPeers(peers);
+    this.#transport.setPeers(peers, refused);
   }
 
   status(): RaftStatus {

@@ -1,6 +1,6 @@
 import { assert } from "../../base/index.ts";
 import { RaftFatal, WalError } from "../errors.ts";
-import type { StateMachine } from "../ports.ts";
+import type { RestoredState, StateMachine } from "../ports.ts";
 import { RaftTransport, type TransportLimits } from "../transport/index.ts";
 import type { ConfState, HardState, SnapshotMetadata } from "../types.ts";
 import { openWal, type ReplayedGroup, type Wal, type WalOptions } from "../wal/index.ts";
@@ -17,7 +17,7 @@ import { RaftShell, type ShellStart } from "./shell.ts";
 /**
  * Starts a member on the calling thread: reads the log, finds where the state machine is, listens and takes part. Rejects with a `DiskError`
  * or a `WalError` ("missing": there is a state and no log, or a log was required; "damaged": nothing of the log can be read;
- * "unknown-version", "foreign"), with the listener's error, or as the state machine does.
+ * "outdated"; "unknown-version", "foreign"), with the listener's error, or as the state machine does.
  */
 export async function startRaftInline(start: RaftInlineStart): Promise<StartedRaft> {
   const merged: RaftSettings = { ...DEFAULT_RAFT_SETTINGS, ...start.settings };
@@ -153,11 +153,11 @@ async function resume(
   start: RaftInlineStart,
   wal: Wal,
   group: ReplayedGroup,
-  restored: SnapshotMetadata,
+  restored: RestoredState,
 ): Promise<ShellStart> {
   const { mark, hardState, entries, confState } = group;
   const last = entries.at(-1) ?? mark;
-  let applied = restored;
+  let applied: SnapshotMetadata = restored;
   if (mark.bootstrap && restored.index === mark.index - 1 && confState !== undefined) {
     // The first start crashed in between, or nothing was ever checkpointed.
     applied = { term: mark.term, index: mark.index, confState };
@@ -169,10 +169,21 @@ async function resume(
     return { kind: "fenced", fence: { reason, hardState, last, restored } };
   }
   const termThere = applied.index === mark.index ? mark.term : entries[applied.index - mark.index - 1]?.term;
-  if (termThere !== applied.term) return restartBehind(start, wal, group, applied);
+  if (termThere !== applied.term) {
+    if (!restored.isInstalled) throw outdated(last.index, applied.index);
+    return restartBehind(start, wal, group, applied);
+  }
   const commit = Math.max(hardState.commit, applied.index);
   const log = new LogCache({ hardState: { ...hardState, commit }, base: mark, entries, applied });
   return { kind: "member", wal, log, fence: openFence(group, last) };
+}
+
+/** The node may have acknowledged entries, and given votes, that this log does not hold. */
+function outdated(lastIndex: number, appliedIndex: number): WalError {
+  return new WalError(
+    "outdated",
+    `the log ends at ${lastIndex}, and the state machine has applied up to ${appliedIndex}: the log is an older one`,
+  );
 }
 
 /**

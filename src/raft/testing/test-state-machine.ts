@@ -2,7 +2,7 @@
 
 import { assert } from "../../base/index.ts";
 import type { OrderedStore, StoreChange } from "../../platform/index.ts";
-import type { StateMachine } from "../ports.ts";
+import type { RestoredState, StateMachine } from "../ports.ts";
 import type { ConfState, Entry, NodeId, SnapshotMetadata } from "../types.ts";
 
 const EMPTY: SnapshotMetadata = {
@@ -71,8 +71,11 @@ export class TestStateMachine implements StateMachine {
     this.#metadata = { ...this.#metadata, confState };
   }
 
-  restored(): Promise<SnapshotMetadata> {
-    return Promise.resolve(this.#metadata);
+  restored(): Promise<RestoredState> {
+    const installed = this.#store.get("installed");
+    const isInstalled =
+      installed !== undefined && new TextDecoder().decode(installed) === String(this.#metadata.index);
+    return Promise.resolve({ ...this.#metadata, isInstalled });
   }
 
   async checkpoint(): Promise<number> {
@@ -98,7 +101,12 @@ export class TestStateMachine implements StateMachine {
     const old = await this.#store.page({ gte: "row/", lt: "row0", limit: 1_000_000 });
     const removals = old.map(({ key }): StoreChange => ({ kind: "delete", key }));
     const rows = staged.rows.map((row): StoreChange => ({ kind: "put", ...row }));
-    await this.#write(metadata, [...removals, ...rows], true);
+    const installed = new TextEncoder().encode(String(metadata.index));
+    await this.#write(
+      metadata,
+      [...removals, ...rows, { kind: "put", key: "installed", value: installed }],
+      true,
+    );
   }
 
   /** What has been proposed and applied, in order. */

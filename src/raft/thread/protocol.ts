@@ -1,6 +1,6 @@
 import type { SocketAddress } from "../../platform/index.ts";
 import type { RaftFatalKind, RaftUnavailableReason, WalErrorCode } from "../errors.ts";
-import type { ConfigurationChange, RaftPeer, RaftStatus } from "../ports.ts";
+import type { ConfigurationChange, RaftPeer, RaftStatus, RestoredState } from "../ports.ts";
 import type { RaftBootstrap, RaftEvent, RaftIdentity, RaftSettings } from "../shell/index.ts";
 import type { ConfState, NodeId, SnapshotMetadata } from "../types.ts";
 import type { EntryBatch, PackedBytes } from "./entry-batch.ts";
@@ -27,14 +27,14 @@ export type ToRaft =
   | { readonly kind: "change-configuration"; readonly changes: readonly ConfigurationChange[] }
   | { readonly kind: "transfer-leadership"; readonly to: NodeId }
   | { readonly kind: "received-snapshot"; readonly id: number; readonly message: Uint8Array }
-  | { readonly kind: "set-peers"; readonly peers: readonly RaftPeer[] }
+  | { readonly kind: "set-peers"; readonly peers: readonly RaftPeer[]; readonly refused: readonly NodeId[] }
   | { readonly kind: "update-credentials"; readonly tls: RaftTls }
   | { readonly kind: "close" }
   /** The end of a call of the state machine. */
   | { readonly kind: "returned"; readonly id: number; readonly result: CallResult }
   | { readonly kind: "threw"; readonly id: number; readonly message: string };
 
-export type CallResult = SnapshotMetadata | number | undefined;
+export type CallResult = RestoredState | number | undefined;
 
 export type FromRaft =
   | { readonly kind: "started"; readonly address: SocketAddress; readonly status: RaftStatus }

@@ -114,8 +114,8 @@ export class RaftProxy implements StartedRaftThread {
     return decision.promise;
   }
 
-  setPeers(peers: readonly RaftPeer[]): void {
-    if (!this.#stopped) this.#port.post({ kind: "set-peers", peers });
+  setPeers(peers: readonly RaftPeer[], refused: readonly NodeId[] = []): void {
+    if (!this.#stopped) this.#port.post({ kind: "set-peers", peers, refused });
   }
 
   updateCredentials(tls: RaftTls): void {

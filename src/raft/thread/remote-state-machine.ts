@@ -1,5 +1,5 @@
 import { assert, Deferred } from "../../base/index.ts";
-import type { StateMachine } from "../ports.ts";
+import type { RestoredState, StateMachine } from "../ports.ts";
 import type { ConfState, Entry, NodeId, SnapshotMetadata } from "../types.ts";
 import { buffersOf, packEntries } from "./entry-batch.ts";
 import type { CallResult, FromRaft, StateMachineCall, ThreadPort, ToRaft } from "./protocol.ts";
@@ -23,7 +23,7 @@ export class RemoteStateMachine implements StateMachine {
     this.#port.post({ kind: "configuration-changed", index, confState });
   }
 
-  async restored(): Promise<SnapshotMetadata> {
+  async restored(): Promise<RestoredState> {
     const result = await this.#call({ kind: "restored" });
     assert(typeof result === "object", "the state machine says where it is");
     return result;

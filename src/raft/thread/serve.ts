@@ -82,7 +82,7 @@ function handle(options: ServeOptions, group: StartedRaft, message: Request): vo
       );
       return;
     case "set-peers":
-      group.setPeers(message.peers);
+      group.setPeers(message.peers, message.refused);
       return;
     case "update-credentials":
       options.updateCredentials(message.tls);

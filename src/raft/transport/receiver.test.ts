@@ -10,6 +10,7 @@ const HERE = {
   nodeId: 3,
   incarnation: "three",
   incarnationOf: (nodeId: number) => (nodeId === 2 ? "two" : undefined),
+  isRefused: (nodeId: number) => nodeId === 9,
 };
 
 function messageOf(fields: Partial<Message>): Message {
@@ -87,6 +88,15 @@ describe("a frame", () => {
     },
   ])("$what is refused", ({ frame, code }) => {
     expect(refusalOf({ ...FRAME, ...frame }, PEER, HERE)).toMatchObject({ code });
+  });
+
+  test("from a node that was removed is refused, although its certificate is good and nobody knows it as a peer", () => {
+    const removed = { ...FRAME, fromNodeId: 9, fromIncarnation: "nine" };
+    const refusal = refusalOf(removed, { clusterId: "cluster-a", nodeId: 9 }, HERE);
+    expect(refusal).toEqual({
+      code: "permission_denied",
+      message: "the sender was removed from the cluster",
+    });
   });
 
   test("without a certificate is refused", () => {

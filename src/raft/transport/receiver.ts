@@ -13,6 +13,8 @@ export interface ReceiverOptions {
   readonly maxFrameBytes: number;
   /** Undefined: the node is not known here, and its certificate alone speaks for it. "": known, its incarnation is not. */
   readonly incarnationOf: (nodeId: number) => string | undefined;
+  /** Nodes that were removed from the cluster: nothing is taken from them, whatever their certificate says. */
+  readonly isRefused: (nodeId: number) => boolean;
   readonly onMessages: (from: number, messages: readonly Message[]) => void;
   readonly onSnapshotWanted: (from: number) => void;
   readonly onEvent: (event: TransportEvent) => void;
@@ -26,7 +28,7 @@ export interface Refusal {
 /** What this end must be, for a frame to be taken. */
 export type FrameExpectation = Pick<
   ReceiverOptions,
-  "clusterId" | "groupId" | "nodeId" | "incarnation" | "incarnationOf"
+  "clusterId" | "groupId" | "nodeId" | "incarnation" | "incarnationOf" | "isRefused"
 >;
 
 /** A node that is not the leader sends these on for others; a transfer names the node to be promoted as its sender. */
@@ -48,6 +50,9 @@ export function refusalOf(
   }
   if (frame.fromNodeId !== peer.nodeId) {
     return { code: "permission_denied", message: "the frame is not from the node of the certificate" };
+  }
+  if (here.isRefused(frame.fromNodeId)) {
+    return { code: "permission_denied", message: "the sender was removed from the cluster" };
   }
   if (frame.toNodeId !== here.nodeId) {
     return { code: "failed_precondition", message: "the frame is for another node" };

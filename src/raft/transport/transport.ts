@@ -33,17 +33,20 @@ export class RaftTransport {
   readonly #listener: Listener;
   readonly #receiver: Receiver;
   readonly #senders: Map<NodeId, PeerSender>;
+  readonly #refused: Set<NodeId>;
 
   private constructor(parts: {
     readonly options: TransportOptions;
     readonly listener: Listener;
     readonly receiver: Receiver;
     readonly senders: Map<NodeId, PeerSender>;
+    readonly refused: Set<NodeId>;
   }) {
     this.#options = parts.options;
     this.#listener = parts.listener;
     this.#receiver = parts.receiver;
     this.#senders = parts.senders;
+    this.#refused = parts.refused;
     this.address = parts.listener.address;
     this.setPeers(parts.options.peers);
   }
@@ -51,14 +54,16 @@ export class RaftTransport {
   /** Listens; rejects when that is not possible. */
   static async start(options: TransportOptions): Promise<RaftTransport> {
     const senders = new Map<NodeId, PeerSender>();
+    const refused = new Set<NodeId>();
     const receiver = new Receiver({
       ...options,
       maxFrameBytes: options.limits.maxFrameBytes,
       incarnationOf: (nodeId) => senders.get(nodeId)?.peer.incarnation,
+      isRefused: (nodeId) => refused.has(nodeId),
     });
     const handlers = new Map([[EXCHANGE_METHOD, receiver]]);
     const listener = await options.network.listen(options.listen, handlers);
-    return new RaftTransport({ options, listener, receiver, senders });
+    return new RaftTransport({ options, listener, receiver, senders, refused });
   }
 
   /** Sends to the peers that `to` names; in order for each of them. */
@@ -81,8 +86,13 @@ export class RaftTransport {
     this.#senders.get(from)?.askForSnapshot();
   }
 
-  /** Peers that are not named any more are not sent to any more; one whose address changed is dialled anew. */
-  setPeers(peers: readonly RaftPeer[]): void {
+  /**
+   * Peers that are not named any more are not sent to any more; one whose address changed is dialled anew. What comes from the nodes in
+   * `refused` is turned away.
+   */
+  setPeers(peers: readonly RaftPeer[], refused: readonly NodeId[] = []): void {
+    this.#refused.clear();
+    for (const nodeId of refused) this.#refused.add(nodeId);
     const wanted = new Map(peers.map((peer) => [peer.nodeId, peer]));
     wanted.delete(this.#options.nodeId);
     for (const [nodeId, sender] of [...this.#senders]) {

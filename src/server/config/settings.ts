@@ -125,6 +125,12 @@ export const SETTINGS = {
     default: 64 * MiB,
     description: "Size of one file of the write-ahead log",
   }),
+  "raft.max_voters": setting({
+    kind: integer(1, 7),
+    default: 5,
+    description:
+      "Nodes that vote in the Raft group, at most; further ones are learners, which hold the metadata and take over when a voter leaves. The same on every node",
+  }),
   "limits.requests_in_flight": setting({
     kind: integer(1, 1_000_000),
     default: 4096,

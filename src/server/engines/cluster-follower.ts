@@ -5,7 +5,7 @@ import {
   parseAddress,
 } from "../../cluster/index.ts";
 import { type NodeRow, NodeState } from "../../gen/skerry/meta/v1/rows_pb.js";
-import type { Metadata } from "../../meta/index.ts";
+import type { ConfigurationState, Metadata } from "../../meta/index.ts";
 import type { Logger } from "../../observe/index.ts";
 import type { SocketAddress } from "../../platform/index.ts";
 import type { RaftGroup } from "../../raft/index.ts";
@@ -16,10 +16,14 @@ export interface ClusterFollowerOptions {
   readonly nodeId: number;
   readonly metadata: Metadata;
   readonly raft: Pick<RaftGroup, "setPeers">;
+  /** The Raft configuration in force where the metadata are. */
+  readonly configuration: () => ConfigurationState;
   readonly health: Pick<HealthService, "setPeers">;
   readonly targets: Pick<NodeTargets, "refresh">;
   readonly directory: Pick<NodeDirectory, "savePeers">;
   readonly logger: Logger;
+  /** This node has left. */
+  readonly onLeft: () => void;
 }
 
 /** Peers, placement and heartbeats follow the rows of the cluster: whatever changes them, on any node, is taken over here when it is applied. */
@@ -38,7 +42,11 @@ export class ClusterFollower {
     });
   }
 
-  /** Of the rows as last taken over. */
+  /** As last taken over. */
+  get nodes(): readonly NodeRow[] {
+    return this.#nodes;
+  }
+
   node(nodeId: number): NodeRow | undefined {
     return this.#nodes.find((row) => Number(row.nodeId) === nodeId);
   }
@@ -48,14 +56,22 @@ export class ClusterFollower {
     return row && parseAddress(row.peerAddress);
   }
 
+  /** Removed from the cluster, and no longer in the Raft group: nothing is taken from it any more. */
+  hasLeft(nodeId: number): boolean {
+    if (this.node(nodeId)?.state !== NodeState.REMOVED) return false;
+    const { voters, learners, votersOutgoing, learnersNext } = this.#options.configuration();
+    return ![voters, learners, votersOutgoing, learnersNext].some((members) => members.includes(nodeId));
+  }
+
   /** Takes over the rows of now. */
   async refresh(): Promise<void> {
     const { nodeId, metadata, raft, health, targets, directory } = this.#options;
     this.#nodes = await metadata.view.nodes();
     await targets.refresh(metadata.view);
     if (this.#nodes.length === 0) return;
+    // A removed node takes part until the Raft group is without it: it may be needed for just that.
     const others = this.#nodes.filter(
-      (row) => Number(row.nodeId) !== nodeId && row.state !== NodeState.REMOVED,
+      (row) => Number(row.nodeId) !== nodeId && !this.hasLeft(Number(row.nodeId)),
     );
     health.setPeers(heartbeatPeersOf(this.#nodes, nodeId));
     const peers = others.map((row) => ({
@@ -63,8 +79,10 @@ export class ClusterFollower {
       incarnation: row.incarnation,
       peerAddress: row.peerAddress,
     }));
-    raft.setPeers(peers.flatMap(raftPeerOf));
+    const left = this.#nodes.map((row) => Number(row.nodeId)).filter((other) => this.hasLeft(other));
+    raft.setPeers(peers.flatMap(raftPeerOf), left);
     await directory.savePeers(peers);
+    if (this.hasLeft(nodeId)) this.#options.onLeft();
   }
 
   close(): void {

@@ -1,18 +1,20 @@
-import { parseAddress } from "../../cluster/index.ts";
+import { ClusterError, parseAddress } from "../../cluster/index.ts";
 import {
   type Metadata,
   MetaStateMachine,
   ReplicatedMetadata,
   SnapshotReceiver,
   SnapshotSender,
-  StateStoreDirectory,
+  type StateStoreDirectory,
 } from "../../meta/index.ts";
 import type { Logger, Metrics } from "../../observe/index.ts";
 import type { SocketAddress } from "../../platform/index.ts";
-import type { RaftEvent, RaftPeer, StartedRaft } from "../../raft/index.ts";
-import { noteRaftHasRun, raftAddressOf, raftHasRun } from "../identity.ts";
+import { type RaftEvent, type RaftPeer, type StartedRaft, WalError } from "../../raft/index.ts";
+import { raftAddressOf } from "../identity.ts";
 import { measuredMetadata } from "../measured.ts";
+import { checkLife, type EarlierStarts, joinAnew, logMissing, logOutdated, noteStart } from "./node-life.ts";
 import { type Closers, type EnginesOptions, META_GROUP_ID } from "./options.ts";
+import { noteStateDamage, openStateStore } from "./state-store.ts";
 
 /** The replicated metadata of a node: its rows, the log that changes them, and the ways in which snapshots of them come and go. */
 export interface Consensus {
@@ -29,9 +31,10 @@ export async function startConsensus(
   closers: Closers,
   peerAddress: (nodeId: number) => SocketAddress | undefined,
 ): Promise<Consensus> {
-  const { platform, dataDirectory, identified } = options;
+  const { platform, identified } = options;
   const { identity } = identified.stored;
-  const stateDirectory = await StateStoreDirectory.open(platform, `${dataDirectory}/state`);
+  const earlier = await checkLife(options);
+  const stateDirectory = await openStateStore(options);
   closers.push(() => stateDirectory.close());
   const machine = new MetaStateMachine({
     nodeId: identity.nodeId,
@@ -42,9 +45,9 @@ export async function startConsensus(
     },
     snapshots: stateDirectory,
   });
-  const raft = await startRaft(options, machine);
+  const raft = await startRaft(options, machine, earlier);
   closers.push(() => raft.close());
-  await noteRaftHasRun(platform, dataDirectory);
+  await noteStart(options, earlier);
   const replicated = new ReplicatedMetadata({ ...platform, nodeId: identity.nodeId, machine, log: raft });
   const metadata = measuredMetadata(replicated, options.metrics, platform.clock);
   watchRaft(options.metrics, raft, metadata);
@@ -69,21 +72,69 @@ export async function startConsensus(
   return { stateDirectory, machine, raft, metadata, snapshots };
 }
 
-async function startRaft(options: EnginesOptions, stateMachine: MetaStateMachine): Promise<StartedRaft> {
-  const { platform, config, dataDirectory, identified, logger } = options;
+async function startRaft(
+  options: EnginesOptions,
+  stateMachine: MetaStateMachine,
+  earlier: EarlierStarts,
+): Promise<StartedRaft> {
+  const { config, dataDirectory, identified, logger, metrics } = options;
   const { identity, foundingCaKeyPem } = identified.stored;
-  return options.startRaft({
+  const starting = options.startRaft({
     identity: { ...identity, groupId: META_GROUP_ID },
     directory: `${dataDirectory}/raft`,
     listen: raftAddressOf(config["peer.listen"]),
     peers: identified.peers.flatMap(raftPeerOf),
     ...(foundingCaKeyPem !== undefined && { bootstrap: { voters: [identity.nodeId] } }),
-    requireExisting: await raftHasRun(platform, dataDirectory),
+    requireExisting: earlier.count > 0,
     settings: { walSegmentBytes: config["raft.wal_segment_size"] },
     stateMachine,
-    onFatal: options.onFatal,
-    onEvent: (event) => logRaftEvent(logger, event),
+    onFatal: (error) => {
+      noteStateDamage(options, error)
+        .catch((problem: unknown) => logger.warn("damage could not be noted", { error: problem }))
+        .finally(() => options.onFatal(error));
+    },
+    onEvent: (event) => {
+      countRaftEvent(metrics, event);
+      logRaftEvent(logger, event);
+    },
   });
+  return starting.catch((error: unknown) => {
+    throw startError(error, identity.name, dataDirectory);
+  });
+}
+
+/** What a log that cannot be used means for the operator. */
+function startError(error: unknown, name: string, dataDirectory: string): unknown {
+  if (!(error instanceof WalError)) return error;
+  switch (error.code) {
+    case "missing":
+      return logMissing({ name }, dataDirectory);
+    case "outdated":
+      return logOutdated({ name }, dataDirectory);
+    case "damaged":
+      return new ClusterError("log-missing", error.message, joinAnew(name, dataDirectory), { cause: error });
+    case "foreign":
+      return new ClusterError(
+        "log-outdated",
+        `the Raft log in ${dataDirectory}/raft is of another node: ${error.message}`,
+        "bring the log of this node back",
+        { cause: error },
+      );
+    case "unknown-version":
+      return new ClusterError(
+        "identity-version",
+        error.message,
+        "start this data directory with the program version that wrote it, or a newer one",
+        { cause: error },
+      );
+    default:
+      return error;
+  }
+}
+
+function countRaftEvent(metrics: Metrics, event: RaftEvent): void {
+  if (event.kind === "fenced") metrics.raftLogDamage.increment();
+  if (event.kind === "snapshot-installed") metrics.raftSnapshotsInstalled.increment();
 }
 
 /** Undefined while the peer's address is unusable. */

@@ -1,6 +1,9 @@
 import { createSealer, type Sealer } from "../../access/index.ts";
+import type { WorkerStatus } from "../../background/index.ts";
 import {
   HealthService,
+  handOver,
+  heirOf,
   type LocalHealth,
   membershipHandlers,
   type NodeIdentity,
@@ -15,11 +18,14 @@ import type { Config } from "../config/index.ts";
 import { rootOwner, settleFounding } from "../founding.ts";
 import { ClusterFollower } from "./cluster-follower.ts";
 import { type Consensus, startConsensus } from "./consensus.ts";
+import { noteRemoved } from "./node-life.ts";
 import type { Certificates, Closers, EnginesOptions } from "./options.ts";
 import { createObjects, createTargets, openSegments } from "./storage.ts";
-import { startWorkers } from "./workers.ts";
+import { type StartedWorkers, startWorkers } from "./workers.ts";
 
 const RETRY_MS = 200;
+/** How long a node that stops waits for another one to lead, in milliseconds: an election would take as long. */
+const LEAVE_LEAD_MS = 3_000;
 
 /**
  * Opens the engines of a node and joins them: metadata, segments, health, the listener for peers. They serve peers when it resolves; the
@@ -47,7 +53,9 @@ export class Engines {
   #targets!: NodeTargets;
   #follower: ClusterFollower | undefined;
   #certificates!: Certificates;
+  #workers: StartedWorkers | undefined;
   #isSettled = false;
+  #isRemoved = false;
   readonly sealer: Sealer;
   objects!: ObjectStore;
 
@@ -90,6 +98,8 @@ export class Engines {
       identity: this.identity,
       network: options.network,
       localHealth: () => this.#localHealth(),
+      hasLeft: (nodeId) => this.#follower?.hasLeft(nodeId) ?? false,
+      onRemoved: (by) => this.#hasBeenRemoved(`node ${by} says so`),
     });
     this.#closers.push(() => this.#health.close());
     this.#targets = createTargets(options, this.#segments, this.#health, this.#closers);
@@ -99,10 +109,12 @@ export class Engines {
       nodeId: this.identity.nodeId,
       metadata: this.metadata,
       raft: this.raft,
+      configuration: () => this.#consensus.machine.configuration(),
       health: this.#health,
       targets: this.#targets,
       directory: options.identified.directory,
       logger: options.logger,
+      onLeft: () => this.#hasBeenRemoved("the metadata say so"),
     });
     this.#follower = follower;
     this.#closers.push(() => follower.close());
@@ -113,7 +125,7 @@ export class Engines {
 
   /** Begins the background work, and what needs the cluster; `boundConfig` has the ports that the system chose. What it returns ends it. */
   work(boundConfig: Config): () => Promise<void> {
-    const stopWorkers = startWorkers(this.#options, {
+    this.#workers = startWorkers(this.#options, {
       metadata: this.metadata,
       raft: this.raft,
       segments: this.#segments,
@@ -122,7 +134,13 @@ export class Engines {
       boundConfig,
     });
     this.#settle(boundConfig);
-    return stopWorkers;
+    const { stop } = this.#workers;
+    return stop;
+  }
+
+  /** Of the background work of this node. */
+  workerStatus(): readonly WorkerStatus[] {
+    return this.#workers?.status() ?? [];
   }
 
   /** Why this node should not get requests yet; undefined: it is ready. */
@@ -134,8 +152,12 @@ export class Engines {
     if (this.metadata.view.cluster() === undefined) return "the metadata has not arrived yet";
     if (!this.#isSettled) return "starting";
     const own = this.#follower?.node(this.identity.nodeId);
-    if (own?.state !== NodeState.ACTIVE) return "not an active member yet";
+    if (own?.state === NodeState.REMOVED) return "removed from the cluster";
+    if (own?.state !== NodeState.ACTIVE && own?.state !== NodeState.DRAINING)
+      return "not an active member yet";
     if (!this.#targets.hasPlace()) return "no place for new bytes yet";
+    // A node that is being drained serves what it has, and takes no new bytes.
+    if (own.state === NodeState.DRAINING) return undefined;
     if (!this.#targets.includes(this.identity.nodeId) && own.roles.includes("storage")) {
       return "not part of the layout yet";
     }
@@ -145,6 +167,20 @@ export class Engines {
   /** What is still being tried is given up; requests in flight go on. */
   stopping(): void {
     this.#stopping.abort(new Error("the node stops"));
+  }
+
+  /** A leader lets another voter lead before it goes, so that writes wait for that and not for an election. Bounded, and never rejects. */
+  async leaveLead(): Promise<void> {
+    const { raft, health } = this;
+    const { role, nodeId, confState } = raft.status();
+    if (role !== "leader") return;
+    const { platform, logger } = this.#options;
+    const appliedIndexOf = (peer: number) => Number(health.peer(peer).health?.appliedIndex ?? 0n);
+    const isAlive = (peer: number) => health.peer(peer).state === "alive";
+    const heir = heirOf({ nodes: this.#follower?.nodes ?? [], confState, isAlive }, nodeId, appliedIndexOf);
+    if (heir === undefined) return;
+    const isHandedOver = await handOver(heir, { ...platform, raft, timeoutMs: LEAVE_LEAD_MS });
+    logger.info("leadership before stopping", { to: heir, isHandedOver });
   }
 
   /** Closes everything, in the reverse order of opening. */
@@ -159,8 +195,21 @@ export class Engines {
     }
   }
 
+  /** For ever: it is noted, so that the next start says so at once, and the node stops. */
+  #hasBeenRemoved(why: string): void {
+    if (this.#isRemoved || this.#stopping.signal.aborted) return;
+    this.#isRemoved = true;
+    this.#options.logger.warn("this node was removed from the cluster", { why });
+    noteRemoved(this.#options.identified.directory, this.identity).then(
+      this.#options.onFatal,
+      this.#options.onFatal,
+    );
+  }
+
   #localHealth(): LocalHealth {
-    const { machine } = this.#consensus;
+    const { machine, stateDirectory } = this.#consensus;
+    const raft = this.raft.status();
+    const { staging } = stateDirectory;
     const status = this.#segments.status();
     const hash = machine.stateHashes().at(-1);
     return {
@@ -170,6 +219,10 @@ export class Engines {
       storageWritable: status.writable,
       storageFreeBytes: BigInt(status.freeBytes),
       storageUsedBytes: BigInt(status.liveBytes + status.deadBytes),
+      raftTerm: BigInt(raft.term),
+      raftLastIndex: BigInt(raft.lastIndex),
+      raftFenced: raft.fenced,
+      snapshotReceivedBytes: BigInt(staging?.receivedBytes ?? 0),
     };
   }
 

@@ -1,4 +1,4 @@
-import { BackgroundRuntime } from "../../background/index.ts";
+import { BackgroundRuntime, type WorkerStatus } from "../../background/index.ts";
 import {
   announceWorker,
   type HealthService,
@@ -20,14 +20,25 @@ export interface Worked extends Pick<Consensus, "metadata" | "raft"> {
   readonly boundConfig: Config;
 }
 
-/** All work of a node that nobody waits for; what it returns ends it. */
-export function startWorkers(options: EnginesOptions, worked: Worked): () => Promise<void> {
+export interface StartedWorkers {
+  readonly status: () => readonly WorkerStatus[];
+  readonly stop: () => Promise<void>;
+}
+
+/** All work of a node that nobody waits for. */
+export function startWorkers(options: EnginesOptions, worked: Worked): StartedWorkers {
   const { platform, logger, metrics, onFatal } = options;
   const { identity } = options.identified.stored;
   const { metadata, raft, health, segments } = worked;
   const background = new BackgroundRuntime({ ...platform, logger, metrics, onBug: onFatal });
   const workers = [
-    ...leaderWorkers({ metadata, raft, health, clock: platform.clock }),
+    ...leaderWorkers({
+      metadata,
+      raft,
+      health,
+      clock: platform.clock,
+      maxVoters: options.config["raft.max_voters"],
+    }),
     unlinkWorker({ identity, metadata, segments }),
     announceWorker({ identity, metadata, node: describeSelf(worked.boundConfig) }),
     ...worked.certificates.workers,
@@ -51,8 +62,9 @@ export function startWorkers(options: EnginesOptions, worked: Worked): () => Pro
   const unsubscribe = metadata.onChange((change) => {
     if (change.unlinkOrders && background.has("unlink")) background.wake("unlink");
   });
-  return async () => {
+  const stop = async (): Promise<void> => {
     unsubscribe();
     await background.stop();
   };
+  return { status: () => background.status(), stop };
 }

@@ -409,6 +409,39 @@ export declare type GetStatusResponse = Message<"skerry.admin.v1.GetStatusRespon
    * @generated from field: repeated skerry.admin.v1.NodeStatus nodes = 5;
    */
   nodes: NodeStatus[];
+
+  /**
+   * Blobs that have fewer copies than they should, and what they are in bytes.
+   *
+   * @generated from field: uint64 under_replicated_blobs = 6;
+   */
+  underReplicatedBlobs: bigint;
+
+  /**
+   * @generated from field: uint64 under_replicated_bytes = 7;
+   */
+  underReplicatedBytes: bigint;
+
+  /**
+   * Background work of the node that answers.
+   *
+   * @generated from field: repeated skerry.admin.v1.WorkerStatus workers = 8;
+   */
+  workers: WorkerStatus[];
+
+  /**
+   * Why the node that answers cannot serve; empty: it can.
+   *
+   * @generated from field: string not_ready_reason = 9;
+   */
+  notReadyReason: string;
+
+  /**
+   * Voters that the Raft group is to have, at most.
+   *
+   * @generated from field: uint32 max_voters = 10;
+   */
+  maxVoters: number;
 };
 
 /**
@@ -416,6 +449,61 @@ export declare type GetStatusResponse = Message<"skerry.admin.v1.GetStatusRespon
  * Use `create(GetStatusResponseSchema)` to create a new message.
  */
 export declare const GetStatusResponseSchema: GenMessage<GetStatusResponse>;
+
+/**
+ * @generated from message skerry.admin.v1.WorkerStatus
+ */
+export declare type WorkerStatus = Message<"skerry.admin.v1.WorkerStatus"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * "running", "waiting", "failing", "paused", "stopped".
+   *
+   * @generated from field: string state = 2;
+   */
+  state: string;
+
+  /**
+   * @generated from field: uint64 units_done = 3;
+   */
+  unitsDone: bigint;
+
+  /**
+   * @generated from field: uint64 errors = 4;
+   */
+  errors: bigint;
+
+  /**
+   * @generated from field: string last_error = 5;
+   */
+  lastError: string;
+
+  /**
+   * How far it is, when it can tell; total 0: the end is not known.
+   *
+   * @generated from field: uint64 progress_done = 6;
+   */
+  progressDone: bigint;
+
+  /**
+   * @generated from field: uint64 progress_total = 7;
+   */
+  progressTotal: bigint;
+
+  /**
+   * @generated from field: string progress_unit = 8;
+   */
+  progressUnit: string;
+};
+
+/**
+ * Describes the message skerry.admin.v1.WorkerStatus.
+ * Use `create(WorkerStatusSchema)` to create a new message.
+ */
+export declare const WorkerStatusSchema: GenMessage<WorkerStatus>;
 
 /**
  * @generated from message skerry.admin.v1.RaftStatus
@@ -457,6 +545,30 @@ export declare type RaftStatus = Message<"skerry.admin.v1.RaftStatus"> & {
    * @generated from field: bool fenced = 7;
    */
   fenced: boolean;
+
+  /**
+   * @generated from field: uint64 first_index = 8;
+   */
+  firstIndex: bigint;
+
+  /**
+   * @generated from field: uint64 last_index = 9;
+   */
+  lastIndex: bigint;
+
+  /**
+   * The voters that a change under way takes leave of; empty: no change is under way.
+   *
+   * @generated from field: repeated uint64 voters_outgoing = 10;
+   */
+  votersOutgoing: bigint[];
+
+  /**
+   * Of the leader only: how far each member is.
+   *
+   * @generated from field: repeated skerry.admin.v1.MemberProgress progress = 11;
+   */
+  progress: MemberProgress[];
 };
 
 /**
@@ -464,6 +576,41 @@ export declare type RaftStatus = Message<"skerry.admin.v1.RaftStatus"> & {
  * Use `create(RaftStatusSchema)` to create a new message.
  */
 export declare const RaftStatusSchema: GenMessage<RaftStatus>;
+
+/**
+ * @generated from message skerry.admin.v1.MemberProgress
+ */
+export declare type MemberProgress = Message<"skerry.admin.v1.MemberProgress"> & {
+  /**
+   * @generated from field: uint64 node_id = 1;
+   */
+  nodeId: bigint;
+
+  /**
+   * The member's log is known to be the leader's up to here.
+   *
+   * @generated from field: uint64 match_index = 2;
+   */
+  matchIndex: bigint;
+
+  /**
+   * "probe", "replicate" (from the log), "snapshot".
+   *
+   * @generated from field: string state = 3;
+   */
+  state: string;
+
+  /**
+   * @generated from field: bool recently_active = 4;
+   */
+  recentlyActive: boolean;
+};
+
+/**
+ * Describes the message skerry.admin.v1.MemberProgress.
+ * Use `create(MemberProgressSchema)` to create a new message.
+ */
+export declare const MemberProgressSchema: GenMessage<MemberProgress>;
 
 /**
  * @generated from message skerry.admin.v1.NodeStatus
@@ -537,6 +684,44 @@ export declare type NodeStatus = Message<"skerry.admin.v1.NodeStatus"> & {
    * @generated from field: uint64 applied_index = 13;
    */
   appliedIndex: bigint;
+
+  /**
+   * What the metadata has the node recorded for; a drained node has nothing left.
+   *
+   * @generated from field: uint64 held_blobs = 14;
+   */
+  heldBlobs: bigint;
+
+  /**
+   * @generated from field: uint64 held_bytes = 15;
+   */
+  heldBytes: bigint;
+
+  /**
+   * As the node itself says.
+   *
+   * @generated from field: uint64 raft_term = 16;
+   */
+  raftTerm: bigint;
+
+  /**
+   * @generated from field: uint64 raft_last_index = 17;
+   */
+  raftLastIndex: bigint;
+
+  /**
+   * Its log is damaged in the middle: it takes no part until it is repaired.
+   *
+   * @generated from field: bool raft_fenced = 18;
+   */
+  raftFenced: boolean;
+
+  /**
+   * Received so far of a snapshot that is on its way to it; 0: none is.
+   *
+   * @generated from field: uint64 snapshot_received_bytes = 19;
+   */
+  snapshotReceivedBytes: bigint;
 };
 
 /**
@@ -544,6 +729,171 @@ export declare type NodeStatus = Message<"skerry.admin.v1.NodeStatus"> & {
  * Use `create(NodeStatusSchema)` to create a new message.
  */
 export declare const NodeStatusSchema: GenMessage<NodeStatus>;
+
+/**
+ * @generated from message skerry.admin.v1.DrainNodeRequest
+ */
+export declare type DrainNodeRequest = Message<"skerry.admin.v1.DrainNodeRequest"> & {
+  /**
+   * @generated from field: uint64 node_id = 1;
+   */
+  nodeId: bigint;
+
+  /**
+   * Make a draining node active again.
+   *
+   * @generated from field: bool cancel = 2;
+   */
+  cancel: boolean;
+};
+
+/**
+ * Describes the message skerry.admin.v1.DrainNodeRequest.
+ * Use `create(DrainNodeRequestSchema)` to create a new message.
+ */
+export declare const DrainNodeRequestSchema: GenMessage<DrainNodeRequest>;
+
+/**
+ * @generated from message skerry.admin.v1.DrainNodeResponse
+ */
+export declare type DrainNodeResponse = Message<"skerry.admin.v1.DrainNodeResponse"> & {
+  /**
+   * "draining" or "active".
+   *
+   * @generated from field: string state = 1;
+   */
+  state: string;
+
+  /**
+   * What the node is recorded for now.
+   *
+   * @generated from field: uint64 held_blobs = 2;
+   */
+  heldBlobs: bigint;
+
+  /**
+   * @generated from field: uint64 held_bytes = 3;
+   */
+  heldBytes: bigint;
+};
+
+/**
+ * Describes the message skerry.admin.v1.DrainNodeResponse.
+ * Use `create(DrainNodeResponseSchema)` to create a new message.
+ */
+export declare const DrainNodeResponseSchema: GenMessage<DrainNodeResponse>;
+
+/**
+ * @generated from message skerry.admin.v1.RemoveNodeRequest
+ */
+export declare type RemoveNodeRequest = Message<"skerry.admin.v1.RemoveNodeRequest"> & {
+  /**
+   * @generated from field: uint64 node_id = 1;
+   */
+  nodeId: bigint;
+
+  /**
+   * The node is dead and its disk is gone: remove it with what it held. Its copies are made again from others; a blob whose last copy it held is lost.
+   *
+   * @generated from field: bool force = 2;
+   */
+  force: boolean;
+};
+
+/**
+ * Describes the message skerry.admin.v1.RemoveNodeRequest.
+ * Use `create(RemoveNodeRequestSchema)` to create a new message.
+ */
+export declare const RemoveNodeRequestSchema: GenMessage<RemoveNodeRequest>;
+
+/**
+ * @generated from message skerry.admin.v1.RemoveNodeResponse
+ */
+export declare type RemoveNodeResponse = Message<"skerry.admin.v1.RemoveNodeResponse"> & {
+  /**
+   * Copies that went with a node that was removed by force.
+   *
+   * @generated from field: uint64 lost_copies_blobs = 1;
+   */
+  lostCopiesBlobs: bigint;
+
+  /**
+   * @generated from field: uint64 lost_copies_bytes = 2;
+   */
+  lostCopiesBytes: bigint;
+};
+
+/**
+ * Describes the message skerry.admin.v1.RemoveNodeResponse.
+ * Use `create(RemoveNodeResponseSchema)` to create a new message.
+ */
+export declare const RemoveNodeResponseSchema: GenMessage<RemoveNodeResponse>;
+
+/**
+ * @generated from message skerry.admin.v1.TransferLeadershipRequest
+ */
+export declare type TransferLeadershipRequest = Message<"skerry.admin.v1.TransferLeadershipRequest"> & {
+  /**
+   * 0: whichever voter is the furthest.
+   *
+   * @generated from field: uint64 node_id = 1;
+   */
+  nodeId: bigint;
+};
+
+/**
+ * Describes the message skerry.admin.v1.TransferLeadershipRequest.
+ * Use `create(TransferLeadershipRequestSchema)` to create a new message.
+ */
+export declare const TransferLeadershipRequestSchema: GenMessage<TransferLeadershipRequest>;
+
+/**
+ * @generated from message skerry.admin.v1.TransferLeadershipResponse
+ */
+export declare type TransferLeadershipResponse = Message<"skerry.admin.v1.TransferLeadershipResponse"> & {
+  /**
+   * @generated from field: uint64 leader_node_id = 1;
+   */
+  leaderNodeId: bigint;
+
+  /**
+   * @generated from field: uint64 term = 2;
+   */
+  term: bigint;
+};
+
+/**
+ * Describes the message skerry.admin.v1.TransferLeadershipResponse.
+ * Use `create(TransferLeadershipResponseSchema)` to create a new message.
+ */
+export declare const TransferLeadershipResponseSchema: GenMessage<TransferLeadershipResponse>;
+
+/**
+ * OperationRefused is a detail of the error "failed precondition": why it was refused as things stand.
+ *
+ * @generated from message skerry.admin.v1.OperationRefused
+ */
+export declare type OperationRefused = Message<"skerry.admin.v1.OperationRefused"> & {
+  /**
+   * "removed", "state", "membership-changing", "last-voter", "quorum", "redundancy", "not-drained", "alive", "dead", "not-a-voter".
+   *
+   * @generated from field: string reason = 1;
+   */
+  reason: string;
+
+  /**
+   * What to do about it, for people.
+   *
+   * @generated from field: string advice = 2;
+   */
+  advice: string;
+};
+
+/**
+ * Describes the message skerry.admin.v1.OperationRefused.
+ * Use `create(OperationRefusedSchema)` to create a new message.
+ */
+export declare const OperationRefusedSchema: GenMessage<OperationRefused>;
 
 /**
  * @generated from message skerry.admin.v1.CreateJoinTokenRequest
@@ -748,6 +1098,37 @@ export declare const ClusterService: GenService<{
     methodKind: "unary";
     input: typeof CreateJoinTokenRequestSchema;
     output: typeof CreateJoinTokenResponseSchema;
+  },
+  /**
+   * DrainNode lets the bytes of a node be moved to others, or calls that off. The node goes on serving.
+   *
+   * @generated from rpc skerry.admin.v1.ClusterService.DrainNode
+   */
+  drainNode: {
+    methodKind: "unary";
+    input: typeof DrainNodeRequestSchema;
+    output: typeof DrainNodeResponseSchema;
+  },
+  /**
+   * RemoveNode takes a node out of the cluster for ever: one that is drained, or, by force, one that is dead. When it returns the decision is
+   * committed; the node has left when GetStatus shows it neither among the voters nor among the learners.
+   *
+   * @generated from rpc skerry.admin.v1.ClusterService.RemoveNode
+   */
+  removeNode: {
+    methodKind: "unary";
+    input: typeof RemoveNodeRequestSchema;
+    output: typeof RemoveNodeResponseSchema;
+  },
+  /**
+   * TransferLeadership makes another voter the leader, and returns when it leads.
+   *
+   * @generated from rpc skerry.admin.v1.ClusterService.TransferLeadership
+   */
+  transferLeadership: {
+    methodKind: "unary";
+    input: typeof TransferLeadershipRequestSchema;
+    output: typeof TransferLeadershipResponseSchema;
   },
 }>;
 

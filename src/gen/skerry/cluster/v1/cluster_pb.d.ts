@@ -173,6 +173,13 @@ export declare type HeartbeatResponse = Message<"skerry.cluster.v1.HeartbeatResp
    * @generated from field: skerry.cluster.v1.NodeHealth health = 1;
    */
   health?: NodeHealth | undefined;
+
+  /**
+   * The node that beats was removed from the cluster and has left the Raft group. It stops; there is no health then.
+   *
+   * @generated from field: bool removed = 2;
+   */
+  removed: boolean;
 };
 
 /**
@@ -226,6 +233,30 @@ export declare type NodeHealth = Message<"skerry.cluster.v1.NodeHealth"> & {
    * @generated from field: uint64 storage_used_bytes = 8;
    */
   storageUsedBytes: bigint;
+
+  /**
+   * @generated from field: uint64 raft_term = 9;
+   */
+  raftTerm: bigint;
+
+  /**
+   * @generated from field: uint64 raft_last_index = 10;
+   */
+  raftLastIndex: bigint;
+
+  /**
+   * Its log is damaged in the middle: it takes no part until it is repaired.
+   *
+   * @generated from field: bool raft_fenced = 11;
+   */
+  raftFenced: boolean;
+
+  /**
+   * Received so far of a snapshot that is on its way to it; 0: none is.
+   *
+   * @generated from field: uint64 snapshot_received_bytes = 12;
+   */
+  snapshotReceivedBytes: bigint;
 };
 
 /**

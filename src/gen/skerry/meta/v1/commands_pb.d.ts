@@ -2107,6 +2107,13 @@ export enum RefusalCode {
   LAST_VOTER = 42,
 
   /**
+   * The node is still recorded for copies of blobs.
+   *
+   * @generated from enum value: REFUSAL_CODE_NODE_HOLDS_BYTES = 43;
+   */
+  NODE_HOLDS_BYTES = 43,
+
+  /**
    * The blob was begun so long ago that its bytes may have been given up.
    *
    * @generated from enum value: REFUSAL_CODE_BLOB_EXPIRED = 45;

@@ -1,0 +1,62 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { Code, ConnectError } from "@connectrpc/connect";
+import type { GetStatusResponse, NodeStatus } from "../../src/gen/skerry/admin/v1/admin_pb.js";
+import { CommandError } from "./exit.ts";
+
+const LOOK_EVERY_MS = 500;
+
+export interface StatusClient {
+  getStatus(request: Record<string, never>): Promise<GetStatusResponse>;
+}
+
+export interface WaitOptions {
+  readonly timeoutSeconds: number;
+  /** What has not happened when the time is over: "node-2 has not left". */
+  readonly what: string;
+}
+
+/**
+ * Looks at the cluster until `isDone` returns something, and returns that. An answer that fails for a moment (a change of leader, a node that restarts)
+ * is no reason to give up. Throws a CommandError with exit code 3 when the time is over.
+ */
+export async function untilStatus<T>(
+  client: StatusClient,
+  options: WaitOptions,
+  isDone: (status: GetStatusResponse) => T | undefined,
+): Promise<T> {
+  const deadlineMs = performance.now() + options.timeoutSeconds * 1000;
+  for (;;) {
+    const status = await client.getStatus({}).catch(ifPassing);
+    const done = status && isDone(status);
+    if (done !== undefined) return done;
+    if (performance.now() >= deadlineMs) {
+      throw new CommandError(
+        `${options.what} after ${options.timeoutSeconds} s; what is under way goes on`,
+        3,
+      );
+    }
+    await sleep(LOOK_EVERY_MS);
+  }
+}
+
+const PASSING: ReadonlySet<Code> = new Set([Code.Unavailable, Code.DeadlineExceeded, Code.ResourceExhausted]);
+
+function ifPassing(error: unknown): undefined {
+  if (error instanceof ConnectError && PASSING.has(error.code)) return undefined;
+  throw error;
+}
+
+/** The node of this name or id. Throws a CommandError that names those that there are. */
+export function nodeNamed(status: GetStatusResponse, text: string): NodeStatus {
+  const byName = status.nodes.find(({ name }) => name === text);
+  const byId = status.nodes.find(({ nodeId }) => String(nodeId) === text);
+  const found = byName ?? byId;
+  if (found !== undefined) return found;
+  const names = status.nodes.map(({ name }) => name).join(", ");
+  throw new CommandError(`there is no node "${text}" in the cluster; there are ${names || "none"}`, 4);
+}
+
+export function isMember(status: GetStatusResponse, nodeId: bigint): boolean {
+  const { voters = [], learners = [], votersOutgoing = [] } = status.raft ?? {};
+  return [voters, learners, votersOutgoing].some((ids) => ids.includes(nodeId));
+}
