@@ -4,7 +4,7 @@ import { pause } from "../support/seeded.ts";
 import { leaderOf, writableNodes } from "../support/status.ts";
 import type { TestNode } from "../support/test-cluster.ts";
 import type { ChaosCluster } from "./chaos-cluster.ts";
-import { CLIENTS, type Disturbance } from "./chaos-network.ts";
+import { disturbancesOf, splitting } from "./disturbances.ts";
 import { describeFault, type Fault, type FaultKind, type Step, type Victim } from "./schedule.ts";
 
 /** How long a node may take to be ready once everything is healed, how long to end after an error of its log, and to stop when told. */
@@ -15,6 +15,9 @@ const STOP_TIMEOUT_MS = 60_000;
 const WRITABLE_TIMEOUT_MS = 150_000;
 /** How long the others may take to go on without one node. */
 const PROGRESS_TIMEOUT_MS = 60_000;
+
+/** No node has this number. */
+const NOBODY = 0;
 
 export interface NemesisOptions {
   readonly cluster: ChaosCluster;
@@ -52,16 +55,17 @@ export class Nemesis {
     say(step.faults.map(describeFault).join("  AND  "));
     const active: Active[] = [];
     for (const fault of step.faults) active.push(await this.#begin(fault));
-    const only = active.length === 1 && active[0]?.nodes.length === 1 ? active[0].nodes[0] : undefined;
-    const before = only === undefined ? 0 : writtenElsewhere(only.number);
+    const exempt = whoNeedNotServe(active);
+    const before = exempt === undefined ? 0 : writtenElsewhere(exempt);
     await pause(step.holdMs);
-    if (only !== undefined) await this.#expectProgress(only, before);
+    if (exempt !== undefined) await this.#expectProgress(exempt, before);
     for (const { heal } of active.reverse()) await heal();
     for (const { fault, nodes } of active)
-      this.faults.set(fault.kind, (this.faults.get(fault.kind) ?? 0) + nodes.length);
+      this.faults.set(fault.kind, (this.faults.get(fault.kind) ?? 0) + Math.max(1, nodes.length));
     this.#expectAlive(active);
     await this.restart();
-    for (const node of cluster.nodes) await cluster.cluster.ready(node, READY_TIMEOUT_MS);
+    const mayEnd = nodesThatMayEnd(active);
+    for (const node of cluster.nodes) await this.#ready(node, mayEnd.has(node));
     await pause(step.restMs);
   }
 
@@ -103,6 +107,14 @@ export class Nemesis {
       case "terminate":
       case "pause":
         return this.#signal(fault);
+      case "rolling":
+        return this.#roll(fault);
+      case "split":
+        return {
+          fault,
+          nodes: [],
+          heal: await this.#options.cluster.network.disturb(splitting(fault, this.#numbers())),
+        };
       case "isolate":
       case "partial":
       case "mute":
@@ -149,10 +161,25 @@ export class Nemesis {
     };
   }
 
+  /** Each node is ready again before the next one stops. */
+  async #roll(fault: Fault): Promise<Active> {
+    const { cluster } = this.#options;
+    for (const node of cluster.nodes) {
+      node.process?.kill("SIGTERM");
+      if (!(await this.#ends(node, STOP_TIMEOUT_MS))) {
+        this.violations.push(`node ${node.number} does not stop when it is told to`);
+        await cluster.cluster.kill(node);
+      }
+      await this.restart();
+      await cluster.cluster.ready(node, READY_TIMEOUT_MS);
+    }
+    return { fault, nodes: cluster.nodes, heal: async () => {} };
+  }
+
   async #disturb(fault: Extract<Fault, { kind: "isolate" | "partial" | "mute" | "slow" }>): Promise<Active> {
     const { cluster } = this.#options;
     const node = await this.#nodeOf(fault.kind === "partial" ? fault.one : fault.victim);
-    const others = cluster.nodes.filter((each) => each !== node).map(({ number }) => number);
+    const others = this.#numbers().filter((number) => number !== node.number);
     const heal = await cluster.network.disturb(disturbancesOf(fault, node.number, others));
     return { fault, nodes: [node], heal };
   }
@@ -192,13 +219,13 @@ export class Nemesis {
     };
   }
 
-  /** One node's trouble is that node's alone. */
-  async #expectProgress(victim: TestNode, before: number): Promise<void> {
+  async #expectProgress(exempt: number, before: number): Promise<void> {
     const { writtenElsewhere } = this.#options;
     const deadline = Date.now() + PROGRESS_TIMEOUT_MS;
-    while (writtenElsewhere(victim.number) === before) {
+    while (writtenElsewhere(exempt) === before) {
       if (Date.now() > deadline) {
-        this.violations.push(`with node ${victim.number} in trouble the others acknowledge nothing`);
+        const where = exempt === NOBODY ? "anywhere" : `but through node ${exempt}`;
+        this.violations.push(`nothing is acknowledged ${where} for ${PROGRESS_TIMEOUT_MS} ms`);
         return;
       }
       await pause(50);
@@ -208,12 +235,28 @@ export class Nemesis {
   /** No node ends by itself but for its disk. */
   #expectAlive(active: readonly Active[]): void {
     const { cluster } = this.#options;
-    const mayEnd = new Set(active.filter(({ fault }) => endsNodes(fault.kind)).flatMap(({ nodes }) => nodes));
+    const mayEnd = nodesThatMayEnd(active);
     for (const node of cluster.nodes) {
       const isDead = !cluster.isRunning(node) && node.process?.signalCode !== "SIGKILL";
       if (!isDead || mayEnd.has(node)) continue;
       this.violations.push(`node ${node.number} ended by itself:\n${cluster.cluster.logTail(node, 2000)}`);
     }
+  }
+
+  /** An error of the disk may end the node after the disk is well again: requests in flight are given time. */
+  async #ready(node: TestNode, mayEnd: boolean): Promise<void> {
+    const { cluster } = this.#options;
+    try {
+      await cluster.cluster.ready(node, READY_TIMEOUT_MS);
+    } catch (error) {
+      if (!mayEnd || cluster.isRunning(node)) throw error;
+      await this.restart();
+      await cluster.cluster.ready(node, READY_TIMEOUT_MS);
+    }
+  }
+
+  #numbers(): readonly number[] {
+    return this.#options.cluster.nodes.map(({ number }) => number);
   }
 
   async #ends(node: TestNode, timeoutMs: number): Promise<boolean> {
@@ -233,30 +276,27 @@ export class Nemesis {
   }
 }
 
-function endsNodes(kind: FaultKind): boolean {
-  return kind === "terminate" || kind === "disk-full" || kind === "sync-error" || kind === "write-error";
+/**
+ * One node's trouble is that node's alone, and of two sides one has a majority: somebody else must go on. Undefined: nothing can be asked, for
+ * there is more than one fault, or more than one victim.
+ */
+function whoNeedNotServe(active: readonly Active[]): number | undefined {
+  const [only, ...others] = active;
+  if (only === undefined || others.length > 0) return undefined;
+  if (only.fault.kind === "split") return NOBODY;
+  return only.nodes.length === 1 ? only.nodes[0]?.number : undefined;
 }
 
-function disturbancesOf(
-  fault: Extract<Fault, { kind: "isolate" | "partial" | "mute" | "slow" }>,
-  node: number,
-  others: readonly number[],
-): readonly Disturbance[] {
-  const nothing = { lossPermille: 1000, delayMs: 0, jitterMs: 0 };
-  const out = others.map((to): Disturbance => ({ from: node, to, ...nothing }));
-  const back = others.map((from): Disturbance => ({ from, to: node, ...nothing }));
-  switch (fault.kind) {
-    case "isolate":
-      return [...(fault.direction === "in" ? [] : out), ...(fault.direction === "out" ? [] : back)];
-    case "partial": {
-      const other = others.includes(fault.other) ? fault.other : (others[0] ?? node);
-      return [...out, ...back].filter(({ from, to }) => from === other || to === other);
-    }
-    case "mute":
-      return [{ from: node, to: CLIENTS, ...nothing }];
-    case "slow": {
-      const { lossPermille, delayMs, jitterMs } = fault;
-      return [...out, ...back].map(({ from, to }) => ({ from, to, lossPermille, delayMs, jitterMs }));
-    }
-  }
+function nodesThatMayEnd(active: readonly Active[]): ReadonlySet<TestNode> {
+  return new Set(active.filter(({ fault }) => endsNodes(fault.kind)).flatMap(({ nodes }) => nodes));
+}
+
+function endsNodes(kind: FaultKind): boolean {
+  return (
+    kind === "terminate" ||
+    kind === "rolling" ||
+    kind === "disk-full" ||
+    kind === "sync-error" ||
+    kind === "write-error"
+  );
 }

@@ -9,7 +9,7 @@ import {
 import { contentOf } from "../support/content.ts";
 import { pause } from "../support/seeded.ts";
 import { outcomeOfError } from "./client-errors.ts";
-import { md5Of, type S3Call, sendCall } from "./s3-calls.ts";
+import { contentNameOf, cut, type S3Call, sendCall } from "./s3-calls.ts";
 
 const CLIENTS = 6;
 const FOLDERS_AT_ONCE = 2;
@@ -20,8 +20,13 @@ const MAX_UNKNOWN_IN_FOLDER = 8;
 const REQUEST_TIMEOUT_MS = 8000;
 const FINAL_TIMEOUT_MS = 30_000;
 const PAUSE_MS = 15;
-/** Inline, one chunk, several; and how often each. */
-const SIZES = [300, 300, 300, 300, 300, 40_000, 40_000, 40_000, 1_000_000, 5_000_000];
+/** From here on objects are uploaded in parts. */
+const MULTIPART_BYTES = 6_000_000;
+/** Inline, one chunk, several, several parts; and how often each. */
+const SIZES = [
+  300, 300, 300, 300, 300, 300, 300, 40_000, 40_000, 40_000, 40_000, 40_000, 1_000_000, 1_000_000, 5_000_000,
+  6_000_000,
+];
 const LARGE_BYTES = 5_000_000;
 
 interface Folder {
@@ -193,10 +198,9 @@ export class ObjectClients {
   /** No two puts have the same bytes. */
   #drawPut(what: { readonly sizeBytes: number; readonly key: string }) {
     const body = contentOf(`put ${this.#calls} of ${this.#prng.seed}`, what.sizeBytes);
-    return {
-      body,
-      input: { kind: "put", bucket: this.#bucket, key: what.key, content: md5Of(body) } as const,
-    };
+    const parts = what.sizeBytes >= MULTIPART_BYTES ? cut(body) : [body];
+    const content = contentNameOf(parts);
+    return { parts, input: { kind: "put", bucket: this.#bucket, key: what.key, content } as const };
   }
 
   /** False when it was not answered. */

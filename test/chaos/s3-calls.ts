@@ -1,19 +1,25 @@
 /** One operation of a history as a request of the AWS SDK. */
 import { createHash } from "node:crypto";
 import {
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
   DeleteObjectCommand,
   GetObjectCommand,
   HeadObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
   type S3Client,
+  UploadPartCommand,
 } from "@aws-sdk/client-s3";
 import type { ObjectInput, ObjectOutput } from "../../src/sim/checkers/linearizability/index.ts";
 
+/** S3's least size of a part that is not the last. */
+const PART_BYTES = 5 * 1024 * 1024;
+
 export interface S3Call {
   readonly input: ObjectInput;
-  /** Of a put. */
-  readonly body?: Buffer;
+  /** Of a put: one part, or several, which are uploaded as such. */
+  readonly parts?: readonly Buffer[];
 }
 
 export interface S3Answer {
@@ -27,12 +33,14 @@ type Of<Kind extends ObjectInput["kind"]> = Extract<ObjectInput, { kind: Kind }>
 /** Rejects with what the SDK throws. */
 export function sendCall(
   client: S3Client,
-  { input, body }: S3Call,
+  { input, parts = [] }: S3Call,
   abortSignal: AbortSignal,
 ): Promise<S3Answer> {
   switch (input.kind) {
     case "put":
-      return put(client, input, body ?? Buffer.alloc(0), abortSignal);
+      return parts.length > 1
+        ? putInParts(client, input, parts, abortSignal)
+        : put(client, input, parts[0] ?? Buffer.alloc(0), abortSignal);
     case "get":
       return get(client, input, abortSignal);
     case "head":
@@ -50,19 +58,47 @@ async function put(
   Body: Buffer,
   abortSignal: AbortSignal,
 ): Promise<S3Answer> {
-  const conditions = {
-    ...(input.ifMatch !== undefined && { IfMatch: `"${input.ifMatch}"` }),
-    ...(input.ifAbsent === true && { IfNoneMatch: "*" }),
-  };
-  const command = new PutObjectCommand({ Bucket: input.bucket, Key: input.key, Body, ...conditions });
+  const at = { Bucket: input.bucket, Key: input.key };
+  const command = new PutObjectCommand({ ...at, Body, ...conditionsOf(input) });
   const { ETag } = await client.send(command, { abortSignal });
   return { output: { kind: "done" }, ...mismatch(ETag, input.content) };
+}
+
+/** Only the last request has an effect that others see, so that the four are one put. */
+async function putInParts(
+  client: S3Client,
+  input: Of<"put">,
+  parts: readonly Buffer[],
+  abortSignal: AbortSignal,
+): Promise<S3Answer> {
+  const at = { Bucket: input.bucket, Key: input.key };
+  const { UploadId } = await client.send(new CreateMultipartUploadCommand(at), { abortSignal });
+  const Parts: { ETag: string | undefined; PartNumber: number }[] = [];
+  for (const [index, Body] of parts.entries()) {
+    const PartNumber = index + 1;
+    const part = new UploadPartCommand({ ...at, UploadId, PartNumber, Body });
+    const { ETag } = await client.send(part, { abortSignal });
+    Parts.push({ ETag, PartNumber });
+  }
+  const complete = { ...at, UploadId, MultipartUpload: { Parts }, ...conditionsOf(input) };
+  const { ETag } = await client.send(new CompleteMultipartUploadCommand(complete), { abortSignal });
+  return { output: { kind: "done" }, ...mismatch(ETag, input.content) };
+}
+
+function conditionsOf({ ifMatch, ifAbsent }: Of<"put">) {
+  return {
+    ...(ifMatch !== undefined && { IfMatch: `"${ifMatch}"` }),
+    ...(ifAbsent === true && { IfNoneMatch: "*" }),
+  };
 }
 
 async function get(client: S3Client, input: Of<"get">, abortSignal: AbortSignal): Promise<S3Answer> {
   const command = new GetObjectCommand({ Bucket: input.bucket, Key: input.key });
   const { Body, ETag } = await client.send(command, { abortSignal });
-  const content = md5Of((await Body?.transformToByteArray()) ?? new Uint8Array());
+  const bytes = (await Body?.transformToByteArray()) ?? new Uint8Array();
+  const parts = Number(/-(\d+)$/.exec(unquoted(ETag))?.[1] ?? 1);
+  // Where the parts began is known: all but the last have the same size.
+  const content = contentNameOf(parts === 1 ? [bytes] : cut(bytes));
   return { output: { kind: "found", content }, ...mismatch(ETag, content) };
 }
 
@@ -98,6 +134,17 @@ function unquoted(etag: string | undefined): string {
   return etag?.replaceAll('"', "") ?? "";
 }
 
-export function md5Of(bytes: Uint8Array): string {
-  return createHash("md5").update(bytes).digest("hex");
+/** The ETag that S3 gives an object of these parts. */
+export function contentNameOf(parts: readonly Uint8Array[]): string {
+  const digests = parts.map((part) => createHash("md5").update(part).digest());
+  if (parts.length === 1) return digests[0]?.toString("hex") ?? "";
+  return `${createHash("md5").update(Buffer.concat(digests)).digest("hex")}-${parts.length}`;
+}
+
+/** Parts as large as S3's least, and what remains. */
+export function cut(bytes: Uint8Array): readonly Buffer[] {
+  const parts: Buffer[] = [];
+  for (let at = 0; at < bytes.length; at += PART_BYTES)
+    parts.push(Buffer.from(bytes.subarray(at, at + PART_BYTES)));
+  return parts;
 }

@@ -35,10 +35,20 @@ describe("a schedule", () => {
     expect(new Set(kinds)).toEqual(new Set(["kill", "slow"]));
   });
 
+  it("splits off a minority, and never its bridge", () => {
+    const splits = SEEDS.flatMap(faultsOf).filter((fault) => fault.kind === "split");
+    expect(splits.length).toBeGreaterThan(SEEDS.length);
+    expect(splits.filter(({ side }) => side.length === 0 || side.length > 2)).toEqual([]);
+    expect(splits.filter(({ side, bridge }) => bridge !== undefined && side.includes(bridge))).toEqual([]);
+    expect(splits.some(({ bridge }) => bridge !== undefined)).toBe(true);
+  });
+
   it("never spoils two disks at once: no copy would be left that is whole", () => {
     for (const seed of SEEDS) {
       for (const { faults } of draw(seed)) {
         const onDisks = faults.filter(({ kind }) => /^(disk-full|sync-error|write-error)$/.test(kind));
+        const isRolling = faults.some(({ kind }) => kind === "rolling");
+        expect(isRolling && faults.length > 1, "a rolling restart comes alone").toBe(false);
         expect(onDisks.length, `seed ${seed}: ${faults.map(describeFault).join(" and ")}`).toBeLessThan(2);
       }
     }

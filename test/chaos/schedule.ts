@@ -9,12 +9,16 @@ export type Fault =
   | { readonly kind: "kill"; readonly victims: readonly Victim[] }
   /** SIGTERM; started again when the fault ends. */
   | { readonly kind: "terminate"; readonly victims: readonly Victim[] }
+  /** SIGTERM and start of every node, one after the other, as for a new release. */
+  | { readonly kind: "rolling" }
   /** SIGSTOP, then SIGCONT. */
   | { readonly kind: "pause"; readonly victims: readonly Victim[] }
   /** Nothing leaves the node, nothing reaches it, or both. Clients still reach it. */
   | { readonly kind: "isolate"; readonly victim: Victim; readonly direction: "out" | "in" | "both" }
   /** Two nodes do not hear each other; both hear everybody else. */
   | { readonly kind: "partial"; readonly one: Victim; readonly other: number }
+  /** These nodes and the rest do not hear each other, but for the bridge, which hears everybody. Clients reach both sides. */
+  | { readonly kind: "split"; readonly side: readonly number[]; readonly bridge: number | undefined }
   /** Clients are heard by the node and do not hear it: their requests have unknown outcomes. */
   | { readonly kind: "mute"; readonly victim: Victim }
   | {
@@ -44,9 +48,11 @@ export interface Step {
 export const FAULT_KINDS: readonly FaultKind[] = [
   "kill",
   "terminate",
+  "rolling",
   "pause",
   "isolate",
   "partial",
+  "split",
   "mute",
   "slow",
   "clock",
@@ -62,7 +68,7 @@ const LARGEST_CLOCK_OFFSET_MS = 2 * 3600 * 1000;
 
 /**
  * Steps for as long as their holds and rests stay within `durationMs`. Kinds come from a shuffled deck, so that a run that is long enough has
- * every one. Two faults at once never hit the disks of two nodes.
+ * every one. Two faults at once never hit the disks of two nodes, and a rolling restart comes alone.
  */
 export function drawSteps(
   prng: Prng,
@@ -77,7 +83,7 @@ export function drawSteps(
   for (let leftMs = options.durationMs; leftMs > 0; ) {
     const first = next();
     const second = prng.chance(SECOND_FAULT) ? next() : undefined;
-    const together = second !== undefined && !(touchesDisk(first) && touchesDisk(second));
+    const together = second !== undefined && mayMeet(first, second);
     const step: Step = {
       faults: together ? [first, second] : [first],
       holdMs: prng.between(1500, 6000),
@@ -87,6 +93,12 @@ export function drawSteps(
     leftMs -= step.holdMs + step.restMs;
   }
   return steps;
+}
+
+/** A node that is waited for must be able to come back. */
+function mayMeet(one: Fault, other: Fault): boolean {
+  if (one.kind === "rolling" || other.kind === "rolling") return false;
+  return !(touchesDisk(one) && touchesDisk(other));
 }
 
 function touchesDisk({ kind }: Fault): boolean {
@@ -101,6 +113,10 @@ function drawFault(prng: Prng, kind: FaultKind, nodes: number): Fault {
       return { kind, victims: drawVictims(prng, nodes) };
     case "terminate":
       return { kind, victims: [victim] };
+    case "rolling":
+      return { kind };
+    case "split":
+      return drawSplit(prng, nodes);
     case "isolate":
       return { kind, victim, direction: prng.pick(["out", "in", "both"]) };
     case "partial":
@@ -132,14 +148,25 @@ function drawVictim(prng: Prng, nodes: number): Victim {
 /** Mostly one; now and then some more, and all of them. */
 function drawVictims(prng: Prng, nodes: number): readonly Victim[] {
   if (prng.chance(0.6)) return [drawVictim(prng, nodes)];
-  const numbers = prng.shuffle(Array.from({ length: nodes }, (_, index) => index + 1));
+  const numbers = prng.shuffle(numbersTo(nodes));
   return numbers.slice(0, prng.between(2, nodes));
+}
+
+/** One side is always a majority, alone or with the bridge. */
+function drawSplit(prng: Prng, nodes: number): Fault {
+  const numbers = prng.shuffle(numbersTo(nodes));
+  const side = numbers.slice(0, prng.between(1, Math.max(1, Math.floor((nodes - 1) / 2))));
+  return { kind: "split", side, bridge: prng.chance(0.4) ? numbers.at(-1) : undefined };
+}
+
+function numbersTo(nodes: number): number[] {
+  return Array.from({ length: nodes }, (_, index) => index + 1);
 }
 
 export function describeFault(fault: Fault): string {
   const { kind, ...what } = fault;
   const words = Object.entries(what).map(
-    ([name, value]) => `${name} ${Array.isArray(value) ? value.join("+") : value}`,
+    ([name, value]) => `${name} ${Array.isArray(value) ? value.join("+") : (value ?? "none")}`,
   );
-  return `${kind} ${words.join(", ")}`;
+  return [kind, words.join(", ")].join(" ").trimEnd();
 }
