@@ -145,6 +145,7 @@ export function writeNewBlobs(state: ApplyState, blobs: readonly AcceptedBlob[],
       state: BlobState.LIVE,
       stateSinceMs: state.nowMs,
       createdAtMs: state.nowMs,
+      discards: 0n,
     });
     state.putEmpty(referenceKey(blobHex, referrer));
   }

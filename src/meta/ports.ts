@@ -104,6 +104,8 @@ export interface MetadataView {
   unlinkOrders(nodeId: number, limit: number): Promise<readonly Uint8Array[]>;
   /** Dropped copies that this node has been told to discard and has not acknowledged. */
   discardOrders(nodeId: number, limit: number): Promise<readonly Uint8Array[]>;
+  /** Whether this node has been told to discard its copy of the blob and has not acknowledged. */
+  isDiscarding(nodeId: number, blobId: Uint8Array): boolean;
   /** Live blobs with fewer copies than their home has nodes, those with the fewest copies first. */
   underReplicated(options: {
     readonly after?: UnderReplicatedBlob;

@@ -55,6 +55,7 @@ import {
   CLUSTER_KEY,
   completedUploadKey,
   copiesOf,
+  discardOrderKey,
   discardOrderRange,
   encryptionKeyKey,
   heldBlobKey,
@@ -296,6 +297,10 @@ export class StateView implements MetadataView {
     const range = discardOrderRange(BigInt(nodeId));
     const rows = await this.#store.use((store) => store.page({ ...range, limit }));
     return rows.map(({ key }) => trailingBlobId(key));
+  }
+
+  isDiscarding(nodeId: number, blobId: Uint8Array): boolean {
+    return this.#store.get(discardOrderKey(BigInt(nodeId), blobHexOf(blobId))) !== undefined;
   }
 
   async underReplicated(options: {

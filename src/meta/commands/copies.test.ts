@@ -39,11 +39,16 @@ beforeEach(() => {
   replica.run(commitObject("b", id(2), [chunkedBlob(id(102), TWO_CHUNKS, { holders: [1, 2] })]));
 });
 
-const record = (nodeId: number, blob: number, indexes: readonly number[], blake3 = BLAKE3): CommandBody => ({
+const record = (
+  nodeId: number,
+  blob: number,
+  indexes: readonly number[],
+  { blake3 = BLAKE3, seenDiscards = 0n } = {},
+): CommandBody => ({
   case: "recordCopies",
   value: create(RecordCopiesSchema, {
     nodeId: BigInt(nodeId),
-    blobs: [{ blobId: id(blob), chunks: indexes.map((index) => ({ index, blake3 })) }],
+    blobs: [{ blobId: id(blob), chunks: indexes.map((index) => ({ index, blake3 })), seenDiscards }],
   }),
 });
 const lost = (nodeId: number, blob: number, ...chunkIndexes: readonly number[]): CommandBody => ({
@@ -122,7 +127,7 @@ describe("a blob that is committed with fewer copies than its home has nodes", (
 describe("a copy counts", () => {
   test.each<[string, () => string, string]>([
     ["with the recorded hash", () => run(record(4, 101, [0])), "done"],
-    ["not with another hash", () => run(record(4, 101, [0], new Uint8Array(32))), "COPY_REFUSED"],
+    ["not with another hash", () => run(record(4, 101, [0], { blake3: new Uint8Array(32) })), "COPY_REFUSED"],
     ["not of a chunk that there is not", () => run(record(4, 101, [1])), "COPY_REFUSED"],
     ["not of a blob that there is not", () => run(record(4, 99, [0])), "BLOB_GONE"],
     ["not on an unknown node", () => run(record(9, 101, [0])), "NODE_UNKNOWN"],
@@ -263,12 +268,23 @@ describe("a copy goes", () => {
     expect(run(record(4, 101, [0]))).toBe("COPY_REFUSED");
     replica.run(acknowledge(4, 101));
     expect(await view().discardOrders(4, 10)).toEqual([]);
-    expect(run(record(4, 101, [0]))).toBe("done");
+    // Made before the order, or after it?
+    expect(run(record(4, 101, [0]))).toBe("COPY_REFUSED");
+    expect(run(record(4, 101, [0], { seenDiscards: 1n }))).toBe("done");
     await expectSound();
   });
 
-  test("not of a node that holds nothing of it, or that was removed", async () => {
-    expect(run(drop(4, 101))).toBe("COPY_REFUSED");
+  test("of a node that is not recorded for it, and keeps the recorded ones", async () => {
+    expect(run(drop(4, 102))).toBe("done");
+    expect(await view().discardOrders(4, 10)).toEqual([id(102)]);
+    expect(holders(102)).toEqual([
+      [1, 2],
+      [1, 2],
+    ]);
+    await expectSound();
+  });
+
+  test("not of a node that was removed", async () => {
     setNodeState(replica, 3, NodeState.REMOVED);
     expect(run(drop(3, 101))).toBe("NODE_UNKNOWN");
     await expectSound();

@@ -7,7 +7,7 @@ import {
 import { NodeState } from "../../gen/skerry/meta/v1/rows_pb.js";
 import type { ApplyState } from "../apply-state.ts";
 import { replaceBlob, targetCopies } from "../blobs.ts";
-import { holdersOf, withHolders } from "../holders.ts";
+import { withHolders } from "../holders.ts";
 import { blobHexOf, discardOrderKey } from "../keys.ts";
 import { MAX_MOVED_BLOBS } from "../limits.ts";
 import { refused } from "../result.ts";
@@ -28,7 +28,6 @@ function drop(state: ApplyState, { blobId, nodeId }: DroppedCopy): RefusalCode |
   const nodeState = nodeStateOf(state, nodeId);
   // A removed node is told nothing: what it held is lost, which another command says.
   if (nodeState === undefined || nodeState === NodeState.REMOVED) return RefusalCode.NODE_UNKNOWN;
-  if (!holdersOf(blob).includes(nodeId)) return RefusalCode.COPY_REFUSED;
   const target = targetCopies(state, blob);
   const left = withHolders(blob, (holder) => holder !== nodeId);
   for (const [index, chunk] of blob.chunks.entries()) {
@@ -38,7 +37,7 @@ function drop(state: ApplyState, { blobId, nodeId }: DroppedCopy): RefusalCode |
     );
     if ((good?.length ?? 0) < target) return RefusalCode.COPY_REFUSED;
   }
-  replaceBlob(state, blob, left);
+  replaceBlob(state, blob, { ...left, discards: blob.discards + 1n });
   state.putEmpty(discardOrderKey(nodeId, blobHexOf(blobId)));
   return undefined;
 }

@@ -15,7 +15,7 @@ import { findMovable, forEachBlob, NOT_MOVABLE, nodeStateOf } from "./copies.ts"
 
 /**
  * A node has made chunks durable and compared them with their hashes. It counts only if it is active, if the hashes are the recorded ones,
- * and if it has not been told meanwhile to discard the blob.
+ * and if nobody has been told to discard copies since it began: a command that comes late must not name bytes that are gone by then.
  */
 export function recordCopies(state: ApplyState, command: RecordCopies): CommandResult {
   const chunks = command.blobs.reduce((sum, blob) => sum + blob.chunks.length, 0);
@@ -31,6 +31,7 @@ export function recordCopies(state: ApplyState, command: RecordCopies): CommandR
 function record(state: ApplyState, nodeId: bigint, copied: CopiedBlob): RefusalCode | undefined {
   const blob = findMovable(state, copied.blobId);
   if (blob === undefined) return NOT_MOVABLE;
+  if (blob.discards !== copied.seenDiscards) return RefusalCode.COPY_REFUSED;
   if (state.has(discardOrderKey(nodeId, blobHexOf(blob.blobId)))) return RefusalCode.COPY_REFUSED;
   const chunks: BlobChunk[] = [...blob.chunks];
   for (const { index, blake3 } of copied.chunks) {

@@ -43,6 +43,7 @@ export interface ModelBlob {
   /** Of its only chunk. */
   holders: number[];
   home: number;
+  discards: number;
 }
 
 export interface ModelConditions {
@@ -252,6 +253,7 @@ export class Model {
       if (blob.holders.length === 0) this.blobs.delete(id);
       blob.state = "deleting";
       blob.sinceMs = this.nowMs;
+      if (blob.holders.length === 0) this.blobs.delete(id);
     }
     return "done";
   }
@@ -267,10 +269,10 @@ export class Model {
   }
 
   /** Node 4 is draining, all others are active. */
-  recordCopies(nodeId: number, ids: readonly number[]): string {
+  recordCopies(nodeId: number, ids: readonly number[], seenDiscards: number): string {
     if (nodeId === DRAINING_NODE) return "NODE_UNKNOWN";
     return this.#forEach(ids, (blob, id) => {
-      if (this.discards.has(`${nodeId}/${id}`)) return "COPY_REFUSED";
+      if (blob.discards !== seenDiscards || this.discards.has(`${nodeId}/${id}`)) return "COPY_REFUSED";
       if (!blob.holders.includes(nodeId)) blob.holders.push(nodeId);
       return undefined;
     });
@@ -295,9 +297,11 @@ export class Model {
   dropCopies(nodeId: number, ids: readonly number[]): string {
     return this.#forEach(ids, (blob, id) => {
       const left = blob.holders.filter((holder) => holder !== nodeId);
-      if (left.length === blob.holders.length) return "COPY_REFUSED";
-      if (left.filter((holder) => holder !== DRAINING_NODE).length < TARGET_COPIES) return "COPY_REFUSED";
+      const isHolder = left.length < blob.holders.length;
+      const good = left.filter((holder) => holder !== DRAINING_NODE).length;
+      if (isHolder && good < TARGET_COPIES) return "COPY_REFUSED";
       blob.holders = left;
+      blob.discards++;
       this.discards.add(`${nodeId}/${id}`);
       return undefined;
     });

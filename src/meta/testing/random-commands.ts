@@ -314,9 +314,13 @@ export class CommandDrawer {
   #recordCopies(): DrawnCommand {
     const [nodeId, ids] = [this.#nodeId(), this.#blobIds()];
     const chunks = [{ index: 0, blake3: new Uint8Array(32).fill(9) }];
-    const blobs = ids.map((blob) => ({ blobId: id(blob), chunks }));
+    const seen = this.#prng.pick([0, 0, 1]);
+    const blobs = ids.map((blob) => ({ blobId: id(blob), chunks, seenDiscards: BigInt(seen) }));
     const value = create(RecordCopiesSchema, { nodeId: BigInt(nodeId), blobs });
-    return { body: { case: "recordCopies", value }, expected: () => this.#model.recordCopies(nodeId, ids) };
+    return {
+      body: { case: "recordCopies", value },
+      expected: () => this.#model.recordCopies(nodeId, ids, seen),
+    };
   }
 
   #reportLost(): DrawnCommand {
@@ -413,6 +417,7 @@ export class CommandDrawer {
             sinceMs: this.#model.nowMs,
             holders: isInline ? [] : [1, 2, 3].slice(0, copies),
             home: 1,
+            discards: 0,
           },
         ]),
       );

@@ -1594,6 +1594,13 @@ export declare type CopiedBlob = Message<"skerry.meta.v1.CopiedBlob"> & {
    * @generated from field: repeated skerry.meta.v1.CopiedChunk chunks = 2;
    */
   chunks: CopiedChunk[];
+
+  /**
+   * BlobRow.discards as the node saw it before it began to copy.
+   *
+   * @generated from field: uint64 seen_discards = 3;
+   */
+  seenDiscards: bigint;
 };
 
 /**
@@ -1719,7 +1726,8 @@ export declare type RehomedBlob = Message<"skerry.meta.v1.RehomedBlob"> & {
 export declare const RehomedBlobSchema: GenMessage<RehomedBlob>;
 
 /**
- * DropCopies takes a holder away whose copies are not needed: active nodes hold the target without it. The node is told to discard them.
+ * DropCopies takes a holder away whose copies are not needed: active nodes hold the target without it. The node is told to discard them, also
+ * when it holds bytes that it is not recorded for.
  *
  * @generated from message skerry.meta.v1.DropCopies
  */

@@ -1197,6 +1197,13 @@ export declare type BlobRow = Message<"skerry.meta.v1.BlobRow"> & {
    * @generated from field: int64 created_at_ms = 11;
    */
   createdAtMs: bigint;
+
+  /**
+   * Orders to discard a copy that there have been; a copy that was made before the newest of them is not recorded any more.
+   *
+   * @generated from field: uint64 discards = 20;
+   */
+  discards: bigint;
 };
 
 /**
