@@ -32,6 +32,8 @@ export const CLUSTER_ERROR_CODES = [
   "join-untrusted",
   "certificate-request-invalid",
   "certificate-invalid",
+  /** Another node did not answer, or not in time. */
+  "peer-unavailable",
 ] as const;
 
 export type ClusterErrorCode = (typeof CLUSTER_ERROR_CODES)[number];

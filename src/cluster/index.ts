@@ -6,6 +6,7 @@
  *   health      failure-detector (pure), health-service (heartbeats), state-hash (pure)
  *   placement   rendezvous, placement, copysets (pure), layout (what a write asks)
  *   membership  membership (pure: who may leave, who may lead), leadership (handing over)
+ *   repair      world, decide, plan, rebalance (pure); candidates, repair-worker (leader); copier, copy-service (every node)
  *   workers     configuration-plan (pure); leader: for the whole cluster, on the Raft leader; local: on every node
  *
  * What decides is pure and sees time and rows as arguments; what waits asks the ports. The metadata, the Raft group and the segments are
@@ -87,6 +88,20 @@ export type {
   SegmentUnlinker,
 } from "./ports.ts";
 export { certificateRenewalWorker, type RenewalOptions } from "./renewal.ts";
+export { BlobLocks } from "./repair/blob-locks.ts";
+export { BlobCopier, type CopierOptions, type CopyOutcome, type WantedBlob } from "./repair/copier.ts";
+export {
+  type CopyServiceOptions,
+  type CopyTarget,
+  copyHandler,
+  requestCopies,
+} from "./repair/copy-service.ts";
+export { Inventory, type InventoryOptions } from "./repair/inventory.ts";
+export { LostChunks, type LostChunksOptions, lostChunksWorker } from "./repair/lost-chunks.ts";
+export type { ChunkCopies, LocalAddress, RepairEvents, RepairMetadata, RepairView } from "./repair/ports.ts";
+export { type RepairSettings, type RepairWorkerOptions, repairWorker } from "./repair/repair-worker.ts";
+export { Scrub, type ScrubOptions, type ScrubStatus } from "./repair/scrub.ts";
+export type { UpkeepStore } from "./repair/upkeep-rows.ts";
 export type { StateHashSample, StateHashVerdict } from "./state-hash.ts";
 export { type LeaderWorkerOptions, leaderWorkers } from "./workers/leader.ts";
 export {

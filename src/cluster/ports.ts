@@ -58,6 +58,8 @@ export type ClusterView = Pick<
   | "joinTokens"
   | "pendingDeletes"
   | "unlinkOrders"
+  | "discardOrders"
+  | "heldBlobs"
   | "oplog"
   | "completedUploads"
   | "idleSessions"

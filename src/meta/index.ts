@@ -25,7 +25,7 @@ export type { AppliedCommand } from "./apply.ts";
 export type { ApplyHasher, CommittedRows } from "./apply-state.ts";
 export { MetaError, type MetaErrorCode, StateStoreError, type StateStoreErrorCode } from "./errors.ts";
 export { type CheckedRows, checkInvariants, type Violation } from "./invariants/index.ts";
-export { LAYOUT_EPOCH_LAG } from "./limits.ts";
+export { LAYOUT_EPOCH_LAG, MAX_BLOB_WRITE_MS } from "./limits.ts";
 export { LiveStore } from "./live-store.ts";
 export { MetaStateMachine, type MetaStateMachineOptions } from "./machine.ts";
 export { ReplicatedMetadata, type ReplicatedMetadataOptions } from "./metadata.ts";

@@ -147,6 +147,52 @@ export const METRICS = {
     SECONDS,
   ),
 
+  repairUnderReplicated: gauge(
+    "skerry_repair_under_replicated_blobs",
+    "Live blobs that have fewer copies than they should, as this node knows it",
+    [],
+  ),
+  repairCopiedBytes: counter(
+    "skerry_repair_copied_bytes_total",
+    "Bytes of chunks that this node has taken over from others, for repair, draining or rebalancing",
+    [],
+  ),
+  repairBadCopies: counter(
+    "skerry_repair_bad_copies_total",
+    "Copies that were to be repaired from and turned out to be damaged",
+    [],
+  ),
+  repairHeldBytes: gauge(
+    "skerry_repair_held_bytes",
+    "Bytes of chunks that the metadata records this node for",
+    [],
+  ),
+  scrubCheckedBytes: counter(
+    "skerry_scrub_checked_bytes_total",
+    "Bytes that scrub has read and compared",
+    [],
+  ),
+  scrubBadChunks: counter(
+    "skerry_scrub_bad_chunks_total",
+    "Chunks that scrub found missing, damaged or unreadable",
+    ["found"],
+  ),
+  scrubProgress: gauge(
+    "skerry_scrub_progress",
+    "Part of the present cycle of scrub that is done, 0 to 1",
+    [],
+  ),
+  inventoryMissing: counter(
+    "skerry_inventory_missing_chunks_total",
+    "Chunks that the metadata records this node for and its disk does not have",
+    [],
+  ),
+  inventoryRemoved: counter(
+    "skerry_inventory_removed_blobs_total",
+    "Blobs of which bytes were here that nobody knew, and were removed",
+    [],
+  ),
+
   peers: gauge(
     "skerry_cluster_peers",
     "Peers as this node sees them, by state (alive, suspect, dead, unknown)",

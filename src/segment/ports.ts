@@ -39,6 +39,8 @@ export interface SegmentStore {
   status(): SegmentStoreStatus;
   /** What the disk really holds, in order of (blob id, chunk); damaged chunks are not among it. */
   inventory(): AsyncIterable<ChunkAddress & { readonly length: number }>;
+  /** The chunk is not what it should be, though its checksums hold: never served from now on, replaced by the next append. */
+  quarantine(address: ChunkAddress): void;
   close(): Promise<void>;
 }
 

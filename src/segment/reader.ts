@@ -72,6 +72,13 @@ export class ChunkReader {
     }
   }
 
+  /** See `SegmentStore.quarantine`. A chunk that is not here, or is quarantined already, stays so. */
+  quarantine(address: ChunkAddress): void {
+    const row = readIndex(() => this.#options.index.get(address));
+    if (row !== undefined && !row.quarantined)
+      this.#quarantine(address, row, "it was told to be another one");
+  }
+
   #rowOf(address: ChunkAddress): ChunkRow {
     const row = readIndex(() => this.#options.index.get(address));
     if (row === undefined) throw new SegmentError("not-found", `chunk ${address.chunkIndex} is not here`);

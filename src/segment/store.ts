@@ -266,6 +266,11 @@ class DiskSegmentStore implements SegmentStore {
     };
   }
 
+  quarantine(address: ChunkAddress): void {
+    this.#checkOpen();
+    this.#reader.quarantine(address);
+  }
+
   async *inventory(): AsyncIterable<ChunkAddress & { readonly length: number }> {
     this.#checkOpen();
     for await (const { blobId, chunkIndex, length, quarantined } of this.#index.all()) {

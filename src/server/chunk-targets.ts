@@ -1,8 +1,15 @@
 import { BlobError, type BlobPlacement, type ChunkTarget, type ChunkTargets } from "../blob/index.ts";
-import { createLayout, type HealthView, type Layout, parseAddress, placeBlob } from "../cluster/index.ts";
+import {
+  type CopyTarget,
+  createLayout,
+  type HealthView,
+  type Layout,
+  parseAddress,
+  placeBlob,
+} from "../cluster/index.ts";
 import { type NodeRow, NodeState } from "../gen/skerry/meta/v1/rows_pb.js";
 import { LAYOUT_EPOCH_LAG, type MetadataView } from "../meta/index.ts";
-import type { Hasher, Network } from "../platform/index.ts";
+import type { Hasher, Network, PeerConnection } from "../platform/index.ts";
 import { type ChunkClient, createChunkClient, type SegmentStore } from "../segment/index.ts";
 
 export interface NodeTargetsOptions {
@@ -20,6 +27,7 @@ interface RemoteTarget {
   readonly peerAddress: string;
   readonly target: ChunkTarget;
   readonly client: ChunkClient;
+  readonly connection: PeerConnection;
 }
 
 /** Joins placement, health and the chunk clients of the other nodes into what `blob` asks for. */
@@ -66,6 +74,11 @@ export class NodeTargets implements ChunkTargets {
     return nodeId === this.#options.nodeId ? this.#local : this.#remote.get(nodeId)?.target;
   }
 
+  /** Where to ask another node to copy chunks; undefined when it is no member, or this node. */
+  copyTarget(nodeId: number): CopyTarget | undefined {
+    return this.#remote.get(nodeId);
+  }
+
   distance(nodeId: number): number {
     if (nodeId === this.#options.nodeId) return 0;
     const { state } = this.#options.health.peer(nodeId);
@@ -109,6 +122,7 @@ export class NodeTargets implements ChunkTargets {
       incarnation: row.incarnation,
       peerAddress: row.peerAddress,
       client,
+      connection,
       target: {
         nodeId,
         local: false,

@@ -23,6 +23,8 @@ export class FakeMetadata implements ClusterMetadata {
   oplog: OplogRow[] = [];
   pendingDeletes: { readonly blobId: Uint8Array; readonly sinceMs: number }[] = [];
   unlinkOrders = new Map<number, Uint8Array[]>();
+  discardOrders = new Map<number, Uint8Array[]>();
+  heldBlobs = new Map<number, Uint8Array[]>();
   completedUploads: CompletedUploadRow[] = [];
   idleSessions: { readonly sessionId: bigint; readonly usedMs: number }[] = [];
   appliedIndex = 1_000;
@@ -47,6 +49,8 @@ export class FakeMetadata implements ClusterMetadata {
         .slice(0, limit)
         .map((pending) => pending.blobId),
     unlinkOrders: async (nodeId, limit) => (this.unlinkOrders.get(nodeId) ?? []).slice(0, limit),
+    discardOrders: async (nodeId, limit) => (this.discardOrders.get(nodeId) ?? []).slice(0, limit),
+    heldBlobs: async (nodeId, { limit }) => (this.heldBlobs.get(nodeId) ?? []).slice(0, limit),
     completedUploads: async (beforeMs, limit) =>
       this.completedUploads.filter((row) => Number(row.completedAtMs) < beforeMs).slice(0, limit),
     idleSessions: async (beforeMs, limit) =>

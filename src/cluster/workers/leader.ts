@@ -5,20 +5,23 @@
 
 import { create } from "@bufbuild/protobuf";
 import {
+  AcknowledgeDiscardSchema,
   AcknowledgeUnlinkSchema,
   BeginBlobDeleteSchema,
   CloseSessionsSchema,
   ForgetCompletedUploadsSchema,
   PutCopysetsSchema,
+  ReportLostSchema,
   SetNodeStateSchema,
   TrimOplogSchema,
 } from "../../gen/skerry/meta/v1/commands_pb.js";
 import { CopysetRowSchema, type NodeRow } from "../../gen/skerry/meta/v1/rows_pb.js";
+import type { CommandBody } from "../../meta/ports.ts";
 import type { Clock } from "../../platform/ports.ts";
 import { planCopysets } from "../copysets.ts";
 import { placementNodesOf } from "../layout.ts";
 import { NODE_STATE } from "../node-rows.ts";
-import type { ClusterMetadata, ClusterWorker, HealthView, RaftControl } from "../ports.ts";
+import type { ClusterMetadata, ClusterView, ClusterWorker, HealthView, RaftControl } from "../ports.ts";
 import { DEFAULT_MAX_VOTERS, planConfiguration } from "./configuration-plan.ts";
 import { isDone, submitTimeoutMs } from "./submit.ts";
 
@@ -156,23 +159,37 @@ export function blobDeletionWorker(options: LeaderWorkerOptions): ClusterWorker 
   });
 }
 
-/** What removed nodes were told to unlink is gone with them. */
+/** What removed nodes were told to unlink or to discard is gone with them, and so are the copies that they held. */
 export function removedNodesWorker(options: LeaderWorkerOptions): ClusterWorker {
   const { metadata, raft } = options;
   return onLeader(raft, "removed-nodes", 30_000, async (signal) => {
     for (const node of await metadata.view.nodes()) {
       if (node.state !== NODE_STATE.removed) continue;
-      const blobIds = await metadata.view.unlinkOrders(Number(node.nodeId), HOUSEKEEPING_BATCH);
-      if (blobIds.length === 0) continue;
-      const value = create(AcknowledgeUnlinkSchema, { nodeId: node.nodeId, blobIds: [...blobIds] });
-      const result = await metadata.submit(
-        { case: "acknowledgeUnlink", value },
-        { timeoutMs: submitTimeoutMs, signal },
-      );
-      return isDone(result) ? "more" : "idle";
+      const body = await leftBehindBy(metadata.view, node.nodeId);
+      if (body === undefined) continue;
+      const result = await metadata.submit(body, { timeoutMs: submitTimeoutMs, signal });
+      return result.result.case === "refusal" ? "idle" : "more";
     }
     return "idle";
   });
+}
+
+/** The next command that takes rows of a removed node away; undefined when there are none. */
+async function leftBehindBy(view: ClusterView, nodeId: bigint): Promise<CommandBody | undefined> {
+  const ordered = await view.unlinkOrders(Number(nodeId), HOUSEKEEPING_BATCH);
+  if (ordered.length > 0) {
+    const value = create(AcknowledgeUnlinkSchema, { nodeId, blobIds: [...ordered] });
+    return { case: "acknowledgeUnlink", value };
+  }
+  const discarded = await view.discardOrders(Number(nodeId), HOUSEKEEPING_BATCH);
+  if (discarded.length > 0) {
+    const value = create(AcknowledgeDiscardSchema, { nodeId, blobIds: [...discarded] });
+    return { case: "acknowledgeDiscard", value };
+  }
+  const held = await view.heldBlobs(Number(nodeId), { limit: HOUSEKEEPING_BATCH });
+  if (held.length === 0) return undefined;
+  const value = create(ReportLostSchema, { nodeId, blobs: held.map((blobId) => ({ blobId })) });
+  return { case: "reportLost", value };
 }
 
 /** Keeps the oplog at its length. */

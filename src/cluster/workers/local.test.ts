@@ -2,6 +2,7 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { beforeEach, describe, expect, test } from "vitest";
 import { type NodeRow, NodeRowSchema } from "../../gen/skerry/meta/v1/rows_pb.js";
 import { NODE_STATE } from "../node-rows.ts";
+import { BlobLocks } from "../repair/blob-locks.ts";
 import type { StateHashSample, StateHashVerdict } from "../state-hash.ts";
 import { FakeMetadata } from "../testing/fake-metadata.ts";
 import { announceWorker, stateHashWatch, UNLINK_BATCH, unlinkWorker } from "./local.ts";
@@ -39,7 +40,9 @@ describe("unlinking", () => {
         order.push(`unlinked ${ids.length}`);
       },
     };
-    expect(await unlinkWorker({ identity, metadata, segments }).runUnit(signal)).toBe("idle");
+    expect(await unlinkWorker({ identity, metadata, segments, locks: new BlobLocks() }).runUnit(signal)).toBe(
+      "idle",
+    );
     expect(order).toEqual(["unlinked 2", "acknowledgeUnlink"]);
     expect(metadata.submitted).toMatchObject([{ value: { nodeId: 2n, blobIds: blobIds(2) } }]);
   });
@@ -47,14 +50,16 @@ describe("unlinking", () => {
   test("says nothing when it did not become durable", async () => {
     metadata.unlinkOrders.set(2, blobIds(2));
     const segments = { unlink: () => Promise.reject(new Error("EIO")) };
-    await expect(unlinkWorker({ identity, metadata, segments }).runUnit(signal)).rejects.toThrow("EIO");
+    await expect(
+      unlinkWorker({ identity, metadata, segments, locks: new BlobLocks() }).runUnit(signal),
+    ).rejects.toThrow("EIO");
     expect(metadata.submitted).toEqual([]);
   });
 
   test("goes in batches, and rests when there is nothing", async () => {
     const sizes: number[] = [];
     const segments = { unlink: async (ids: readonly Uint8Array[]) => void sizes.push(ids.length) };
-    const worker = unlinkWorker({ identity, metadata, segments });
+    const worker = unlinkWorker({ identity, metadata, segments, locks: new BlobLocks() });
     expect(await worker.runUnit(signal)).toBe("idle");
     metadata.unlinkOrders.set(2, blobIds(UNLINK_BATCH + 1));
     expect(await worker.runUnit(signal)).toBe("more");

@@ -1,10 +1,15 @@
 /** Workers that every node runs for itself. */
 
 import { create } from "@bufbuild/protobuf";
-import { AcknowledgeUnlinkSchema, UpdateNodeSchema } from "../../gen/skerry/meta/v1/commands_pb.js";
+import {
+  AcknowledgeDiscardSchema,
+  AcknowledgeUnlinkSchema,
+  UpdateNodeSchema,
+} from "../../gen/skerry/meta/v1/commands_pb.js";
 import type { NodeRow } from "../../gen/skerry/meta/v1/rows_pb.js";
 import { faultOf, NODE_STATE, type NodeDescription } from "../node-rows.ts";
 import type { ClusterMetadata, ClusterWorker, NodeIdentity, SegmentUnlinker } from "../ports.ts";
+import type { BlobLocks } from "../repair/blob-locks.ts";
 import { judgeStateHashes, type StateHashSample, type StateHashVerdict } from "../state-hash.ts";
 import { isDone, submitTimeoutMs } from "./submit.ts";
 
@@ -15,30 +20,60 @@ export interface UnlinkWorkerOptions {
   readonly identity: Pick<NodeIdentity, "nodeId">;
   readonly metadata: ClusterMetadata;
   readonly segments: SegmentUnlinker;
+  readonly locks: BlobLocks;
 }
 
 /**
- * Removes the bytes of blobs that a committed entry has told this node to unlink, and says so once that is durable. Nothing else ever unlinks.
+ * Removes the bytes of blobs that a committed entry has told this node to unlink or to discard, and says so once that is durable.
  */
-export function unlinkWorker({ identity, metadata, segments }: UnlinkWorkerOptions): ClusterWorker {
+export function unlinkWorker(options: UnlinkWorkerOptions): ClusterWorker {
   return {
     name: "unlink",
     idleMs: 5_000,
     runUnit: async (signal) => {
-      const blobIds = await metadata.view.unlinkOrders(identity.nodeId, UNLINK_BATCH);
-      if (blobIds.length === 0) return "idle";
-      await segments.unlink(blobIds);
-      const value = create(AcknowledgeUnlinkSchema, {
-        nodeId: BigInt(identity.nodeId),
-        blobIds: [...blobIds],
-      });
-      const result = await metadata.submit(
-        { case: "acknowledgeUnlink", value },
-        { timeoutMs: submitTimeoutMs, signal },
-      );
-      return isDone(result) && blobIds.length === UNLINK_BATCH ? "more" : "idle";
+      const unlinked = await unlinkOrdered(options, signal);
+      const discarded = await discardOrdered(options, signal);
+      return unlinked || discarded ? "more" : "idle";
     },
   };
+}
+
+/** True: there may be more. */
+async function unlinkOrdered(options: UnlinkWorkerOptions, signal: AbortSignal): Promise<boolean> {
+  const { identity, metadata, segments } = options;
+  const blobIds = await metadata.view.unlinkOrders(identity.nodeId, UNLINK_BATCH);
+  if (blobIds.length === 0) return false;
+  await segments.unlink(blobIds);
+  const value = create(AcknowledgeUnlinkSchema, { nodeId: BigInt(identity.nodeId), blobIds: [...blobIds] });
+  const result = await metadata.submit(
+    { case: "acknowledgeUnlink", value },
+    { timeoutMs: submitTimeoutMs, signal },
+  );
+  return isDone(result) && blobIds.length === UNLINK_BATCH;
+}
+
+/** The same for copies that are not needed. A blob that is being copied to this node at the moment has to wait. */
+async function discardOrdered(options: UnlinkWorkerOptions, signal: AbortSignal): Promise<boolean> {
+  const { identity, metadata, segments, locks } = options;
+  const ordered = await metadata.view.discardOrders(identity.nodeId, UNLINK_BATCH);
+  const unlocks: (() => void)[] = [];
+  try {
+    const blobIds = ordered.filter((blobId) => {
+      const unlock = locks.take(blobId);
+      if (unlock !== undefined) unlocks.push(unlock);
+      return unlock !== undefined;
+    });
+    if (blobIds.length === 0) return false;
+    await segments.unlink(blobIds);
+    const value = create(AcknowledgeDiscardSchema, { nodeId: BigInt(identity.nodeId), blobIds });
+    const result = await metadata.submit(
+      { case: "acknowledgeDiscard", value },
+      { timeoutMs: submitTimeoutMs, signal },
+    );
+    return isDone(result) && ordered.length === UNLINK_BATCH;
+  } finally {
+    for (const unlock of unlocks) unlock();
+  }
 }
 
 export interface AnnounceWorkerOptions {

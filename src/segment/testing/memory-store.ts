@@ -69,6 +69,8 @@ export class MemoryStore implements SegmentStore {
     return { writable: true, reason: undefined, ...zeros };
   }
 
+  quarantine(): void {}
+
   async *inventory(): AsyncIterable<ChunkAddress & { readonly length: number }> {}
 
   async close(): Promise<void> {}

@@ -120,6 +120,43 @@ export const SETTINGS = {
     default: 256 * MiB,
     description: "Memory that all uploads of this node hold together; when it is used up, uploads wait",
   }),
+  "storage.unknown_kept": setting({
+    kind: duration(0, 365 * 86_400_000),
+    default: 86_400_000,
+    description:
+      "How long bytes on this node's disk that belong to no object (crashed uploads) are kept after they were found; counted from the moment at which no upload can claim them any more",
+  }),
+  "storage.inventory_interval": setting({
+    kind: duration(1000, 30 * 86_400_000),
+    default: 3_600_000,
+    description: "How often this node compares what its disk holds with the metadata",
+  }),
+  "scrub.interval": setting({
+    kind: duration(1000, 365 * 86_400_000),
+    default: 14 * 86_400_000,
+    description: "How often this node reads everything that it stores again and compares the hashes",
+  }),
+  "scrub.bytes_per_second": setting({
+    kind: size(64 * KiB, 64 * GiB),
+    default: 16 * MiB,
+    description: "Bytes a second that the scrub of this node reads",
+  }),
+  "repair.loss_delay": setting({
+    kind: duration(1000, 7 * 86_400_000),
+    default: 10 * 60_000,
+    description:
+      "How long a node may be silent before its copies are made anew on others; a last copy is never waited for",
+  }),
+  "repair.bytes_per_second": setting({
+    kind: size(64 * KiB, 64 * GiB),
+    default: 64 * MiB,
+    description: "Bytes a second that the cluster copies for repair, draining and rebalancing",
+  }),
+  "repair.concurrency": setting({
+    kind: integer(1, 64),
+    default: 4,
+    description: "Nodes that copies are made on at once",
+  }),
   "raft.wal_segment_size": setting({
     kind: size(MiB, GiB),
     default: 64 * MiB,

@@ -21,6 +21,7 @@ import { type Consensus, startConsensus } from "./consensus.ts";
 import { noteRemoved } from "./node-life.ts";
 import type { Certificates, Closers, EnginesOptions } from "./options.ts";
 import { createObjects, createTargets, openSegments } from "./storage.ts";
+import { Damages, Upkeep } from "./upkeep.ts";
 import { type StartedWorkers, startWorkers } from "./workers.ts";
 
 const RETRY_MS = 200;
@@ -51,6 +52,7 @@ export class Engines {
   #segments!: SegmentStore;
   #health!: HealthService;
   #targets!: NodeTargets;
+  #upkeep!: Upkeep;
   #follower: ClusterFollower | undefined;
   #certificates!: Certificates;
   #workers: StartedWorkers | undefined;
@@ -92,7 +94,8 @@ export class Engines {
     // Raft may want to send a snapshot before this node has read where the others are.
     const peerAddress = (nodeId: number) => this.#follower?.peerAddress(nodeId);
     this.#consensus = await startConsensus(options, this.#closers, peerAddress);
-    this.#segments = await openSegments(options, this.#closers);
+    const damages = new Damages();
+    this.#segments = await openSegments(options, this.#closers, (damage) => damages.add(damage));
     this.#health = new HealthService({
       ...options.platform,
       identity: this.identity,
@@ -118,6 +121,18 @@ export class Engines {
     });
     this.#follower = follower;
     this.#closers.push(() => follower.close());
+    this.#upkeep = await Upkeep.open(
+      options,
+      {
+        metadata: this.metadata,
+        raft: this.raft,
+        segments: this.#segments,
+        targets: this.#targets,
+        health: this.#health,
+        damages,
+      },
+      this.#closers,
+    );
     await this.#listenToPeers();
     await follower.refresh();
     this.#health.start();
@@ -130,6 +145,7 @@ export class Engines {
       raft: this.raft,
       segments: this.#segments,
       health: this.#health,
+      upkeep: this.#upkeep,
       certificates: this.#certificates,
       boundConfig,
     });
@@ -241,6 +257,7 @@ export class Engines {
         },
       }),
       ...this.#consensus.snapshots.handlers(),
+      ...this.#upkeep.handlers(),
       ...membershipHandlers(
         {
           identity,

@@ -4,7 +4,7 @@ import { createClusterBlobStore } from "../../blob/index.ts";
 import type { HealthView } from "../../cluster/index.ts";
 import type { Metadata } from "../../meta/index.ts";
 import { createObjectStore, type ObjectStore } from "../../object/index.ts";
-import { openSegmentStore, type SegmentStore } from "../../segment/index.ts";
+import { openSegmentStore, type SegmentDamage, type SegmentStore } from "../../segment/index.ts";
 import { NodeTargets } from "../chunk-targets.ts";
 import { measuredBlobs, measuredSegments } from "../measured.ts";
 import type { Closers, EnginesOptions } from "./options.ts";
@@ -18,7 +18,11 @@ const STRAGGLER_MS = 5000;
 const MINIMUM_PART_BYTES = 5 * 1024 * 1024;
 
 /** The chunks on this node's own disk. */
-export async function openSegments(options: EnginesOptions, closers: Closers): Promise<SegmentStore> {
+export async function openSegments(
+  options: EnginesOptions,
+  closers: Closers,
+  onDamage: (damage: SegmentDamage) => void,
+): Promise<SegmentStore> {
   const { platform, config, metrics, logger } = options;
   const { clusterId, incarnation } = options.identified.stored.identity;
   const opened = await openSegmentStore({
@@ -34,6 +38,7 @@ export async function openSegments(options: EnginesOptions, closers: Closers): P
     onDamage: (damage) => {
       metrics.segmentDamage.increment({ found: "read" });
       logger.error("damaged bytes were found and are not served", { damage });
+      onDamage(damage);
     },
   });
   const segments = measuredSegments(opened, metrics, platform.clock);

@@ -11,10 +11,12 @@ import type { Config } from "../config/index.ts";
 import { describeSelf } from "../identity.ts";
 import type { Consensus } from "./consensus.ts";
 import type { Certificates, EnginesOptions } from "./options.ts";
+import type { Upkeep } from "./upkeep.ts";
 
 export interface Worked extends Pick<Consensus, "metadata" | "raft"> {
   readonly segments: SegmentStore;
   readonly health: HealthService;
+  readonly upkeep: Upkeep;
   readonly certificates: Certificates;
   /** With the ports that the system chose. */
   readonly boundConfig: Config;
@@ -39,7 +41,7 @@ export function startWorkers(options: EnginesOptions, worked: Worked): StartedWo
       clock: platform.clock,
       maxVoters: options.config["raft.max_voters"],
     }),
-    unlinkWorker({ identity, metadata, segments }),
+    unlinkWorker({ identity, metadata, segments, locks: worked.upkeep.locks }),
     announceWorker({ identity, metadata, node: describeSelf(worked.boundConfig) }),
     ...worked.certificates.workers,
     stateHashWatch({
@@ -59,8 +61,11 @@ export function startWorkers(options: EnginesOptions, worked: Worked): StartedWo
     }),
   ];
   for (const worker of workers) background.add(worker, { throttle: 0 });
+  // What goes over everything leaves at least half of the time to those who wait.
+  for (const worker of worked.upkeep.workers()) background.add(worker, { throttle: 1 });
   const unsubscribe = metadata.onChange((change) => {
     if (change.unlinkOrders && background.has("unlink")) background.wake("unlink");
+    if (change.underReplicated && background.has("repair")) background.wake("repair");
   });
   const stop = async (): Promise<void> => {
     unsubscribe();
