@@ -23,6 +23,7 @@ export interface ObjectStore extends BucketConfigurations {
   /** Decides preconditions and the range; bytes flow only when the result's `body` is iterated. */
   getObject(request: GetObjectRequest): Promise<GetObjectResult>;
   headObject(request: HeadObjectRequest): Promise<ObjectInfo>;
+  objectParts(request: Pick<HeadObjectRequest, "bucket" | "key" | "customerKey">): Promise<ObjectPartsResult>;
   /** Deleting what does not exist is fine. */
   deleteObject(request: {
     readonly bucket: string;
@@ -146,6 +147,18 @@ export interface ObjectInfo {
   readonly owner: Owner;
   readonly partsCount: number | undefined;
   readonly encryption?: EncryptionInfo | undefined;
+}
+
+/** Of a multipart upload, in order; none for a single one. */
+export type ObjectParts = readonly {
+  readonly partNumber: number;
+  readonly sizeBytes: number;
+  readonly checksum: Checksum | undefined;
+}[];
+
+export interface ObjectPartsResult {
+  readonly info: ObjectInfo;
+  readonly parts: ObjectParts;
 }
 
 export type RangeRequest =

@@ -6,6 +6,7 @@ import { deleteObject, deleteObjects } from "./delete.ts";
 import { getObject, headObject } from "./get.ts";
 import { listObjects } from "./list.ts";
 import { listParts, listUploads } from "./list-uploads.ts";
+import { objectParts } from "./object-parts.ts";
 import type { ObjectStore } from "./ports.ts";
 import { putObject } from "./put.ts";
 import { abortUpload, completeUpload, createUpload, uploadPart, uploadPartCopy } from "./upload.ts";
@@ -21,6 +22,7 @@ export function createObjectStore(options: ObjectStoreOptions): ObjectStore {
     deleteBucket: (bucket) => deleteBucket(context, bucket),
     putObject: (request) => putObject(context, request),
     getObject: (request) => getObject(context, request),
+    objectParts: (request) => objectParts(context, request),
     headObject: (request) => headObject(context, request),
     deleteObject: (request) => deleteObject(context, request),
     deleteObjects: (request) => deleteObjects(context, request),

@@ -66,6 +66,10 @@ export const S3_ERRORS = {
     status: 400,
     message: "The list of parts was not in ascending order. Parts must be ordered by part number.",
   },
+  InvalidPolicyDocument: {
+    status: 400,
+    message: "The content of the form does not meet the conditions specified in the policy document.",
+  },
   InvalidRange: { status: 416, message: "The requested range is not satisfiable." },
   InvalidRequest: { status: 400, message: "Invalid Request" },
   InvalidStorageClass: { status: 400, message: "The storage class you specified is not valid." },
@@ -74,6 +78,10 @@ export const S3_ERRORS = {
   InvalidURI: { status: 400, message: "Couldn't parse the specified URI." },
   "KMS.NotFoundException": { status: 400, message: "The encryption key that you named does not exist." },
   KeyTooLongError: { status: 400, message: "Your key is too long." },
+  MalformedPOSTRequest: {
+    status: 400,
+    message: "The body of your POST request is not well-formed multipart/form-data.",
+  },
   MalformedTrailerError: {
     status: 400,
     message:
@@ -82,6 +90,10 @@ export const S3_ERRORS = {
   MalformedXML: {
     status: 400,
     message: "The XML you provided was not well-formed or did not validate against our published schema.",
+  },
+  MaxPostPreDataLengthExceeded: {
+    status: 400,
+    message: "Your POST request fields preceding the upload file were too large.",
   },
   MetadataTooLarge: {
     status: 400,
@@ -98,6 +110,10 @@ export const S3_ERRORS = {
       "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.",
   },
   NoSuchVersion: { status: 404, message: "The specified version does not exist." },
+  NoSuchWebsiteConfiguration: {
+    status: 404,
+    message: "The specified bucket does not have a website configuration",
+  },
   NotImplemented: {
     status: 501,
     message: "A header or query you provided implies functionality that is not implemented.",
@@ -110,6 +126,10 @@ export const S3_ERRORS = {
   PreconditionFailed: {
     status: 412,
     message: "At least one of the pre-conditions you specified did not hold.",
+  },
+  ReplicationConfigurationNotFoundError: {
+    status: 404,
+    message: "The replication configuration was not found",
   },
   RequestHeaderSectionTooLarge: {
     status: 400,

@@ -9,8 +9,11 @@ import { handleOperation } from "./handlers/handle-operation.ts";
 import type { S3Request, S3Response } from "./http.ts";
 import type { CopySource, S3Operation, SupportedOperation } from "./operation.ts";
 import { S3_OPERATIONS, type S3OperationName, type UnsupportedName } from "./operations.ts";
-import { type ParsedRequest, parseRequest } from "./parse/parse-request.ts";
+import { type ParsedRequest, parsePosted, parseRequest } from "./parse/parse-request.ts";
+import type { RequestTarget } from "./parse/target.ts";
 import type { Authorizer, CallerLimits, CredentialSource, GatewayHooks } from "./ports.ts";
+import { authenticateForm } from "./post/authenticate-form.ts";
+import { asPut, checkForm, readForm, renderPosted } from "./post/post-object.ts";
 import { refusalOf, renderError } from "./render/error.ts";
 import { RequestIds } from "./request-ids.ts";
 
@@ -155,6 +158,9 @@ export class S3Gateway {
     progress.bucket = parsed.target?.bucket;
     progress.key = parsed.target?.key;
     refuseBeforeAuthentication(parsed);
+    if (parsed.kind === "operation" && parsed.operation.name === "PostObject") {
+      return this.#post(request, parsed.target, progress);
+    }
     const authenticated = await this.#authenticate(request, parsed);
     progress.principal = authenticated?.principal;
     // Whoever cannot prove who it is does not learn what was wrong with the rest.
@@ -164,9 +170,39 @@ export class S3Gateway {
     this.#authorize(authenticated?.principal, operation);
     if (authenticated === undefined) throw new S3Refusal("AccessDenied");
     progress.release = this.#enter(authenticated.principal);
-    if (!isSupported(operation)) throw notImplemented(`The operation ${operation.name}`);
+    if (!isSupported(operation) || operation.name === "PostObject") {
+      throw notImplemented(`The operation ${operation.name}`);
+    }
     await this.#checkExpectedOwners(operation);
     return handleOperation(operation, { ...this.#context, request, headers, authenticated });
+  }
+
+  /** A form proves who sends it by its fields, and is a PutObject to the gate and to everything behind it. */
+  async #post(request: S3Request, target: RequestTarget, progress: Progress): Promise<S3Response> {
+    const bucket = target.bucket ?? "";
+    const { credentials, clock } = this.#options;
+    const form = await readForm(request, bucket);
+    progress.key = form.key;
+    const signingKeys = this.#signingKeys;
+    const credential = await authenticateForm(form.fields, { credentials, signingKeys }).catch(
+      (error: unknown) => {
+        throw this.#failedAuthentication(error, request.remoteAddress);
+      },
+    );
+    progress.principal = credential?.principal;
+    checkForm(form, clock.wallMs());
+    const operation = parsePosted(target, form.key, form.headers);
+    this.#authorize(credential?.principal, operation);
+    if (credential === undefined) throw new S3Refusal("AccessDenied");
+    const { principal } = credential;
+    progress.release = this.#enter(principal);
+    const put = await handleOperation(operation, {
+      ...this.#context,
+      request: asPut(request, form),
+      headers: form.headers,
+      authenticated: { principal, payload: { kind: "unsigned" }, chain: undefined },
+    });
+    return renderPosted(form, bucket, put, request);
   }
 
   async #authenticate(request: S3Request, parsed: ParsedRequest): Promise<Authenticated | undefined> {

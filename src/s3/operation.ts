@@ -33,6 +33,7 @@ export type SupportedOperation =
   | HeadObject
   | DeleteObject
   | CopyObject
+  | BucketOperation<"PostObject">
   | CreateMultipartUpload
   | UploadPart
   | UploadPartCopy

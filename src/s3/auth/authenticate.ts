@@ -23,8 +23,8 @@ export interface AuthenticateOptions {
 export interface Authenticated {
   readonly principal: Principal;
   readonly payload: Payload;
-  /** Where the signatures of chunks go on from. */
-  readonly chain: SignatureChain;
+  /** Where the signatures of chunks go on from; a form has none. */
+  readonly chain: SignatureChain | undefined;
 }
 
 export interface SignatureChain {

@@ -22,6 +22,11 @@ export function hmacHex(key: SigningKey, text: string): string {
   return createHmac("sha256", key).update(text, "utf8").digest("hex");
 }
 
+/** HMAC-SHA-1, which signs the policies of older POST forms. */
+export function hmacSha1(secret: string, text: string): Uint8Array {
+  return createHmac("sha1", secret).update(text, "utf8").digest();
+}
+
 /** Of a text whose characters are bytes (Latin-1). */
 export function sha256HexOfBytes(text: string): string {
   return hash("sha256", Buffer.from(text, "latin1"), "hex");

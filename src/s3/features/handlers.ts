@@ -1,9 +1,13 @@
 import type { Handlers } from "../handlers/call.ts";
 import { bucketEncryptionHandlers } from "./bucket-encryption/handle.ts";
 import { bucketTaggingHandlers } from "./bucket-tagging/handle.ts";
+import { objectAttributesHandlers } from "./object-attributes/handle.ts";
 import type { FeatureOperation } from "./operations.ts";
+import { unconfiguredHandlers } from "./unconfigured/handle.ts";
 
 export const featureHandlers: Handlers<FeatureOperation["name"]> = {
   ...bucketEncryptionHandlers,
   ...bucketTaggingHandlers,
+  ...objectAttributesHandlers,
+  ...unconfiguredHandlers,
 };

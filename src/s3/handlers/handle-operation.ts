@@ -9,8 +9,11 @@ import { readObjectHandlers } from "./read-object.ts";
 import { uploadHandlers } from "./uploads.ts";
 import { writeObjectHandlers } from "./write-object.ts";
 
+/** A form becomes a PutObject before it is handled. */
+type HandledOperation = Exclude<SupportedOperation, { name: "PostObject" }>;
+
 /** One handler for every supported operation; complete by its type. */
-const HANDLERS: Handlers = {
+const HANDLERS: Handlers<HandledOperation["name"]> = {
   ...featureHandlers,
   ...bucketHandlers,
   ...listingHandlers,
@@ -20,10 +23,10 @@ const HANDLERS: Handlers = {
   ...uploadHandlers,
 };
 
-export function handleOperation(operation: SupportedOperation, call: Call): Promise<S3Response> {
+export function handleOperation(operation: HandledOperation, call: Call): Promise<S3Response> {
   // The compiler cannot see that name and operation belong together; the table's type says it.
   const handler = HANDLERS[operation.name] as (
-    operation: SupportedOperation,
+    operation: HandledOperation,
     call: Call,
   ) => Promise<S3Response>;
   return handler(operation, call);

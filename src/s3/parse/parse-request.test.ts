@@ -61,7 +61,7 @@ describe("which operation a request is", () => {
     ["POST", "/b/k?uploadId=u", "CompleteMultipartUpload"],
     ["DELETE", "/b/k?uploadId=u", "AbortMultipartUpload"],
     ["GET", "/b/k?uploadId=u", "ListParts"],
-    ["GET", "/b/k?attributes", "GetObjectAttributes"],
+    ["GET", "/b/k?attributes&x-amz-object-attributes=ETag", "GetObjectAttributes"],
     ["GET", "/b/k?annotation", "ListObjectAnnotations"],
     ["GET", "/b/k?annotation&annotationName=n", "GetObjectAnnotation"],
     ["POST", "/b/k?select&select-type=2", "SelectObjectContent"],

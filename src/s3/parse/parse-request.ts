@@ -2,7 +2,7 @@ import { invalidArgument, notImplemented, S3Refusal } from "../errors.ts";
 import { featureParsers } from "../features/parsers.ts";
 import { fromHeaderValue, type RequestHead, type RequestHeaders, toHeaderValue } from "../http.ts";
 import { MAX_LIST_ENTRIES, MAX_LISTED_BUCKETS, MAX_PART_NUMBER } from "../limits.ts";
-import type { S3Operation } from "../operation.ts";
+import type { PutObject, S3Operation } from "../operation.ts";
 import {
   S3_OPERATIONS,
   type S3OperationName,
@@ -100,6 +100,13 @@ function parseOperation(name: S3OperationName, target: RequestTarget, headers: R
   });
 }
 
+/** The PutObject that a form amounts to. Refuses what a PutObject of these headers is refused for. */
+export function parsePosted(target: RequestTarget, key: string, headers: RequestHeaders): PutObject {
+  checkFeatures("PutObject", headers);
+  const bucket = target.bucket ?? "";
+  return PARSERS.PutObject({ target, headers, bucket, key, expectedOwner: undefined });
+}
+
 function isSupported(name: S3OperationName): name is Exclude<S3OperationName, UnsupportedName> {
   return S3_OPERATIONS[name].supported;
 }
@@ -195,6 +202,7 @@ const PARSERS: { readonly [N in SupportedName]: (input: ParseInput) => Extract<S
     ...onObject(input),
     preconditions: deletePreconditions(input.headers),
   }),
+  PostObject: (input) => ({ name: "PostObject", ...onBucket(input) }),
   CopyObject: (input) => {
     const algorithm = input.headers.get("x-amz-checksum-algorithm");
     const replace = parseMetadataDirective(input.headers) === "REPLACE";

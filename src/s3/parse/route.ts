@@ -286,6 +286,7 @@ const PARAMETERS: Readonly<Partial<Record<S3OperationName, ReadonlySet<string>>>
     "encoding-type",
   ]),
   DeleteObjects: new Set(["delete"]),
+  PostObject: new Set(),
   PutObject: new Set(),
   GetObject: new Set(["versionId", "partNumber", ...RESPONSE_OVERRIDES]),
   HeadObject: new Set(["versionId", "partNumber", ...RESPONSE_OVERRIDES]),

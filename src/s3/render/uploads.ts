@@ -52,7 +52,7 @@ const CHECKSUM_ELEMENTS: Readonly<Record<Checksum["algorithm"], string>> = {
   SHA256: "ChecksumSHA256",
 };
 
-function writeChecksum(
+export function writeChecksum(
   xml: XmlWriter,
   checksum: Checksum | undefined,
   type?: ChecksumType | undefined,

@@ -1,0 +1,47 @@
+import type { BucketOperation } from "../../operation-parts.ts";
+import { supported } from "../../operation-row.ts";
+import type { FeatureParameters, FeatureRows } from "../feature.ts";
+
+/** Configurations that no bucket has: asking for them, taking them away and saying that they are off is answered as S3 does. */
+export type UnconfiguredOperation =
+  | BucketOperation<"GetBucketAccelerateConfiguration">
+  | BucketOperation<"GetBucketLogging">
+  | BucketOperation<"PutBucketLogging">
+  | BucketOperation<"GetBucketNotificationConfiguration">
+  | BucketOperation<"PutBucketNotificationConfiguration">
+  | BucketOperation<"GetBucketReplication">
+  | BucketOperation<"DeleteBucketReplication">
+  | BucketOperation<"GetBucketRequestPayment">
+  | BucketOperation<"PutBucketRequestPayment">
+  | BucketOperation<"GetBucketWebsite">
+  | BucketOperation<"DeleteBucketWebsite">;
+
+export const UNCONFIGURED_OPERATIONS: FeatureRows<UnconfiguredOperation> = {
+  GetBucketAccelerateConfiguration: supported("bucket", "reader", "GetAccelerateConfiguration"),
+  GetBucketLogging: supported("bucket", "reader", "GetBucketLogging"),
+  PutBucketLogging: supported("bucket", "admin", "PutBucketLogging"),
+  GetBucketNotificationConfiguration: supported("bucket", "reader", "GetBucketNotification"),
+  PutBucketNotificationConfiguration: supported("bucket", "admin", "PutBucketNotification"),
+  GetBucketReplication: supported("bucket", "reader", "GetReplicationConfiguration"),
+  DeleteBucketReplication: supported("bucket", "admin", "PutReplicationConfiguration"),
+  GetBucketRequestPayment: supported("bucket", "reader", "GetBucketRequestPayment"),
+  PutBucketRequestPayment: supported("bucket", "admin", "PutBucketRequestPayment"),
+  GetBucketWebsite: supported("bucket", "reader", "GetBucketWebsite"),
+  DeleteBucketWebsite: supported("bucket", "admin", "DeleteBucketWebsite"),
+};
+
+const one = (subResource: string): ReadonlySet<string> => new Set([subResource]);
+
+export const UNCONFIGURED_PARAMETERS: FeatureParameters<UnconfiguredOperation> = {
+  GetBucketAccelerateConfiguration: one("accelerate"),
+  GetBucketLogging: one("logging"),
+  PutBucketLogging: one("logging"),
+  GetBucketNotificationConfiguration: one("notification"),
+  PutBucketNotificationConfiguration: one("notification"),
+  GetBucketReplication: one("replication"),
+  DeleteBucketReplication: one("replication"),
+  GetBucketRequestPayment: one("requestPayment"),
+  PutBucketRequestPayment: one("requestPayment"),
+  GetBucketWebsite: one("website"),
+  DeleteBucketWebsite: one("website"),
+};

@@ -1,0 +1,26 @@
+import { onBucket } from "../../parse/input.ts";
+import type { FeatureParsers } from "../feature.ts";
+import type { UnconfiguredOperation } from "./operations.ts";
+
+export const unconfiguredParsers: FeatureParsers<UnconfiguredOperation> = {
+  GetBucketAccelerateConfiguration: (input) => ({
+    name: "GetBucketAccelerateConfiguration",
+    ...onBucket(input),
+  }),
+  GetBucketLogging: (input) => ({ name: "GetBucketLogging", ...onBucket(input) }),
+  PutBucketLogging: (input) => ({ name: "PutBucketLogging", ...onBucket(input) }),
+  GetBucketNotificationConfiguration: (input) => ({
+    name: "GetBucketNotificationConfiguration",
+    ...onBucket(input),
+  }),
+  PutBucketNotificationConfiguration: (input) => ({
+    name: "PutBucketNotificationConfiguration",
+    ...onBucket(input),
+  }),
+  GetBucketReplication: (input) => ({ name: "GetBucketReplication", ...onBucket(input) }),
+  DeleteBucketReplication: (input) => ({ name: "DeleteBucketReplication", ...onBucket(input) }),
+  GetBucketRequestPayment: (input) => ({ name: "GetBucketRequestPayment", ...onBucket(input) }),
+  PutBucketRequestPayment: (input) => ({ name: "PutBucketRequestPayment", ...onBucket(input) }),
+  GetBucketWebsite: (input) => ({ name: "GetBucketWebsite", ...onBucket(input) }),
+  DeleteBucketWebsite: (input) => ({ name: "DeleteBucketWebsite", ...onBucket(input) }),
+};

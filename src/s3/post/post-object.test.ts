@@ -1,0 +1,243 @@
+/** The promise: a browser can upload with a form exactly what its signed policy allows, and nothing else. */
+import { createHmac } from "node:crypto";
+import { CreateBucketCommand, GetObjectCommand, type S3Client } from "@aws-sdk/client-s3";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { formatAmzDate } from "../auth/signature-claim.ts";
+import { clientOf } from "../testing/feature-client.ts";
+import { ADMIN, READER, type Rig, startRig, WRITER } from "../testing/rig.ts";
+
+const Bucket = "forms";
+let rig: Rig;
+let s3: S3Client;
+
+beforeAll(async () => {
+  rig = await startRig();
+  s3 = clientOf(rig, ADMIN);
+  await s3.send(new CreateBucketCommand({ Bucket }));
+});
+
+afterAll(async () => {
+  s3.destroy();
+  await rig.close();
+  expect(rig.unexpected).toEqual([]);
+});
+
+type Fields = Readonly<Record<string, string>>;
+const HOUR_MS = 3_600_000;
+
+function policyOf(conditions: readonly unknown[], expiresAtMs = Date.now() + HOUR_MS): string {
+  const expiration = new Date(expiresAtMs).toISOString();
+  return Buffer.from(JSON.stringify({ expiration, conditions })).toString("base64");
+}
+
+const OPEN = [{ bucket: Bucket }, ["starts-with", "$key", ""], ["content-length-range", 0, 5_000_000]];
+
+/** Signature version 4 of a policy. */
+function version4(conditions: readonly unknown[], credentials = WRITER): Fields {
+  const amzDate = formatAmzDate(Date.now());
+  const scope = `${amzDate.slice(0, 8)}/us-east-1/s3/aws4_request`;
+  const fields = {
+    "x-amz-algorithm": "AWS4-HMAC-SHA256",
+    "x-amz-credential": `${credentials.accessKeyId}/${scope}`,
+    "x-amz-date": amzDate,
+  };
+  const policy = policyOf([
+    ...conditions,
+    ...Object.entries(fields).map(([name, value]) => ({ [name]: value })),
+  ]);
+  let key: Buffer | string = `AWS4${credentials.secretAccessKey}`;
+  for (const part of scope.split("/")) key = createHmac("sha256", key).update(part).digest();
+  return { ...fields, policy, "x-amz-signature": createHmac("sha256", key).update(policy).digest("hex") };
+}
+
+function version2(policy: string, credentials = WRITER): Fields {
+  const signature = createHmac("sha1", credentials.secretAccessKey).update(policy).digest("base64");
+  return { AWSAccessKeyId: credentials.accessKeyId, policy, signature };
+}
+
+function send(
+  fields: Fields,
+  file: string | Buffer | undefined = "content",
+  name = "a file.txt",
+): Promise<Response> {
+  const form = new FormData();
+  for (const [field, value] of Object.entries(fields)) form.append(field, value);
+  if (file !== undefined) form.append("file", new Blob([file]), name);
+  return fetch(`${rig.endpoint}/${Bucket}`, { method: "POST", body: form, redirect: "manual" });
+}
+
+async function stored(Key: string): Promise<Buffer> {
+  const { Body } = await s3.send(new GetObjectCommand({ Bucket, Key }));
+  return Buffer.from((await Body?.transformToByteArray()) ?? []);
+}
+
+async function codeOf(response: Response): Promise<string> {
+  return /<Code>(.*)<\/Code>/.exec(await response.text())?.[1] ?? `status ${response.status}`;
+}
+
+describe("a form", () => {
+  it("that is signed is stored, with version 4 and with the older signature", async () => {
+    const answer = await send({ key: "v4/${filename}", ...version4(OPEN) });
+    expect([answer.status, answer.headers.get("location")]).toEqual([
+      204,
+      `${rig.endpoint}/${Bucket}/v4/a%20file.txt`,
+    ]);
+    expect((await stored("v4/a file.txt")).toString()).toBe("content");
+    expect((await send({ key: "v2", ...version2(policyOf(OPEN)) })).status).toBe(204);
+    expect((await stored("v2")).toString()).toBe("content");
+  });
+
+  it.each([0, 1, 70_000, 1024 * 1024 + 1, 3_000_000])("carries a file of %i bytes", async (size) => {
+    // Line breaks and hyphens, as boundaries begin.
+    const file = Buffer.alloc(size, "\r\n--x");
+    expect((await send({ key: `size ${size}`, ...version4(OPEN) }, file)).status).toBe(204);
+    expect((await stored(`size ${size}`)).equals(file)).toBe(true);
+  });
+
+  it("carries attributes", async () => {
+    const fields = { "Content-Type": "text/x-post", "x-amz-meta-who": "me", "Cache-Control": "no-store" };
+    const conditions = [
+      ...OPEN,
+      ["starts-with", "$Content-Type", "text/"],
+      { "X-Amz-Meta-Who": "me" },
+      ["eq", "$cache-control", "no-store"],
+    ];
+    expect((await send({ key: "with", ...fields, ...version4(conditions) })).status).toBe(204);
+    const object = await s3.send(new GetObjectCommand({ Bucket, Key: "with" }));
+    expect(object).toMatchObject({
+      ContentType: "text/x-post",
+      CacheControl: "no-store",
+      Metadata: { who: "me" },
+    });
+  });
+
+  it("is answered as it asks", async () => {
+    const any = [
+      ...OPEN,
+      ["starts-with", "$success_action_status", ""],
+      ["starts-with", "$success_action_redirect", ""],
+    ];
+    const post = (fields: Fields) => send({ key: "answer", ...fields, ...version4(any) });
+    expect((await post({ success_action_status: "200" })).status).toBe(200);
+    expect((await post({ success_action_status: "404" })).status).toBe(204);
+    const created = await post({ success_action_status: "201" });
+    expect([created.status, await created.text()]).toEqual([
+      201,
+      expect.stringContaining("<Key>answer</Key>"),
+    ]);
+    const redirected = await post({ success_action_redirect: "https://example.com/done?x=1" });
+    expect(redirected.status).toBe(303);
+    expect(redirected.headers.get("location")).toMatch(
+      /^https:\/\/example\.com\/done\?x=1&bucket=forms&key=answer&etag=%22[0-9a-f]{32}%22$/,
+    );
+    expect((await post({ success_action_redirect: "javascript:alert(1)" })).status).toBe(204);
+  });
+
+  it("with a wrong checksum stores nothing", async () => {
+    const answer = await send({
+      key: "checksum",
+      "x-amz-checksum-sha256": "A".repeat(43) + "=",
+      ...version4(OPEN),
+    });
+    expect(await codeOf(answer)).toBe("BadDigest");
+    await expect(stored("checksum")).rejects.toMatchObject({ name: "NoSuchKey" });
+  });
+});
+
+describe("a form is refused", () => {
+  const short = [{ bucket: Bucket }, ["starts-with", "$key", "user/"], ["content-length-range", 3, 10]];
+
+  it.each<[string, () => Fields, string]>([
+    ["without a signature", () => ({ key: "k" }), "AccessDenied"],
+    ["without a key", () => version4(OPEN), "InvalidArgument"],
+    [
+      "of a key that nobody has",
+      () => ({ key: "k", ...version4(OPEN, { ...WRITER, accessKeyId: "SKNOBODY" }) }),
+      "InvalidAccessKeyId",
+    ],
+    [
+      "with another secret",
+      () => ({ key: "k", ...version4(OPEN, { ...WRITER, secretAccessKey: "wrong" }) }),
+      "SignatureDoesNotMatch",
+    ],
+    [
+      "with another secret, older",
+      () => ({ key: "k", ...version2(policyOf(OPEN), { ...WRITER, secretAccessKey: "wrong" }) }),
+      "SignatureDoesNotMatch",
+    ],
+    ["of a reader", () => ({ key: "k", ...version4(OPEN, READER) }), "AccessDenied"],
+    [
+      "with another policy than the signed one",
+      () => ({ key: "k", ...version2(policyOf(OPEN)), policy: policyOf([]) }),
+      "SignatureDoesNotMatch",
+    ],
+    [
+      "without the signature of its policy",
+      () => ({ key: "k", policy: policyOf(OPEN), AWSAccessKeyId: WRITER.accessKeyId }),
+      "InvalidArgument",
+    ],
+    [
+      "when the policy is over",
+      () => ({ key: "k", ...version2(policyOf(OPEN, Date.now() - 1000)) }),
+      "AccessDenied",
+    ],
+    ["with another key", () => ({ key: "other", ...version2(policyOf(short)) }), "AccessDenied"],
+    [
+      "with a field that the policy does not speak of",
+      () => ({ key: "k", "x-amz-meta-a": "b", ...version2(policyOf(OPEN)) }),
+      "AccessDenied",
+    ],
+    [
+      "when the policy does not speak of the bucket",
+      () => ({ key: "k", ...version2(policyOf([["starts-with", "$key", ""]])) }),
+      "AccessDenied",
+    ],
+    [
+      "with a policy that is no JSON",
+      () => ({ key: "k", ...version2("bm90IGpzb24=") }),
+      "InvalidPolicyDocument",
+    ],
+    [
+      "with a condition that nobody knows",
+      () => ({ key: "k", ...version2(policyOf([["ends-with", "$key", "k"]])) }),
+      "InvalidPolicyDocument",
+    ],
+    ["with an empty condition", () => ({ key: "k", ...version2(policyOf([{}])) }), "InvalidPolicyDocument"],
+    [
+      "with a length range that is none",
+      () => ({ key: "k", ...version2(policyOf([["content-length-range", -1, 0]])) }),
+      "InvalidPolicyDocument",
+    ],
+    [
+      "with a key that is too long",
+      () => ({ key: "k".repeat(1025), ...version2(policyOf(OPEN)) }),
+      "KeyTooLongError",
+    ],
+  ])("%s", async (_, fields, code) => {
+    expect(await codeOf(await send(fields()))).toBe(code);
+  });
+
+  it.each([
+    ["too small", "ab", "EntityTooSmall"],
+    ["too large", "12345678901", "EntityTooLarge"],
+  ])("when its file is %s", async (_, file, code) => {
+    expect(await codeOf(await send({ key: "user/k", ...version2(policyOf(short)) }, file))).toBe(code);
+  });
+
+  it("without a file, without a boundary, cut off, and with too much before the file", async () => {
+    const url = `${rig.endpoint}/${Bucket}`;
+    const post = (body: string, type = "multipart/form-data; boundary=B") =>
+      fetch(url, { method: "POST", body, headers: { "Content-Type": type } }).then(codeOf);
+    const field = (name: string, value: string) =>
+      `--B\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`;
+    expect(await post(`${field("key", "k")}--B--\r\n`)).toBe("InvalidArgument");
+    expect(await post("key=k", "application/x-www-form-urlencoded")).toBe("PreconditionFailed");
+    expect(await post(field("key", "k"))).toBe("MalformedPOSTRequest");
+    expect(await post("no form at all")).toBe("MalformedPOSTRequest");
+    expect(await post(`${field("file", "half").slice(0, -2)}`)).toBe("InvalidArgument");
+    expect(await post(`${field("key", "k")}${field("file", "half").slice(0, -2)}`)).toBe("IncompleteBody");
+    expect(await post(`${field("x", "y".repeat(70_000))}${field("file", "z")}--B--\r\n`)).toBe(
+      "MaxPostPreDataLengthExceeded",
+    );
+  });
+});

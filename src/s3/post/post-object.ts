@@ -1,0 +1,192 @@
+/** POST of a form by a browser: it is read up to its file, and from there on it is a PutObject. */
+
+import type { BodySource } from "../../object/index.ts";
+import { invalidArgument, S3Refusal } from "../errors.ts";
+import { NO_BODY, type RequestHeaders, type S3Request, type S3Response, toHeaderValue } from "../http.ts";
+import { MAX_SINGLE_PUT_BYTES } from "../limits.ts";
+import { parseWhole } from "../parse/fields.ts";
+import { percentEncode, percentEncodePath } from "../parse/percent.ts";
+import { childrenOf, readXml, textOf } from "../xml/reader.ts";
+import { XmlWriter } from "../xml/writer.ts";
+import { boundaryOf, type FormHead, FormReader } from "./form-reader.ts";
+import { checkLength, checkPolicy, type PostPolicy, parsePolicy } from "./policy.ts";
+
+/** A file up to this size is held in memory, so that fields may follow it; a larger one must be the form's last field. */
+const MAX_HELD_FILE_BYTES = 1024 * 1024;
+const MAX_REDIRECT_CHARACTERS = 2048;
+
+/** A form that was read up to its file. */
+export interface PostForm {
+  readonly key: string;
+  readonly fields: ReadonlyMap<string, string>;
+  readonly policy: PostPolicy | undefined;
+  /** What a PutObject of this file would have in its head. */
+  readonly headers: RequestHeaders;
+  readonly file: BodySource;
+}
+
+/** Reads the fields of a form. Whoever sent it is not known yet: nothing but its fields is held. */
+export async function readForm(request: S3Request, bucket: string): Promise<PostForm> {
+  const boundary = boundaryOf(request.headers.get("content-type"));
+  const reader = new FormReader(request.body, boundary);
+  const head = await reader.readHead();
+  const key = keyOf(head);
+  // A policy speaks of the bucket, and of the key as it will be stored.
+  const fields = new Map([...head.fields, ["bucket", bucket], ["key", key]]);
+  const policyText = head.fields.get("policy");
+  const policy = policyText === undefined ? undefined : parsePolicy(policyText);
+  const file = await fileOf(request, reader, boundary);
+  return { key, fields, policy, headers: headersOf(head, file.sizeBytes), file };
+}
+
+/** Refuses a form that is signed and does not keep its policy. */
+export function checkForm(form: PostForm, nowMs: number): void {
+  if (form.policy === undefined) return;
+  checkPolicy(form.policy, form.fields, nowMs);
+  checkLength(form.policy, form.file.sizeBytes);
+}
+
+function keyOf({ fields, fileName }: FormHead): string {
+  const key = fields.get("key");
+  if (key === undefined || key === "") {
+    throw invalidArgument(
+      "Bucket POST must contain a field named 'key'.  If it is specified, please check the order of the fields.",
+      "key",
+      "",
+    );
+  }
+  return key.replaceAll("${filename}", fileName);
+}
+
+/** The length of a file is known when it is held, or else from what follows the last field of a form. */
+async function fileOf(request: S3Request, reader: FormReader, boundary: string): Promise<BodySource> {
+  const totalBytes = parseWhole(request.headers.get("content-length") ?? "");
+  const tailBytes = `\r\n--${boundary}--\r\n`.length;
+  const restBytes = totalBytes === undefined ? undefined : totalBytes - reader.bytesBeforeFile;
+  if (restBytes !== undefined && restBytes - tailBytes > MAX_HELD_FILE_BYTES) {
+    const sizeBytes = restBytes - tailBytes;
+    if (sizeBytes > MAX_SINGLE_PUT_BYTES) throw new S3Refusal("EntityTooLarge");
+    return { sizeBytes, bytes: wholeFile(reader), expected: {} };
+  }
+  const held = await hold(reader);
+  return { sizeBytes: held.length, bytes: once(held), expected: {} };
+}
+
+async function* wholeFile(reader: FormReader): AsyncGenerator<Uint8Array> {
+  yield* reader.file();
+  await reader.finish();
+}
+
+async function hold(reader: FormReader): Promise<Buffer> {
+  const pieces: Uint8Array[] = [];
+  let sizeBytes = 0;
+  for await (const piece of reader.file()) {
+    sizeBytes += piece.length;
+    if (sizeBytes > MAX_HELD_FILE_BYTES) throw new S3Refusal("MissingContentLength");
+    pieces.push(piece);
+  }
+  await reader.finish();
+  return Buffer.concat(pieces);
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  if (bytes.length > 0) yield bytes;
+}
+
+const RENAMED: ReadonlyMap<string, string> = new Map([["acl", "x-amz-acl"]]);
+const KEPT_FIELDS: ReadonlySet<string> = new Set([
+  "content-type",
+  "cache-control",
+  "content-disposition",
+  "content-encoding",
+  "content-language",
+  "expires",
+]);
+const OF_THE_SIGNATURE: ReadonlySet<string> = new Set([
+  "x-amz-algorithm",
+  "x-amz-credential",
+  "x-amz-date",
+  "x-amz-signature",
+  "x-amz-security-token",
+]);
+
+function headersOf(head: FormHead, sizeBytes: number): RequestHeaders {
+  const headers = new Map<string, string>([["content-length", String(sizeBytes)]]);
+  for (const [field, value] of head.fields) {
+    const name = RENAMED.get(field) ?? field;
+    if (OF_THE_SIGNATURE.has(name)) continue;
+    if (name.startsWith("x-amz-") || KEPT_FIELDS.has(name)) headers.set(name, toHeaderValue(value));
+    if (name === "tagging") headers.set("x-amz-tagging", taggingHeader(value));
+  }
+  return headers;
+}
+
+/** A form has tags as a document, a PutObject as parameters. */
+function taggingHeader(document: string): string {
+  const [set] = childrenOf(readXml(Buffer.from(document, "utf8"), "Tagging"), ["TagSet"]);
+  const tags = set === undefined ? [] : childrenOf(set, ["Tag"]);
+  return tags
+    .map((tag) => `${percentEncode(textOf(tag, "Key") ?? "")}=${percentEncode(textOf(tag, "Value") ?? "")}`)
+    .join("&");
+}
+
+/** The file of a form as the body of a request. */
+export function asPut(request: S3Request, form: PostForm): S3Request {
+  const { target, remoteAddress, secure, signal } = request;
+  return {
+    method: "PUT",
+    target,
+    headers: form.headers,
+    body: form.file.bytes,
+    remoteAddress,
+    secure,
+    signal,
+  };
+}
+
+/** The answer that the form asked for. */
+export function renderPosted(
+  form: PostForm,
+  bucket: string,
+  put: S3Response,
+  request: S3Request,
+): S3Response {
+  const etag = headerOf(put, "ETag") ?? "";
+  const scheme = request.secure ? "https" : "http";
+  const location = `${scheme}://${request.headers.get("host") ?? ""}/${percentEncodePath(`${bucket}/${form.key}`)}`;
+  const redirect = redirectOf(form, bucket, etag);
+  if (redirect !== undefined) {
+    return { status: 303, headers: [...put.headers, "Location", redirect], body: NO_BODY };
+  }
+  const headers = [...put.headers, "Location", location];
+  const status = form.fields.get("success_action_status");
+  if (status === "200") return { status: 200, headers, body: NO_BODY };
+  if (status !== "201") return { status: 204, headers, body: NO_BODY };
+  const text = new XmlWriter("PostResponse")
+    .leaf("Location", location)
+    .leaf("Bucket", bucket)
+    .leaf("Key", form.key)
+    .leaf("ETag", etag)
+    .end();
+  return {
+    status: 201,
+    headers: [...headers, "Content-Type", "application/xml"],
+    body: { kind: "text", text },
+  };
+}
+
+/** Where the browser is to go on; a URL that cannot be one is ignored, as S3 does. */
+function redirectOf(form: PostForm, bucket: string, etag: string): string | undefined {
+  const wanted = form.fields.get("success_action_redirect") ?? form.fields.get("redirect");
+  if (wanted === undefined || wanted.length > MAX_REDIRECT_CHARACTERS || !URL.canParse(wanted))
+    return undefined;
+  const { protocol } = new URL(wanted);
+  if (protocol !== "http:" && protocol !== "https:") return undefined;
+  const parameters = `bucket=${percentEncode(bucket)}&key=${percentEncode(form.key)}&etag=${percentEncode(etag)}`;
+  return `${wanted}${wanted.includes("?") ? "&" : "?"}${parameters}`;
+}
+
+function headerOf(response: S3Response, name: string): string | undefined {
+  const at = response.headers.indexOf(name);
+  return at < 0 ? undefined : response.headers[at + 1];
+}
