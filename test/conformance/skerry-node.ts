@@ -11,7 +11,7 @@ import { cleanEnvironment } from "../support/clean-environment.ts";
 import { freePorts } from "../support/ports.ts";
 import { PROGRAM } from "../support/program.ts";
 
-const READY_TIMEOUT_MS = 60_000;
+const READY_TIMEOUT_MS = 180_000;
 const READY_POLL_MS = 50;
 
 /** As the suite names its keys when nobody tells it others. */
@@ -50,7 +50,7 @@ interface Ports {
   readonly peers: number;
 }
 
-/** Founds a cluster of one node, makes the users, and serves S3 on a free loopback port. Rejects when it is not ready within a minute. */
+/** Founds a cluster of one node, makes the users, and serves S3 on a free loopback port. Rejects when it is not ready within three minutes. */
 export async function startSuiteNode(options: SuiteNodeOptions): Promise<SuiteNode> {
   const [s3 = 0, api = 0, metrics = 0] = await freePorts(3);
   const [peers = 0] = await freePorts(1, 2);

@@ -55,7 +55,7 @@ function keyOf({ fields, fileName }: FormHead): string {
       "",
     );
   }
-  return key.replaceAll("${filename}", fileName);
+  return key.replaceAll(/\$\{filename\}/g, () => fileName);
 }
 
 /** The length of a file is known when it is held, or else from what follows the last field of a form. */
