@@ -8,13 +8,13 @@ import { disturbancesOf, splitting } from "./disturbances.ts";
 import { describeFault, type Fault, type FaultKind, type Step, type Victim } from "./schedule.ts";
 
 /** How long a node may take to be ready once everything is healed, how long to end after an error of its log, and to stop when told. */
-const READY_TIMEOUT_MS = 120_000;
-const END_TIMEOUT_MS = 30_000;
-const STOP_TIMEOUT_MS = 60_000;
+const READY_TIMEOUT_MS = 300_000;
+const END_TIMEOUT_MS = 120_000;
+const STOP_TIMEOUT_MS = 120_000;
 /** A disk that failed is tried again every minute. */
-const WRITABLE_TIMEOUT_MS = 150_000;
+const WRITABLE_TIMEOUT_MS = 300_000;
 /** How long the others may take to go on without one node. */
-const PROGRESS_TIMEOUT_MS = 60_000;
+const PROGRESS_TIMEOUT_MS = 180_000;
 
 /** No node has this number. */
 const NOBODY = 0;

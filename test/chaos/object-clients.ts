@@ -18,7 +18,9 @@ const KEYS_IN_FOLDER = 3;
 const MAX_CALLS_IN_FOLDER = 70;
 const MAX_UNKNOWN_IN_FOLDER = 8;
 const REQUEST_TIMEOUT_MS = 8000;
-const FINAL_TIMEOUT_MS = 30_000;
+/** When all is healed, the machine may still be busy; but not for ever. */
+const FINAL_TIMEOUT_MS = 60_000;
+const FINAL_ATTEMPTS = 3;
 const PAUSE_MS = 15;
 /** From here on objects are uploaded in parts. */
 const MULTIPART_BYTES = 6_000_000;
@@ -112,10 +114,11 @@ export class ObjectClients {
     const folder = this.#folders.at(-1);
     if (folder === undefined) return;
     for (const [index] of this.#clients.entries()) {
-      const put = this.#drawPut({ sizeBytes: LARGE_BYTES, key: keysOf(folder)[0] ?? "" });
-      const call = { client: 0, node: index + 1, folder, ...put };
-      if (await this.#call(call, FINAL_TIMEOUT_MS)) continue;
-      this.#violations.push(`at the end nothing can be written through node ${call.node}`);
+      const node = index + 1;
+      // Each attempt has bytes of its own: an earlier one may have happened.
+      const draw = () => this.#drawPut({ sizeBytes: LARGE_BYTES, key: keysOf(folder)[0] ?? "" });
+      if (await this.#callAtLast(() => ({ client: 0, node, folder, ...draw() }))) continue;
+      this.#violations.push(`at the end nothing can be written through node ${node}`);
     }
   }
 
@@ -138,7 +141,7 @@ export class ObjectClients {
         const gets = keysOf(folder).map((key): ObjectInput => ({ kind: "get", bucket: this.#bucket, key }));
         for (const input of [list, ...gets]) {
           reads++;
-          if (await this.#call({ client, node, folder, input }, FINAL_TIMEOUT_MS)) continue;
+          if (await this.#callAtLast(() => ({ client, node, folder, input }))) continue;
           this.#violations.push(`at the end node ${node} does not answer: ${JSON.stringify(input)}`);
         }
       }
@@ -201,6 +204,15 @@ export class ObjectClients {
     const parts = what.sizeBytes >= MULTIPART_BYTES ? cut(body) : [body];
     const content = contentNameOf(parts);
     return { parts, input: { kind: "put", bucket: this.#bucket, key: what.key, content } as const };
+  }
+
+  /** False when it was not answered, several times. */
+  async #callAtLast(draw: () => Call): Promise<boolean> {
+    for (let attempt = 1; attempt <= FINAL_ATTEMPTS; attempt++) {
+      if (await this.#call(draw(), FINAL_TIMEOUT_MS)) return true;
+      await pause(attempt * 1000);
+    }
+    return false;
   }
 
   /** False when it was not answered. */
