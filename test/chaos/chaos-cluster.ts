@@ -9,7 +9,7 @@ import { compileNative } from "./native.ts";
 import { NodeDisk } from "./node-disk.ts";
 
 const MIB = 1024 * 1024;
-const DISK_BYTES = 512 * MIB;
+const DISK_BYTES = 320 * MIB;
 
 /** Small files, so that they are cut, sealed and deleted within a run. */
 const ENVIRONMENT = {
