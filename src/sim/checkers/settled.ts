@@ -1,7 +1,7 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { equalBytes, toHex } from "../../base/index.ts";
 import { type BlobRow, BlobRowSchema, BlobState } from "../../gen/skerry/meta/v1/rows_pb.js";
-import { APPLIED_KEY, checkInvariants, tableRange } from "../../meta/index.ts";
+import { APPLIED_KEY, checkInvariants, SHARD_RANGE, tableRange } from "../../meta/index.ts";
 import type { OrderedStore, StoreRow } from "../../platform/index.ts";
 import { DATA_DIRECTORY } from "../cluster/node-config.ts";
 import type { SimulatedCluster } from "../cluster/simulated-cluster.ts";
@@ -44,7 +44,7 @@ function stateRowsOf(node: SimulatedNode): Rows {
 }
 
 async function allRows(rows: Rows): Promise<StoreRow[]> {
-  return rowsIn(rows, {});
+  return rowsIn(rows, SHARD_RANGE);
 }
 
 async function rowsIn(
@@ -67,7 +67,8 @@ function checkEqualRows(a: readonly StoreRow[], b: readonly StoreRow[], node: Si
   check(
     at < 0 && left.length === right.length,
     "replicas have equal rows",
-    () => `${node.name} differs at ${left[at]?.key ?? "its end"} (${left.length} rows, ${right.length})`,
+    () =>
+      `${node.name} has ${right[at]?.key} where the first node has ${left[at]?.key} (${right.length} rows, ${left.length})`,
   );
 }
 
