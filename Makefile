@@ -93,13 +93,13 @@ test-fast: $(BUILT) ## Unit tests only
 fuzz: $(PACKAGES) ## Mutated bytes for every decoder; ARGS="--seconds 60 --target wal --seed 7"
 	node test/fuzz/main.ts $(ARGS)
 
+.PHONY: mutations
+mutations: $(PACKAGES) ## Known bugs, each switched on alone: every one must be noticed; ARGS="--only m4"
+	node test/mutations/main.ts $(ARGS)
+
 .PHONY: crash
 crash: $(PACKAGES) ## Power loss at every sync point of log, segments and metadata; SKERRY_CRASH_SCALE (4), SKERRY_CRASH_SEED
 	SKERRY_CRASH_SCALE=$${SKERRY_CRASH_SCALE:-4} vitest run --silent=false $(if $(ARGS),$(ARGS),crash-images)
-
-.PHONY: sim
-sim: $(PACKAGES) ## The simulated cluster; ARGS="--seeds 1000 --from 1 --jobs 2", ARGS="--seed 123"
-	@node test/sim/main.ts $(ARGS)
 
 .PHONY: bench
 bench: $(BUILT) ## Benchmarks beside the machine's own limits

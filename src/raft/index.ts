@@ -40,18 +40,15 @@ export type {
   RestoredState,
   StateMachine,
 } from "./ports.ts";
-export {
-  type MemberInspection,
-  type RaftBootstrap,
-  type RaftEvent,
-  type RaftIdentity,
-  type RaftInlineStart,
-  type RaftPlatform,
-  type RaftSettings,
-  type RaftStart,
-  type StartedInlineRaft,
-  type StartedRaft,
-  startRaftInline,
+export type {
+  RaftBootstrap,
+  RaftEvent,
+  RaftIdentity,
+  RaftInlineStart,
+  RaftPlatform,
+  RaftSettings,
+  RaftStart,
+  StartedRaft,
 } from "./shell/index.ts";
 export {
   type RaftThreadStart,

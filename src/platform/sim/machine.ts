@@ -2,7 +2,6 @@ import type { Prng } from "../../base/index.ts";
 import { PlainHasher } from "../node/plain-hasher.ts";
 import type { Platform } from "../ports.ts";
 import { SimClock } from "./clock.ts";
-import type { Unsynced } from "./crash-policy.ts";
 import { SimDisk } from "./disk.ts";
 import { SimProcess } from "./process.ts";
 import { SimRandom } from "./random.ts";
@@ -58,7 +57,7 @@ export class SimMachine {
   }
 
   /** Power loss: the processes die, and the disk loses what was not synced as `unsynced` says. */
-  crash(unsynced: Unsynced = "random"): void {
+  crash(unsynced: "keep" | "drop" | "random" = "random"): void {
     for (const process of this.#processes) process.kill();
     this.#processes.clear();
     this.volume.crash(unsynced);

@@ -378,6 +378,22 @@ describe("membership", () => {
     },
   );
 
+  it("learners do not commit: they have the entry, and a majority of the voters has not", () => {
+    const cluster = new Cluster({ voters: [1, 2, 3], learners: [4, 5] });
+    cluster.elect(1);
+    const before = cluster.raw(1).commit;
+    cluster.cut(1, 2);
+    cluster.cut(1, 3);
+    cluster.propose(1, "a");
+    cluster.settle();
+    const matches = cluster
+      .raw(1)
+      .status()
+      .progress.filter(({ match }) => match === before + 1);
+    expect(matches.map(({ id }) => id)).toEqual([1, 4, 5]);
+    expect(cluster.raw(1).commit).toBe(before);
+  });
+
   it("a learner that was made a voter without knowing it votes (raft-rs 57)", () => {
     const cluster = new Cluster({ voters: [1, 2], learners: [3] });
     cluster.elect(1);

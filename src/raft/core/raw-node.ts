@@ -234,8 +234,7 @@ export class RawNode {
 
   #progressOf(id: NodeId): ProgressStatus {
     const progress = this.#raft.tracker.get(id)!;
-    const { match, next, state, isLearner, recentActive, activeLately, paused, pendingSnapshot, inflights } =
-      progress;
+    const { match, next, state, isLearner, recentActive, paused, pendingSnapshot, inflights } = progress;
     return {
       id,
       match,
@@ -243,7 +242,6 @@ export class RawNode {
       state,
       isLearner,
       recentActive,
-      activeLately,
       paused,
       pendingSnapshot,
       inflightMessages: inflights.count,

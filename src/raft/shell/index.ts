@@ -1,6 +1,5 @@
 export {
   DEFAULT_RAFT_SETTINGS,
-  type MemberInspection,
   type RaftBootstrap,
   type RaftEvent,
   type RaftIdentity,
@@ -8,7 +7,6 @@ export {
   type RaftPlatform,
   type RaftSettings,
   type RaftStart,
-  type StartedInlineRaft,
   type StartedRaft,
 } from "./options.ts";
 export { startRaftInline } from "./start.ts";

@@ -4,7 +4,7 @@ import { createClusterBlobStore } from "../../blob/index.ts";
 import type { HealthView } from "../../cluster/index.ts";
 import type { Metadata } from "../../meta/index.ts";
 import { createObjectStore, type ObjectStore } from "../../object/index.ts";
-import { CHUNK_BYTES, openSegmentStore, type SegmentDamage, type SegmentStore } from "../../segment/index.ts";
+import { openSegmentStore, type SegmentDamage, type SegmentStore } from "../../segment/index.ts";
 import { NodeTargets } from "../chunk-targets.ts";
 import { measuredBlobs, measuredSegments } from "../measured.ts";
 import type { Closers, EnginesOptions } from "./options.ts";
@@ -33,7 +33,6 @@ export async function openSegments(
       segmentBytes: config["storage.segment_size"],
       // Room for all that this node's own writers may hold, and as much again from the others: writers wait, they are not refused.
       maxQueuedBytes: 2 * config["storage.write_buffers"],
-      ...options.tuning?.segments,
     },
     ...(options.readBuffers && { buffers: options.readBuffers }),
     onDamage: (damage) => {
@@ -68,7 +67,7 @@ export function createObjects(
   sealer: Sealer,
   targets: NodeTargets,
 ): ObjectStore {
-  const { platform, config, metrics, tuning = {} } = options;
+  const { platform, config, metrics } = options;
   const ids = new TimeOrderedIds();
   const newId = () => ids.next(platform.clock.wallMs(), platform.random.bytes(ID_RANDOM_BYTES));
   const blobs = createClusterBlobStore({
@@ -77,8 +76,7 @@ export function createObjects(
     newBlobId: newId,
     inlineBytes: config["storage.inline_size"],
     bufferBudgetBytes: config["storage.write_buffers"],
-    stragglerMs: tuning.stragglerMs ?? STRAGGLER_MS,
-    chunkBytes: tuning.chunkBytes ?? CHUNK_BYTES,
+    stragglerMs: STRAGGLER_MS,
   });
   return createObjectStore({
     metadata,
@@ -87,6 +85,6 @@ export function createObjects(
     random: platform.random,
     sealer,
     newId,
-    minimumPartBytes: tuning.minimumPartBytes ?? MINIMUM_PART_BYTES,
+    minimumPartBytes: MINIMUM_PART_BYTES,
   });
 }

@@ -6,6 +6,8 @@ import { envelopes } from "./envelopes.ts";
 import { identityFiles } from "./identity-files.ts";
 import { metaCommand } from "./meta-command.ts";
 import { metaKeys } from "./meta-keys.ts";
+import { policy } from "./policy.ts";
+import { policyPattern } from "./policy-pattern.ts";
 import { raftFrame } from "./raft-frame.ts";
 import { s3Fields } from "./s3-fields.ts";
 import { s3Request } from "./s3-request.ts";
@@ -37,6 +39,8 @@ export const TARGETS: readonly FuzzTarget[] = [
   identityFiles,
   configFile,
   secrets,
+  policy,
+  policyPattern,
   s3Signature,
   s3Request,
   awsChunked,
