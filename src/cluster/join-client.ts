@@ -166,7 +166,8 @@ const ADVICE: Readonly<Partial<Record<ClusterErrorCode, string>>> = {
   "token-refused":
     "make a new token with `skerry cluster join-token` and try again; if an earlier try was cut off, the token may have been used up by it, and the node keeps its place",
   "join-untrusted": "check that the address and the token are of the same cluster",
-  "join-name-taken": "give the node another name, or remove the old node of this name first",
+  "join-name-taken":
+    "a node of this name is in the cluster, with another disk: give this one another name, or take the old one out first (on a node that is alive: `skerry cluster remove NAME`, with --force when its disk is gone)",
   "join-throttled": "try again in a minute",
 };
 

@@ -20,6 +20,7 @@ import { ClusterFollower } from "./cluster-follower.ts";
 import { type Consensus, startConsensus } from "./consensus.ts";
 import { noteRemoved } from "./node-life.ts";
 import type { Certificates, Closers, EnginesOptions } from "./options.ts";
+import { refuseRemoved } from "./removed-peers.ts";
 import { createObjects, createTargets, openSegments } from "./storage.ts";
 import { Damages, Upkeep } from "./upkeep.ts";
 import { type StartedWorkers, startWorkers } from "./workers.ts";
@@ -245,6 +246,7 @@ export class Engines {
   async #listenToPeers(): Promise<void> {
     const { platform, config, network, logger } = this.#options;
     const { identity, metadata } = this;
+    const hasLeft = (nodeId: number) => this.#follower?.hasLeft(nodeId) ?? false;
     const handlers = new Map([
       ...chunkServiceHandlers({
         store: this.#segments,
@@ -256,8 +258,8 @@ export class Engines {
           isMember: (peer) => this.#targets.isMember(peer.nodeId),
         },
       }),
-      ...this.#consensus.snapshots.handlers(),
-      ...this.#upkeep.handlers(),
+      ...refuseRemoved(this.#consensus.snapshots.handlers(), hasLeft),
+      ...refuseRemoved(this.#upkeep.handlers(), hasLeft),
       ...membershipHandlers(
         {
           identity,
