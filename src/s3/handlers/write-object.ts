@@ -4,6 +4,7 @@ import type {
   Preconditions,
   PutObjectResult,
 } from "../../object/index.ts";
+import { hasUnknownLength, holdBody } from "../body/held-body.ts";
 import { openBody } from "../body/open-body.ts";
 import { encryptionHeaders } from "../encryption/answer.ts";
 import { requestedEncryption, sourceCustomerKey } from "../encryption/request.ts";
@@ -17,10 +18,14 @@ import type { Call, Handlers } from "./call.ts";
 
 export const writeObjectHandlers: Handlers<"PutObject" | "DeleteObject" | "CopyObject"> = {
   PutObject: async (operation, call) => {
+    const { request, headers, authenticated } = call;
+    const body = hasUnknownLength(headers, authenticated)
+      ? await holdBody(request, headers, authenticated)
+      : openBody(request, headers, authenticated);
     const result = await call.store.putObject({
       bucket: operation.bucket,
       key: operation.key,
-      body: openBody(call.request, call.headers, call.authenticated),
+      body,
       attributes: operation.attributes,
       owner: call.authenticated.principal.owner,
       signal: call.request.signal,

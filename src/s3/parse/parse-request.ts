@@ -284,12 +284,9 @@ function parseEncodingType({ target }: ParseInput): boolean {
   throw invalidArgument("Invalid Encoding Method specified in Request", "encoding-type", type);
 }
 
-/** S3 refuses an empty token by name. */
+/** An empty token is the beginning, as a client has it that sends the parameter always. */
 function readListingToken(token: string): string {
-  if (token === "") {
-    throw invalidArgument("The continuation token provided is incorrect", "continuation-token", token);
-  }
-  return readContinuationToken(token);
+  return token === "" ? "" : readContinuationToken(token);
 }
 
 function readObject(input: ParseInput) {

@@ -17,7 +17,8 @@ export function renderListObjects(operation: ListObjects, result: ListObjectsRes
   const encode = nameEncoding(operation.urlEncoded);
   const xml = new XmlWriter("ListBucketResult", S3_NAMESPACE)
     .leaf("Name", operation.bucket)
-    .leaf("Prefix", encode(operation.prefix))
+    // Here S3 writes it as it is, and the Python SDK does not decode it, unless XML could not hold it.
+    .leaf("Prefix", isXmlText(operation.prefix) ? operation.prefix : encode(operation.prefix))
     .leaf("Marker", encode(operation.marker));
   // S3 says where to go on only with a delimiter: without one it is the last key.
   if (operation.delimiter !== "" && result.next !== undefined) xml.leaf("NextMarker", encode(result.next));
@@ -26,6 +27,15 @@ export function renderListObjects(operation: ListObjects, result: ListObjectsRes
   for (const object of result.objects) writeObject(xml, object, { encode, owner: true });
   writeCommonPrefixes(xml, result.commonPrefixes, encode);
   return xml.end();
+}
+
+/** Tabs and line breaks are the only control characters that XML has. */
+function isXmlText(text: string): boolean {
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code < 0x20 && code !== 0x09 && code !== 0x0a && code !== 0x0d) return false;
+  }
+  return true;
 }
 
 export function renderListObjectsV2(operation: ListObjectsV2, result: ListObjectsResult): string {
