@@ -140,6 +140,12 @@ export const METRICS = {
     ["found"],
   ),
 
+  segmentRewrittenBytes: counter(
+    "skerry_segment_rewritten_bytes_total",
+    "Bytes of chunks moved out of half-dead segments",
+    [],
+  ),
+
   blobWriteSeconds: histogram(
     "skerry_blob_write_seconds",
     "Time to write a blob to its write quorum",

@@ -21,6 +21,7 @@ class Torture {
   readonly fates = new Map<string, Fate>();
   readonly lengths = new Map<string, number>();
   nextBlob = 0;
+  rewritten = 0;
   store!: SegmentStore;
 
   constructor(seed: string) {
@@ -56,6 +57,7 @@ class Torture {
 
   async operation(): Promise<void> {
     if (this.prng.chance(0.25)) return this.unlink();
+    if (this.prng.chance(0.2)) return this.rewrite();
     return this.append();
   }
 
@@ -72,6 +74,10 @@ class Torture {
     if (fate === undefined) this.fates.set(key, "unknown");
     await this.store.append(chunkOf(blob, chunkIndex, length, this.prng));
     if (this.fates.get(key) === "unknown") this.fates.set(key, "stored");
+  }
+
+  async rewrite(): Promise<void> {
+    this.rewritten += await this.store.rewrite(1 + this.prng.below(100_000));
   }
 
   newBlob(): number {
@@ -172,6 +178,10 @@ describe("a power loss at every point of a history", () => {
         for (const i of [0, 1]) gone.add(`${blob - 1}/${i}`);
       }
     }
+    for (const i of [0, 1]) acked.delete(`0/${i}`);
+    await store.unlink([blobIdOf(0)]);
+    for (const i of [0, 1]) gone.add(`0/${i}`);
+    await store.rewrite(1_000_000);
     await store.close();
   }
 

@@ -43,4 +43,5 @@ export {
   type SegmentStore,
   type SegmentStoreStatus,
 } from "./ports.ts";
+export { type RewriteWorkerOptions, rewriteWorker } from "./rewrite-worker.ts";
 export { openSegmentStore, type SegmentStoreOptions, type SegmentStoreSettings } from "./store.ts";

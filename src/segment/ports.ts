@@ -39,6 +39,11 @@ export interface SegmentStore {
   status(): SegmentStoreStatus;
   /** What the disk really holds, in order of (blob id, chunk); damaged chunks are not among it. */
   inventory(): AsyncIterable<ChunkAddress & { readonly length: number }>;
+  /**
+   * Moves about so many bytes of chunks out of half-dead segments, which go then; how many it were, 0: there was nothing to move. The chunks
+   * can be read all the time.
+   */
+  rewrite(budgetBytes: number): Promise<number>;
   /** The chunk is not what it should be, though its checksums hold: never served from now on, replaced by the next append. */
   quarantine(address: ChunkAddress): void;
   close(): Promise<void>;

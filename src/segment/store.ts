@@ -33,6 +33,7 @@ import {
 import { ChunkReader } from "./reader.ts";
 import { BLOB_ID_BYTES, chunkRecordBytes, FOOTER_ENTRY_BYTES } from "./record.ts";
 import { recover } from "./recovery.ts";
+import { SegmentRewriter } from "./rewriter.ts";
 import { SegmentFiles } from "./segment-files.ts";
 import { SegmentWriter } from "./writer.ts";
 
@@ -111,6 +112,7 @@ class DiskSegmentStore implements SegmentStore {
   readonly #index: ChunkIndex;
   readonly #reader: ChunkReader;
   readonly #collector: SegmentCollector;
+  readonly #rewriter: SegmentRewriter;
   #writer!: SegmentWriter;
   #space: DiskSpace = { totalBytes: 0, freeBytes: 0 };
   #spaceAtMs = Number.NEGATIVE_INFINITY;
@@ -142,6 +144,13 @@ class DiskSegmentStore implements SegmentStore {
         this.#noteDamage({ kind: "chunk", address: { blobId, chunkIndex }, segmentId }),
     });
     const checkpointedSegmentId = (): number => this.#writer.checkpointedSegmentId;
+    this.#rewriter = new SegmentRewriter({
+      ...shared,
+      reader: this.#reader,
+      writer: () => this.#writer,
+      spareBytes: () => this.#space.freeBytes - this.#takenBytes - this.#settings.reserveBytes,
+      onEmptied: () => this.#collector.collect(),
+    });
     this.#collector = new SegmentCollector({ ...shared, disk, directory, checkpointedSegmentId });
   }
 
@@ -266,6 +275,16 @@ class DiskSegmentStore implements SegmentStore {
     };
   }
 
+  async rewrite(budgetBytes: number): Promise<number> {
+    this.#checkOpen();
+    this.#refreshSpace();
+    try {
+      return await this.#rewriter.rewrite(budgetBytes);
+    } catch (error) {
+      throw fromDiskError(error, "a segment could not be rewritten");
+    }
+  }
+
   quarantine(address: ChunkAddress): void {
     this.#checkOpen();
     this.#reader.quarantine(address);
@@ -287,6 +306,7 @@ class DiskSegmentStore implements SegmentStore {
     this.#probeTimer?.cancel();
     await this.#probing;
     await this.#measuring;
+    await this.#rewriter.close();
     await this.#collector.close();
     await this.#writer.close();
     await this.#files.close();

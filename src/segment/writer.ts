@@ -65,7 +65,16 @@ interface SealOperation {
   readonly done: Deferred<void>;
 }
 
-type Operation = ChunkOperation | UnlinkOperation | SealOperation;
+/** A chunk that goes to another place, if it is still where it was. */
+interface MoveOperation {
+  readonly kind: "move";
+  readonly hex: string;
+  readonly chunk: ChunkData;
+  readonly from: ChunkRow;
+  readonly done: Deferred<void>;
+}
+
+type Operation = ChunkOperation | UnlinkOperation | MoveOperation | SealOperation;
 
 /** A record on its way, with what counts once it is durable. */
 interface Pending {
@@ -82,6 +91,8 @@ class Group {
   readonly pending: Pending[] = [];
   /** Blobs with a chunk, and with a tombstone, in this group: the two never meet in one group. */
   readonly chunksOf = new Set<string>();
+  /** Blobs with a chunk that was moved: such a chunk is in one group once. */
+  readonly movedOf = new Set<string>();
   readonly tombstonesOf = new Set<string>();
   bytes = 0;
   entries = 0;
@@ -180,6 +191,13 @@ export class SegmentWriter {
     this.#inFlight.delete(hex);
     this.#unlinking.set(hex, (this.#unlinking.get(hex) ?? 0) + 1);
     return this.#enqueue({ kind: "unlink", hex, blobId, done: new Deferred<void>() });
+  }
+
+  /** Resolves when the chunk is durable at another place, or is not at `from` any more. The bytes must be verified. Rejects with SegmentError. */
+  move(hex: string, chunk: ChunkData, from: ChunkRow): Promise<void> {
+    this.#checkOpen();
+    this.#options.health.checkAppend();
+    return this.#enqueue({ kind: "move", hex, chunk, from, done: new Deferred<void>() });
   }
 
   /** Writes the footer of the open segment, if it has records. */
@@ -285,6 +303,8 @@ export class SegmentWriter {
     switch (operation.kind) {
       case "chunk":
         return this.#addChunk(group, operation);
+      case "move":
+        return this.#addMove(group, operation);
       case "unlink":
         return this.#addUnlink(group, operation);
       case "seal":
@@ -296,14 +316,43 @@ export class SegmentWriter {
   }
 
   async #addChunk(group: Group | undefined, operation: ChunkOperation): Promise<Group | undefined | "full"> {
-    const { index } = this.#options;
     const { chunk, hex, done } = operation;
-    if (group?.tombstonesOf.has(hex)) return "full";
-    const row = index.get(chunk);
+    if (group?.tombstonesOf.has(hex) || group?.movedOf.has(hex)) return "full";
+    const row = this.#options.index.get(chunk);
     if (row !== undefined && !row.quarantined) {
       done.resolve();
       return group;
     }
+    return this.#addRecord(group, operation, row);
+  }
+
+  async #addMove(group: Group | undefined, operation: MoveOperation): Promise<Group | undefined | "full"> {
+    const { chunk, hex, from, done } = operation;
+    // What is in the group may be the same chunk, which counts only when the group is durable.
+    if (group?.tombstonesOf.has(hex) || group?.chunksOf.has(hex)) return "full";
+    const row = this.#options.index.get(chunk);
+    if (
+      row === undefined ||
+      row.quarantined ||
+      row.segmentId !== from.segmentId ||
+      row.position !== from.position
+    ) {
+      done.resolve();
+      return group;
+    }
+    const target = await this.#addRecord(group, operation, row);
+    if (target !== "full") target.movedOf.add(hex);
+    return target;
+  }
+
+  /** A record of the chunk in the place of the one that `row` points at. */
+  async #addRecord(
+    group: Group | undefined,
+    operation: ChunkOperation | MoveOperation,
+    row: ChunkRow | undefined,
+  ): Promise<Group | "full"> {
+    const { index } = this.#options;
+    const { chunk, hex, done } = operation;
     const bytes = chunkRecordBytes(chunk.length);
     const target = await this.#room(group, bytes, 1);
     if (target === "full") return target;
@@ -460,7 +509,7 @@ export class SegmentWriter {
 
   /** The operation has left the queue; what later calls have to know about it is dropped when it is settled. */
   #forget(operation: Operation): void {
-    if (operation.kind === "seal") return;
+    if (operation.kind === "seal" || operation.kind === "move") return;
     const settled = (): void => this.#settled(operation);
     operation.done.promise.then(settled, settled);
   }

@@ -63,6 +63,7 @@ export function measuredSegments(segments: SegmentStore, metrics: Metrics, clock
     unlink: (blobIds) => segments.unlink(blobIds),
     status: () => segments.status(),
     inventory: () => segments.inventory(),
+    rewrite: (budgetBytes) => segments.rewrite(budgetBytes),
     quarantine: (address) => segments.quarantine(address),
     close: () => segments.close(),
     append: async (chunk) => {

@@ -69,6 +69,10 @@ export class MemoryStore implements SegmentStore {
     return { writable: true, reason: undefined, ...zeros };
   }
 
+  async rewrite(): Promise<number> {
+    return 0;
+  }
+
   quarantine(): void {}
 
   async *inventory(): AsyncIterable<ChunkAddress & { readonly length: number }> {}

@@ -131,6 +131,11 @@ export const SETTINGS = {
     default: 3_600_000,
     description: "How often this node compares what its disk holds with the metadata",
   }),
+  "storage.rewrite_bytes_per_second": setting({
+    kind: size(64 * KiB, 64 * GiB),
+    default: 16 * MiB,
+    description: "Bytes a second that this node moves out of half-dead segments, to give their space back",
+  }),
   "scrub.interval": setting({
     kind: duration(1000, 365 * 86_400_000),
     default: 14 * 86_400_000,

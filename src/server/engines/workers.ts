@@ -6,7 +6,7 @@ import {
   stateHashWatch,
   unlinkWorker,
 } from "../../cluster/index.ts";
-import type { SegmentStore } from "../../segment/index.ts";
+import { rewriteWorker, type SegmentStore } from "../../segment/index.ts";
 import type { Config } from "../config/index.ts";
 import { describeSelf } from "../identity.ts";
 import type { Consensus } from "./consensus.ts";
@@ -62,7 +62,13 @@ export function startWorkers(options: EnginesOptions, worked: Worked): StartedWo
   ];
   for (const worker of workers) background.add(worker, { throttle: 0 });
   // What goes over everything leaves at least half of the time to those who wait.
-  for (const worker of worked.upkeep.workers()) background.add(worker, { throttle: 1 });
+  const rewriting = rewriteWorker({
+    ...platform,
+    store: segments,
+    bytesPerSecond: options.config["storage.rewrite_bytes_per_second"],
+    onMoved: (bytes) => metrics.segmentRewrittenBytes.add(bytes),
+  });
+  for (const worker of [...worked.upkeep.workers(), rewriting]) background.add(worker, { throttle: 1 });
   const unsubscribe = metadata.onChange((change) => {
     if (change.unlinkOrders && background.has("unlink")) background.wake("unlink");
     if (change.underReplicated && background.has("repair")) background.wake("repair");
