@@ -18,6 +18,7 @@ import { acknowledgeDiscard } from "./commands/acknowledge-discard.ts";
 import { acknowledgeUnlink } from "./commands/acknowledge-unlink.ts";
 import { beginBlobDelete } from "./commands/begin-blob-delete.ts";
 import { changeIdentities } from "./commands/change-identities.ts";
+import { changeObject } from "./commands/change-object.ts";
 import { closeSessions } from "./commands/close-sessions.ts";
 import { commitObject } from "./commands/commit-object.ts";
 import { commitPart } from "./commands/commit-part.ts";
@@ -43,8 +44,10 @@ import { rehomeBlobs } from "./commands/rehome-blobs.ts";
 import { removeJoinToken } from "./commands/remove-join-token.ts";
 import { removeKey } from "./commands/remove-key.ts";
 import { reportLost } from "./commands/report-lost.ts";
+import { setBucketVersioning } from "./commands/set-bucket-versioning.ts";
 import { acknowledgeMaintenance, setMaintenance } from "./commands/set-maintenance.ts";
 import { setNodeState } from "./commands/set-node-state.ts";
+import { setObjectLock } from "./commands/set-object-lock.ts";
 import { trimOplog } from "./commands/trim-oplog.ts";
 import { updateNode } from "./commands/update-node.ts";
 import { COMMAND_VERSION } from "./limits.ts";
@@ -182,6 +185,12 @@ function run(state: ApplyState, body: CommandBody): CommandResult {
       return setMaintenance(state, body.value);
     case "acknowledgeMaintenance":
       return acknowledgeMaintenance(state, body.value);
+    case "setBucketVersioning":
+      return setBucketVersioning(state, body.value);
+    case "setObjectLock":
+      return setObjectLock(state, body.value);
+    case "changeObject":
+      return changeObject(state, body.value);
     case "putBucketConfiguration":
       return putBucketConfiguration(state, body.value);
     case "deleteBucketConfiguration":

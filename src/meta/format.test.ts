@@ -6,20 +6,23 @@ import {
   BeginBlobDeleteSchema,
   ChangeIdentitiesSchema,
   CompleteUploadSchema,
+  DeleteObjectsSchema,
   DropCopiesSchema,
   OpenSessionSchema,
   PutBucketConfigurationSchema,
   PutEncryptionKeySchema,
   PutJoinTokenSchema,
   PutKeySchema,
+  SetBucketVersioningSchema,
   SetMaintenanceSchema,
 } from "../gen/skerry/meta/v1/commands_pb.js";
-import { KeyKind, KeyRole } from "../gen/skerry/meta/v1/rows_pb.js";
+import { KeyKind, KeyRole, VersioningState } from "../gen/skerry/meta/v1/rows_pb.js";
 import { TABLES, tableLetter } from "./keys.ts";
 import {
   chunkedBlob,
   commitObject,
   commitPart,
+  createBucket,
   createUpload,
   deleteObjects,
   etag,
@@ -75,6 +78,12 @@ function everything(): Replica {
   replica.timeMs += 60_000;
   replica.run({ case: "beginBlobDelete", value: create(BeginBlobDeleteSchema, { blobIds: [id(102)] }) });
   replica.run(deleteObjects("going"));
+  const versioning = { bucket: "versioned", versioning: VersioningState.ENABLED };
+  replica.run(createBucket("versioned"));
+  replica.run({ case: "setBucketVersioning", value: create(SetBucketVersioningSchema, versioning) });
+  replica.run(commitObject("v", id(20), [inlineBlob(id(120), 2)], { bucket: "versioned" }));
+  const marked = { bucket: "versioned", markerId: id(21), targets: [{ key: "v" }] };
+  replica.run({ case: "deleteObjects", value: create(DeleteObjectsSchema, marked) });
   for (const [upload, key] of [
     [50, "up"],
     [51, "open"],

@@ -1,7 +1,6 @@
-/** What all commands that write objects share: finding the bucket, checking names, and replacing a head row. */
+/** What all commands that write objects share: finding the bucket, checking names, and making a new version. */
 
 import { create } from "@bufbuild/protobuf";
-import { equalBytes } from "../base/index.ts";
 import {
   type CommandResult,
   CommandResultSchema,
@@ -15,15 +14,17 @@ import {
   type ObjectChange_Kind,
   type ObjectRow,
   ObjectRowSchema,
+  VersioningState,
 } from "../gen/skerry/meta/v1/rows_pb.js";
 import type { ApplyState } from "./apply-state.ts";
 import { replaceBlob } from "./blobs.ts";
-import { bucketKey, objectKey, objectReferrer, referenceKey } from "./keys.ts";
+import { bucketKey, referenceKey } from "./keys.ts";
 import { MAX_KEY_BYTES, MAX_NAME_BYTES, META_ID_BYTES } from "./limits.ts";
 import type { AcceptedBlob } from "./manifest.ts";
 import { logObjectChange } from "./oplog.ts";
-import type { ReferenceChanges } from "./references.ts";
 import { refusal } from "./result.ts";
+import { withDefaultRetention } from "./retention.ts";
+import type { BucketCounts, KeyVersions } from "./versions.ts";
 
 /** The bucket that a command means. `bucketId` 0: whichever has the name now. */
 export function findBucket(state: ApplyState, name: string, bucketId: bigint): BucketRow | Refusal {
@@ -39,20 +40,11 @@ export function isRefusal(value: { readonly $typeName: string }): value is Refus
   return value.$typeName === "skerry.meta.v1.Refusal";
 }
 
-export function findHead(state: ApplyState, bucket: BucketRow, key: string): ObjectRow | undefined {
-  return state.read(objectKey(bucket.bucketId, key), ObjectRowSchema);
-}
-
-/** An object key and the id of a version that does not exist yet. */
-export function checkNewVersion(
-  key: string,
-  versionId: Uint8Array,
-  current: ObjectRow | undefined,
-): Refusal | undefined {
+/** An object key and the id that is proposed for a new version. */
+export function checkNewVersion(key: string, versionId: Uint8Array): Refusal | undefined {
   if (versionId.length !== META_ID_BYTES) return refusal(RefusalCode.INVALID, "a version id has 16 bytes");
-  if (current !== undefined && equalBytes(current.versionId, versionId)) {
-    return refusal(RefusalCode.INVALID, "a version id is used once");
-  }
+  // So that there always is a greater one.
+  if (versionId[0] === 0xff) return refusal(RefusalCode.INVALID, "a version id does not begin with 0xff");
   return checkObjectKey(key);
 }
 
@@ -81,39 +73,33 @@ function utf8Length(text: string): number {
 /** A row with nothing in it, to be spread: cheaper than `create` where every PUT comes by. */
 export const BLANK_OBJECT: Readonly<ObjectRow> = create(ObjectRowSchema);
 
-export interface HeadReplacement {
+export interface NewVersion {
   readonly kind: ObjectChange_Kind;
   readonly bucket: BucketRow;
-  readonly previous: ObjectRow | undefined;
+  /** Of the key; its references hold what `next` adds. */
+  readonly versions: KeyVersions;
+  readonly counts: BucketCounts;
   readonly next: ObjectRow;
-  /** Holds what `next` adds; what `previous` held is dropped here. */
-  readonly references: ReferenceChanges;
   /** Change of the bucket's number of uploads. */
   readonly uploads?: bigint;
 }
 
-/** What `replaceHead` will drop, so that a check before it sees the whole change. */
-export function dropHeadReferences(
-  references: ReferenceChanges,
-  bucket: BucketRow,
-  head: ObjectRow | undefined,
-): void {
-  if (head === undefined) return;
-  references.drop(head.slices, objectReferrer(bucket.bucketId, head.key, head.versionId));
-}
-
 /** Makes `next` the current version: rows, references, counters, oplog. Nothing can be refused any more. */
-export function replaceHead(state: ApplyState, replacement: HeadReplacement): CommandResult {
-  const { bucket, previous, next } = replacement;
-  replacement.references.settle();
-  state.write(objectKey(bucket.bucketId, next.key), ObjectRowSchema, next);
+export function commitVersion(state: ApplyState, version: NewVersion): CommandResult {
+  const { bucket, versions, counts } = version;
+  const next = withDefaultRetention(
+    { ...version.next, versioned: bucket.versioning === VersioningState.ENABLED },
+    bucket,
+    state.nowMs,
+  );
+  versions.add(next);
+  versions.references.settle();
+  const counted = counts.addedTo(bucket);
   state.write(bucketKey(bucket.name), BucketRowSchema, {
-    ...bucket,
-    objectCount: bucket.objectCount + (previous === undefined ? 1n : 0n),
-    objectBytes: bucket.objectBytes - (previous?.size ?? 0n) + next.size,
-    uploadCount: bucket.uploadCount + (replacement.uploads ?? 0n),
+    ...counted,
+    uploadCount: bucket.uploadCount + (version.uploads ?? 0n),
   });
-  logObjectChange(state, replacement.kind, bucket, next);
+  logObjectChange(state, version.kind, bucket, next);
   return committed(next);
 }
 
@@ -122,10 +108,11 @@ export function committed(row: {
   readonly modifiedAtMs: bigint;
   readonly etag: string;
   readonly size: bigint;
+  readonly versioned: boolean;
 }): CommandResult {
-  const { versionId, modifiedAtMs, etag, size } = row;
+  const { versionId, modifiedAtMs, etag, size, versioned } = row;
   return create(CommandResultSchema, {
-    result: { case: "objectCommitted", value: { versionId, modifiedAtMs, etag, size } },
+    result: { case: "objectCommitted", value: { versionId, modifiedAtMs, etag, size, versioned } },
   });
 }
 

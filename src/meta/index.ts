@@ -45,6 +45,7 @@ export type {
   StateHash,
   UnderReplicatedBlob,
   UploadListRange,
+  VersionListRange,
 } from "./ports.ts";
 export { StateStoreDirectory } from "./snapshot/directory.ts";
 export { SnapshotReceiver } from "./snapshot/receiver.ts";

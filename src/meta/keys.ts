@@ -40,6 +40,8 @@ export const TABLES = {
   uploadOrder: "w",
   unlinkOrder: "x",
   copyset: "y",
+  version: "V",
+  keyVersions: "L",
   maintenance: "G",
   identity: "I",
   identityTotals: "U",
@@ -124,6 +126,44 @@ export function objectKey(bucketId: bigint, key: string): string {
 /** Head rows of the object keys that begin with `prefix`. */
 export function objectRange(bucketId: bigint, prefix: string): { readonly gte: string; readonly lt: string } {
   return rangeOfPrefix(objectKey(bucketId, prefix));
+}
+
+/** What all rows of one key in the version table begin with. */
+function versionsOfKey(bucketId: bigint, key: string): string {
+  return `${PREFIX.version}${hexNumber(bucketId)}/${escapeKey(key)}${TERMINATOR}`;
+}
+
+/** A noncurrent version or a delete marker. The digits of the id are turned over, so that the newest comes first. */
+export function versionKey(bucketId: bigint, key: string, versionId: Uint8Array): string {
+  return versionsOfKey(bucketId, key) + toHex(complementOf(versionId));
+}
+
+/** Versions of the keys that begin with `prefix`: in order of key, and of one key the newest first. */
+export function versionRange(
+  bucketId: bigint,
+  prefix: string,
+): { readonly gte: string; readonly lt: string } {
+  return rangeOfPrefix(`${PREFIX.version}${hexNumber(bucketId)}/${escapeKey(prefix)}`);
+}
+
+/** Where the versions of keys from `key` on begin. */
+export function versionsFrom(bucketId: bigint, key: string): string {
+  return `${PREFIX.version}${hexNumber(bucketId)}/${escapeKey(key)}`;
+}
+
+/** Where the versions of keys behind `key` begin. */
+export function versionsBehind(bucketId: bigint, key: string): string {
+  return rangeOfPrefix(versionsOfKey(bucketId, key)).lt;
+}
+
+/** The row that says what there is of a key in the version table. */
+export function keyVersionsKey(bucketId: bigint, key: string): string {
+  return `${PREFIX.keyVersions}${hexNumber(bucketId)}/${escapeKey(key)}`;
+}
+
+function complementOf(versionId: Uint8Array): Uint8Array {
+  assert(versionId.length === META_ID_BYTES, "a version id has 16 bytes");
+  return versionId.map((byte) => 0xff - byte);
 }
 
 export const blobKey = (blobHex: string): string => PREFIX.blob + blobHex;

@@ -26,6 +26,12 @@ export const MAX_PART_NUMBER = 10_000;
 export const MAX_KEY_BYTES = 1_024;
 /** Greatest bucket name, node name, key id or token id, in UTF-8 bytes. */
 export const MAX_NAME_BYTES = 255;
+/** Tags of an object. */
+export const MAX_TAGS = 10;
+/** Greatest encoded ACL of an object, in bytes. */
+export const MAX_ACL_BYTES = 32 * 1024;
+/** Greatest default retention, in days. */
+export const MAX_RETENTION_DAYS = 36_500;
 export const MAX_DELETE_TARGETS = 1_000;
 
 export const MAX_REPLICATION_FACTOR = 16;

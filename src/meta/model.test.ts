@@ -21,7 +21,7 @@ import type { CommittedEntry } from "./ports.ts";
 import { addNode, initCluster, putCopysets, setNodeState } from "./testing/commands.ts";
 import { encodeCommand, outcome, Replica, testHasher } from "./testing/harness.ts";
 import { MemoryStore } from "./testing/memory-store.ts";
-import { DRAINING_NODE, Model, sizeOf } from "./testing/model.ts";
+import { currentOf, DRAINING_NODE, Model, type ModelVersion, sizeOf } from "./testing/model.ts";
 import { CommandDrawer } from "./testing/random-commands.ts";
 
 const GRACE_MS = 60_000;
@@ -62,6 +62,11 @@ function describeRows(store: MemoryStore) {
         Number(row.size),
         slices(row),
       ];
+    }),
+    versions: table("version").map(({ value }) => {
+      const row = fromBinary(ObjectRowSchema, value);
+      const { key, versioned, deleteMarker } = row;
+      return [key, number(row.versionId), versioned, deleteMarker, row.etag, Number(row.size), slices(row)];
     }),
     configurations: table("bucketConfiguration").map(({ value }) => {
       const row = fromBinary(BucketConfigurationRowSchema, value);
@@ -109,26 +114,45 @@ function describeModel(model: Model, store: MemoryStore) {
     .flatMap(([bucket, { uploads: open }]) => Array.from(open.values(), (upload) => ({ bucket, ...upload })))
     .sort((a, b) => a.id - b.id);
   const counts = model.references();
-  for (const [name, { id, objects, uploads: open }] of buckets) {
+  for (const [name, bucket] of buckets) {
+    const { id, uploads: open } = bucket;
+    const heads = [...bucket.keys].flatMap(([key]) => currentOf(bucket, key) ?? []);
+    const others = [...bucket.keys.values()].flat().filter((version) => !heads.includes(version));
+    const bytes = (versions: readonly ModelVersion[]) =>
+      BigInt(versions.reduce((sum, version) => sum + sizeOf(version), 0));
     expect(fromBinary(BucketRowSchema, store.get(bucketKey(name))!)).toMatchObject({
       bucketId: BigInt(id),
-      objectCount: BigInt(objects.size),
-      objectBytes: BigInt([...objects.values()].reduce((sum, object) => sum + sizeOf(object), 0)),
+      objectCount: BigInt(heads.length),
+      objectBytes: bytes(heads),
+      versionCount: BigInt(others.length),
+      versionBytes: bytes(others),
       uploadCount: BigInt(open.size),
     });
   }
   return {
-    objects: buckets.flatMap(([, { objects }]) =>
-      [...objects]
+    objects: buckets.flatMap(([, bucket]) =>
+      [...bucket.keys].sort(byBytes).flatMap(([key]) => {
+        const object = currentOf(bucket, key);
+        if (object === undefined) return [];
+        return [[key, object.version, object.etag, object.modifiedMs, sizeOf(object), object.slices]];
+      }),
+    ),
+    versions: buckets.flatMap(([, bucket]) =>
+      [...bucket.keys]
         .sort(byBytes)
-        .map(([key, object]) => [
-          key,
-          object.version,
-          object.etag,
-          object.modifiedMs,
-          sizeOf(object),
-          object.slices,
-        ]),
+        .flatMap(([key, versions]) =>
+          versions
+            .filter((version) => version !== currentOf(bucket, key))
+            .map(({ version, named, marker, etag, slices }) => [
+              key,
+              version,
+              named,
+              marker,
+              etag,
+              sizeOf({ slices }),
+              slices,
+            ]),
+        ),
     ),
     configurations: buckets.flatMap(([, { id, configurations }]) =>
       [...configurations].sort(([a], [b]) => a - b).map(([kind, document]) => [id, kind, document]),
@@ -169,7 +193,10 @@ function fullOutcome(result: CommandResult): string {
   return `copiesChanged, but ${skipped.join(", ") || "nothing"}`;
 }
 
-describe.each(SEEDS)("seed %s", (seed) => {
+/** A busy machine takes its time over every check of every row. */
+const TIMEOUT_MS = 180_000;
+
+describe.each(SEEDS)("seed %s", { timeout: TIMEOUT_MS }, (seed) => {
   test("the state machine does what the model says, and its rows are sound after every command", async () => {
     const prng = createPrng(seed);
     const replica = begin();

@@ -11,6 +11,7 @@ import type {
   IdentityRow,
   JoinTokenRow,
   KeyRow,
+  KeyVersionsRow,
   MaintenanceRow,
   NodeRow,
   ObjectRow,
@@ -86,6 +87,12 @@ export interface MetadataView {
   object(bucketId: bigint, key: string): ObjectRow | undefined;
   /** Objects with `prefix` and after `after` (exclusive) in UTF-8 order. */
   objects(bucketId: bigint, options: ListRange): Promise<readonly ObjectRow[]>;
+  /** A noncurrent version or a delete marker, by the id inside (null versions have one too). */
+  version(bucketId: bigint, key: string, versionId: Uint8Array): ObjectRow | undefined;
+  /** Undefined: the key has nothing beside its current version. */
+  keyVersions(bucketId: bigint, key: string): KeyVersionsRow | undefined;
+  /** Noncurrent versions and delete markers in order of key, of one key the newest first. */
+  versions(bucketId: bigint, options: VersionListRange): Promise<readonly ObjectRow[]>;
   upload(uploadId: Uint8Array): UploadRow | undefined;
   /** In order of (key, upload id), after (`afterKey`, `afterUploadId`). */
   uploads(bucketId: bigint, options: UploadListRange): Promise<readonly UploadRow[]>;
@@ -153,6 +160,16 @@ export interface ListRange {
    * Inclusive start instead of `after`, for skipping past a common prefix: the caller passes `successorOfPrefix(commonPrefix)`.
    */
   readonly from?: string;
+  readonly limit: number;
+}
+
+export interface VersionListRange {
+  readonly prefix: string;
+  readonly afterKey: string;
+  /** Undefined: all versions of `afterKey` lie before the page ("" as `afterKey`: begin at the prefix). */
+  readonly afterVersionId: Uint8Array | undefined;
+  /** Inclusive start instead of `afterKey`. */
+  readonly fromKey?: string;
   readonly limit: number;
 }
 

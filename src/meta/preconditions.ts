@@ -14,7 +14,8 @@ export function checkPreconditions(
   current: ObjectRow | undefined,
 ): Refusal | undefined {
   if (preconditions === undefined) return undefined;
-  const { ifMatch, ifNoneMatch, ifUnmodifiedSinceMs, ifModifiedSinceMs, ifMatchSize } = preconditions;
+  const { ifMatch, ifNoneMatch, ifUnmodifiedSinceMs, ifModifiedSinceMs, ifMatchSize, ifMatchModifiedMs } =
+    preconditions;
   if (ifMatch.length > 0) {
     const refused = checkIfMatch(ifMatch, current);
     if (refused !== undefined) return refused;
@@ -27,6 +28,10 @@ export function checkPreconditions(
     if (seconds(current.modifiedAtMs) <= seconds(ifModifiedSinceMs)) return failed("If-Modified-Since");
   }
   if (ifMatchSize !== undefined && current?.size !== ifMatchSize) return failed("size");
+  if (ifMatchModifiedMs !== undefined) {
+    const isSame = current !== undefined && seconds(current.modifiedAtMs) === seconds(ifMatchModifiedMs);
+    if (!isSame) return failed("last modified time");
+  }
   return undefined;
 }
 

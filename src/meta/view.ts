@@ -29,6 +29,8 @@ import {
   JoinTokenRowSchema,
   type KeyRow,
   KeyRowSchema,
+  type KeyVersionsRow,
+  KeyVersionsRowSchema,
   type MaintenanceRow,
   MaintenanceRowSchema,
   type NodeRow,
@@ -62,6 +64,7 @@ import {
   heldBlobRange,
   holdingsKey,
   identityKey,
+  keyVersionsKey,
   MAINTENANCE_KEY,
   objectKey,
   objectRange,
@@ -83,6 +86,10 @@ import {
   uploadOrderFrom,
   uploadOrderOfKey,
   uploadOrderRange,
+  versionKey,
+  versionRange,
+  versionsBehind,
+  versionsFrom,
 } from "./keys.ts";
 import { META_ID_BYTES } from "./limits.ts";
 import type { LiveStore } from "./live-store.ts";
@@ -93,6 +100,7 @@ import type {
   MetadataView,
   UnderReplicatedBlob,
   UploadListRange,
+  VersionListRange,
 } from "./ports.ts";
 
 /** Rows of one page of a whole-table read. */
@@ -231,6 +239,20 @@ export class StateView implements MetadataView {
       narrowed(objectRange(bucketId, prefix), { ...start, ...behind }, limit),
       ObjectRowSchema,
     );
+  }
+
+  version(bucketId: bigint, key: string, versionId: Uint8Array): ObjectRow | undefined {
+    if (versionId.length !== META_ID_BYTES) return undefined;
+    return this.#row(versionKey(bucketId, key, versionId), ObjectRowSchema);
+  }
+
+  keyVersions(bucketId: bigint, key: string): KeyVersionsRow | undefined {
+    return this.#row(keyVersionsKey(bucketId, key), KeyVersionsRowSchema);
+  }
+
+  versions(bucketId: bigint, options: VersionListRange): Promise<readonly ObjectRow[]> {
+    const range = versionRange(bucketId, options.prefix);
+    return this.#page(narrowed(range, versionStart(bucketId, options), options.limit), ObjectRowSchema);
   }
 
   upload(uploadId: Uint8Array): UploadRow | undefined {
@@ -433,6 +455,17 @@ function narrowed(
 ): ScanRange & { readonly limit: number } {
   if (start.gte === undefined) return { ...range, ...start, limit };
   return { ...range, gte: compareKeys(start.gte, range.gte) > 0 ? start.gte : range.gte, limit };
+}
+
+function versionStart(
+  bucketId: bigint,
+  options: VersionListRange,
+): { readonly gte?: string; readonly gt?: string } {
+  const { afterKey, afterVersionId, fromKey } = options;
+  if (fromKey !== undefined) return { gte: versionsFrom(bucketId, fromKey) };
+  if (afterKey === "") return {};
+  if (afterVersionId !== undefined) return { gt: versionKey(bucketId, afterKey, afterVersionId) };
+  return { gte: versionsBehind(bucketId, afterKey) };
 }
 
 function uploadStart(

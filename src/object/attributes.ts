@@ -5,19 +5,23 @@ import {
   ObjectAttributesSchema,
   type ObjectEncryption,
   type ObjectRow,
+  TagSchema,
 } from "../gen/skerry/meta/v1/rows_pb.js";
 import { type ChecksumType, checksumFromRows, checksumRows } from "./checksums.ts";
 import { encryptionInfo } from "./encryption/object-keys.ts";
 import { ObjectError } from "./errors.ts";
 import type { Checksum, ListedObject, ObjectAttributes, ObjectInfo } from "./ports.ts";
+import { LEGAL_HOLDS, legalHoldFromRow, RETENTION_MODES, retentionModeFromRow } from "./retention.ts";
+import { checkTags, MAX_OBJECT_TAGS, type Tag } from "./tags.ts";
 
 /** Greatest size of names and values of user metadata together, in bytes of UTF-8. */
 export const MAX_USER_METADATA_BYTES = 2048;
 
 const encoder = new TextEncoder();
 
-/** Refuses "metadata-too-large". */
+/** Refuses "metadata-too-large", "tags-invalid" and "too-many-tags". */
 export function checkAttributes(attributes: ObjectAttributes): void {
+  if (attributes.tags !== undefined) checkTags(attributes.tags, MAX_OBJECT_TAGS);
   let sizeBytes = 0;
   for (const [name, value] of attributes.userMetadata) {
     sizeBytes += encoder.encode(name).length + encoder.encode(value).length;
@@ -44,10 +48,27 @@ export function attributesToRow(
     headers: headerRows(attributes.headers),
     userMetadata: headerRows(attributes.userMetadata),
     storageClass: attributes.storageClass,
+    ...(attributes.tags && { tags: attributes.tags.map(tagRow) }),
+    ...lockRow(attributes),
     checksums: checksumRows(checksum),
     checksumType: checksumType ?? "",
     ...(encryption !== undefined && { encryption }),
   });
+}
+
+export function tagRow({ key, value }: Tag) {
+  return create(TagSchema, { key, value });
+}
+
+/** Retention and legal hold, to be spread into a row. */
+export function lockRow({ retention, legalHold }: Pick<ObjectAttributes, "retention" | "legalHold">) {
+  return {
+    ...(retention && {
+      retentionMode: RETENTION_MODES[retention.mode],
+      retainUntilMs: BigInt(retention.untilMs),
+    }),
+    ...(legalHold && { legalHold: LEGAL_HOLDS[legalHold] }),
+  };
 }
 
 function headerRows(headers: ReadonlyMap<string, string>) {
@@ -60,6 +81,17 @@ export function attributesFromRow(row: AttributesRow | undefined): ObjectAttribu
     headers: new Map(row?.headers.map((header) => [header.name, header.value])),
     userMetadata: new Map(row?.userMetadata.map((header) => [header.name, header.value])),
     storageClass: row?.storageClass || "STANDARD",
+    ...(row !== undefined && row.tags.length > 0 && { tags: row.tags }),
+    ...(row !== undefined && lockFromRow(row)),
+  };
+}
+
+function lockFromRow(row: AttributesRow): Pick<ObjectAttributes, "retention" | "legalHold"> {
+  const mode = retentionModeFromRow(row.retentionMode);
+  const legalHold = legalHoldFromRow(row.legalHold);
+  return {
+    ...(mode && { retention: { mode, untilMs: Number(row.retainUntilMs) } }),
+    ...(legalHold && { legalHold }),
   };
 }
 
@@ -68,9 +100,10 @@ export function checksumTypeFromRow(row: AttributesRow | undefined): ChecksumTyp
   return type === "COMPOSITE" || type === "FULL_OBJECT" ? type : undefined;
 }
 
-export function infoFromRow(row: ObjectRow): ObjectInfo {
+export function infoFromRow(row: ObjectRow, versionId: string | undefined): ObjectInfo {
   return {
     key: row.key,
+    versionId,
     size: Number(row.size),
     etag: row.etag,
     modifiedAtMs: Number(row.modifiedAtMs),

@@ -19,7 +19,12 @@ const PAGE_ROWS = 1000;
 
 export async function createBucket(
   context: ObjectContext,
-  request: { readonly bucket: string; readonly region: string; readonly owner: Owner },
+  request: {
+    readonly bucket: string;
+    readonly region: string;
+    readonly owner: Owner;
+    readonly objectLock?: boolean;
+  },
 ): Promise<BucketInfo> {
   checkBucketName(request.bucket);
   const result = await context.submit({
@@ -29,6 +34,7 @@ export async function createBucket(
       region: request.region,
       ownerId: request.owner.id,
       ownerDisplayName: request.owner.displayName,
+      objectLock: request.objectLock ?? false,
     }),
   });
   const exists = result.result.case === "refusal" ? context.view.bucket(request.bucket) : undefined;

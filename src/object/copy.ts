@@ -1,11 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { CommitObjectSchema, CopyObjectSchema } from "../gen/skerry/meta/v1/commands_pb.js";
-import type {
-  ObjectAttributes as AttributesRow,
-  BucketRow,
-  ObjectEncryption,
-  ObjectRow,
-} from "../gen/skerry/meta/v1/rows_pb.js";
+import type { BucketRow, ObjectRow } from "../gen/skerry/meta/v1/rows_pb.js";
 import { attributesFromRow, attributesToRow, checkAttributes, checksumTypeFromRow } from "./attributes.ts";
 import { checksumFromRows } from "./checksums.ts";
 import type { ObjectContext } from "./context.ts";
@@ -13,12 +8,16 @@ import { wantedEncryption } from "./encryption/bucket-default.ts";
 import { checkCustomerKey, encryptionInfo } from "./encryption/object-keys.ts";
 import { encryptedAs } from "./encryption/requested.ts";
 import { ObjectError } from "./errors.ts";
-import { freshObject, objectBytes } from "./get.ts";
+import { freshVersion } from "./find-version.ts";
+import { objectBytes } from "./get.ts";
 import { checkKey } from "./names.ts";
-import type { CopyObjectRequest, EncryptionRequest, PutObjectResult } from "./ports.ts";
+import type { CopyObjectRequest, CopyObjectResult, EncryptionRequest, ObjectAttributes } from "./ports.ts";
 import { checkSourcePreconditions } from "./preconditions.ts";
 import { MAX_SINGLE_PUT_BYTES, storeBody, withPreconditions } from "./put.ts";
 import { expectResult } from "./refusals.ts";
+import { checkTags, MAX_OBJECT_TAGS } from "./tags.ts";
+import { shownVersionId } from "./version-id.ts";
+import { checkFuture } from "./version-settings.ts";
 
 /** How often a copy begins again because its source was written meanwhile. */
 const SOURCE_ATTEMPTS = 5;
@@ -27,14 +26,18 @@ const SOURCE_ATTEMPTS = 5;
 export async function copyObject(
   context: ObjectContext,
   request: CopyObjectRequest,
-): Promise<PutObjectResult> {
+): Promise<CopyObjectResult> {
   checkKey(request.key);
   if (request.attributes !== undefined) checkAttributes(request.attributes);
-  const toItself = request.sourceBucket === request.bucket && request.sourceKey === request.key;
-  if (toItself && request.attributes === undefined && request.encryption === undefined) {
+  if (request.tags !== undefined) checkTags(request.tags, MAX_OBJECT_TAGS);
+  if (request.retention !== undefined) checkFuture(context, request.retention);
+  const isSameKey = request.sourceBucket === request.bucket && request.sourceKey === request.key;
+  const toItself = isSameKey && request.sourceVersionId === undefined;
+  const changes = request.attributes ?? request.encryption ?? request.tags;
+  if (toItself && changes === undefined) {
     throw new ObjectError(
       "copy-to-itself",
-      "a copy onto itself must change the metadata, the storage class or the encryption",
+      "a copy onto itself must change the metadata, the tags, the storage class or the encryption",
     );
   }
   for (let attempt = 1; ; attempt++) {
@@ -47,8 +50,13 @@ export async function copyObject(
   }
 }
 
-async function copyOnce(context: ObjectContext, request: CopyObjectRequest): Promise<PutObjectResult> {
-  const source = await freshObject(context, request.sourceBucket, request.sourceKey);
+async function copyOnce(context: ObjectContext, request: CopyObjectRequest): Promise<CopyObjectResult> {
+  const { bucket: sourceBucket, row: source } = await freshVersion(context, {
+    bucket: request.sourceBucket,
+    key: request.sourceKey,
+    versionId: request.sourceVersionId,
+  });
+  const sourceVersionId = shownVersionId(sourceBucket, source);
   checkSourcePreconditions(
     { etag: source.etag, modifiedAtMs: Number(source.modifiedAtMs) },
     request.sourcePreconditions,
@@ -60,12 +68,14 @@ async function copyOnce(context: ObjectContext, request: CopyObjectRequest): Pro
   const kept = source.attributes?.encryption;
   const wanted = wantedEncryption(context, bucket, request.encryption);
   if ((kept === undefined) !== (wanted === undefined) || request.checksumAlgorithm !== undefined) {
-    return rewrite(context, { request, source, bucket, wanted });
+    return rewrite(context, { request, source, sourceVersionId, bucket, wanted });
   }
   checkCustomerKey(kept, request.sourceCustomerKey);
   // The bytes stay as they are; only their data key is wrapped anew.
   const encryption = kept && wanted && (await context.keys.rewrap(kept, request.sourceCustomerKey, wanted));
-  const attributes = copiedAttributes(source, request, encryption);
+  const checksum = checksumFromRows(source.attributes?.checksums ?? []);
+  const checksumType = checksumTypeFromRow(source.attributes);
+  const attributes = attributesToRow(copiedAttributes(source, request), checksum, checksumType, encryption);
   const result = await context.submit({
     case: "copyObject",
     value: create(CopyObjectSchema, {
@@ -76,7 +86,7 @@ async function copyOnce(context: ObjectContext, request: CopyObjectRequest): Pro
       bucketId: bucket.bucketId,
       key: request.key,
       versionId: context.options.newId(),
-      ...(attributes !== undefined && { attributes }),
+      attributes,
       ...withPreconditions(request.preconditions),
       ownerId: request.owner.id,
       ownerDisplayName: request.owner.displayName,
@@ -84,11 +94,13 @@ async function copyOnce(context: ObjectContext, request: CopyObjectRequest): Pro
   });
   const committed = expectResult(result, "objectCommitted");
   return {
+    versionId: shownVersionId(bucket, committed),
+    sourceVersionId,
     etag: committed.etag,
     modifiedAtMs: Number(committed.modifiedAtMs),
     size: Number(committed.size),
-    checksum: checksumFromRows(attributes?.checksums ?? []),
-    checksumType: checksumTypeFromRow(attributes),
+    checksum,
+    checksumType,
     encryption: encryptionInfo(encryption),
   };
 }
@@ -99,11 +111,12 @@ async function rewrite(
   copy: {
     readonly request: CopyObjectRequest;
     readonly source: ObjectRow;
+    readonly sourceVersionId: string | undefined;
     readonly bucket: BucketRow;
     readonly wanted: EncryptionRequest | undefined;
   },
-): Promise<PutObjectResult> {
-  const { request, source, bucket, wanted } = copy;
+): Promise<CopyObjectResult> {
+  const { request, source, sourceVersionId, bucket, wanted } = copy;
   const sizeBytes = Number(source.size);
   const range = { first: 0, length: sizeBytes, signal: request.signal };
   const bytes = await objectBytes(context, source, range, request.sourceCustomerKey);
@@ -120,7 +133,7 @@ async function rewrite(
     },
   );
   const checksumType = stored.checksum === undefined ? undefined : "FULL_OBJECT";
-  const attributes = request.attributes ?? attributesFromRow(source.attributes);
+  const attributes = copiedAttributes(source, request);
   const result = await context.submit({
     case: "commitObject",
     value: create(CommitObjectSchema, {
@@ -139,6 +152,8 @@ async function rewrite(
   });
   const committed = expectResult(result, "objectCommitted");
   return {
+    versionId: shownVersionId(bucket, committed),
+    sourceVersionId,
     etag: committed.etag,
     modifiedAtMs: Number(committed.modifiedAtMs),
     size: sizeBytes,
@@ -148,16 +163,18 @@ async function rewrite(
   };
 }
 
-/** The bytes are the same, so the checksums stay whatever the client says about the rest. */
-function copiedAttributes(
-  source: ObjectRow,
-  request: CopyObjectRequest,
-  encryption: ObjectEncryption | undefined,
-): AttributesRow | undefined {
-  if (request.attributes === undefined) {
-    const { attributes } = source;
-    return attributes && encryption ? { ...attributes, encryption } : attributes;
-  }
-  const checksum = checksumFromRows(source.attributes?.checksums ?? []);
-  return attributesToRow(request.attributes, checksum, checksumTypeFromRow(source.attributes), encryption);
+/** What keeps the source (retention, legal hold) is never the copy's. */
+function copiedAttributes(source: ObjectRow, request: CopyObjectRequest): ObjectAttributes {
+  const before = attributesFromRow(source.attributes);
+  const { contentType, headers, userMetadata, storageClass } = request.attributes ?? before;
+  const tags = request.tags ?? before.tags;
+  return {
+    contentType,
+    headers,
+    userMetadata,
+    storageClass,
+    ...(tags && { tags }),
+    ...(request.retention && { retention: request.retention }),
+    ...(request.legalHold && { legalHold: request.legalHold }),
+  };
 }

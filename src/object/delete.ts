@@ -3,49 +3,48 @@ import { DeleteObjectsSchema, DeleteTargetSchema } from "../gen/skerry/meta/v1/c
 import type { ObjectContext } from "./context.ts";
 import { ObjectError } from "./errors.ts";
 import { checkKey } from "./names.ts";
-import type { DeleteOutcome, Preconditions } from "./ports.ts";
+import type { DeletedObject, DeleteOutcome, DeleteTarget } from "./ports.ts";
 import { withPreconditions } from "./put.ts";
 import { expectResult, refusalError } from "./refusals.ts";
+import { formatVersionId, parseVersionId, selectorOf } from "./version-id.ts";
 
 /** Keys that one request may delete, as in S3. */
 export const MAX_DELETE_TARGETS = 1000;
 
-interface Target {
-  readonly key: string;
-  readonly preconditions?: Preconditions;
-}
-
 export async function deleteObject(
   context: ObjectContext,
-  request: Target & { readonly bucket: string },
-): Promise<void> {
+  request: DeleteTarget & { readonly bucket: string },
+): Promise<DeletedObject> {
   checkKey(request.key);
-  const [refusal] = await remove(context, request.bucket, [request]);
-  if (refusal !== undefined) throw refusal;
+  const [outcome] = await remove(context, request.bucket, [request]);
+  if (outcome instanceof ObjectError) throw outcome;
+  return outcome ?? { versionId: undefined, deleteMarker: false };
 }
 
 /** One entry in the log for all keys; each is decided on its own. */
 export async function deleteObjects(
   context: ObjectContext,
-  request: { readonly bucket: string; readonly targets: readonly Target[] },
+  request: { readonly bucket: string; readonly targets: readonly DeleteTarget[] },
 ): Promise<readonly DeleteOutcome[]> {
   if (request.targets.length > MAX_DELETE_TARGETS) {
     throw new ObjectError("too-many-targets", `one request deletes at most ${MAX_DELETE_TARGETS} keys`);
   }
-  const invalid = request.targets.map((target) => keyFault(target.key));
+  const invalid = request.targets.map(faultOf);
   const valid = request.targets.filter((_, index) => invalid[index] === undefined);
-  const refusals = valid.length === 0 ? [] : [...(await remove(context, request.bucket, valid))];
+  const outcomes = valid.length === 0 ? [] : [...(await remove(context, request.bucket, valid))];
   return invalid.map((fault) => {
-    const refusal = fault ?? refusals.shift();
-    return refusal === undefined
-      ? { kind: "deleted" }
-      : { kind: "refused", code: refusal.code, message: refusal.message };
+    const outcome = fault ?? outcomes.shift();
+    if (outcome instanceof ObjectError) {
+      return { kind: "refused", code: outcome.code, message: outcome.message };
+    }
+    return { kind: "deleted", ...(outcome ?? { versionId: undefined, deleteMarker: false }) };
   });
 }
 
-function keyFault(key: string): ObjectError | undefined {
+function faultOf({ key, versionId }: DeleteTarget): ObjectError | undefined {
   try {
     checkKey(key);
+    if (versionId !== undefined) parseVersionId(versionId);
     return undefined;
   } catch (error) {
     if (error instanceof ObjectError) return error;
@@ -56,8 +55,8 @@ function keyFault(key: string): ObjectError | undefined {
 async function remove(
   context: ObjectContext,
   bucketName: string,
-  targets: readonly Target[],
-): Promise<readonly (ObjectError | undefined)[]> {
+  targets: readonly DeleteTarget[],
+): Promise<readonly (ObjectError | DeletedObject)[]> {
   const bucket = await context.knownBucket(bucketName);
   const result = await context.submit({
     case: "deleteObjects",
@@ -65,12 +64,21 @@ async function remove(
       bucket: bucketName,
       bucketId: bucket.bucketId,
       targets: targets.map((target) =>
-        create(DeleteTargetSchema, { key: target.key, ...withPreconditions(target.preconditions) }),
+        create(DeleteTargetSchema, {
+          key: target.key,
+          ...selectorOf(target.versionId),
+          ...withPreconditions(target.preconditions),
+          bypassGovernance: target.bypassGovernance ?? false,
+        }),
       ),
+      markerId: context.options.newId(),
     }),
   });
   const { outcomes } = expectResult(result, "objectsDeleted");
-  return outcomes.map((outcome) =>
-    outcome.refusal === undefined ? undefined : refusalError(outcome.refusal),
-  );
+  return outcomes.map((outcome, index) => {
+    if (outcome.refusal !== undefined) return refusalError(outcome.refusal);
+    const { versionId, deleteMarker } = outcome;
+    if (versionId.length > 0) return { versionId: formatVersionId(outcome), deleteMarker };
+    return { versionId: targets[index]?.versionId, deleteMarker };
+  });
 }

@@ -5,7 +5,7 @@ import type { ObjectContext } from "./context.ts";
 import { checkCustomerKey, proveCustomerKey } from "./encryption/object-keys.ts";
 import { readSealed } from "./encryption/read-sealed.ts";
 import { ObjectError } from "./errors.ts";
-import { checkKey } from "./names.ts";
+import { freshVersion } from "./find-version.ts";
 import type {
   Checksum,
   CustomerKey,
@@ -17,10 +17,11 @@ import type {
 } from "./ports.ts";
 import { checkReadPreconditions } from "./preconditions.ts";
 import { readSlices } from "./read-slices.ts";
+import { shownVersionId } from "./version-id.ts";
 
 export async function headObject(context: ObjectContext, request: HeadObjectRequest): Promise<ObjectInfo> {
-  const row = await freshObject(context, request.bucket, request.key);
-  const info = infoFromRow(row);
+  const { bucket, row } = await freshVersion(context, request);
+  const info = infoFromRow(row, shownVersionId(bucket, row));
   proveCustomerKey(row.attributes?.encryption, request.customerKey);
   checkReadPreconditions(info, request.preconditions);
   if (request.partNumber === undefined) return info;
@@ -29,8 +30,8 @@ export async function headObject(context: ObjectContext, request: HeadObjectRequ
 }
 
 export async function getObject(context: ObjectContext, request: GetObjectRequest): Promise<GetObjectResult> {
-  const row = await freshObject(context, request.bucket, request.key);
-  const info = infoFromRow(row);
+  const { bucket, row } = await freshVersion(context, request);
+  const info = infoFromRow(row, shownVersionId(bucket, row));
   checkReadPreconditions(info, request.preconditions);
   const { first, length } = resolveRange(row, request.range);
   const bytes = objectBytes(context, row, { first, length, signal: request.signal }, request.customerKey);
@@ -60,21 +61,6 @@ export function objectBytes(
   }
   checkCustomerKey(undefined, customerKey);
   return readSlices(context, row.slices, range);
-}
-
-/** The current row of a key, as of now. Refuses "bucket-not-found" and "object-not-found". */
-export async function freshObject(
-  context: ObjectContext,
-  bucketName: string,
-  key: string,
-): Promise<ObjectRow> {
-  checkKey(key);
-  const bucket = await context.freshBucket(bucketName);
-  const row = context.view.object(bucket.bucketId, key);
-  if (row === undefined) {
-    throw new ObjectError("object-not-found", "there is no object of this key", { details: { Key: key } });
-  }
-  return row;
 }
 
 /** Refuses "range-not-satisfiable" and "part-number-invalid". Source: RFC 9110, section 14.1.2. */

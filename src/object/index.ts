@@ -15,6 +15,11 @@ export type {
   BucketConfigurationKind,
   BucketConfigurations,
 } from "./bucket-configuration.ts";
+export type {
+  BucketVersioning,
+  DefaultRetention,
+  Versioning,
+} from "./bucket-versioning.ts";
 export type { ObjectStoreOptions } from "./context.ts";
 export { MAX_DELETE_TARGETS } from "./delete.ts";
 export {
@@ -24,8 +29,12 @@ export {
 } from "./encryption/bucket-default.ts";
 export { secretContext } from "./encryption/key-ring.ts";
 export { OBJECT_ERROR_CODES, ObjectError, type ObjectErrorCode } from "./errors.ts";
+export type { VersionAddress } from "./find-version.ts";
+export type { ListedVersion, ListVersionsRequest, ListVersionsResult } from "./list-versions.ts";
 export { bucketNameFault, MAX_KEY_BYTES } from "./names.ts";
 export type * from "./ports.ts";
 export { MAX_SINGLE_PUT_BYTES } from "./put.ts";
+export type { LegalHold, Retention, RetentionMode } from "./retention.ts";
 export { createObjectStore } from "./service.ts";
 export { checkTags, MAX_BUCKET_TAGS, readTagsDocument, type Tag, tagsDocument } from "./tags.ts";
+export type { VersionSettings } from "./version-settings.ts";

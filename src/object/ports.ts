@@ -4,17 +4,25 @@ import type { CustomerKey, EncryptionInfo, EncryptionRequest } from "./encryptio
 
 export type { CustomerKey, EncryptionInfo, EncryptionRequest } from "./encryption/types.ts";
 
+import type { BucketVersioning } from "./bucket-versioning.ts";
+import type { ListVersionsRequest, ListVersionsResult } from "./list-versions.ts";
+import type { LegalHold, Retention } from "./retention.ts";
+import type { Tag } from "./tags.ts";
+import type { VersionSettings } from "./version-settings.ts";
+
 /**
  * The use cases on buckets, objects and uploads, without any protocol. The S3 gateway and the Connect services call this and nothing
  * below it. Every method rejects with an `ObjectError` from the closed set in `errors.ts`, or with a bug.
  */
-export interface ObjectStore extends BucketConfigurations {
+export interface ObjectStore extends BucketConfigurations, BucketVersioning, VersionSettings {
   listBuckets(request: ListBucketsRequest): Promise<ListBucketsResult>;
   /** Refuses "bucket-exists" (another owner's) and "bucket-owned-by-you". */
   createBucket(request: {
     readonly bucket: string;
     readonly region: string;
     readonly owner: Owner;
+    /** Enables versioning as well. */
+    readonly objectLock?: boolean;
   }): Promise<BucketInfo>;
   headBucket(bucket: string): Promise<BucketInfo>;
   deleteBucket(bucket: string): Promise<void>;
@@ -23,24 +31,23 @@ export interface ObjectStore extends BucketConfigurations {
   /** Decides preconditions and the range; bytes flow only when the result's `body` is iterated. */
   getObject(request: GetObjectRequest): Promise<GetObjectResult>;
   headObject(request: HeadObjectRequest): Promise<ObjectInfo>;
-  objectParts(request: Pick<HeadObjectRequest, "bucket" | "key" | "customerKey">): Promise<ObjectPartsResult>;
+  objectParts(
+    request: Pick<HeadObjectRequest, "bucket" | "key" | "versionId" | "customerKey">,
+  ): Promise<ObjectPartsResult>;
   /** Deleting what does not exist is fine. */
-  deleteObject(request: {
-    readonly bucket: string;
-    readonly key: string;
-    readonly preconditions?: Preconditions;
-  }): Promise<void>;
+  deleteObject(request: DeleteTarget & { readonly bucket: string }): Promise<DeletedObject>;
   /** In the order asked; at most 1,000. */
   deleteObjects(request: {
     readonly bucket: string;
-    readonly targets: readonly { readonly key: string; readonly preconditions?: Preconditions }[];
+    readonly targets: readonly DeleteTarget[];
   }): Promise<readonly DeleteOutcome[]>;
-  copyObject(request: CopyObjectRequest): Promise<PutObjectResult>;
+  copyObject(request: CopyObjectRequest): Promise<CopyObjectResult>;
   listObjects(request: ListObjectsRequest): Promise<ListObjectsResult>;
+  listVersions(request: ListVersionsRequest): Promise<ListVersionsResult>;
 
   createUpload(request: CreateUploadRequest): Promise<CreateUploadResult>;
   uploadPart(request: UploadPartRequest): Promise<UploadPartResult>;
-  uploadPartCopy(request: UploadPartCopyRequest): Promise<UploadPartResult>;
+  uploadPartCopy(request: UploadPartCopyRequest): Promise<UploadPartCopyResult>;
   completeUpload(request: CompleteUploadRequest): Promise<PutObjectResult>;
   abortUpload(request: UploadAddress): Promise<void>;
   listParts(
@@ -77,6 +84,8 @@ export interface Preconditions {
   readonly ifModifiedSinceMs?: number;
   readonly ifUnmodifiedSinceMs?: number;
   readonly ifMatchSize?: number;
+  /** Equal to the second. */
+  readonly ifMatchModifiedMs?: number;
 }
 
 /** What a client says about an object beside its bytes. Names of user metadata are in lower case without "x-amz-meta-". */
@@ -86,6 +95,9 @@ export interface ObjectAttributes {
   readonly headers: ReadonlyMap<string, string>;
   readonly userMetadata: ReadonlyMap<string, string>;
   readonly storageClass: string;
+  readonly tags?: readonly Tag[];
+  readonly retention?: Retention;
+  readonly legalHold?: LegalHold;
 }
 
 export type ChecksumAlgorithm = "CRC32" | "CRC32C" | "CRC64NVME" | "SHA1" | "SHA256";
@@ -128,6 +140,8 @@ export interface PutObjectRequest {
 }
 
 export interface PutObjectResult {
+  /** "null" while versioning is suspended; undefined in a bucket that was never versioned. */
+  readonly versionId: string | undefined;
   readonly etag: string;
   readonly modifiedAtMs: number;
   readonly size: number;
@@ -138,6 +152,7 @@ export interface PutObjectResult {
 
 export interface ObjectInfo {
   readonly key: string;
+  readonly versionId: string | undefined;
   readonly size: number;
   readonly etag: string;
   readonly modifiedAtMs: number;
@@ -170,6 +185,8 @@ export type RangeRequest =
 export interface HeadObjectRequest {
   readonly bucket: string;
   readonly key: string;
+  /** As answers give it, or "null"; undefined: the current version. */
+  readonly versionId?: string | undefined;
   readonly preconditions?: Preconditions;
   readonly partNumber?: number;
   readonly customerKey?: CustomerKey;
@@ -178,6 +195,7 @@ export interface HeadObjectRequest {
 export interface GetObjectRequest {
   readonly bucket: string;
   readonly key: string;
+  readonly versionId?: string | undefined;
   readonly preconditions?: Preconditions;
   /** An unsatisfiable one is refused with "range-not-satisfiable". */
   readonly range?: RangeRequest;
@@ -197,18 +215,40 @@ export interface GetObjectResult {
   readonly body: AsyncIterable<Uint8Array>;
 }
 
+export interface DeleteTarget {
+  readonly key: string;
+  /** This version goes for good; undefined: the current one, or a delete marker takes its place. */
+  readonly versionId?: string | undefined;
+  readonly preconditions?: Preconditions;
+  /** A governance retention does not keep it. */
+  readonly bypassGovernance?: boolean;
+}
+
+export interface DeletedObject {
+  /** Of the delete marker that was made or the version that was removed. */
+  readonly versionId: string | undefined;
+  /** A delete marker was made or removed. */
+  readonly deleteMarker: boolean;
+}
+
 export type DeleteOutcome =
-  | { readonly kind: "deleted" }
+  | ({ readonly kind: "deleted" } & DeletedObject)
   | { readonly kind: "refused"; readonly code: string; readonly message: string };
 
 export interface CopyObjectRequest {
   readonly sourceBucket: string;
   readonly sourceKey: string;
+  readonly sourceVersionId?: string | undefined;
   readonly sourcePreconditions?: Preconditions;
   readonly bucket: string;
   readonly key: string;
   /** Undefined: the source's. */
   readonly attributes: ObjectAttributes | undefined;
+  /** Undefined: the source's. */
+  readonly tags?: readonly Tag[] | undefined;
+  /** Never the source's. */
+  readonly retention?: Retention | undefined;
+  readonly legalHold?: LegalHold | undefined;
   readonly preconditions?: Preconditions;
   readonly owner: Owner;
   readonly sourceCustomerKey?: CustomerKey;
@@ -216,6 +256,10 @@ export interface CopyObjectRequest {
   /** Computed anew from the bytes. Undefined: the source's checksum. */
   readonly checksumAlgorithm?: ChecksumAlgorithm;
   readonly signal: AbortSignal;
+}
+
+export interface CopyObjectResult extends PutObjectResult {
+  readonly sourceVersionId: string | undefined;
 }
 
 export interface ListObjectsRequest {
@@ -282,10 +326,15 @@ export interface UploadPartResult {
   readonly encryption?: EncryptionInfo | undefined;
 }
 
+export interface UploadPartCopyResult extends UploadPartResult {
+  readonly sourceVersionId: string | undefined;
+}
+
 export interface UploadPartCopyRequest extends UploadAddress {
   readonly partNumber: number;
   readonly sourceBucket: string;
   readonly sourceKey: string;
+  readonly sourceVersionId?: string | undefined;
   readonly sourcePreconditions?: Preconditions;
   /** Inclusive; must lie inside the source. */
   readonly range: { readonly first: number; readonly last: number } | undefined;

@@ -82,6 +82,9 @@ export function preconditionsMessage(
     ...(preconditions.ifModifiedSinceMs !== undefined && {
       ifModifiedSinceMs: BigInt(preconditions.ifModifiedSinceMs),
     }),
+    ...(preconditions.ifMatchModifiedMs !== undefined && {
+      ifMatchModifiedMs: BigInt(preconditions.ifMatchModifiedMs),
+    }),
     ...(preconditions.ifMatchSize !== undefined && { ifMatchSize: BigInt(preconditions.ifMatchSize) }),
   });
 }

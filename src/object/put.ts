@@ -13,6 +13,8 @@ import type { BodySource, ChecksumAlgorithm, PutObjectRequest, PutObjectResult }
 import { preconditionsMessage } from "./preconditions.ts";
 import { expectResult } from "./refusals.ts";
 import { rowsOf, type StoredBody } from "./stored-body.ts";
+import { shownVersionId } from "./version-id.ts";
+import { checkFuture } from "./version-settings.ts";
 
 /** Greatest size of a single PUT or part, in bytes: 5 GiB, as in S3. */
 export const MAX_SINGLE_PUT_BYTES = 5 * 1024 ** 3;
@@ -20,6 +22,7 @@ export const MAX_SINGLE_PUT_BYTES = 5 * 1024 ** 3;
 export async function putObject(context: ObjectContext, request: PutObjectRequest): Promise<PutObjectResult> {
   checkKey(request.key);
   checkAttributes(request.attributes);
+  if (request.attributes.retention !== undefined) checkFuture(context, request.attributes.retention);
   const bucket = await context.knownBucket(request.bucket);
   const wanted = wantedEncryption(context, bucket, request.encryption);
   const sealed = wanted && (await encryptedAs(context, wanted));
@@ -46,6 +49,7 @@ export async function putObject(context: ObjectContext, request: PutObjectReques
   });
   const committed = expectResult(result, "objectCommitted");
   return {
+    versionId: shownVersionId(bucket, committed),
     etag: committed.etag,
     modifiedAtMs: Number(committed.modifiedAtMs),
     size: Number(committed.size),

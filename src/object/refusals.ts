@@ -46,6 +46,11 @@ const CODE_OF: Readonly<Record<RefusalCode, ObjectErrorCode | undefined>> = {
   [RefusalCode.IDENTITY_CHANGED]: undefined,
   [RefusalCode.MAINTENANCE_CHANGED]: undefined,
   [RefusalCode.CONFIGURATION_TOO_LARGE]: "configuration-too-large",
+  [RefusalCode.OBJECT_LOCKED]: "object-locked",
+  [RefusalCode.BUCKET_STATE]: "bucket-state",
+  [RefusalCode.VERSION_UNKNOWN]: "version-not-found",
+  [RefusalCode.DELETE_MARKER]: "delete-marker",
+  [RefusalCode.LOCK_MISSING]: "lock-missing",
 };
 
 const MESSAGE_OF: Partial<Record<ObjectErrorCode, string>> = {
@@ -53,6 +58,9 @@ const MESSAGE_OF: Partial<Record<ObjectErrorCode, string>> = {
   "bucket-not-found": "there is no bucket of this name",
   "bucket-not-empty": "the bucket still has objects",
   "configuration-too-large": "the configuration is larger than a bucket may have",
+  "object-locked": "the version is under a retention or a legal hold",
+  "version-not-found": "there is no version of this id",
+  "delete-marker": "the version is a delete marker",
   "precondition-failed": "at least one of the preconditions that you gave did not hold",
   "object-not-found": "there is no object of this key",
   "upload-not-found": "there is no upload of this id: it was completed, aborted or never begun",

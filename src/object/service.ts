@@ -1,4 +1,5 @@
 import { bucketConfigurations } from "./bucket-configuration.ts";
+import { bucketVersioning } from "./bucket-versioning.ts";
 import { createBucket, deleteBucket, headBucket, listBuckets } from "./buckets.ts";
 import { ObjectContext, type ObjectStoreOptions } from "./context.ts";
 import { copyObject } from "./copy.ts";
@@ -6,16 +7,20 @@ import { deleteObject, deleteObjects } from "./delete.ts";
 import { getObject, headObject } from "./get.ts";
 import { listObjects } from "./list.ts";
 import { listParts, listUploads } from "./list-uploads.ts";
+import { listVersions } from "./list-versions.ts";
 import { objectParts } from "./object-parts.ts";
 import type { ObjectStore } from "./ports.ts";
 import { putObject } from "./put.ts";
 import { abortUpload, completeUpload, createUpload, uploadPart, uploadPartCopy } from "./upload.ts";
+import { versionSettings } from "./version-settings.ts";
 
 /** The use cases over the replicated metadata and the blobs. */
 export function createObjectStore(options: ObjectStoreOptions): ObjectStore {
   const context = new ObjectContext(options);
   return {
     ...bucketConfigurations(context),
+    ...bucketVersioning(context),
+    ...versionSettings(context),
     listBuckets: (request) => listBuckets(context, request),
     createBucket: (request) => createBucket(context, request),
     headBucket: (bucket) => headBucket(context, bucket),
@@ -28,6 +33,7 @@ export function createObjectStore(options: ObjectStoreOptions): ObjectStore {
     deleteObjects: (request) => deleteObjects(context, request),
     copyObject: (request) => copyObject(context, request),
     listObjects: (request) => listObjects(context, request),
+    listVersions: (request) => listVersions(context, request),
     createUpload: (request) => createUpload(context, request),
     uploadPart: (request) => uploadPart(context, request),
     uploadPartCopy: (request) => uploadPartCopy(context, request),

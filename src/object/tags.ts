@@ -8,6 +8,7 @@ export interface Tag {
   readonly value: string;
 }
 
+export const MAX_OBJECT_TAGS = 10;
 export const MAX_BUCKET_TAGS = 50;
 /** In UTF-16 units, as S3 counts. */
 const MAX_TAG_KEY_LENGTH = 128;

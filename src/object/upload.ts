@@ -30,7 +30,8 @@ import { wantedEncryption } from "./encryption/bucket-default.ts";
 import { checkCustomerKey, encryptionInfo, proveCustomerKey } from "./encryption/object-keys.ts";
 import { partKey } from "./encryption/requested.ts";
 import { ObjectError } from "./errors.ts";
-import { freshObject, objectBytes } from "./get.ts";
+import { freshVersion } from "./find-version.ts";
+import { objectBytes } from "./get.ts";
 import { checkKey } from "./names.ts";
 import type {
   Checksum,
@@ -41,6 +42,7 @@ import type {
   PutObjectResult,
   UploadAddress,
   UploadPartCopyRequest,
+  UploadPartCopyResult,
   UploadPartRequest,
   UploadPartResult,
 } from "./ports.ts";
@@ -49,6 +51,8 @@ import { MAX_SINGLE_PUT_BYTES, storeBody, withPreconditions } from "./put.ts";
 import { readSlices } from "./read-slices.ts";
 import { expectResult } from "./refusals.ts";
 import { formatUploadId, parseUploadId, uploadNotFound } from "./upload-id.ts";
+import { shownVersionId } from "./version-id.ts";
+import { checkFuture } from "./version-settings.ts";
 
 /** Parts of one upload, as in S3. */
 export const MAX_PARTS = 10_000;
@@ -61,6 +65,7 @@ export async function createUpload(
 ): Promise<CreateUploadResult> {
   checkKey(request.key);
   checkAttributes(request.attributes);
+  if (request.attributes.retention !== undefined) checkFuture(context, request.attributes.retention);
   const { checksumAlgorithm: algorithm } = request;
   const type = request.checksumType ?? (algorithm && defaultChecksumType(algorithm));
   if (algorithm !== undefined && type !== undefined) checkChecksumType(algorithm, type);
@@ -140,10 +145,15 @@ export async function uploadPart(
 export async function uploadPartCopy(
   context: ObjectContext,
   request: UploadPartCopyRequest,
-): Promise<UploadPartResult> {
+): Promise<UploadPartCopyResult> {
   checkPartNumber(request.partNumber);
   const upload = await knownUpload(context, request);
-  const source = await freshObject(context, request.sourceBucket, request.sourceKey);
+  const { bucket: sourceBucket, row: source } = await freshVersion(context, {
+    bucket: request.sourceBucket,
+    key: request.sourceKey,
+    versionId: request.sourceVersionId,
+  });
+  const sourceVersionId = shownVersionId(sourceBucket, source);
   checkSourcePreconditions(
     { etag: source.etag, modifiedAtMs: Number(source.modifiedAtMs) },
     request.sourcePreconditions,
@@ -152,14 +162,15 @@ export async function uploadPartCopy(
   const first = request.range?.first ?? 0;
   const length = request.range === undefined ? size : request.range.last - first + 1;
   if (length < 0 || first + length > size) {
-    throw new ObjectError("copy-source-invalid", "the range lies outside the copy source", {
+    throw new ObjectError("range-not-satisfiable", "the range lies outside the copy source", {
       details: { ActualObjectSize: String(size) },
     });
   }
   if (length > MAX_SINGLE_PUT_BYTES) throw new ObjectError("object-too-large", "a part has at most 5 GiB");
   const algorithm = algorithmOf(upload);
   if (source.attributes?.encryption !== undefined || upload.attributes?.encryption !== undefined) {
-    return rewritePart(context, { request, upload, source, first, length });
+    const rewritten = await rewritePart(context, { request, upload, source, first, length });
+    return { ...rewritten, sourceVersionId };
   }
   checkCustomerKey(undefined, request.customerKey ?? request.sourceCustomerKey);
   const { etag, checksum } = await digestSlices(context, source.slices, {
@@ -185,7 +196,7 @@ export async function uploadPartCopy(
     }),
   });
   const committed = expectResult(result, "partCommitted");
-  return { etag, modifiedAtMs: Number(committed.modifiedAtMs), checksum };
+  return { etag, modifiedAtMs: Number(committed.modifiedAtMs), checksum, sourceVersionId };
 }
 
 /** A copied part where source or upload is encrypted: its bytes flow through this node and are a body of their own. */
@@ -276,7 +287,9 @@ export async function completeUpload(
     }),
   });
   const committed = expectResult(result, "objectCommitted");
+  const bucket = await context.knownBucket(request.bucket);
   return {
+    versionId: shownVersionId(bucket, committed),
     etag: committed.etag,
     modifiedAtMs: Number(committed.modifiedAtMs),
     size: Number(committed.size),
@@ -365,8 +378,12 @@ function repeatedCompletion(
   if (completed === undefined || !same) throw uploadNotFound(request.uploadId);
   const bucket = context.view.bucket(request.bucket);
   const row = bucket && context.view.object(bucket.bucketId, request.key);
-  const current = row !== undefined && equalBytes(row.versionId, completed.versionId) ? row : undefined;
+  const isCurrent = row !== undefined && equalBytes(row.versionId, completed.versionId);
+  const current = isCurrent
+    ? row
+    : bucket && context.view.version(bucket.bucketId, request.key, completed.versionId);
   return {
+    versionId: bucket && shownVersionId(bucket, completed),
     etag: completed.etag,
     modifiedAtMs: Number(completed.completedAtMs),
     size: Number(current?.size ?? 0n),

@@ -234,6 +234,9 @@ export class S3Gateway {
 
   #authorize(principal: Principal | undefined, operation: S3Operation): void {
     this.#requireAllowed(principal, operation.name, operation);
+    if ("bypassGovernance" in operation && operation.bypassGovernance) {
+      this.#requireAllowed(principal, "BypassGovernanceRetention", operation);
+    }
     const source = copySourceOf(operation);
     if (source !== undefined) this.#requireAllowed(principal, "GetObject", source);
   }

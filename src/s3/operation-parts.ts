@@ -10,6 +10,12 @@ export interface OnObject extends OnBucket {
   readonly key: string;
 }
 
+/** One version of an object. */
+export interface OnVersion extends OnObject {
+  /** As it was sent; undefined: the current one. */
+  readonly versionId: string | undefined;
+}
+
 export interface OnUpload extends OnObject {
   readonly uploadId: string;
 }

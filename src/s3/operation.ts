@@ -1,12 +1,15 @@
 import type {
   Checksum,
   ChecksumAlgorithm,
+  LegalHold,
   ObjectAttributes,
   Preconditions,
   RangeRequest,
-} from "../object/ports.ts";
+  Retention,
+  Tag,
+} from "../object/index.ts";
 import type { FeatureOperation } from "./features/operations.ts";
-import type { BucketOperation, OnBucket, OnObject, OnUpload } from "./operation-parts.ts";
+import type { BucketOperation, OnBucket, OnObject, OnUpload, OnVersion } from "./operation-parts.ts";
 import type { UnsupportedName } from "./operations.ts";
 
 /**
@@ -22,7 +25,6 @@ export type SupportedOperation =
   | BucketOperation<"HeadBucket">
   | BucketOperation<"DeleteBucket">
   | BucketOperation<"GetBucketLocation">
-  | BucketOperation<"GetBucketVersioning">
   | ListObjects
   | ListObjectsV2
   | ListObjectVersions
@@ -59,6 +61,7 @@ export interface ListBuckets {
 
 export interface CreateBucket extends OnBucket {
   readonly name: "CreateBucket";
+  readonly objectLock: boolean;
 }
 
 interface Listing extends OnBucket {
@@ -102,6 +105,7 @@ export interface ListMultipartUploads extends OnBucket {
 
 export interface DeleteObjects extends OnBucket {
   readonly name: "DeleteObjects";
+  readonly bypassGovernance: boolean;
 }
 
 export interface PutObject extends OnObject {
@@ -111,7 +115,7 @@ export interface PutObject extends OnObject {
 }
 
 /** What GetObject and HeadObject have in common. */
-interface ReadObject extends OnObject {
+interface ReadObject extends OnVersion {
   readonly preconditions: Preconditions | undefined;
   readonly range: RangeRequest | undefined;
   /** The range counts only if the object is still this one: an ETag in quotes or a date. */
@@ -129,14 +133,16 @@ export interface HeadObject extends ReadObject {
   readonly name: "HeadObject";
 }
 
-export interface DeleteObject extends OnObject {
+export interface DeleteObject extends OnVersion {
   readonly name: "DeleteObject";
+  readonly bypassGovernance: boolean;
   readonly preconditions: Preconditions | undefined;
 }
 
 export interface CopySource {
   readonly bucket: string;
   readonly key: string;
+  readonly versionId: string | undefined;
   readonly preconditions: Preconditions | undefined;
   readonly expectedOwner: string | undefined;
 }
@@ -148,6 +154,10 @@ export interface CopyObject extends OnObject {
   readonly attributes: ObjectAttributes | undefined;
   /** Computed anew from the source's bytes. */
   readonly checksumAlgorithm: ChecksumAlgorithm | undefined;
+  /** Undefined: the source's. */
+  readonly tags: readonly Tag[] | undefined;
+  readonly retention: Retention | undefined;
+  readonly legalHold: LegalHold | undefined;
   /** Of the copy where its attributes are the source's and the client named one. */
   readonly storageClass: string | undefined;
   readonly preconditions: Preconditions | undefined;

@@ -13,24 +13,16 @@ import {
   type ObjectRow,
   type PartRow,
   type UploadRow,
+  VersioningState,
 } from "../../gen/skerry/meta/v1/rows_pb.js";
 import type { ApplyState } from "../apply-state.ts";
-import {
-  BLANK_OBJECT,
-  checkNewVersion,
-  committed,
-  dropHeadReferences,
-  findBucket,
-  findHead,
-  isRefusal,
-  replaceHead,
-} from "../heads.ts";
+import { BLANK_OBJECT, checkNewVersion, committed, commitVersion, findBucket, isRefusal } from "../heads.ts";
 import { completedUploadKey, objectReferrer } from "../keys.ts";
 import { MAX_OBJECT_BYTES, MAX_SLICES, META_ID_BYTES } from "../limits.ts";
 import { checkPreconditions } from "../preconditions.ts";
-import { ReferenceChanges } from "../references.ts";
 import { refusal, refusedWith } from "../result.ts";
 import { findUpload, readPart, removeUpload } from "../uploads.ts";
+import { BucketCounts, KeyVersions } from "../versions.ts";
 
 /** Makes an object of an upload's parts: references move, no bytes. Parts that are not named are dropped. */
 export function completeUpload(state: ApplyState, command: CompleteUpload): CommandResult {
@@ -40,22 +32,22 @@ export function completeUpload(state: ApplyState, command: CompleteUpload): Comm
   assert(!isRefusal(bucket), "a bucket with an upload exists");
   const parts = collectParts(state, command);
   if ("code" in parts) return refusedWith(parts);
-  const previous = findHead(state, bucket, command.key);
+  const counts = new BucketCounts();
+  const versions = new KeyVersions(state, bucket, command.key, counts);
   const problem =
     checkWhole(state, command, parts) ??
-    checkNewVersion(command.key, command.versionId, previous) ??
-    checkPreconditions(command.preconditions, previous);
+    checkNewVersion(command.key, command.versionId) ??
+    checkPreconditions(command.preconditions, versions.current);
   if (problem !== undefined) return refusedWith(problem);
 
-  const next = objectOf(state, command, upload, parts);
-  const references = new ReferenceChanges(state);
-  references.add(next.slices, objectReferrer(bucket.bucketId, next.key, next.versionId));
-  dropHeadReferences(references, bucket, previous);
-  removeUpload(state, upload, references);
-  assert(references.check() === undefined, "the blobs of a part are alive");
-  rememberCompletion(state, command, next);
+  const versionId = versions.newId(command.versionId);
+  const next = { ...objectOf(state, command, upload, parts), versionId };
+  versions.references.add(next.slices, objectReferrer(bucket.bucketId, next.key, versionId));
+  removeUpload(state, upload, versions.references);
+  assert(versions.references.check() === undefined, "the blobs of a part are alive");
+  rememberCompletion(state, command, { ...next, versioned: bucket.versioning === VersioningState.ENABLED });
   const kind = ObjectChange_Kind.MULTIPART_COMPLETED;
-  return replaceHead(state, { kind, bucket, previous, next, references, uploads: -1n });
+  return commitVersion(state, { kind, bucket, versions, counts, next, uploads: -1n });
 }
 
 /** The same answer again, for a client that did not get the first one. */
@@ -69,6 +61,7 @@ function repeatedCompletion(state: ApplyState, command: CompleteUpload): Command
     modifiedAtMs: row.completedAtMs,
     etag: row.etag,
     size: row.size,
+    versioned: row.versioned,
   });
 }
 
@@ -123,7 +116,6 @@ function objectOf(
   return {
     ...BLANK_OBJECT,
     key: command.key,
-    versionId: command.versionId,
     size: parts.reduce((sum, part) => sum + part.size, 0n),
     etag: command.etag,
     modifiedAtMs: state.nowMs,
@@ -154,6 +146,7 @@ function rememberCompletion(state: ApplyState, command: CompleteUpload, object: 
     etag: object.etag,
     completedAtMs: state.nowMs,
     size: object.size,
+    versioned: object.versioned,
   });
   state.write(completedUploadKey(command.uploadId), CompletedUploadRowSchema, row);
 }

@@ -1,21 +1,13 @@
-import { equalBytes } from "../../base/index.ts";
 import { type CommandResult, type CopyObject, RefusalCode } from "../../gen/skerry/meta/v1/commands_pb.js";
 import { ObjectChange_Kind, type ObjectRow } from "../../gen/skerry/meta/v1/rows_pb.js";
 import type { ApplyState } from "../apply-state.ts";
+import { checkAttributes } from "../attributes.ts";
 import { checkCopiedEncryption } from "../encryption.ts";
-import {
-  BLANK_OBJECT,
-  checkNewVersion,
-  dropHeadReferences,
-  findBucket,
-  findHead,
-  isRefusal,
-  replaceHead,
-} from "../heads.ts";
+import { BLANK_OBJECT, checkNewVersion, commitVersion, findBucket, isRefusal } from "../heads.ts";
 import { objectReferrer } from "../keys.ts";
 import { checkPreconditions } from "../preconditions.ts";
-import { ReferenceChanges } from "../references.ts";
 import { refused, refusedWith } from "../result.ts";
+import { BucketCounts, KeyVersions } from "../versions.ts";
 
 /** A new version that refers to the source's blobs; also of the source itself, with other attributes. */
 export function copyObject(state: ApplyState, command: CopyObject): CommandResult {
@@ -27,29 +19,30 @@ export function copyObject(state: ApplyState, command: CopyObject): CommandResul
   if (source === undefined) return refused(RefusalCode.SOURCE_CHANGED, "");
   const bucket = findBucket(state, command.bucket, command.bucketId);
   if (isRefusal(bucket)) return refusedWith(bucket);
-  const previous = findHead(state, bucket, command.key);
-  const references = new ReferenceChanges(state);
-  references.add(source.slices, objectReferrer(bucket.bucketId, command.key, command.versionId));
-  dropHeadReferences(references, bucket, previous);
+  const counts = new BucketCounts();
+  const versions = new KeyVersions(state, bucket, command.key, counts);
+  const versionId = versions.newId(command.versionId);
+  versions.references.add(source.slices, objectReferrer(bucket.bucketId, command.key, versionId));
   const problem =
-    checkNewVersion(command.key, command.versionId, previous) ??
-    checkPreconditions(command.preconditions, previous) ??
+    checkNewVersion(command.key, command.versionId) ??
+    checkPreconditions(command.preconditions, versions.current) ??
     checkCopiedEncryption(source.attributes?.encryption, command.attributes?.encryption) ??
-    references.check();
+    checkAttributes(bucket, command.attributes) ??
+    versions.references.check();
   if (problem !== undefined) return refusedWith(problem);
-  const next = copyOf(state, source, command);
-  return replaceHead(state, { kind: ObjectChange_Kind.COPIED, bucket, previous, next, references });
+  const next = { ...copyOf(state, source, command), versionId };
+  return commitVersion(state, { kind: ObjectChange_Kind.COPIED, bucket, versions, counts, next });
 }
 
-/** The version that the proposer read, when it is still the current one. */
+/** The version that the proposer read, current or not, when it still is there. */
 export function findSource(
   state: ApplyState,
   source: { readonly bucket: string; readonly key: string; readonly versionId: Uint8Array },
 ): ObjectRow | undefined {
   const bucket = findBucket(state, source.bucket, 0n);
   if (isRefusal(bucket)) return undefined;
-  const head = findHead(state, bucket, source.key);
-  return head !== undefined && equalBytes(head.versionId, source.versionId) ? head : undefined;
+  const version = new KeyVersions(state, bucket, source.key, new BucketCounts()).byId(source.versionId);
+  return version?.deleteMarker === true ? undefined : version;
 }
 
 /** Part boundaries stay: they belong to the bytes and to their ETag ("...-3"). */
@@ -57,7 +50,6 @@ function copyOf(state: ApplyState, source: ObjectRow, command: CopyObject): Obje
   return {
     ...BLANK_OBJECT,
     key: command.key,
-    versionId: command.versionId,
     size: source.size,
     etag: source.etag,
     modifiedAtMs: state.nowMs,

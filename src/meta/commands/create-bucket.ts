@@ -7,7 +7,12 @@ import {
   type Refusal,
   RefusalCode,
 } from "../../gen/skerry/meta/v1/commands_pb.js";
-import { BucketChange_Kind, BucketRowSchema, ClusterRowSchema } from "../../gen/skerry/meta/v1/rows_pb.js";
+import {
+  BucketChange_Kind,
+  BucketRowSchema,
+  ClusterRowSchema,
+  VersioningState,
+} from "../../gen/skerry/meta/v1/rows_pb.js";
 import type { ApplyState } from "../apply-state.ts";
 import { checkConfiguration, hasKind, withKind, writeConfiguration } from "../configurations.ts";
 import { isName } from "../heads.ts";
@@ -31,6 +36,8 @@ export function createBucket(state: ApplyState, command: CreateBucket): CommandR
     ownerId: command.ownerId,
     ownerDisplayName: command.ownerDisplayName,
     createdAtMs: state.nowMs,
+    objectLock: command.objectLock,
+    versioning: command.objectLock ? VersioningState.ENABLED : VersioningState.UNSPECIFIED,
     configuredKinds: command.configurations.reduce((kinds, { kind }) => withKind(kinds, kind), 0n),
   });
   for (const configuration of command.configurations) {

@@ -7,6 +7,7 @@ import {
 } from "../../gen/skerry/meta/v1/commands_pb.js";
 import { BucketRowSchema, UploadRowSchema } from "../../gen/skerry/meta/v1/rows_pb.js";
 import type { ApplyState } from "../apply-state.ts";
+import { checkAttributes } from "../attributes.ts";
 import { checkEncryption } from "../encryption.ts";
 import { checkObjectKey, findBucket, isRefusal } from "../heads.ts";
 import { bucketKey, completedUploadKey, uploadKey, uploadOrderKey } from "../keys.ts";
@@ -17,7 +18,10 @@ export function createUpload(state: ApplyState, command: CreateUpload): CommandR
   const { uploadId, key } = command;
   const bucket = findBucket(state, command.bucket, command.bucketId);
   if (isRefusal(bucket)) return refusedWith(bucket);
-  const problem = checkObjectKey(key) ?? checkEncryption(command.attributes?.encryption, "upload");
+  const problem =
+    checkObjectKey(key) ??
+    checkEncryption(command.attributes?.encryption, "upload") ??
+    checkAttributes(bucket, command.attributes);
   if (problem !== undefined) return refusedWith(problem);
   if (uploadId.length !== META_ID_BYTES) return refused(RefusalCode.INVALID, "an upload id has 16 bytes");
   if (state.has(uploadKey(uploadId)) || state.has(completedUploadKey(uploadId))) {

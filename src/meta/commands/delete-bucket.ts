@@ -13,6 +13,7 @@ export function deleteBucket(state: ApplyState, command: DeleteBucket): CommandR
   const bucket = findBucket(state, command.name, 0n);
   if (isRefusal(bucket)) return refusedWith(bucket);
   if (bucket.objectCount > 0n) return refused(RefusalCode.BUCKET_NOT_EMPTY, "objects");
+  if (bucket.versionCount > 0n) return refused(RefusalCode.BUCKET_NOT_EMPTY, "versions");
   if (bucket.uploadCount > 0n) return refused(RefusalCode.BUCKET_NOT_EMPTY, "uploads");
   const cluster = state.cluster();
   assert(cluster !== undefined && cluster.bucketCount > 0, "a cluster with a bucket counts it");

@@ -114,7 +114,11 @@ describe("CommitObject", () => {
     ["an empty key", "INVALID", commitObject("", id(9))],
     ["a key of 1,025 bytes", "INVALID", commitObject(`${"é".repeat(512)}x`, id(9))],
     ["a short version id", "INVALID", commitObject("a", new Uint8Array(8))],
-    ["the version id of the current version", "INVALID", commitObject("present", id(1))],
+    [
+      "a version id that nothing is greater than",
+      "INVALID",
+      commitObject("present", new Uint8Array(16).fill(255)),
+    ],
     ["an object of more than 5 TiB", "TOO_LARGE", commitObject("a", id(9), [], { size: 6n * 1024n ** 4n })],
     ["slices that do not add up", "BLOB_INVALID", commitObject("a", id(9), [whole], { size: 99n })],
     [

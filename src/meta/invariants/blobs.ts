@@ -21,6 +21,7 @@ import {
   referenceKey,
   trailingBlobId,
   unlinkOrderKey,
+  versionKey,
 } from "../keys.ts";
 import type { Check } from "./check.ts";
 
@@ -97,8 +98,11 @@ export async function checkReferences(check: Check): Promise<void> {
 
 function slicesOf(check: Check, referrer: Referrer): readonly BlobSlice[] {
   if (referrer.kind === "object") {
-    const row = check.row(objectKey(referrer.bucketId, referrer.key), ObjectRowSchema);
-    return row !== undefined && toHex(row.versionId) === referrer.versionId ? row.slices : [];
+    const { bucketId, key, versionId } = referrer;
+    const head = check.row(objectKey(bucketId, key), ObjectRowSchema);
+    if (head !== undefined && toHex(head.versionId) === versionId) return head.slices;
+    const id = fromHex(versionId);
+    return (id && check.row(versionKey(bucketId, key, id), ObjectRowSchema)?.slices) ?? [];
   }
   const uploadId = fromHex(referrer.uploadId);
   return (uploadId && check.row(partKey(uploadId, referrer.partNumber), PartRowSchema)?.slices) ?? [];

@@ -81,5 +81,7 @@ export interface BucketTally {
   readonly configuredKinds: bigint;
   objects: bigint;
   bytes: bigint;
+  versions: bigint;
+  versionBytes: bigint;
   uploads: bigint;
 }

@@ -26,6 +26,7 @@ import {
   checkUploads,
   readBuckets,
 } from "./manifests.ts";
+import { checkVersions } from "./versions.ts";
 
 export type { CheckedRows, Violation } from "./check.ts";
 
@@ -39,6 +40,7 @@ export async function checkInvariants(rows: CheckedRows): Promise<readonly Viola
   await readBuckets(check);
   await checkConfigurations(check);
   await checkObjects(check);
+  await checkVersions(check);
   await checkUploads(check);
   await checkBucketCounters(check);
   await checkBlobs(check);

@@ -44,6 +44,8 @@ export async function readBuckets(check: Check): Promise<void> {
       configuredKinds: row.configuredKinds,
       objects: 0n,
       bytes: 0n,
+      versions: 0n,
+      versionBytes: 0n,
       uploads: 0n,
     });
   }
@@ -60,6 +62,8 @@ export async function checkBucketCounters(check: Check): Promise<void> {
     const tally = check.buckets.get(row.bucketId);
     check.holds(row.objectCount === tally?.objects, "a bucket counts its objects", key);
     check.holds(row.objectBytes === tally?.bytes, "a bucket counts its bytes", key);
+    check.holds(row.versionCount === tally?.versions, "a bucket counts its versions", key);
+    check.holds(row.versionBytes === tally?.versionBytes, "a bucket counts the bytes of its versions", key);
     check.holds(row.uploadCount === tally?.uploads, "a bucket counts its uploads", key);
   }
 }
@@ -154,7 +158,7 @@ interface CheckedManifest {
 }
 
 /** Slices inside their blobs, adding up, and a reference row for each blob. */
-function checkManifest(check: Check, { slices, size, referrer, at }: CheckedManifest): void {
+export function checkManifest(check: Check, { slices, size, referrer, at }: CheckedManifest): void {
   let total = 0n;
   for (const slice of slices) {
     total += slice.length;
@@ -173,8 +177,8 @@ function checkManifest(check: Check, { slices, size, referrer, at }: CheckedMani
   check.holds(total === size, "the slices of a manifest add up to its size", at);
 }
 
-/** The bucket id in the key of an object's row; -1 where there is none. */
-function bucketIdOf(storeKey: string): bigint {
+/** The bucket id in the key of an object's or a version's row; -1 where there is none. */
+export function bucketIdOf(storeKey: string): bigint {
   const digits = /^.{5}([0-9a-f]{16})\//s.exec(storeKey)?.[1];
   return digits === undefined ? -1n : BigInt(`0x${digits}`);
 }

@@ -16,6 +16,14 @@ export interface ModelObject {
   readonly modifiedMs: number;
 }
 
+export interface ModelVersion extends ModelObject {
+  /** False: the null version. */
+  readonly named: boolean;
+  readonly marker: boolean;
+}
+
+export type ModelVersioning = "never" | "enabled" | "suspended";
+
 export interface ModelPart {
   readonly etag: string;
   readonly slices: readonly ModelSlice[];
@@ -29,7 +37,9 @@ export interface ModelUpload {
 
 export interface ModelBucket {
   readonly id: number;
-  readonly objects: Map<string, ModelObject>;
+  versioning: ModelVersioning;
+  /** The newest first; without empty lists. */
+  readonly keys: Map<string, ModelVersion[]>;
   readonly uploads: Map<number, ModelUpload>;
   /** Documents by kind. */
   readonly configurations: Map<number, string>;
@@ -60,6 +70,24 @@ export interface ModelIdentityChange {
   readonly expected: number;
   /** Whether there is a row afterwards. */
   readonly present: boolean;
+}
+
+export interface ModelSource {
+  readonly bucket: string;
+  readonly key: string;
+  readonly version: number;
+}
+
+export interface ModelTarget {
+  readonly key: string;
+  /** Undefined: whatever is current. */
+  readonly version: number | "null" | undefined;
+}
+
+/** Undefined also where the newest is a delete marker. */
+export function currentOf(bucket: ModelBucket, key: string): ModelVersion | undefined {
+  const newest = bucket.keys.get(key)?.[0];
+  return newest?.marker === true ? undefined : newest;
 }
 
 interface Completed {
@@ -94,7 +122,8 @@ export class Model {
     if (this.buckets.has(name)) return "BUCKET_EXISTS";
     this.buckets.set(name, {
       id: this.#nextBucketId++,
-      objects: new Map(),
+      versioning: "never",
+      keys: new Map(),
       uploads: new Map(),
       configurations: new Map(),
     });
@@ -118,7 +147,7 @@ export class Model {
   deleteBucket(name: string): string {
     const bucket = this.buckets.get(name);
     if (bucket === undefined) return "BUCKET_UNKNOWN";
-    if (bucket.objects.size > 0 || bucket.uploads.size > 0) return "BUCKET_NOT_EMPTY";
+    if (bucket.keys.size > 0 || bucket.uploads.size > 0) return "BUCKET_NOT_EMPTY";
     this.buckets.delete(name);
     this.oplogLength++;
     return "done";
@@ -145,34 +174,70 @@ export class Model {
   ): string {
     const bucket = this.buckets.get(name);
     if (bucket === undefined) return "BUCKET_UNKNOWN";
-    const refusal = refusalOf(bucket.objects.get(key), conditions);
+    const refusal = refusalOf(currentOf(bucket, key), conditions);
     if (refusal !== undefined) return refusal;
     for (const [id, blob] of blobs) this.blobs.set(id, blob);
-    bucket.objects.set(key, object);
+    this.#add(bucket, key, object, false);
     this.oplogLength++;
     this.#collect();
     return "objectCommitted";
   }
 
-  delete(name: string, keys: readonly string[]): string {
+  setVersioning(name: string, versioning: "enabled" | "suspended"): string {
     const bucket = this.buckets.get(name);
     if (bucket === undefined) return "BUCKET_UNKNOWN";
-    for (const key of keys) if (bucket.objects.delete(key)) this.oplogLength++;
+    if (bucket.versioning !== versioning) this.oplogLength++;
+    bucket.versioning = versioning;
+    return "done";
+  }
+
+  delete(name: string, targets: readonly ModelTarget[], markerId: number): string {
+    const bucket = this.buckets.get(name);
+    if (bucket === undefined) return "BUCKET_UNKNOWN";
+    for (const { key, version } of targets) {
+      if (version === undefined && bucket.versioning !== "never") {
+        this.#add(bucket, key, { version: markerId, etag: "", slices: [], modifiedMs: this.nowMs }, true);
+        this.oplogLength++;
+      } else {
+        const wanted = (known: ModelVersion) =>
+          version === undefined || version === "null"
+            ? !known.named
+            : known.named && known.version === version;
+        if (this.#remove(bucket, key, wanted)) this.oplogLength++;
+      }
+    }
     this.#collect();
     return "objectsDeleted";
   }
 
-  copy(
-    source: { bucket: string; key: string; version: number },
-    name: string,
-    key: string,
-    version: number,
-  ): string {
-    const from = this.buckets.get(source.bucket)?.objects.get(source.key);
-    if (from?.version !== source.version) return "SOURCE_CHANGED";
+  #add(bucket: ModelBucket, key: string, object: ModelObject, marker: boolean): void {
+    const named = bucket.versioning === "enabled";
+    const newest = bucket.keys.get(key)?.[0]?.version ?? 0;
+    const version = Math.max(object.version, newest + 1);
+    if (!named) this.#remove(bucket, key, (known) => !known.named);
+    bucket.keys.set(key, [{ ...object, version, named, marker }, ...(bucket.keys.get(key) ?? [])]);
+  }
+
+  #remove(bucket: ModelBucket, key: string, wanted: (version: ModelVersion) => boolean): boolean {
+    const before = bucket.keys.get(key) ?? [];
+    const left = before.filter((version) => !wanted(version));
+    if (left.length > 0) bucket.keys.set(key, left);
+    else bucket.keys.delete(key);
+    return left.length < before.length;
+  }
+
+  #source(source: ModelSource): ModelVersion | undefined {
+    const versions = this.buckets.get(source.bucket)?.keys.get(source.key) ?? [];
+    return versions.find(({ version, marker }) => version === source.version && !marker);
+  }
+
+  copy(source: ModelSource, name: string, key: string, version: number): string {
+    const from = this.#source(source);
+    if (from === undefined) return "SOURCE_CHANGED";
     const bucket = this.buckets.get(name);
     if (bucket === undefined) return "BUCKET_UNKNOWN";
-    bucket.objects.set(key, { ...from, version, modifiedMs: this.nowMs });
+    const { etag, slices } = from;
+    this.#add(bucket, key, { version, etag, slices, modifiedMs: this.nowMs }, false);
     this.oplogLength++;
     this.#collect();
     return "objectCommitted";
@@ -203,12 +268,12 @@ export class Model {
     address: { bucket: string; key: string; upload: number },
     partNumber: number,
     part: ModelPart,
-    source: { bucket: string; key: string; version: number },
+    source: ModelSource,
   ): string {
     const upload = this.#upload(address);
     if (upload === undefined) return "UPLOAD_UNKNOWN";
-    const from = this.buckets.get(source.bucket)?.objects.get(source.key);
-    if (from?.version !== source.version) return "SOURCE_CHANGED";
+    const from = this.#source(source);
+    if (from === undefined) return "SOURCE_CHANGED";
     upload.parts.set(partNumber, part);
     this.#collect();
     return "partCommitted";
@@ -230,7 +295,7 @@ export class Model {
     if (parts.length === 0 || parts.includes(undefined)) return "PART_INVALID";
     const bucket = this.buckets.get(address.bucket)!;
     const slices = parts.flatMap((part) => part!.slices);
-    bucket.objects.set(address.key, { version, etag, slices, modifiedMs: this.nowMs });
+    this.#add(bucket, address.key, { version, etag, slices, modifiedMs: this.nowMs }, false);
     bucket.uploads.delete(address.upload);
     this.completed.set(address.upload, { bucket: address.bucket, key: address.key, etag });
     this.oplogLength++;
@@ -343,7 +408,7 @@ export class Model {
 
   *#manifests(): Generator<ModelPart> {
     for (const bucket of this.buckets.values()) {
-      yield* bucket.objects.values();
+      for (const versions of bucket.keys.values()) yield* versions;
       for (const upload of bucket.uploads.values()) yield* upload.parts.values();
     }
   }

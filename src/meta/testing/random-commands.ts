@@ -22,11 +22,22 @@ import {
   RecordCopiesSchema,
   RehomeBlobsSchema,
   ReportLostSchema,
+  SetBucketVersioningSchema,
 } from "../../gen/skerry/meta/v1/commands_pb.js";
+import { VersioningState } from "../../gen/skerry/meta/v1/rows_pb.js";
 import type { CommandBody } from "../ports.ts";
 import { chunkedBlob, createBucket, etag, id, inlineBlob, slice } from "./commands.ts";
 import { testHasher } from "./harness.ts";
-import type { Model, ModelBlob, ModelConditions, ModelSlice, ModelUpload } from "./model.ts";
+import {
+  currentOf,
+  type Model,
+  type ModelBlob,
+  type ModelConditions,
+  type ModelSlice,
+  type ModelSource,
+  type ModelTarget,
+  type ModelUpload,
+} from "./model.ts";
 
 export interface DrawnCommand {
   readonly body: CommandBody;
@@ -53,6 +64,7 @@ export class CommandDrawer {
       [3, () => this.#createBucket()],
       [1, () => this.#deleteBucket()],
       [3, () => this.#configure()],
+      [1, () => this.#setVersioning()],
       [12, () => this.#commit()],
       [6, () => this.#delete()],
       [6, () => this.#copy()],
@@ -129,7 +141,9 @@ export class CommandDrawer {
   }
 
   #commit(): DrawnCommand {
-    const [bucket, key, version] = [this.#prng.pick(BUCKETS), this.#prng.pick(KEYS), this.#nextId++];
+    const [bucket, key] = [this.#prng.pick(BUCKETS), this.#prng.pick(KEYS)];
+    // Another node's clock may be behind: its ids are not greater than those that are there.
+    const version = this.#prng.chance(0.1) ? this.#prng.between(1, this.#nextId) : this.#nextId++;
     const content = this.#content();
     const conditions = this.#conditions(bucket, key);
     const value = create(CommitObjectSchema, {
@@ -160,7 +174,8 @@ export class CommandDrawer {
   }
 
   #conditions(bucket: string, key: string): ModelConditions {
-    const current = this.#model.buckets.get(bucket)?.objects.get(key)?.etag ?? etag(0);
+    const known = this.#model.buckets.get(bucket);
+    const current = (known && currentOf(known, key)?.etag) ?? etag(0);
     const candidates: readonly ModelConditions[] = [
       { ifMatch: current },
       { ifMatch: etag(999_999) },
@@ -171,11 +186,40 @@ export class CommandDrawer {
     return this.#prng.chance(0.5) ? {} : this.#prng.pick(candidates);
   }
 
+  #setVersioning(): DrawnCommand {
+    const [bucket, versioning] = [
+      this.#prng.pick(BUCKETS),
+      this.#prng.pick(["enabled", "suspended"] as const),
+    ];
+    const state = versioning === "enabled" ? VersioningState.ENABLED : VersioningState.SUSPENDED;
+    const value = create(SetBucketVersioningSchema, { bucket, versioning: state });
+    return {
+      body: { case: "setBucketVersioning", value },
+      expected: () => this.#model.setVersioning(bucket, versioning),
+    };
+  }
+
   #delete(): DrawnCommand {
-    const bucket = this.#prng.pick(BUCKETS);
-    const keys = Array.from({ length: this.#prng.between(1, 3) }, () => this.#prng.pick(KEYS));
-    const value = create(DeleteObjectsSchema, { bucket, targets: keys.map((key) => ({ key })) });
-    return { body: { case: "deleteObjects", value }, expected: () => this.#model.delete(bucket, keys) };
+    const [bucket, markerId] = [this.#prng.pick(BUCKETS), this.#nextId++];
+    const targets = Array.from({ length: this.#prng.between(1, 3) }, () => this.#target(bucket));
+    const value = create(DeleteObjectsSchema, {
+      bucket,
+      markerId: id(markerId),
+      targets: targets.map(({ key, version }) => ({ key, ...selectorOf(version) })),
+    });
+    return {
+      body: { case: "deleteObjects", value },
+      expected: () => this.#model.delete(bucket, targets, markerId),
+    };
+  }
+
+  /** A key as a whole, one of its versions, its null version, or a version that never was. */
+  #target(bucket: string): ModelTarget {
+    const key = this.#prng.pick(KEYS);
+    const known = this.#model.buckets.get(bucket)?.keys.get(key) ?? [];
+    const kind = this.#prng.pick(["whole", "version", "version", "null", "unknown"]);
+    if (kind === "version" && known.length > 0) return { key, version: this.#prng.pick(known).version };
+    return { key, version: kind === "null" ? "null" : kind === "unknown" ? 999_999 : undefined };
   }
 
   #copy(): DrawnCommand {
@@ -195,11 +239,12 @@ export class CommandDrawer {
     };
   }
 
-  /** Mostly the current version of something, sometimes one that is not. */
-  #source(): { bucket: string; key: string; version: number } {
+  /** Mostly a version of something, sometimes one that is not. */
+  #source(): ModelSource {
     const [bucket, key] = [this.#prng.pick(BUCKETS), this.#prng.pick(KEYS)];
-    const current = this.#model.buckets.get(bucket)?.objects.get(key)?.version;
-    return { bucket, key, version: current === undefined || this.#prng.chance(0.1) ? 999_999 : current };
+    const versions = this.#model.buckets.get(bucket)?.keys.get(key) ?? [];
+    if (versions.length === 0 || this.#prng.chance(0.1)) return { bucket, key, version: 999_999 };
+    return { bucket, key, version: this.#prng.pick(versions).version };
   }
 
   #createUpload(): DrawnCommand {
@@ -238,7 +283,8 @@ export class CommandDrawer {
 
   #copyPart(): DrawnCommand {
     const [address, source] = [this.#upload(), this.#source()];
-    const from = this.#model.buckets.get(source.bucket)?.objects.get(source.key)?.slices ?? [];
+    const versions = this.#model.buckets.get(source.bucket)?.keys.get(source.key) ?? [];
+    const from = versions.find(({ version }) => version === source.version)?.slices ?? [];
     // Every slice of the source, each without its first byte where it has more than one.
     const slices = from.map(({ blob, offset, length }) =>
       length > 1 ? { blob, offset: offset + 1, length: length - 1 } : { blob, offset, length },
@@ -423,6 +469,12 @@ export class CommandDrawer {
       );
     return { newBlobs, slices, size, blobs };
   }
+}
+
+function selectorOf(version: ModelTarget["version"]) {
+  if (version === undefined) return {};
+  if (version === "null") return { version: { version: { case: "nullVersion" as const, value: true } } };
+  return { version: { version: { case: "versionId" as const, value: id(version) } } };
 }
 
 function toSlice({ blob, offset, length }: ModelSlice) {

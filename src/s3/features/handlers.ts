@@ -2,12 +2,18 @@ import type { Handlers } from "../handlers/call.ts";
 import { bucketEncryptionHandlers } from "./bucket-encryption/handle.ts";
 import { bucketTaggingHandlers } from "./bucket-tagging/handle.ts";
 import { objectAttributesHandlers } from "./object-attributes/handle.ts";
+import { objectLockHandlers } from "./object-lock/handle.ts";
+import { objectTaggingHandlers } from "./object-tagging/handle.ts";
 import type { FeatureOperation } from "./operations.ts";
 import { unconfiguredHandlers } from "./unconfigured/handle.ts";
+import { versioningHandlers } from "./versioning/handle.ts";
 
 export const featureHandlers: Handlers<FeatureOperation["name"]> = {
   ...bucketEncryptionHandlers,
   ...bucketTaggingHandlers,
   ...objectAttributesHandlers,
   ...unconfiguredHandlers,
+  ...objectLockHandlers,
+  ...objectTaggingHandlers,
+  ...versioningHandlers,
 };

@@ -14,28 +14,52 @@ import {
   OBJECT_ATTRIBUTES_PARAMETERS,
 } from "./object-attributes/operations.ts";
 import {
+  OBJECT_LOCK_OPERATIONS,
+  OBJECT_LOCK_PARAMETERS,
+  type ObjectLockOperation,
+} from "./object-lock/operations.ts";
+import {
+  OBJECT_TAGGING_OPERATIONS,
+  OBJECT_TAGGING_PARAMETERS,
+  type ObjectTaggingOperation,
+} from "./object-tagging/operations.ts";
+import {
   UNCONFIGURED_OPERATIONS,
   UNCONFIGURED_PARAMETERS,
   type UnconfiguredOperation,
 } from "./unconfigured/operations.ts";
+import {
+  VERSIONING_OPERATIONS,
+  VERSIONING_PARAMETERS,
+  type VersioningOperation,
+} from "./versioning/operations.ts";
 
 /** Every operation that lives in a feature's folder. */
 export type FeatureOperation =
   | BucketEncryptionOperation
   | BucketTaggingOperation
   | GetObjectAttributes
-  | UnconfiguredOperation;
+  | ObjectLockOperation
+  | ObjectTaggingOperation
+  | UnconfiguredOperation
+  | VersioningOperation;
 
 export const FEATURE_OPERATIONS = {
   ...BUCKET_ENCRYPTION_OPERATIONS,
   ...BUCKET_TAGGING_OPERATIONS,
   ...OBJECT_ATTRIBUTES_OPERATIONS,
+  ...OBJECT_LOCK_OPERATIONS,
+  ...OBJECT_TAGGING_OPERATIONS,
   ...UNCONFIGURED_OPERATIONS,
+  ...VERSIONING_OPERATIONS,
 } as const;
 
 export const FEATURE_PARAMETERS = {
   ...BUCKET_ENCRYPTION_PARAMETERS,
   ...BUCKET_TAGGING_PARAMETERS,
   ...OBJECT_ATTRIBUTES_PARAMETERS,
+  ...OBJECT_LOCK_PARAMETERS,
+  ...OBJECT_TAGGING_PARAMETERS,
   ...UNCONFIGURED_PARAMETERS,
+  ...VERSIONING_PARAMETERS,
 } as const;

@@ -3,18 +3,12 @@ import { readWholeBody } from "../body/whole-body.ts";
 import { notImplemented, S3Refusal } from "../errors.ts";
 import { NO_BODY, type S3Response } from "../http.ts";
 import { MAX_LISTED_BUCKETS } from "../limits.ts";
-import { renderBuckets, renderLocation, renderNoVersioning } from "../render/buckets.ts";
+import { renderBuckets, renderLocation } from "../render/buckets.ts";
 import { xmlResponse } from "../render/document.ts";
 import { childrenOf, malformed, readXml, textOf } from "../xml/reader.ts";
 import type { Call, Handlers } from "./call.ts";
 
-type Names =
-  | "ListBuckets"
-  | "CreateBucket"
-  | "HeadBucket"
-  | "DeleteBucket"
-  | "GetBucketLocation"
-  | "GetBucketVersioning";
+type Names = "ListBuckets" | "CreateBucket" | "HeadBucket" | "DeleteBucket" | "GetBucketLocation";
 
 export const bucketHandlers: Handlers<Names> = {
   ListBuckets: async (operation, call) => {
@@ -37,6 +31,7 @@ export const bucketHandlers: Handlers<Names> = {
       bucket: operation.bucket,
       region,
       owner: call.authenticated.principal.owner,
+      objectLock: operation.objectLock,
     });
     return { status: 200, headers: ["Location", `/${operation.bucket}`], body: NO_BODY };
   },
@@ -65,11 +60,6 @@ export const bucketHandlers: Handlers<Names> = {
   GetBucketLocation: async (operation, call) => {
     const bucket = await call.store.headBucket(operation.bucket);
     return xmlResponse(renderLocation(bucket.region));
-  },
-
-  GetBucketVersioning: async (operation, call) => {
-    await call.store.headBucket(operation.bucket);
-    return xmlResponse(renderNoVersioning());
   },
 };
 

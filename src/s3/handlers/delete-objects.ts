@@ -6,9 +6,10 @@ import {
 } from "../../object/index.ts";
 import { openBody } from "../body/open-body.ts";
 import { readWholeBody } from "../body/whole-body.ts";
-import { invalidArgument, notImplemented, S3Refusal } from "../errors.ts";
+import { S3Refusal } from "../errors.ts";
 import { MAX_DELETE_TARGETS } from "../limits.ts";
-import { parseWhole, unquoteEtag } from "../parse/fields.ts";
+import { unquoteEtag } from "../parse/fields.ts";
+import { matchedSize, matchedTime } from "../parse/preconditions.ts";
 import { type DeletedKey, renderDeleted } from "../render/deleted.ts";
 import { xmlResponse } from "../render/document.ts";
 import { refusalOf } from "../render/error.ts";
@@ -29,19 +30,27 @@ export const deleteObjectsHandlers: Handlers<"DeleteObjects"> = {
       // Each key is a deletion of its own to the gate.
       const request = { name: "DeleteObject", bucket: operation.bucket, key: target.key };
       const decision = call.authorizer.authorize(call.authenticated.principal, request);
-      if (decision.kind === "deny") return new S3Refusal("AccessDenied");
-      const known = target.versionId === undefined || target.versionId === "null";
-      return known ? undefined : new S3Refusal("NoSuchVersion");
+      return decision.kind === "deny" ? new S3Refusal("AccessDenied") : undefined;
     });
     const allowed = targets.filter((_, index) => refusals[index] === undefined);
     const outcomes = await call.store.deleteObjects({
       bucket: operation.bucket,
-      targets: allowed.map(({ key, preconditions }) => ({ key, ...(preconditions && { preconditions }) })),
+      targets: allowed.map(({ key, versionId, preconditions }) => ({
+        key,
+        versionId,
+        bypassGovernance: operation.bypassGovernance,
+        ...(preconditions && { preconditions }),
+      })),
     });
     let next = 0;
     const deleted = targets.map((target, index): DeletedKey => {
-      const refusal = refusals[index] ?? refusalOfOutcome(outcomes[next++]);
-      return { key: target.key, versionId: target.versionId, refusal };
+      const { key, versionId } = target;
+      const denied = refusals[index];
+      if (denied !== undefined) return { key, versionId, refusal: denied, markerVersionId: undefined };
+      const outcome = outcomes[next++];
+      const isMarker = outcome?.kind === "deleted" && outcome.deleteMarker;
+      const markerVersionId = isMarker ? outcome.versionId : undefined;
+      return { key, versionId, refusal: refusalOfOutcome(outcome), markerVersionId };
     });
     return xmlResponse(renderDeleted(deleted, quiet));
   },
@@ -68,23 +77,17 @@ function readTarget(element: XmlElement): Target {
   childrenOf(element, ["Key", "VersionId", "ETag", "LastModifiedTime", "Size"]);
   const key = textOf(element, "Key");
   if (key === undefined || key === "") throw malformed("an Object has no Key");
-  if (textOf(element, "LastModifiedTime") !== undefined)
-    throw notImplemented("LastModifiedTime in DeleteObjects");
   const etag = textOf(element, "ETag");
   const size = textOf(element, "Size");
+  const modified = textOf(element, "LastModifiedTime");
   const preconditions: Preconditions = {
     ...(etag !== undefined && { ifMatch: [unquoteEtag(etag)] }),
-    ...(size !== undefined && { ifMatchSize: requireSize(size) }),
+    ...(size !== undefined && { ifMatchSize: matchedSize(size, "Size") }),
+    ...(modified !== undefined && { ifMatchModifiedMs: matchedTime(modified, "LastModifiedTime") }),
   };
   return {
     key,
     versionId: textOf(element, "VersionId") || undefined,
-    preconditions: etag === undefined && size === undefined ? undefined : preconditions,
+    preconditions: Object.keys(preconditions).length === 0 ? undefined : preconditions,
   };
-}
-
-function requireSize(text: string): number {
-  const size = parseWhole(text.trim());
-  if (size === undefined) throw invalidArgument("Invalid size", "Size", text);
-  return size;
 }

@@ -11,7 +11,19 @@ export const listingHandlers: Handlers<"ListObjects" | "ListObjectsV2" | "ListOb
     xmlResponse(renderListObjectsV2(operation, await listObjects(operation, operation.after, call))),
 
   ListObjectVersions: async (operation, call) =>
-    xmlResponse(renderListVersions(operation, await listObjects(operation, operation.keyMarker, call))),
+    xmlResponse(
+      renderListVersions(
+        operation,
+        await call.store.listVersions({
+          bucket: operation.bucket,
+          prefix: operation.prefix,
+          delimiter: operation.delimiter,
+          afterKey: operation.keyMarker,
+          afterVersionId: operation.versionIdMarker,
+          limit: operation.maxKeys,
+        }),
+      ),
+    ),
 };
 
 function listObjects(

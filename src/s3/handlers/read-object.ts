@@ -22,6 +22,7 @@ export const readObjectHandlers: Handlers<"GetObject" | "HeadObject"> = {
     const info = await call.store.headObject({
       bucket: operation.bucket,
       key: operation.key,
+      versionId: operation.versionId,
       ...customerKeyOf(call),
       ...(operation.preconditions && { preconditions: operation.preconditions }),
     });
@@ -69,6 +70,7 @@ function get(
   return call.store.getObject({
     bucket: operation.bucket,
     key: operation.key,
+    versionId: operation.versionId,
     signal: call.request.signal,
     ...customerKeyOf(call),
     ...(operation.preconditions && { preconditions: operation.preconditions }),
@@ -78,8 +80,8 @@ function get(
 
 /** The range of the object that the client knows, or else the whole of the present one. */
 async function openIfRange(operation: GetObject | HeadObject, call: Call): Promise<GetObjectResult> {
-  const { bucket, key, ifRange = "" } = operation;
-  const info = await call.store.headObject({ bucket, key, ...customerKeyOf(call) });
+  const { bucket, key, versionId, ifRange = "" } = operation;
+  const info = await call.store.headObject({ bucket, key, versionId, ...customerKeyOf(call) });
   if (!isUnchanged(ifRange, info)) return get(operation, call, undefined);
   const result = await get(operation, call, operation.range);
   // Replaced between the two: its range would not be the one that the client wants to add to what it has.

@@ -15,7 +15,7 @@ import { CHECKSUM_ALGORITHMS, isChecksumValue } from "../parse/checksum.ts";
 import { parseWhole, unquoteEtag } from "../parse/fields.ts";
 import { percentEncodePath } from "../parse/percent.ts";
 import { xmlResponse } from "../render/document.ts";
-import { storedHeaders } from "../render/object-headers.ts";
+import { sourceVersionHeaders, storedHeaders, versionHeaders } from "../render/object-headers.ts";
 import {
   renderCompleted,
   renderCopied,
@@ -82,16 +82,17 @@ export const uploadHandlers: Handlers<Names> = {
       partNumber: operation.partNumber,
       sourceBucket: source.bucket,
       sourceKey: source.key,
+      sourceVersionId: source.versionId,
       range: operation.range,
       signal: call.request.signal,
       ...(source.preconditions && { sourcePreconditions: source.preconditions }),
       ...(sourceKey && { sourceCustomerKey: sourceKey }),
       ...customerKeyOf(call),
     });
-    return xmlResponse(
-      renderCopied("CopyPartResult", result),
-      encryptionHeaders(result.encryption, call.headers),
-    );
+    return xmlResponse(renderCopied("CopyPartResult", result), [
+      ...sourceVersionHeaders(result),
+      ...encryptionHeaders(result.encryption, call.headers),
+    ]);
   },
 
   CompleteMultipartUpload: async (operation, call) => {
@@ -109,7 +110,10 @@ export const uploadHandlers: Handlers<Names> = {
       ...customerKeyOf(call),
     });
     const document = renderCompleted(operation, result, locationOf(operation, call));
-    return xmlResponse(document, encryptionHeaders(result.encryption, call.headers));
+    return xmlResponse(document, [
+      ...versionHeaders(result),
+      ...encryptionHeaders(result.encryption, call.headers),
+    ]);
   },
 
   AbortMultipartUpload: async ({ bucket, key, uploadId }, call) => {

@@ -1,8 +1,8 @@
 import type {
+  CopyObjectResult,
   EncryptionRequest,
   ObjectAttributes,
   Preconditions,
-  PutObjectResult,
 } from "../../object/index.ts";
 import { hasUnknownLength, holdBody } from "../body/held-body.ts";
 import { openBody } from "../body/open-body.ts";
@@ -11,9 +11,13 @@ import { requestedEncryption, sourceCustomerKey } from "../encryption/request.ts
 import { NO_BODY } from "../http.ts";
 import type { CopyObject } from "../operation.ts";
 import { xmlResponse } from "../render/document.ts";
-import { storedHeaders } from "../render/object-headers.ts";
+import {
+  deletedHeaders,
+  sourceVersionHeaders,
+  storedHeaders,
+  versionHeaders,
+} from "../render/object-headers.ts";
 import { renderCopied } from "../render/uploads.ts";
-import { NO_CONTENT } from "./buckets.ts";
 import type { Call, Handlers } from "./call.ts";
 
 export const writeObjectHandlers: Handlers<"PutObject" | "DeleteObject" | "CopyObject"> = {
@@ -36,20 +40,23 @@ export const writeObjectHandlers: Handlers<"PutObject" | "DeleteObject" | "CopyO
   },
 
   DeleteObject: async (operation, call) => {
-    await call.store.deleteObject({
+    const deleted = await call.store.deleteObject({
       bucket: operation.bucket,
       key: operation.key,
+      versionId: operation.versionId,
+      bypassGovernance: operation.bypassGovernance,
       ...(operation.preconditions && { preconditions: operation.preconditions }),
     });
-    return NO_CONTENT;
+    return { status: 204, headers: deletedHeaders(deleted), body: NO_BODY };
   },
 
   CopyObject: async (operation, call) => {
     const result = await copy(operation, call);
-    return xmlResponse(
-      renderCopied("CopyObjectResult", result),
-      encryptionHeaders(result.encryption, call.headers),
-    );
+    return xmlResponse(renderCopied("CopyObjectResult", result), [
+      ...versionHeaders(result),
+      ...sourceVersionHeaders(result),
+      ...encryptionHeaders(result.encryption, call.headers),
+    ]);
   },
 };
 
@@ -58,16 +65,20 @@ function encryptionOf(call: Call): { readonly encryption?: EncryptionRequest } {
   return encryption === undefined ? {} : { encryption };
 }
 
-async function copy(operation: CopyObject, call: Call): Promise<PutObjectResult> {
+async function copy(operation: CopyObject, call: Call): Promise<CopyObjectResult> {
   const { source } = operation;
   const sourceKey = sourceCustomerKey(call);
   const { attributes, sourcePreconditions } = await copiedAttributes(operation, call);
   return call.store.copyObject({
     sourceBucket: source.bucket,
     sourceKey: source.key,
+    sourceVersionId: source.versionId,
     bucket: operation.bucket,
     key: operation.key,
     attributes,
+    tags: operation.tags,
+    retention: operation.retention,
+    legalHold: operation.legalHold,
     owner: call.authenticated.principal.owner,
     signal: call.request.signal,
     ...encryptionOf(call),
@@ -91,6 +102,7 @@ async function copiedAttributes(
   const info = await call.store.headObject({
     bucket: source.bucket,
     key: source.key,
+    versionId: source.versionId,
     ...(sourceKey && { customerKey: sourceKey }),
   });
   if (info.attributes.storageClass === storageClass) {

@@ -1,7 +1,8 @@
-import type { ObjectAttributes } from "../../object/index.ts";
-import { S3Refusal } from "../errors.ts";
+import type { ObjectAttributes, Tag } from "../../object/index.ts";
+import { invalidArgument, S3Refusal } from "../errors.ts";
 import { fromHeaderValue, type RequestHeaders } from "../http.ts";
 import { MAX_USER_METADATA_BYTES } from "../limits.ts";
+import { parseObjectLock } from "./object-lock.ts";
 
 /** What S3 calls an object whose type nobody said. */
 const DEFAULT_CONTENT_TYPE = "binary/octet-stream";
@@ -36,12 +37,39 @@ const NO_ENTRIES: ReadonlyMap<string, string> = new Map();
 
 /** What the headers say about an object beside its bytes. Refuses "InvalidStorageClass" and "MetadataTooLarge". */
 export function parseAttributes(headers: RequestHeaders): ObjectAttributes {
+  const tags = parseTagging(headers);
   return {
     contentType: fromHeaderValue(headers.get("content-type") || DEFAULT_CONTENT_TYPE),
     headers: keptHeaders(headers),
     userMetadata: userMetadata(headers),
     storageClass: parseStorageClass(headers) ?? "STANDARD",
+    ...(tags && { tags }),
+    ...parseObjectLock(headers),
   };
+}
+
+/** x-amz-tagging: pairs as in a query string. */
+export function parseTagging(headers: RequestHeaders): readonly Tag[] | undefined {
+  const text = headers.get("x-amz-tagging");
+  if (text === undefined) return undefined;
+  if (text === "") return [];
+  return text.split("&").map((pair) => {
+    const equals = pair.indexOf("=");
+    const [key, value] = equals < 0 ? [pair, ""] : [pair.slice(0, equals), pair.slice(equals + 1)];
+    return { key: tagText(key), value: tagText(value) };
+  });
+}
+
+function tagText(text: string): string {
+  try {
+    return decodeURIComponent(text.replaceAll("+", " "));
+  } catch {
+    throw invalidArgument(
+      "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates.",
+      "x-amz-tagging",
+      text,
+    );
+  }
 }
 
 export function parseStorageClass(headers: RequestHeaders): string | undefined {

@@ -2,6 +2,7 @@ import { MAX_KEY_BYTES } from "../../object/index.ts";
 import { invalidArgument, notImplemented, S3Refusal } from "../errors.ts";
 import type { RequestHeaders } from "../http.ts";
 import type { CopySource } from "../operation.ts";
+import { parseVersion } from "./input.ts";
 import { percentDecode } from "./percent.ts";
 import { sourcePreconditions } from "./preconditions.ts";
 
@@ -12,7 +13,7 @@ export function parseCopySource(headers: RequestHeaders): CopySource {
   const value = headers.get(HEADER) ?? "";
   if (value.startsWith("arn:")) throw notImplemented("An ARN as copy source");
   const question = value.indexOf("?");
-  if (question >= 0) checkVersion(value.slice(question + 1), value);
+  const versionId = question < 0 ? undefined : parseSourceVersion(value.slice(question + 1), value);
   const path = percentDecode(question < 0 ? value : value.slice(0, question));
   const start = path.startsWith("/") ? 1 : 0;
   const slash = path.indexOf("/", start);
@@ -29,14 +30,13 @@ export function parseCopySource(headers: RequestHeaders): CopySource {
   return {
     bucket,
     key,
+    versionId,
     preconditions: sourcePreconditions(headers),
     expectedOwner: headers.get("x-amz-source-expected-bucket-owner"),
   };
 }
 
-/** Only "null", the one version that an object of an unversioned bucket has. */
-function checkVersion(query: string, value: string): void {
-  if (query === "versionId=null") return;
+function parseSourceVersion(query: string, value: string): string | undefined {
   if (!query.startsWith("versionId=")) throw invalidArgument("Invalid copy source", HEADER, value);
-  throw invalidArgument("Invalid version id specified", "versionId", query.slice("versionId=".length));
+  return parseVersion(percentDecode(query.slice("versionId=".length)));
 }

@@ -3,11 +3,10 @@ import type { RequestHeaders } from "../http.ts";
 import type { S3OperationName } from "../operations.ts";
 
 /** Headers that ask for something that is not there. Ignoring them would store an object that is not what the client believes. */
-const UNSUPPORTED_PREFIXES = ["x-amz-object-lock-", "x-amz-grant-"];
+const UNSUPPORTED_PREFIXES = ["x-amz-grant-"];
 
 const UNSUPPORTED_HEADERS: ReadonlySet<string> = new Set([
   "x-amz-mfa",
-  "x-amz-tagging",
   "x-amz-website-redirect-location",
   "x-amz-write-offset-bytes",
 ]);
@@ -15,11 +14,9 @@ const UNSUPPORTED_HEADERS: ReadonlySet<string> = new Set([
 /** Headers that are fine with these values, which change nothing here. */
 const HARMLESS_VALUES: ReadonlyMap<string, ReadonlySet<string>> = new Map([
   ["x-amz-acl", new Set(["private", "bucket-owner-full-control"])],
-  ["x-amz-bucket-object-lock-enabled", new Set(["false", "False"])],
   ["x-amz-bucket-namespace", new Set(["global"])],
   ["x-amz-object-annotation-directive", new Set(["COPY", "EXCLUDE"])],
   ["x-amz-object-ownership", new Set(["BucketOwnerEnforced"])],
-  ["x-amz-tagging-directive", new Set(["COPY", "REPLACE"])],
 ]);
 
 const CANNED_ACLS: ReadonlySet<string> = new Set([

@@ -9,13 +9,14 @@ import {
   type SupportedName,
   type UnsupportedName,
 } from "../operations.ts";
-import { parseAttributes, parseStorageClass } from "./attributes.ts";
+import { parseAttributes, parseStorageClass, parseTagging } from "./attributes.ts";
 import { checksumOfHeaders, isChecksumName, parseAlgorithm, parseChecksumType } from "./checksum.ts";
 import { readContinuationToken } from "./continuation.ts";
 import { parseCopySource } from "./copy-source.ts";
 import { checkFeatures } from "./features.ts";
 import { parsePageSize, parseWhole } from "./fields.ts";
-import { onBucket, onObject, onUpload, type ParseInput } from "./input.ts";
+import { onBucket, onObject, onUpload, onVersion, type ParseInput } from "./input.ts";
+import { bypassesGovernance, parseObjectLock, requireBodyDigest } from "./object-lock.ts";
 import { deletePreconditions, readPreconditions, writePreconditions } from "./preconditions.ts";
 import { parseCopyRange, parseRange } from "./range.ts";
 import { checkParameters, isHoistedHeader, routeRequest } from "./route.ts";
@@ -89,7 +90,6 @@ function parseOperation(name: S3OperationName, target: RequestTarget, headers: R
   }
   checkParameters(name, target.query);
   checkFeatures(name, headers);
-  checkVersionId(target);
   return PARSERS[name]({
     target,
     headers,
@@ -111,14 +111,6 @@ function isSupported(name: S3OperationName): name is Exclude<S3OperationName, Un
   return S3_OPERATIONS[name].supported;
 }
 
-/** Objects have one version, "null", until buckets can be versioned. */
-function checkVersionId(target: RequestTarget): void {
-  const versionId = target.query.get("versionId");
-  if (versionId !== undefined && versionId !== "null") {
-    throw invalidArgument("Invalid version id specified", "versionId", versionId);
-  }
-}
-
 const PARSERS: { readonly [N in SupportedName]: (input: ParseInput) => Extract<S3Operation, { name: N }> } = {
   ...featureParsers,
   ListBuckets: ({ target: { query } }) => {
@@ -135,11 +127,14 @@ const PARSERS: { readonly [N in SupportedName]: (input: ParseInput) => Extract<S
       region: query.get("bucket-region"),
     };
   },
-  CreateBucket: (input) => ({ name: "CreateBucket", ...onBucket(input) }),
+  CreateBucket: (input) => ({
+    name: "CreateBucket",
+    ...onBucket(input),
+    objectLock: input.headers.get("x-amz-bucket-object-lock-enabled")?.toLowerCase() === "true",
+  }),
   HeadBucket: (input) => ({ name: "HeadBucket", ...onBucket(input) }),
   DeleteBucket: (input) => ({ name: "DeleteBucket", ...onBucket(input) }),
   GetBucketLocation: (input) => ({ name: "GetBucketLocation", ...onBucket(input) }),
-  GetBucketVersioning: (input) => ({ name: "GetBucketVersioning", ...onBucket(input) }),
   ListObjects: (input) => ({
     name: "ListObjects",
     ...onListing(input),
@@ -169,9 +164,6 @@ const PARSERS: { readonly [N in SupportedName]: (input: ParseInput) => Extract<S
         versionIdMarker,
       );
     }
-    if (versionIdMarker !== undefined && versionIdMarker !== "null") {
-      throw invalidArgument("Invalid version id specified", "version-id-marker", versionIdMarker);
-    }
     return { name: "ListObjectVersions", ...onListing(input), keyMarker, versionIdMarker };
   },
   ListMultipartUploads: (input) => {
@@ -188,24 +180,40 @@ const PARSERS: { readonly [N in SupportedName]: (input: ParseInput) => Extract<S
       urlEncoded: parseEncodingType(input),
     };
   },
-  DeleteObjects: (input) => ({ name: "DeleteObjects", ...onBucket(input) }),
-  PutObject: (input) => ({
-    name: "PutObject",
-    ...onObject(input),
-    attributes: parseAttributes(input.headers),
-    preconditions: writePreconditions(input.headers),
+  DeleteObjects: (input) => ({
+    name: "DeleteObjects",
+    ...onBucket(input),
+    bypassGovernance: bypassesGovernance(input.headers),
   }),
+  PutObject: (input) => {
+    const attributes = parseAttributes(input.headers);
+    if (attributes.retention !== undefined || attributes.legalHold !== undefined) {
+      requireBodyDigest(input.headers, "Put Object requests with Object Lock parameters");
+    }
+    return {
+      name: "PutObject",
+      ...onObject(input),
+      attributes,
+      preconditions: writePreconditions(input.headers),
+    };
+  },
   GetObject: (input) => ({ name: "GetObject", ...readObject(input) }),
   HeadObject: (input) => ({ name: "HeadObject", ...readObject(input) }),
   DeleteObject: (input) => ({
     name: "DeleteObject",
-    ...onObject(input),
+    ...onVersion(input),
+    bypassGovernance: bypassesGovernance(input.headers),
     preconditions: deletePreconditions(input.headers),
   }),
   PostObject: (input) => ({ name: "PostObject", ...onBucket(input) }),
   CopyObject: (input) => {
-    const algorithm = input.headers.get("x-amz-checksum-algorithm");
-    const replace = parseMetadataDirective(input.headers) === "REPLACE";
+    const { headers } = input;
+    const algorithm = headers.get("x-amz-checksum-algorithm");
+    const replace =
+      parseDirective(headers, "x-amz-metadata-directive", "Unknown metadata directive.") === "REPLACE";
+    const replaceTags =
+      parseDirective(headers, "x-amz-tagging-directive", "Unknown tagging directive.") === "REPLACE";
+    const { retention, legalHold } = parseObjectLock(headers);
     return {
       name: "CopyObject",
       ...onObject(input),
@@ -213,6 +221,9 @@ const PARSERS: { readonly [N in SupportedName]: (input: ParseInput) => Extract<S
       attributes: replace ? parseAttributes(input.headers) : undefined,
       checksumAlgorithm:
         algorithm === undefined ? undefined : parseAlgorithm(algorithm, "x-amz-checksum-algorithm"),
+      tags: replaceTags ? (parseTagging(headers) ?? []) : undefined,
+      retention,
+      legalHold,
       storageClass: parseStorageClass(input.headers),
       preconditions: writePreconditions(input.headers),
     };
@@ -297,7 +308,7 @@ function readObject(input: ParseInput) {
     throw new S3Refusal("InvalidRequest", "Cannot specify both Range header and partNumber query parameter");
   }
   return {
-    ...onObject(input),
+    ...onVersion(input),
     preconditions: readPreconditions(headers),
     range:
       partNumber === undefined ? range : ({ kind: "part", partNumber: parsePartNumber(partNumber) } as const),
@@ -353,14 +364,10 @@ function parsePartNumber(text: string): number {
   return number;
 }
 
-function parseMetadataDirective(headers: RequestHeaders): "COPY" | "REPLACE" {
-  const directive = headers.get("x-amz-metadata-directive");
+function parseDirective(headers: RequestHeaders, name: string, refusal: string): "COPY" | "REPLACE" {
+  const directive = headers.get(name);
   if (directive === undefined || directive === "COPY" || directive === "REPLACE") return directive ?? "COPY";
-  throw invalidArgument(
-    "Unknown metadata directive.",
-    "x-amz-metadata-directive",
-    fromHeaderValue(directive),
-  );
+  throw invalidArgument(refusal, name, fromHeaderValue(directive));
 }
 
 function parseObjectSize(text: string | undefined): number | undefined {

@@ -23,14 +23,29 @@ export function writePreconditions(headers: RequestHeaders): Preconditions | und
 
 /** Conditions of DeleteObject. */
 export function deletePreconditions(headers: RequestHeaders): Preconditions | undefined {
-  if (headers.has("x-amz-if-match-last-modified-time")) {
-    throw notImplemented('The header "x-amz-if-match-last-modified-time"');
-  }
   const size = headers.get("x-amz-if-match-size");
-  if (size === undefined) return writePreconditions(headers);
-  const ifMatchSize = parseWhole(size);
-  if (ifMatchSize === undefined) throw invalidArgument("Invalid size", "x-amz-if-match-size", size);
-  return { ...writePreconditions(headers), ifMatchSize };
+  const modified = headers.get("x-amz-if-match-last-modified-time");
+  if (size === undefined && modified === undefined) return writePreconditions(headers);
+  return {
+    ...writePreconditions(headers),
+    ...(size !== undefined && { ifMatchSize: matchedSize(size, "x-amz-if-match-size") }),
+    ...(modified !== undefined && {
+      ifMatchModifiedMs: matchedTime(modified, "x-amz-if-match-last-modified-time"),
+    }),
+  };
+}
+
+export function matchedSize(text: string, name: string): number {
+  const size = parseWhole(text.trim());
+  if (size === undefined) throw invalidArgument("Invalid size", name, text);
+  return size;
+}
+
+/** An HTTP date, or ISO 8601 as XML has it. */
+export function matchedTime(text: string, name: string): number {
+  const timeMs = parseHttpDate(text.trim());
+  if (timeMs === undefined) throw invalidArgument("Invalid last modified time", name, text);
+  return timeMs;
 }
 
 function etagConditions(headers: RequestHeaders): Preconditions | undefined {

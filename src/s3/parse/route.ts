@@ -266,7 +266,6 @@ const PARAMETERS: Readonly<Partial<Record<S3OperationName, ReadonlySet<string>>>
   HeadBucket: new Set(),
   DeleteBucket: new Set(),
   GetBucketLocation: new Set(["location"]),
-  GetBucketVersioning: new Set(["versioning"]),
   ListObjects: new Set([...LIST_PARAMETERS, "list-type", "marker"]),
   ListObjectsV2: new Set([
     ...LIST_PARAMETERS,

@@ -28,11 +28,6 @@ export function renderLocation(region: string): string {
   return new XmlWriter("LocationConstraint", S3_NAMESPACE).text(region === "us-east-1" ? "" : region).end();
 }
 
-/** Of a bucket that never was versioned. */
-export function renderNoVersioning(): string {
-  return new XmlWriter("VersioningConfiguration", S3_NAMESPACE).end();
-}
-
 export function writeOwner(xml: XmlWriter, name: "Owner" | "Initiator", owner: Owner): void {
   xml.element(name, () => {
     xml.leaf("ID", owner.id).leaf("DisplayName", owner.displayName);

@@ -5,6 +5,8 @@ import { S3_NAMESPACE, XmlWriter } from "../xml/writer.ts";
 export interface DeletedKey {
   readonly key: string;
   readonly versionId: string | undefined;
+  /** Of the delete marker that was made, or removed. */
+  readonly markerVersionId: string | undefined;
   /** Undefined: it is gone. */
   readonly refusal: S3Refusal | undefined;
 }
@@ -12,7 +14,7 @@ export interface DeletedKey {
 /** `quiet`: only what went wrong. */
 export function renderDeleted(keys: readonly DeletedKey[], quiet: boolean): string {
   const xml = new XmlWriter("DeleteResult", S3_NAMESPACE);
-  for (const { key, versionId, refusal } of keys) {
+  for (const { key, versionId, markerVersionId, refusal } of keys) {
     if (refusal !== undefined) {
       xml.element("Error", () => {
         xml
@@ -24,6 +26,9 @@ export function renderDeleted(keys: readonly DeletedKey[], quiet: boolean): stri
     } else if (!quiet) {
       xml.element("Deleted", () => {
         xml.leaf("Key", key).leaf("VersionId", versionId);
+        if (markerVersionId !== undefined) {
+          xml.leaf("DeleteMarker", true).leaf("DeleteMarkerVersionId", markerVersionId);
+        }
       });
     }
   }

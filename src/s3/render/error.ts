@@ -34,6 +34,15 @@ function extraHeaders(refusal: S3Refusal): readonly string[] {
   const headers: string[] = [];
   if (details.RetryAfterSeconds !== undefined) headers.push("Retry-After", details.RetryAfterSeconds);
   if (details.Region !== undefined) headers.push("x-amz-bucket-region", details.Region);
+  if (details.DeleteMarker !== undefined) {
+    headers.push(
+      "x-amz-delete-marker",
+      details.DeleteMarker,
+      "x-amz-version-id",
+      details.VersionId ?? "null",
+    );
+    if (refusal.code === "MethodNotAllowed") headers.push("Allow", "DELETE");
+  }
   if (refusal.code === "InvalidRange" && details.ActualObjectSize !== undefined) {
     headers.push("Content-Range", `bytes */${details.ActualObjectSize}`);
   }

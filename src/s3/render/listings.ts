@@ -1,4 +1,9 @@
-import type { ListedObject, ListObjectsResult } from "../../object/index.ts";
+import type {
+  ListedObject,
+  ListedVersion,
+  ListObjectsResult,
+  ListVersionsResult,
+} from "../../object/index.ts";
 import type { ListObjects, ListObjectsV2, ListObjectVersions } from "../operation.ts";
 import { writeContinuationToken } from "../parse/continuation.ts";
 import { percentEncodePath } from "../parse/percent.ts";
@@ -57,8 +62,7 @@ export function renderListObjectsV2(operation: ListObjectsV2, result: ListObject
   return xml.end();
 }
 
-/** Every object is its own latest version, "null", as S3 lists buckets that never were versioned. */
-export function renderListVersions(operation: ListObjectVersions, result: ListObjectsResult): string {
+export function renderListVersions(operation: ListObjectVersions, result: ListVersionsResult): string {
   const encode = nameEncoding(operation.urlEncoded);
   const xml = new XmlWriter("ListVersionsResult", S3_NAMESPACE)
     .leaf("Name", operation.bucket)
@@ -66,19 +70,28 @@ export function renderListVersions(operation: ListObjectVersions, result: ListOb
     .leaf("KeyMarker", encode(operation.keyMarker))
     .leaf("VersionIdMarker", operation.versionIdMarker ?? "");
   if (result.next !== undefined) {
-    xml.leaf("NextKeyMarker", encode(result.next));
-    if (result.next === result.objects.at(-1)?.key) xml.leaf("NextVersionIdMarker", "null");
+    xml.leaf("NextKeyMarker", encode(result.next.key)).leaf("NextVersionIdMarker", result.next.versionId);
   }
   writePageFields(xml, operation, encode);
   xml.leaf("IsTruncated", result.next !== undefined);
-  for (const object of result.objects) {
-    xml.element("Version", () => {
-      xml.leaf("Key", encode(object.key)).leaf("VersionId", "null").leaf("IsLatest", true);
-      writeObjectFields(xml, object, true);
-    });
-  }
+  for (const version of result.versions) writeVersion(xml, version, encode);
   writeCommonPrefixes(xml, result.commonPrefixes, encode);
   return xml.end();
+}
+
+function writeVersion(xml: XmlWriter, version: ListedVersion, encode: NameEncoding): void {
+  xml.element(version.deleteMarker ? "DeleteMarker" : "Version", () => {
+    xml
+      .leaf("Key", encode(version.key))
+      .leaf("VersionId", version.versionId)
+      .leaf("IsLatest", version.isLatest);
+    if (!version.deleteMarker) {
+      writeObjectFields(xml, version, true);
+      return;
+    }
+    xml.leaf("LastModified", isoTime(version.modifiedAtMs));
+    writeOwner(xml, "Owner", version.owner);
+  });
 }
 
 function writePageFields(

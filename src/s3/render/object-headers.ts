@@ -1,10 +1,16 @@
-import type { Checksum, ObjectInfo, PutObjectResult } from "../../object/index.ts";
+import type {
+  Checksum,
+  DeletedObject,
+  ObjectAttributes,
+  ObjectInfo,
+  PutObjectResult,
+} from "../../object/index.ts";
 import { encryptionHeaders } from "../encryption/answer.ts";
 import { type RequestHeaders, toHeaderValue } from "../http.ts";
 import type { ChecksumType } from "../operation.ts";
 import { USER_METADATA_PREFIX } from "../parse/attributes.ts";
 import { checksumHeaderName } from "../parse/checksum.ts";
-import { httpTime, quoted } from "./document.ts";
+import { httpTime, isoTime, quoted } from "./document.ts";
 
 const CANONICAL_NAMES: ReadonlyMap<string, string> = new Map([
   ["cache-control", "Cache-Control"],
@@ -44,6 +50,7 @@ export function objectHeaders(info: ObjectInfo, options: ObjectHeaderOptions): s
   for (const [name, value] of attributes.userMetadata) {
     headers.push(USER_METADATA_PREFIX + name, metadataValue(value));
   }
+  headers.push(...versionHeaders(info), ...keptHeaders(attributes));
   if (attributes.storageClass !== "STANDARD") headers.push("x-amz-storage-class", attributes.storageClass);
   if (info.encryption !== undefined) headers.push(...encryptionHeaders(info.encryption, options.request));
   if (options.checksum) pushChecksum(headers, info.checksum, info.checksumType);
@@ -54,12 +61,50 @@ export function objectHeaders(info: ObjectInfo, options: ObjectHeaderOptions): s
 export function storedHeaders(
   result: Pick<PutObjectResult, "etag" | "checksum" | "encryption"> & {
     checksumType?: ChecksumType | undefined;
+    versionId?: string | undefined;
   },
   request: RequestHeaders,
 ): string[] {
-  const headers = ["ETag", quoted(result.etag)];
+  const headers = ["ETag", quoted(result.etag), ...versionHeaders(result)];
   pushChecksum(headers, result.checksum, result.checksumType);
   if (result.encryption !== undefined) headers.push(...encryptionHeaders(result.encryption, request));
+  return headers;
+}
+
+/** Nothing in a bucket that was never versioned. */
+export function versionHeaders({
+  versionId,
+}: {
+  readonly versionId?: string | undefined;
+}): readonly string[] {
+  return versionId === undefined ? NO_HEADERS : ["x-amz-version-id", versionId];
+}
+
+export function sourceVersionHeaders(result: {
+  readonly sourceVersionId: string | undefined;
+}): readonly string[] {
+  const { sourceVersionId } = result;
+  return sourceVersionId === undefined ? NO_HEADERS : ["x-amz-copy-source-version-id", sourceVersionId];
+}
+
+export function deletedHeaders(deleted: DeletedObject): readonly string[] {
+  const headers = [...versionHeaders(deleted)];
+  if (deleted.deleteMarker) headers.push("x-amz-delete-marker", "true");
+  return headers;
+}
+
+const NO_HEADERS: readonly string[] = [];
+
+/** Number of tags, retention, legal hold. */
+function keptHeaders({ tags, retention, legalHold }: ObjectAttributes): readonly string[] {
+  if (tags === undefined && retention === undefined && legalHold === undefined) return NO_HEADERS;
+  const headers: string[] = [];
+  if (tags !== undefined && tags.length > 0) headers.push("x-amz-tagging-count", String(tags.length));
+  if (retention !== undefined) {
+    headers.push("x-amz-object-lock-mode", retention.mode);
+    headers.push("x-amz-object-lock-retain-until-date", isoTime(retention.untilMs));
+  }
+  if (legalHold !== undefined) headers.push("x-amz-object-lock-legal-hold", legalHold);
   return headers;
 }
 

@@ -63,7 +63,7 @@ describe("tags of a bucket", () => {
   it("are 50 at most", async () => {
     const tags = Array.from({ length: 51 }, (_, at) => ({ Key: `k${at}`, Value: "v" }));
     await put(tags.slice(0, 50));
-    expect((await failureOf(put(tags))).name).toBe("BadRequest");
+    expect((await failureOf(put(tags))).name).toBe("InvalidTag");
     expect((await get()).TagSet).toHaveLength(50);
   });
 

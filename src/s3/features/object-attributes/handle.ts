@@ -2,6 +2,7 @@ import type { ObjectParts, ObjectPartsResult } from "../../../object/index.ts";
 import type { Handlers } from "../../handlers/call.ts";
 import { customerKeyOf } from "../../handlers/read-object.ts";
 import { httpTime, xmlResponse } from "../../render/document.ts";
+import { versionHeaders } from "../../render/object-headers.ts";
 import { writeChecksum } from "../../render/uploads.ts";
 import { S3_NAMESPACE, XmlWriter } from "../../xml/writer.ts";
 import type { GetObjectAttributes } from "./operations.ts";
@@ -11,9 +12,14 @@ export const objectAttributesHandlers: Handlers<"GetObjectAttributes"> = {
     const result = await call.store.objectParts({
       bucket: operation.bucket,
       key: operation.key,
+      versionId: operation.versionId,
       ...customerKeyOf(call),
     });
-    return xmlResponse(render(operation, result), ["Last-Modified", httpTime(result.info.modifiedAtMs)]);
+    return xmlResponse(render(operation, result), [
+      "Last-Modified",
+      httpTime(result.info.modifiedAtMs),
+      ...versionHeaders(result.info),
+    ]);
   },
 };
 

@@ -1,7 +1,7 @@
 import { invalidArgument } from "../../errors.ts";
 import { MAX_LIST_ENTRIES, MAX_PART_NUMBER } from "../../limits.ts";
 import { parsePageSize } from "../../parse/fields.ts";
-import { onObject } from "../../parse/input.ts";
+import { onVersion } from "../../parse/input.ts";
 import type { FeatureParsers } from "../feature.ts";
 import { type GetObjectAttributes, OBJECT_ATTRIBUTES, type ObjectAttributeName } from "./operations.ts";
 
@@ -10,7 +10,7 @@ const HEADER = "x-amz-object-attributes";
 export const objectAttributesParsers: FeatureParsers<GetObjectAttributes> = {
   GetObjectAttributes: (input) => ({
     name: "GetObjectAttributes",
-    ...onObject(input),
+    ...onVersion(input),
     wanted: wantedAttributes(input.headers.get(HEADER) ?? ""),
     maxParts: parsePageSize(input.headers.get("x-amz-max-parts"), "x-amz-max-parts", MAX_LIST_ENTRIES),
     partNumberMarker: parsePageSize(

@@ -6,7 +6,7 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { BlobChunk, BlobSlice, BucketConfigurationKind, ClusterRow, CopysetRow, Header, IdentityRow, JoinTokenRow, KeyRow, NodeRow, NodeState, ObjectAttributes } from "./rows_pb.js";
+import type { BlobChunk, BlobSlice, BucketConfigurationKind, ClusterRow, CopysetRow, Header, IdentityRow, JoinTokenRow, KeyRow, LegalHold, NodeRow, NodeState, ObjectAttributes, RetentionMode, Tag, VersioningState } from "./rows_pb.js";
 
 /**
  * Describes the file skerry/meta/v1/commands.proto.
@@ -250,6 +250,24 @@ export declare type Command = Message<"skerry.meta.v1.Command"> & {
     case: "acknowledgeDiscard";
   } | {
     /**
+     * @generated from field: skerry.meta.v1.SetBucketVersioning set_bucket_versioning = 42;
+     */
+    value: SetBucketVersioning;
+    case: "setBucketVersioning";
+  } | {
+    /**
+     * @generated from field: skerry.meta.v1.SetObjectLock set_object_lock = 43;
+     */
+    value: SetObjectLock;
+    case: "setObjectLock";
+  } | {
+    /**
+     * @generated from field: skerry.meta.v1.ChangeObject change_object = 44;
+     */
+    value: ChangeObject;
+    case: "changeObject";
+  } | {
+    /**
      * @generated from field: skerry.meta.v1.PutBucketConfiguration put_bucket_configuration = 40;
      */
     value: PutBucketConfiguration;
@@ -344,6 +362,12 @@ export declare type CommandResult = Message<"skerry.meta.v1.CommandResult"> & {
      */
     value: PartCommitted;
     case: "partCommitted";
+  } | {
+    /**
+     * @generated from field: skerry.meta.v1.ObjectChanged object_changed = 40;
+     */
+    value: ObjectChanged;
+    case: "objectChanged";
   } | {
     /**
      * @generated from field: skerry.meta.v1.CopiesChanged copies_changed = 70;
@@ -463,6 +487,13 @@ export declare type ObjectCommitted = Message<"skerry.meta.v1.ObjectCommitted"> 
    * @generated from field: uint64 size = 4;
    */
   size: bigint;
+
+  /**
+   * False: the null version.
+   *
+   * @generated from field: bool versioned = 20;
+   */
+  versioned: boolean;
 };
 
 /**
@@ -470,6 +501,27 @@ export declare type ObjectCommitted = Message<"skerry.meta.v1.ObjectCommitted"> 
  * Use `create(ObjectCommittedSchema)` to create a new message.
  */
 export declare const ObjectCommittedSchema: GenMessage<ObjectCommitted>;
+
+/**
+ * @generated from message skerry.meta.v1.ObjectChanged
+ */
+export declare type ObjectChanged = Message<"skerry.meta.v1.ObjectChanged"> & {
+  /**
+   * @generated from field: bytes version_id = 1;
+   */
+  versionId: Uint8Array;
+
+  /**
+   * @generated from field: bool versioned = 2;
+   */
+  versioned: boolean;
+};
+
+/**
+ * Describes the message skerry.meta.v1.ObjectChanged.
+ * Use `create(ObjectChangedSchema)` to create a new message.
+ */
+export declare const ObjectChangedSchema: GenMessage<ObjectChanged>;
 
 /**
  * @generated from message skerry.meta.v1.ObjectsDeleted
@@ -504,6 +556,25 @@ export declare type DeleteOutcome = Message<"skerry.meta.v1.DeleteOutcome"> & {
    * @generated from field: skerry.meta.v1.Refusal refusal = 2;
    */
   refusal?: Refusal | undefined;
+
+  /**
+   * The delete marker that was made, or the version that was removed; empty: neither.
+   *
+   * @generated from field: bytes version_id = 20;
+   */
+  versionId: Uint8Array;
+
+  /**
+   * False: the null version.
+   *
+   * @generated from field: bool versioned = 21;
+   */
+  versioned: boolean;
+
+  /**
+   * @generated from field: bool delete_marker = 22;
+   */
+  deleteMarker: boolean;
 };
 
 /**
@@ -809,6 +880,13 @@ export declare type CreateBucket = Message<"skerry.meta.v1.CreateBucket"> & {
    * @generated from field: repeated skerry.meta.v1.BucketConfiguration configurations = 20;
    */
   configurations: BucketConfiguration[];
+
+  /**
+   * Enables versioning as well.
+   *
+   * @generated from field: bool object_lock = 21;
+   */
+  objectLock: boolean;
 };
 
 /**
@@ -816,6 +894,214 @@ export declare type CreateBucket = Message<"skerry.meta.v1.CreateBucket"> & {
  * Use `create(CreateBucketSchema)` to create a new message.
  */
 export declare const CreateBucketSchema: GenMessage<CreateBucket>;
+
+/**
+ * @generated from message skerry.meta.v1.SetBucketVersioning
+ */
+export declare type SetBucketVersioning = Message<"skerry.meta.v1.SetBucketVersioning"> & {
+  /**
+   * @generated from field: string bucket = 1;
+   */
+  bucket: string;
+
+  /**
+   * @generated from field: uint64 bucket_id = 2;
+   */
+  bucketId: bigint;
+
+  /**
+   * Enabled or suspended.
+   *
+   * @generated from field: skerry.meta.v1.VersioningState versioning = 3;
+   */
+  versioning: VersioningState;
+};
+
+/**
+ * Describes the message skerry.meta.v1.SetBucketVersioning.
+ * Use `create(SetBucketVersioningSchema)` to create a new message.
+ */
+export declare const SetBucketVersioningSchema: GenMessage<SetBucketVersioning>;
+
+/**
+ * SetObjectLock turns object lock on, where it is not, and sets the retention of versions that name none.
+ *
+ * @generated from message skerry.meta.v1.SetObjectLock
+ */
+export declare type SetObjectLock = Message<"skerry.meta.v1.SetObjectLock"> & {
+  /**
+   * @generated from field: string bucket = 1;
+   */
+  bucket: string;
+
+  /**
+   * @generated from field: uint64 bucket_id = 2;
+   */
+  bucketId: bigint;
+
+  /**
+   * Unspecified: no default.
+   *
+   * @generated from field: skerry.meta.v1.RetentionMode mode = 3;
+   */
+  mode: RetentionMode;
+
+  /**
+   * @generated from field: uint32 days = 4;
+   */
+  days: number;
+
+  /**
+   * @generated from field: uint32 years = 5;
+   */
+  years: number;
+};
+
+/**
+ * Describes the message skerry.meta.v1.SetObjectLock.
+ * Use `create(SetObjectLockSchema)` to create a new message.
+ */
+export declare const SetObjectLockSchema: GenMessage<SetObjectLock>;
+
+/**
+ * VersionSelector names a version; without one it is the current.
+ *
+ * @generated from message skerry.meta.v1.VersionSelector
+ */
+export declare type VersionSelector = Message<"skerry.meta.v1.VersionSelector"> & {
+  /**
+   * @generated from oneof skerry.meta.v1.VersionSelector.version
+   */
+  version: {
+    /**
+     * @generated from field: bytes version_id = 1;
+     */
+    value: Uint8Array;
+    case: "versionId";
+  } | {
+    /**
+     * @generated from field: bool null_version = 2;
+     */
+    value: boolean;
+    case: "nullVersion";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message skerry.meta.v1.VersionSelector.
+ * Use `create(VersionSelectorSchema)` to create a new message.
+ */
+export declare const VersionSelectorSchema: GenMessage<VersionSelector>;
+
+/**
+ * ChangeObject changes what is said about a version, and not its bytes.
+ *
+ * @generated from message skerry.meta.v1.ChangeObject
+ */
+export declare type ChangeObject = Message<"skerry.meta.v1.ChangeObject"> & {
+  /**
+   * @generated from field: string bucket = 1;
+   */
+  bucket: string;
+
+  /**
+   * @generated from field: uint64 bucket_id = 2;
+   */
+  bucketId: bigint;
+
+  /**
+   * @generated from field: string key = 3;
+   */
+  key: string;
+
+  /**
+   * @generated from field: skerry.meta.v1.VersionSelector version = 4;
+   */
+  version?: VersionSelector | undefined;
+
+  /**
+   * @generated from oneof skerry.meta.v1.ChangeObject.change
+   */
+  change: {
+    /**
+     * None: they are taken away.
+     *
+     * @generated from field: skerry.meta.v1.TagSet tags = 10;
+     */
+    value: TagSet;
+    case: "tags";
+  } | {
+    /**
+     * @generated from field: skerry.meta.v1.Retention retention = 11;
+     */
+    value: Retention;
+    case: "retention";
+  } | {
+    /**
+     * @generated from field: skerry.meta.v1.LegalHold legal_hold = 12;
+     */
+    value: LegalHold;
+    case: "legalHold";
+  } | {
+    /**
+     * @generated from field: bytes acl = 13;
+     */
+    value: Uint8Array;
+    case: "acl";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message skerry.meta.v1.ChangeObject.
+ * Use `create(ChangeObjectSchema)` to create a new message.
+ */
+export declare const ChangeObjectSchema: GenMessage<ChangeObject>;
+
+/**
+ * @generated from message skerry.meta.v1.TagSet
+ */
+export declare type TagSet = Message<"skerry.meta.v1.TagSet"> & {
+  /**
+   * @generated from field: repeated skerry.meta.v1.Tag tags = 1;
+   */
+  tags: Tag[];
+};
+
+/**
+ * Describes the message skerry.meta.v1.TagSet.
+ * Use `create(TagSetSchema)` to create a new message.
+ */
+export declare const TagSetSchema: GenMessage<TagSet>;
+
+/**
+ * @generated from message skerry.meta.v1.Retention
+ */
+export declare type Retention = Message<"skerry.meta.v1.Retention"> & {
+  /**
+   * Unspecified: none.
+   *
+   * @generated from field: skerry.meta.v1.RetentionMode mode = 1;
+   */
+  mode: RetentionMode;
+
+  /**
+   * @generated from field: int64 until_ms = 2;
+   */
+  untilMs: bigint;
+
+  /**
+   * A governance retention may be shortened or taken away.
+   *
+   * @generated from field: bool bypass_governance = 3;
+   */
+  bypassGovernance: boolean;
+};
+
+/**
+ * Describes the message skerry.meta.v1.Retention.
+ * Use `create(RetentionSchema)` to create a new message.
+ */
+export declare const RetentionSchema: GenMessage<Retention>;
 
 /**
  * @generated from message skerry.meta.v1.BucketConfiguration
@@ -999,6 +1285,13 @@ export declare type Preconditions = Message<"skerry.meta.v1.Preconditions"> & {
    * @generated from field: optional uint64 if_match_size = 5;
    */
   ifMatchSize?: bigint | undefined;
+
+  /**
+   * Equal, in whole seconds.
+   *
+   * @generated from field: optional int64 if_match_modified_ms = 20;
+   */
+  ifMatchModifiedMs?: bigint | undefined;
 };
 
 /**
@@ -1102,6 +1395,13 @@ export declare type DeleteObjects = Message<"skerry.meta.v1.DeleteObjects"> & {
    * @generated from field: repeated skerry.meta.v1.DeleteTarget targets = 3;
    */
   targets: DeleteTarget[];
+
+  /**
+   * Time ordered, made by the proposer: the id of delete markers, where the bucket is versioned.
+   *
+   * @generated from field: bytes marker_id = 20;
+   */
+  markerId: Uint8Array;
 };
 
 /**
@@ -1123,6 +1423,18 @@ export declare type DeleteTarget = Message<"skerry.meta.v1.DeleteTarget"> & {
    * @generated from field: skerry.meta.v1.Preconditions preconditions = 2;
    */
   preconditions?: Preconditions | undefined;
+
+  /**
+   * This version goes for good. Without it, the current one goes, or a delete marker takes its place.
+   *
+   * @generated from field: skerry.meta.v1.VersionSelector version = 20;
+   */
+  version?: VersionSelector | undefined;
+
+  /**
+   * @generated from field: bool bypass_governance = 21;
+   */
+  bypassGovernance: boolean;
 };
 
 /**
@@ -2156,6 +2468,39 @@ export enum RefusalCode {
    * @generated from enum value: REFUSAL_CODE_ENCRYPTION_KEY_CHANGED = 72;
    */
   ENCRYPTION_KEY_CHANGED = 72,
+
+  /**
+   * A retention or a legal hold keeps the version, or what it says.
+   *
+   * @generated from enum value: REFUSAL_CODE_OBJECT_LOCKED = 51;
+   */
+  OBJECT_LOCKED = 51,
+
+  /**
+   * What the bucket is set to does not allow it.
+   *
+   * @generated from enum value: REFUSAL_CODE_BUCKET_STATE = 52;
+   */
+  BUCKET_STATE = 52,
+
+  /**
+   * @generated from enum value: REFUSAL_CODE_VERSION_UNKNOWN = 53;
+   */
+  VERSION_UNKNOWN = 53,
+
+  /**
+   * The version is a delete marker.
+   *
+   * @generated from enum value: REFUSAL_CODE_DELETE_MARKER = 54;
+   */
+  DELETE_MARKER = 54,
+
+  /**
+   * Object lock is not on for the bucket.
+   *
+   * @generated from enum value: REFUSAL_CODE_LOCK_MISSING = 55;
+   */
+  LOCK_MISSING = 55,
 }
 
 /**

@@ -1095,6 +1095,13 @@ export declare type CompletedUploadRow = Message<"skerry.meta.v1.CompletedUpload
    * @generated from field: uint64 size = 7;
    */
   size: bigint;
+
+  /**
+   * False: the null version.
+   *
+   * @generated from field: bool versioned = 20;
+   */
+  versioned: boolean;
 };
 
 /**

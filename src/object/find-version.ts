@@ -1,0 +1,76 @@
+import { equalBytes } from "../base/index.ts";
+import type { BucketRow, ObjectRow } from "../gen/skerry/meta/v1/rows_pb.js";
+import type { ObjectContext } from "./context.ts";
+import { ObjectError } from "./errors.ts";
+import { checkKey } from "./names.ts";
+import { formatVersionId, parseVersionId } from "./version-id.ts";
+
+export interface VersionAddress {
+  readonly bucket: string;
+  readonly key: string;
+  /** As clients see it; undefined: the current version. */
+  readonly versionId?: string | undefined;
+}
+
+export interface FoundVersion {
+  readonly bucket: BucketRow;
+  readonly row: ObjectRow;
+}
+
+/**
+ * A version as of now. Refuses "bucket-not-found", "object-not-found", "version-not-found", "version-id-invalid", and for a delete marker that was
+ * asked for by its id "delete-marker".
+ */
+export async function freshVersion(context: ObjectContext, address: VersionAddress): Promise<FoundVersion> {
+  checkKey(address.key);
+  const wanted = address.versionId === undefined ? undefined : { id: parseVersionId(address.versionId) };
+  const bucket = await context.freshBucket(address.bucket);
+  if (wanted === undefined) return { bucket, row: currentVersion(context, bucket, address.key) };
+  const row = versionOf(context, bucket, address.key, wanted.id);
+  if (row === undefined) {
+    throw new ObjectError("version-not-found", "there is no version of this id", {
+      details: { Key: address.key, VersionId: address.versionId ?? "" },
+    });
+  }
+  if (row.deleteMarker) {
+    throw new ObjectError("delete-marker", "the version is a delete marker", { details: markerDetails(row) });
+  }
+  return { bucket, row };
+}
+
+function currentVersion(context: ObjectContext, bucket: BucketRow, key: string): ObjectRow {
+  const row = context.view.object(bucket.bucketId, key);
+  if (row !== undefined) return row;
+  const newest = context.view.keyVersions(bucket.bucketId, key)?.newestVersionId;
+  const marker = newest && context.view.version(bucket.bucketId, key, newest);
+  throw new ObjectError("object-not-found", "there is no object of this key", {
+    details: { Key: key, ...(marker !== undefined && markerDetails(marker)) },
+  });
+}
+
+/** `id` undefined: the null version. */
+export function versionOf(
+  context: ObjectContext,
+  bucket: BucketRow,
+  key: string,
+  id: Uint8Array | undefined,
+): ObjectRow | undefined {
+  const { view } = context;
+  const head = view.object(bucket.bucketId, key);
+  if (id === undefined) {
+    if (head?.versioned === false) return head;
+    const nullId = view.keyVersions(bucket.bucketId, key)?.nullVersionId;
+    return nullId && view.version(bucket.bucketId, key, nullId);
+  }
+  const isHead = head !== undefined && equalBytes(head.versionId, id);
+  const row = isHead ? head : view.version(bucket.bucketId, key, id);
+  return row?.versioned === true ? row : undefined;
+}
+
+function markerDetails(marker: ObjectRow): Readonly<Record<string, string>> {
+  return {
+    DeleteMarker: "true",
+    VersionId: formatVersionId(marker),
+    LastModified: String(marker.modifiedAtMs),
+  };
+}

@@ -1,0 +1,213 @@
+import { compareKeys, successorOfPrefix } from "../base/index.ts";
+import type { BucketRow, ObjectRow } from "../gen/skerry/meta/v1/rows_pb.js";
+import { listedFromRow } from "./attributes.ts";
+import type { ObjectContext } from "./context.ts";
+import { versionOf } from "./find-version.ts";
+import { commonPrefixOf } from "./list.ts";
+import type { ListedObject } from "./ports.ts";
+import { formatVersionId, parseVersionId } from "./version-id.ts";
+
+export interface ListVersionsRequest {
+  readonly bucket: string;
+  readonly prefix: string;
+  /** "" for none. */
+  readonly delimiter: string;
+  /** Exclusive: a key, all of it unless `afterVersionId` says which of its versions; or a common prefix. */
+  readonly afterKey: string;
+  readonly afterVersionId: string | undefined;
+  /** 0 to 1,000; versions and common prefixes count alike. */
+  readonly limit: number;
+}
+
+export interface ListedVersion extends ListedObject {
+  readonly versionId: string;
+  readonly isLatest: boolean;
+  readonly deleteMarker: boolean;
+}
+
+export interface ListVersionsResult {
+  /** In order of key, of one key the newest first. */
+  readonly versions: readonly ListedVersion[];
+  readonly commonPrefixes: readonly string[];
+  /** Set only when more follows: the last version or common prefix of this page. */
+  readonly next: { readonly key: string; readonly versionId: string | undefined } | undefined;
+}
+
+/** Rows that are read at a time of each of the two tables. */
+const PAGE_ROWS = 256;
+/** The same where a delimiter folds most of them. */
+const FOLDED_PAGE_ROWS = 64;
+
+/** One page of all versions and delete markers. The cost grows with the page, as in `listObjects`. */
+export async function listVersions(
+  context: ObjectContext,
+  request: ListVersionsRequest,
+): Promise<ListVersionsResult> {
+  const marker =
+    request.afterVersionId === undefined ? undefined : { id: parseVersionId(request.afterVersionId) };
+  const bucket = await context.freshBucket(request.bucket);
+  const versions: ListedVersion[] = [];
+  const commonPrefixes: string[] = [];
+  const result = (next: ListVersionsResult["next"]) => ({ versions, commonPrefixes, next });
+  if (request.limit === 0) return result(undefined);
+  const cursor = new VersionCursor(context, bucket, request);
+  if (!beginAt(cursor, context, { bucket, request, marker })) return result(undefined);
+  let last: ListVersionsResult["next"];
+  for (;;) {
+    const row = await cursor.next();
+    if (row === undefined) return result(undefined);
+    if (versions.length + commonPrefixes.length === request.limit) return result(last);
+    const commonPrefix = commonPrefixOf(row.key, request);
+    if (commonPrefix === undefined) {
+      const listed = listedVersion(row);
+      versions.push(listed);
+      last = { key: row.key, versionId: listed.versionId };
+      continue;
+    }
+    commonPrefixes.push(commonPrefix);
+    last = { key: commonPrefix, versionId: undefined };
+    const from = successorOfPrefix(commonPrefix);
+    if (from === undefined) return result(undefined);
+    cursor.seek(from);
+  }
+}
+
+function listedVersion(row: ObjectRow): ListedVersion {
+  return {
+    ...listedFromRow(row),
+    versionId: formatVersionId(row),
+    isLatest: row.newerVersionId.length === 0,
+    deleteMarker: row.deleteMarker,
+  };
+}
+
+/** False: nothing can follow. */
+function beginAt(
+  cursor: VersionCursor,
+  context: ObjectContext,
+  at: {
+    readonly bucket: BucketRow;
+    readonly request: ListVersionsRequest;
+    readonly marker: { readonly id: Uint8Array | undefined } | undefined;
+  },
+): boolean {
+  const { afterKey, prefix } = at.request;
+  const group = afterKey.startsWith(prefix) ? commonPrefixOf(afterKey, at.request) : undefined;
+  if (group !== undefined) {
+    const from = successorOfPrefix(group);
+    if (from === undefined) return false;
+    cursor.seek(from);
+    return true;
+  }
+  if (afterKey === "") return true;
+  // A null version that is gone leaves nothing to go on from but the next key.
+  const versionId =
+    at.marker && (at.marker.id ?? versionOf(context, at.bucket, afterKey, undefined)?.versionId);
+  cursor.begin(afterKey, versionId);
+  return true;
+}
+
+/** The heads and the version table of a bucket as one sequence, read a page at a time. */
+class VersionCursor {
+  readonly #context: ObjectContext;
+  readonly #bucketId: bigint;
+  readonly #prefix: string;
+  readonly #pageRows: number;
+  readonly #heads: Stream;
+  readonly #others: Stream;
+
+  constructor(context: ObjectContext, bucket: BucketRow, request: ListVersionsRequest) {
+    this.#context = context;
+    this.#bucketId = bucket.bucketId;
+    this.#prefix = request.prefix;
+    this.#pageRows = request.delimiter === "" ? Math.min(PAGE_ROWS, request.limit + 1) : FOLDED_PAGE_ROWS;
+    this.#heads = new Stream();
+    this.#others = new Stream();
+    if (bucket.versionCount === 0n) this.#others.end();
+  }
+
+  /** Behind a key, or behind one of its versions. */
+  begin(key: string, versionId: Uint8Array | undefined): void {
+    this.#heads.after = { key, versionId: undefined };
+    this.#others.after = { key, versionId };
+  }
+
+  /** On to the first key that is not below `from`. */
+  seek(from: string): void {
+    this.#heads.seek(from);
+    this.#others.seek(from);
+  }
+
+  async next(): Promise<ObjectRow | undefined> {
+    if (this.#heads.isHungry) await this.#readHeads();
+    if (this.#others.isHungry) await this.#readOthers();
+    const head = this.#heads.first;
+    const other = this.#others.first;
+    if (head === undefined) return this.#others.take();
+    // The current version is the newest of its key.
+    if (other === undefined || compareKeys(head.key, other.key) <= 0) return this.#heads.take();
+    return this.#others.take();
+  }
+
+  async #readHeads(): Promise<void> {
+    const { after, from } = this.#heads;
+    const rows = await this.#context.view.objects(this.#bucketId, {
+      prefix: this.#prefix,
+      after: after?.key ?? "",
+      ...(from !== undefined && { from }),
+      limit: this.#pageRows,
+    });
+    this.#heads.fill(rows, rows.length < this.#pageRows);
+  }
+
+  async #readOthers(): Promise<void> {
+    const { after, from } = this.#others;
+    const rows = await this.#context.view.versions(this.#bucketId, {
+      prefix: this.#prefix,
+      afterKey: after?.key ?? "",
+      afterVersionId: after?.versionId,
+      ...(from !== undefined && { fromKey: from }),
+      limit: this.#pageRows,
+    });
+    this.#others.fill(rows, rows.length < this.#pageRows);
+  }
+}
+
+class Stream {
+  after: { readonly key: string; readonly versionId: Uint8Array | undefined } | undefined;
+  from: string | undefined;
+  #rows: readonly ObjectRow[] = [];
+  #at = 0;
+  #isEnd = false;
+
+  get first(): ObjectRow | undefined {
+    return this.#rows[this.#at];
+  }
+
+  get isHungry(): boolean {
+    return this.#at === this.#rows.length && !this.#isEnd;
+  }
+
+  take(): ObjectRow | undefined {
+    return this.#rows[this.#at++];
+  }
+
+  fill(rows: readonly ObjectRow[], isEnd: boolean): void {
+    this.#rows = rows;
+    this.#at = 0;
+    this.#isEnd = isEnd;
+    this.from = undefined;
+    const last = rows.at(-1);
+    if (last !== undefined) this.after = { key: last.key, versionId: last.versionId };
+  }
+
+  end(): void {
+    this.#isEnd = true;
+  }
+
+  /** What has been read may reach beyond `from`. */
+  seek(from: string): void {
+    while (this.first !== undefined && compareKeys(this.first.key, from) < 0) this.#at += 1;
+    if (this.isHungry) this.from = from;
+  }
+}

@@ -1,0 +1,25 @@
+import { readDocument } from "../../body/document.ts";
+import type { Handlers } from "../../handlers/call.ts";
+import { NO_BODY } from "../../http.ts";
+import { xmlResponse } from "../../render/document.ts";
+import { versionHeaders } from "../../render/object-headers.ts";
+import { readTagging, renderTagging } from "../tags.ts";
+import type { ObjectTaggingOperation } from "./operations.ts";
+
+export const objectTaggingHandlers: Handlers<ObjectTaggingOperation["name"]> = {
+  GetObjectTagging: async ({ bucket, key, versionId }, call) => {
+    const found = await call.store.getObjectTags({ bucket, key, versionId });
+    return xmlResponse(renderTagging(found.tags), versionHeaders(found));
+  },
+
+  PutObjectTagging: async ({ bucket, key, versionId }, call) => {
+    const tags = readTagging(await readDocument(call, "Tagging"));
+    const changed = await call.store.putObjectTags({ bucket, key, versionId, tags });
+    return { status: 200, headers: versionHeaders(changed), body: NO_BODY };
+  },
+
+  DeleteObjectTagging: async ({ bucket, key, versionId }, call) => {
+    const changed = await call.store.putObjectTags({ bucket, key, versionId, tags: [] });
+    return { status: 204, headers: versionHeaders(changed), body: NO_BODY };
+  },
+};
