@@ -34,6 +34,8 @@ const ENCRYPTING: ReadonlySet<S3OperationName> = new Set([
   "CopyObject",
   "CreateMultipartUpload",
 ]);
+/** Parts follow their upload; clients that repeat what they said when they began it are not refused, as S3 does not. */
+const REPEATING: ReadonlySet<S3OperationName> = new Set([...ENCRYPTING, "UploadPart"]);
 /** Operations on bytes that may be encrypted under a customer's key. */
 const WITH_CUSTOMER_KEY: ReadonlySet<S3OperationName> = new Set([
   ...ENCRYPTING,
@@ -63,7 +65,7 @@ function checkEncryption(operation: S3OperationName, name: string): void {
     ? WITH_SOURCE_KEY
     : name.startsWith(`${ENCRYPTION}-customer-`)
       ? WITH_CUSTOMER_KEY
-      : ENCRYPTING;
+      : REPEATING;
   if (!allowed.has(operation)) {
     throw invalidArgument(`${name} header is not supported for this operation.`, name, "");
   }

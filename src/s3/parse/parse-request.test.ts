@@ -386,5 +386,7 @@ describe("what an operation carries", () => {
     expect(nameOf("PUT", "/b/k", { ...COPY, "x-amz-metadata-directive": "MERGE" })).toBe("! InvalidArgument");
     expect(nameOf("PUT", "/b/k", { ...COPY, "x-amz-checksum-algorithm": "SHA512" })).toBe("! NotImplemented");
     expect(nameOf("GET", "/b/k", { "x-amz-server-side-encryption": "AES256" })).toBe("! InvalidArgument");
+    const part = { "x-amz-server-side-encryption": "aws:kms" };
+    expect(nameOf("PUT", "/b/k?uploadId=u&partNumber=1", part)).toBe("UploadPart");
   });
 });
