@@ -39,7 +39,7 @@ const layerRules = Object.entries(layers.modules).flatMap(([module, allowed]) =>
         pathNot:
           module === "gen"
             ? "_pb\\.(js|d\\.ts)$"
-            : `^src/${module}/(index|ports|types|errors|testing)\\.ts$|^src/platform/node/|^src/server/`,
+            : `^src/${module}/(index|ports|types|errors|testing)\\.ts$|^src/platform/node/|^src/platform/sim/index\\.ts$|^src/server/`,
       },
     },
   ];
@@ -54,6 +54,12 @@ export default {
       to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } },
     },
     ...layerRules,
+    {
+      name: "simulated-platform-in-the-simulator",
+      severity: "error",
+      from: { path: "^(src|cmd)/", pathNot: `(^src/platform/sim/|^src/sim/|${tests})` },
+      to: { path: "^src/platform/sim/" },
+    },
     {
       name: "node-at-the-edge",
       severity: "error",

@@ -101,6 +101,10 @@ mutations: $(PACKAGES) ## Known bugs, each switched on alone: every one must be 
 crash: $(PACKAGES) ## Power loss at every sync point of log, segments and metadata; SKERRY_CRASH_SCALE (4), SKERRY_CRASH_SEED
 	SKERRY_CRASH_SCALE=$${SKERRY_CRASH_SCALE:-4} vitest run --silent=false $(if $(ARGS),$(ARGS),crash-images)
 
+.PHONY: sim
+sim: $(PACKAGES) ## The simulated cluster; ARGS="--seeds 1000 --from 1 --jobs 2", ARGS="--seed 123"
+	@node test/sim/main.ts $(ARGS)
+
 .PHONY: bench
 bench: $(BUILT) ## Benchmarks beside the machine's own limits
 	node test/bench/main.ts $(ARGS)

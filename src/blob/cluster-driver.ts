@@ -1,4 +1,5 @@
 import type { Clock, Hasher, Timers } from "../platform/index.ts";
+import { CHUNK_BYTES } from "../segment/index.ts";
 import { ChunkBuffers } from "./buffers.ts";
 import type { BlobStore, ChunkTargets } from "./ports.ts";
 import { BlobReader } from "./read.ts";
@@ -17,11 +18,14 @@ export interface ClusterBlobStoreOptions {
   readonly bufferBudgetBytes: number;
   /** How long a chunk that has its quorum waits for the remaining nodes, in milliseconds. */
   readonly stragglerMs: number;
+  /** Length of all chunks but the last of a blob, in bytes; at most CHUNK_BYTES, which is the default. */
+  readonly chunkBytes?: number;
 }
 
 /** The driver `cluster`: blobs in the segments of the cluster's own nodes. */
 export function createClusterBlobStore(options: ClusterBlobStoreOptions): BlobStore {
-  const writer = { ...options, buffers: new ChunkBuffers(options.bufferBudgetBytes) };
+  const { chunkBytes = CHUNK_BYTES, bufferBudgetBytes } = options;
+  const writer = { ...options, chunkBytes, buffers: new ChunkBuffers(bufferBudgetBytes) };
   const reader = new BlobReader(options);
   return {
     write: (request) => writeBlob(writer, request),

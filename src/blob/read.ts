@@ -138,11 +138,13 @@ export class BlobReader {
 
 function* steps(blob: BlobRow, offset: number, length: number): Iterable<Step> {
   const end = offset + length;
+  // All but the last have the length of the first.
+  const fullBytes = blob.chunks[0]?.length ?? CHUNK_BYTES;
   let position = offset;
   while (position < end) {
-    const chunkIndex = Math.floor(position / CHUNK_BYTES);
+    const chunkIndex = Math.floor(position / fullBytes);
     const chunk = blob.chunks[chunkIndex];
-    const within = position - chunkIndex * CHUNK_BYTES;
+    const within = position - chunkIndex * fullBytes;
     if (chunk === undefined || within >= chunk.length) {
       throw new BlobError("data-unavailable", `the blob has no byte at ${position}`);
     }

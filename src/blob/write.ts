@@ -2,7 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { type NewBlob, NewBlobSchema } from "../gen/skerry/meta/v1/commands_pb.js";
 import { type BlobChunk, BlobChunkSchema } from "../gen/skerry/meta/v1/rows_pb.js";
 import type { Digest, Hasher, Timers } from "../platform/index.ts";
-import { blockChecksums, CHUNK_BYTES } from "../segment/index.ts";
+import { blockChecksums } from "../segment/index.ts";
 import type { ChunkBuffers, HeldBuffer } from "./buffers.ts";
 import { BlobError } from "./errors.ts";
 import { FanOut } from "./fan-out.ts";
@@ -22,6 +22,8 @@ export interface BlobWriterOptions {
   /** Blobs up to this size travel inside the metadata commit, in bytes; 0 turns that off. */
   readonly inlineBytes: number;
   readonly stragglerMs: number;
+  /** Of all chunks but the last, in bytes. */
+  readonly chunkBytes: number;
 }
 
 /** See `BlobStore.write`. */
@@ -134,7 +136,7 @@ class BlobWriter {
   async #begin(): Promise<Gathering> {
     const oldest = this.#chunks[this.#chunks.length - CHUNKS_IN_FLIGHT];
     if (oldest !== undefined) await oldest;
-    const length = Math.min(CHUNK_BYTES, this.#request.sizeBytes - this.#received);
+    const length = Math.min(this.#options.chunkBytes, this.#request.sizeBytes - this.#received);
     const held = await this.#options.buffers.acquire(length, this.#signal);
     return { held, length, filled: 0, digested: 0, digesting: [] };
   }

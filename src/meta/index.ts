@@ -25,6 +25,7 @@ export type { AppliedCommand } from "./apply.ts";
 export type { ApplyHasher, CommittedRows } from "./apply-state.ts";
 export { MetaError, type MetaErrorCode, StateStoreError, type StateStoreErrorCode } from "./errors.ts";
 export { type CheckedRows, checkInvariants, type Violation } from "./invariants/index.ts";
+export { APPLIED_KEY, SHARD_RANGE, TABLES, tableLetter, tableRange } from "./keys.ts";
 export { LAYOUT_EPOCH_LAG, MAX_BLOB_WRITE_MS } from "./limits.ts";
 export { LiveStore } from "./live-store.ts";
 export { MetaStateMachine, type MetaStateMachineOptions } from "./machine.ts";

@@ -105,11 +105,13 @@ export function isExpired(blobId: Uint8Array, leaderTimeMs: bigint): boolean {
 
 function checkChunkShape(blob: NewBlob): Refusal | undefined {
   if (blob.inlineData.length > 0) return invalidBlob("a chunked blob has no inline bytes");
+  // Readers find a byte's chunk by the length of the first one.
+  const full = Math.min(CHUNK_BYTES, blob.chunks[0]?.length ?? 0);
   let size = 0;
   for (const [index, chunk] of blob.chunks.entries()) {
     const isLast = index === blob.chunks.length - 1;
-    if (chunk.length < 1 || chunk.length > CHUNK_BYTES) return invalidBlob("the length of a chunk");
-    if (!isLast && chunk.length !== CHUNK_BYTES) return invalidBlob("all chunks but the last are full");
+    if (chunk.length < 1 || chunk.length > full) return invalidBlob("the length of a chunk");
+    if (!isLast && chunk.length !== full) return invalidBlob("all chunks but the last are full");
     if (chunk.blake3.length !== BLAKE3_BYTES) return invalidBlob("the hash of a chunk");
     size += chunk.length;
   }

@@ -40,15 +40,18 @@ export type {
   RestoredState,
   StateMachine,
 } from "./ports.ts";
-export type {
-  RaftBootstrap,
-  RaftEvent,
-  RaftIdentity,
-  RaftInlineStart,
-  RaftPlatform,
-  RaftSettings,
-  RaftStart,
-  StartedRaft,
+export {
+  type MemberInspection,
+  type RaftBootstrap,
+  type RaftEvent,
+  type RaftIdentity,
+  type RaftInlineStart,
+  type RaftPlatform,
+  type RaftSettings,
+  type RaftStart,
+  type StartedInlineRaft,
+  type StartedRaft,
+  startRaftInline,
 } from "./shell/index.ts";
 export {
   type RaftThreadStart,

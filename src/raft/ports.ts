@@ -114,6 +114,7 @@ export interface RaftProgress {
   readonly nodeId: NodeId;
   readonly match: number;
   readonly state: "probe" | "replicate" | "snapshot";
+  /** The leader has heard from it within the last two election timeouts at most. */
   readonly recentlyActive: boolean;
   readonly learner: boolean;
 }

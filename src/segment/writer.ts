@@ -23,6 +23,8 @@ import {
 const MAX_GROUP_BYTES = 32 * 1024 * 1024;
 /** An open segment with fewer records is gone on with when the store is opened again, which has to read their headers. */
 const SEAL_AT_CLOSE_RECORDS = 256;
+/** A segment that is idle while the disk is still busy with its last write is looked at again after this time: not at once, over and over. */
+const LEAST_IDLE_LOOK_MS = 100;
 const PADDING = new Uint8Array(RECORD_ALIGN_BYTES);
 
 export interface WriterOptions extends SegmentPlace {
@@ -533,7 +535,8 @@ export class SegmentWriter {
     const { timers, clock, idleSealMs } = this.#options;
     if (this.#closed || this.#idleTimer !== undefined) return;
     if (this.#current === undefined || this.#current.isEmpty) return;
-    this.#idleTimer = timers.after(Math.max(0, this.#lastWriteMs + idleSealMs - clock.monotonicMs()), () => {
+    const leftMs = this.#lastWriteMs + idleSealMs - clock.monotonicMs();
+    this.#idleTimer = timers.after(Math.max(LEAST_IDLE_LOOK_MS, leftMs), () => {
       this.#idleTimer = undefined;
       if (this.#closed) return;
       const idleMs = clock.monotonicMs() - this.#lastWriteMs;

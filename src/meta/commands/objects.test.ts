@@ -108,6 +108,7 @@ describe("CommitObject", () => {
   });
 
   const whole = chunkedBlob(id(101), 100);
+  const chunksOf = (...lengths: number[]) => lengths.map((length) => ({ ...whole.chunks[0]!, length }));
   test.each<[string, string, CommandBody]>([
     ["an unknown bucket", "BUCKET_UNKNOWN", commitObject("a", id(9), [], { bucket: "none" })],
     ["another bucket id", "BUCKET_CHANGED", commitObject("a", id(9), [], { bucketId: 77n })],
@@ -163,7 +164,12 @@ describe("CommitObject", () => {
     [
       "a short chunk in the middle",
       "BLOB_INVALID",
-      commitObject("a", id(9), [{ ...whole, size: 200n, chunks: [whole.chunks[0]!, whole.chunks[0]!] }]),
+      commitObject("a", id(9), [{ ...whole, size: 250n, chunks: chunksOf(100, 50, 100) }]),
+    ],
+    [
+      "a last chunk that is longer than the others",
+      "BLOB_INVALID",
+      commitObject("a", id(9), [{ ...whole, size: 201n, chunks: chunksOf(100, 101) }]),
     ],
     [
       "a copyset that was never made",

@@ -1,7 +1,15 @@
 import type { Prng } from "../../base/index.ts";
 
-/** What a crash does to one change that was not synced. Changes that have no parts are not torn but kept. */
-export type Fate = "keep" | "drop" | "tear";
+/**
+ * What a crash does to one change that was not synced. Changes that have no parts are not torn but kept. "misdirect": the disk wrote it to
+ * another place of the same file, over what lies there; only writes to files suffer that.
+ */
+export type Fate = "keep" | "drop" | "tear" | "misdirect";
+
+/** What is left after a power loss of what was not synced; "misdirect" is "random" with a disk that has lost its way. */
+export type Unsynced = "keep" | "drop" | "random" | "misdirect";
+
+const MISDIRECTED_PART = 0.3;
 
 /** What is left of a torn write: which of its sectors reached the disk, and whether the file has grown over all of it. */
 export interface Tear {
@@ -17,12 +25,14 @@ export interface CrashPolicy {
 }
 
 /** "random" draws for each change, in proportions that it draws once for the whole crash. */
-export function crashPolicy(unsynced: "keep" | "drop" | "random", prng: Prng): CrashPolicy {
-  if (unsynced !== "random") return { fateOf: () => unsynced, tear: randomTear };
+export function crashPolicy(unsynced: Unsynced, prng: Prng): CrashPolicy {
+  if (unsynced === "keep" || unsynced === "drop") return { fateOf: () => unsynced, tear: randomTear };
+  const misdirected = unsynced === "misdirect" ? MISDIRECTED_PART : 0;
   const keep = prng.unit();
   const tear = (1 - keep) * prng.unit();
   return {
     fateOf: (draw) => {
+      if (misdirected > 0 && draw.chance(misdirected)) return "misdirect";
       const chance = draw.unit();
       if (chance < keep) return "keep";
       return chance < keep + tear ? "tear" : "drop";

@@ -2,6 +2,7 @@ import type { Prng } from "../../base/index.ts";
 import { PlainHasher } from "../node/plain-hasher.ts";
 import type { Platform } from "../ports.ts";
 import { SimClock } from "./clock.ts";
+import type { Unsynced } from "./crash-policy.ts";
 import { SimDisk } from "./disk.ts";
 import { SimProcess } from "./process.ts";
 import { SimRandom } from "./random.ts";
@@ -57,7 +58,7 @@ export class SimMachine {
   }
 
   /** Power loss: the processes die, and the disk loses what was not synced as `unsynced` says. */
-  crash(unsynced: "keep" | "drop" | "random" = "random"): void {
+  crash(unsynced: Unsynced = "random"): void {
     for (const process of this.#processes) process.kill();
     this.#processes.clear();
     this.volume.crash(unsynced);

@@ -123,7 +123,14 @@ function applyAfterCrash(durable: GrowableBytes, change: FileChange, prng: Prng,
   const fate = policy.fateOf(prng, sectors?.length);
   if (fate === "drop") return;
   if (fate === "keep" || change.kind === "truncate" || sectors === undefined) applyWhole(durable, change);
+  else if (fate === "misdirect") misdirect(durable, change.bytes, prng);
   else tear(durable, change, sectors, policy.tear(prng, sectors.length));
+}
+
+/** To the beginning of some sector of the file. */
+function misdirect(durable: GrowableBytes, bytes: Uint8Array, prng: Prng): void {
+  const sectors = Math.max(1, Math.floor(durable.size / SECTOR_BYTES));
+  durable.write(prng.below(sectors) * SECTOR_BYTES, bytes);
 }
 
 function tear(

@@ -1,7 +1,8 @@
 import { assert, type Prng } from "../../base/index.ts";
 import { DiskError } from "../errors.ts";
-import type { DiskErrorCode } from "../ports.ts";
-import { type CrashPolicy, crashPolicy } from "./crash-policy.ts";
+import { boundsOf } from "../key-range.ts";
+import type { DiskErrorCode, StoreSnapshot } from "../ports.ts";
+import { type CrashPolicy, crashPolicy, type Unsynced } from "./crash-policy.ts";
 import { CHANGING_OPERATIONS, type DiskOperation, noDiskFaults, type SimDiskFaults } from "./disk-faults.ts";
 import type { SimProcess } from "./process.ts";
 import { StoredDirectory, type StoredNode } from "./stored-directory.ts";
@@ -20,7 +21,7 @@ export class SimVolume {
   /**
    * Power loss: what was not synced is kept, dropped or torn, and locks are free. The processes that used the disk must have been killed.
    */
-  crash(unsynced: "keep" | "drop" | "random" | CrashPolicy = "random"): void {
+  crash(unsynced: Unsynced | CrashPolicy = "random"): void {
     const policy = typeof unsynced === "string" ? crashPolicy(unsynced, this.#prng) : unsynced;
     this.#root.crash(this.#prng, policy);
   }
@@ -64,6 +65,31 @@ export class SimVolume {
     const found: { path: string; sizeBytes: number }[] = [];
     visit(this.#root, "", (path, file) => found.push({ path, sizeBytes: file.sizeBytes }));
     return found.sort((a, b) => (a.path < b.path ? -1 : 1));
+  }
+
+  /** Directories that are ordered stores, in order: for checkers. */
+  stores(): readonly string[] {
+    const found: string[] = [];
+    const look = (directory: StoredDirectory, path: string): void => {
+      if (directory.rows !== undefined) found.push(path);
+      for (const [name, node] of directory.entries)
+        if (node.kind === "directory") look(node, `${path}/${name}`);
+    };
+    look(this.#root, "");
+    return found.sort();
+  }
+
+  /** The rows of an ordered store as reads would see them now: for checkers. They cost no time and meet no faults. */
+  storeRows(directory: string): Pick<StoreSnapshot, "get" | "scan"> {
+    const { rows } = this.directory(directory);
+    assert(rows !== undefined, "rows are read of a store that exists");
+    const { current } = rows;
+    return {
+      get: (key) => current.get(key),
+      scan: async function* (range) {
+        yield* current.rows(boundsOf(range), range.reverse === true);
+      },
+    };
   }
 
   usedBytes(): number {

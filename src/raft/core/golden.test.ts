@@ -107,7 +107,7 @@ suite("confchange", () => {
   function progress() {
     return tracker.ids.map((id) => {
       const { match, next, state, isLearner, recentActive, paused, pendingSnapshot } = tracker.get(id)!;
-      const inflight = { inflightMessages: 0, inflightFull: false };
+      const inflight = { inflightMessages: 0, inflightFull: false, activeLately: recentActive };
       return { id, match, next, state, isLearner, recentActive, paused, pendingSnapshot, ...inflight };
     });
   }

@@ -58,7 +58,7 @@ function stepMember(raft: Raft, received: Message, progress: Progress): void {
 /** Gives up leading when no quorum was heard from since the last check. */
 function checkQuorum(raft: Raft): void {
   if (!raft.tracker.quorumActive()) becomeFollower(raft, raft.term, NONE);
-  for (const id of raft.tracker.ids) if (id !== raft.id) raft.tracker.get(id)!.recentActive = false;
+  for (const id of raft.tracker.ids) if (id !== raft.id) raft.tracker.get(id)!.beginActivityInterval();
 }
 
 /** Goes back in the follower's log by whole terms, with the hint that it gave (see `refuseEntries`). */

@@ -29,6 +29,8 @@ export class Progress {
   pendingSnapshot = 0;
   /** Something has come from it since the last check of the quorum. */
   recentActive: boolean;
+  /** The same for the time between the last check and the one before. */
+  #wasActive = false;
   /** No further MsgApp until a heartbeat is answered or the last one is. */
   flowPaused = false;
   isLearner: boolean;
@@ -43,6 +45,17 @@ export class Progress {
     this.recentActive = init.recentActive;
     this.inflights = new Inflights(init.maxInflightMessages, init.maxInflightBytes);
     this.#check();
+  }
+
+  /** A check of the quorum has looked. */
+  beginActivityInterval(): void {
+    this.#wasActive = this.recentActive;
+    this.recentActive = false;
+  }
+
+  /** Unlike `recentActive` it does not turn false with each check until the member answers again. */
+  get activeLately(): boolean {
+    return this.recentActive || this.#wasActive;
   }
 
   becomeProbe(): void {

@@ -234,7 +234,8 @@ export class RawNode {
 
   #progressOf(id: NodeId): ProgressStatus {
     const progress = this.#raft.tracker.get(id)!;
-    const { match, next, state, isLearner, recentActive, paused, pendingSnapshot, inflights } = progress;
+    const { match, next, state, isLearner, recentActive, activeLately, paused, pendingSnapshot, inflights } =
+      progress;
     return {
       id,
       match,
@@ -242,6 +243,7 @@ export class RawNode {
       state,
       isLearner,
       recentActive,
+      activeLately,
       paused,
       pendingSnapshot,
       inflightMessages: inflights.count,

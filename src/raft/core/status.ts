@@ -23,7 +23,10 @@ export interface ProgressStatus {
   readonly next: number;
   readonly state: "StateProbe" | "StateReplicate" | "StateSnapshot";
   readonly isLearner: boolean;
+  /** Heard from since the last check of the quorum. */
   readonly recentActive: boolean;
+  /** Heard from since the check before that one: for who looks at any time. */
+  readonly activeLately: boolean;
   readonly paused: boolean;
   /** Index of the snapshot being sent; 0: none. */
   readonly pendingSnapshot: number;

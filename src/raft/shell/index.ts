@@ -1,5 +1,6 @@
 export {
   DEFAULT_RAFT_SETTINGS,
+  type MemberInspection,
   type RaftBootstrap,
   type RaftEvent,
   type RaftIdentity,
@@ -7,6 +8,7 @@ export {
   type RaftPlatform,
   type RaftSettings,
   type RaftStart,
+  type StartedInlineRaft,
   type StartedRaft,
 } from "./options.ts";
 export { startRaftInline } from "./start.ts";

@@ -113,8 +113,16 @@ export class Member {
     this.#schedule();
   }
 
-  get node(): Pick<RawNode, "status" | "lead" | "role" | "term" | "applied"> {
+  get node(): Pick<
+    RawNode,
+    "status" | "lead" | "role" | "term" | "commit" | "applied" | "lastIndex" | "termAt"
+  > {
     return this.#node;
+  }
+
+  /** What is durable of the log. */
+  get log(): Pick<LogCache, "firstIndex" | "lastIndex" | "last" | "term" | "entries"> {
+    return this.#options.log;
   }
 
   /** The log in memory. */

@@ -1,7 +1,7 @@
 import type { Clock, Disk, Hasher, Network, Random, SocketAddress, Timers } from "../../platform/index.ts";
 import type { RaftFatal } from "../errors.ts";
 import type { RaftGroup, RaftPeer, StateMachine } from "../ports.ts";
-import type { NodeId, RaftRole } from "../types.ts";
+import type { Entry, NodeId, RaftRole } from "../types.ts";
 
 /** Who this member is. Never changes during the life of a data directory. */
 export interface RaftIdentity {
@@ -127,6 +127,32 @@ export interface RaftInlineStart extends RaftStart {
 export interface StartedRaft extends RaftGroup {
   /** Where it listens, with the port that was chosen when 0 was asked for. */
   readonly address: SocketAddress;
+}
+
+/** What a member on the calling thread lets the simulator's checkers see. */
+export interface MemberInspection {
+  readonly term: number;
+  readonly isLeader: boolean;
+  readonly commit: number;
+  readonly applied: number;
+  /** The end of the log, with what is not durable yet. */
+  readonly lastIndex: number;
+  /** Undefined: cut from the log, or not there. Sees what is not durable yet. */
+  termAt(index: number): number | undefined;
+  /** What is durable of the log. */
+  readonly durable: {
+    firstIndex(): number;
+    lastIndex(): number;
+    last(): { readonly term: number; readonly index: number };
+    term(index: number): number;
+    entries(lo: number, hi: number, maxBytes: number): readonly Entry[];
+  };
+}
+
+/** A running member on the calling thread. */
+export interface StartedInlineRaft extends StartedRaft {
+  /** Undefined while it is fenced, and after its end. */
+  inspect(): MemberInspection | undefined;
 }
 
 /** What happened, for those who watch. */

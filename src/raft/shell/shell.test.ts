@@ -141,6 +141,17 @@ describe("three members", () => {
     expect(await expectEqualRows(cluster)).toEqual(["healed"]);
   });
 
+  test("that answer are recently active whenever one looks, also right after a check of the quorum", async () => {
+    const cluster = await SimCluster.ofThree("shell/activity");
+    const leader = await cluster.untilLeader();
+    await cluster.simulation.runFor(2000);
+    for (let ms = 0; ms < 2500; ms++) {
+      await cluster.simulation.runFor(1);
+      const silent = leader.raft.status().progress.filter(({ recentlyActive }) => !recentlyActive);
+      expect(silent).toEqual([]);
+    }
+  });
+
   test("hand leadership over", async () => {
     const cluster = await SimCluster.ofThree("transfer");
     const leader = await cluster.untilLeader();

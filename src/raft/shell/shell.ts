@@ -8,7 +8,13 @@ import { resetWal, type Wal, type WalOptions } from "../wal/index.ts";
 import { type Fence, FencedMember, type Repaired } from "./fenced-member.ts";
 import { LogCache } from "./log-cache.ts";
 import { Member } from "./member.ts";
-import type { RaftEvent, RaftInlineStart, RaftSettings, StartedRaft } from "./options.ts";
+import type {
+  MemberInspection,
+  RaftEvent,
+  RaftInlineStart,
+  RaftSettings,
+  StartedInlineRaft,
+} from "./options.ts";
 import { ProposalQueue } from "./proposal-queue.ts";
 import { ReadRounds } from "./read-rounds.ts";
 import { fencedStatus, memberStatus, sameStanding } from "./status.ts";
@@ -38,7 +44,7 @@ const CHANGE_TYPES: Readonly<Record<ConfigurationChange["type"], ConfChangeType>
 };
 
 /** One member of the group: the core, its storage, its peers and its clients, joined. Everything runs on the calling thread. */
-export class RaftShell implements StartedRaft {
+export class RaftShell implements StartedInlineRaft {
   readonly #options: ShellOptions;
   readonly #transport: RaftTransport;
   readonly #reads: ReadRounds;
@@ -166,6 +172,21 @@ export class RaftShell implements StartedRaft {
     if (this.#closing !== undefined) return;
     this.#closing = this.#stop(error.message);
     this.#options.onFatal(error);
+  }
+
+  inspect(): MemberInspection | undefined {
+    const member = this.#member;
+    if (member === undefined) return undefined;
+    const { node, log } = member;
+    return {
+      term: node.term,
+      isLeader: node.role === "StateLeader",
+      commit: node.commit,
+      applied: node.applied,
+      lastIndex: node.lastIndex,
+      termAt: (index) => node.termAt(index),
+      durable: log,
+    };
   }
 
   get #member(): Member | undefined {

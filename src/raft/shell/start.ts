@@ -10,7 +10,7 @@ import {
   type RaftBootstrap,
   type RaftInlineStart,
   type RaftSettings,
-  type StartedRaft,
+  type StartedInlineRaft,
 } from "./options.ts";
 import { RaftShell, type ShellStart } from "./shell.ts";
 
@@ -19,7 +19,7 @@ import { RaftShell, type ShellStart } from "./shell.ts";
  * or a `WalError` ("missing": there is a state and no log, or a log was required; "damaged": nothing of the log can be read;
  * "outdated"; "unknown-version", "foreign"), with the listener's error, or as the state machine does.
  */
-export async function startRaftInline(start: RaftInlineStart): Promise<StartedRaft> {
+export async function startRaftInline(start: RaftInlineStart): Promise<StartedInlineRaft> {
   const merged: RaftSettings = { ...DEFAULT_RAFT_SETTINGS, ...start.settings };
   // Until the shell stands, whoever starts it hears of an error by the rejection.
   let shell: RaftShell | undefined;

@@ -27,11 +27,11 @@ export function memberStatus(status: RawNodeStatus, fenced: boolean): RaftStatus
     firstIndex: status.firstIndex,
     lastIndex: status.lastIndex,
     confState: status.confState,
-    progress: status.progress.map(({ id, match, state, recentActive, isLearner }) => ({
+    progress: status.progress.map(({ id, match, state, activeLately, isLearner }) => ({
       nodeId: id,
       match,
       state: PROGRESS_STATES[state],
-      recentlyActive: recentActive,
+      recentlyActive: activeLately,
       learner: isLearner,
     })),
     fenced,

@@ -86,7 +86,7 @@ async function startRaft(
     peers: identified.peers.flatMap(raftPeerOf),
     ...(foundingCaKeyPem !== undefined && { bootstrap: { voters: [identity.nodeId] } }),
     requireExisting: earlier.count > 0,
-    settings: { walSegmentBytes: config["raft.wal_segment_size"] },
+    settings: { walSegmentBytes: config["raft.wal_segment_size"], ...options.tuning?.raft },
     stateMachine,
     onFatal: (error) => {
       noteStateDamage(options, error)

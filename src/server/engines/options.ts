@@ -4,7 +4,8 @@ import type { CertificateIssuer, ClusterWorker } from "../../cluster/index.ts";
 import type { Metadata } from "../../meta/index.ts";
 import type { Logger, Metrics } from "../../observe/index.ts";
 import type { Network, Platform } from "../../platform/index.ts";
-import type { RaftStart, StartedRaft } from "../../raft/index.ts";
+import type { RaftSettings, RaftStart, StartedRaft } from "../../raft/index.ts";
+import type { SegmentStoreSettings } from "../../segment/index.ts";
 import type { Config } from "../config/index.ts";
 import type { Identified } from "../identity.ts";
 
@@ -24,10 +25,20 @@ export interface EnginesOptions {
   /** On a thread of its own, or on the calling one. */
   readonly startRaft: (start: RaftStart) => Promise<StartedRaft>;
   readonly certificates: (metadata: Metadata, sealer: Sealer) => Certificates;
+  readonly tuning?: EngineTuning;
   readonly logger: Logger;
   readonly metrics: Metrics;
   /** The node cannot go on and should end. */
   readonly onFatal: (error: Error) => void;
+}
+
+/** What is no setting of the product: the simulator makes everything small, so that a short run sees files rotate and logs cut. */
+export interface EngineTuning {
+  readonly raft?: Partial<RaftSettings>;
+  readonly segments?: Partial<SegmentStoreSettings>;
+  readonly chunkBytes?: number;
+  readonly minimumPartBytes?: number;
+  readonly stragglerMs?: number;
 }
 
 export interface Certificates {

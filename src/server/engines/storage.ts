@@ -4,7 +4,7 @@ import { createClusterBlobStore } from "../../blob/index.ts";
 import type { HealthView } from "../../cluster/index.ts";
 import type { Metadata } from "../../meta/index.ts";
 import { createObjectStore, type ObjectStore } from "../../object/index.ts";
-import { openSegmentStore, type SegmentDamage, type SegmentStore } from "../../segment/index.ts";
+import { CHUNK_BYTES, openSegmentStore, type SegmentDamage, type SegmentStore } from "../../segment/index.ts";
 import { NodeTargets } from "../chunk-targets.ts";
 import { measuredBlobs, measuredSegments } from "../measured.ts";
 import type { Closers, EnginesOptions } from "./options.ts";
@@ -33,6 +33,7 @@ export async function openSegments(
       segmentBytes: config["storage.segment_size"],
       // Room for all that this node's own writers may hold, and as much again from the others: writers wait, they are not refused.
       maxQueuedBytes: 2 * config["storage.write_buffers"],
+      ...options.tuning?.segments,
     },
     ...(options.readBuffers && { buffers: options.readBuffers }),
     onDamage: (damage) => {
@@ -67,7 +68,7 @@ export function createObjects(
   sealer: Sealer,
   targets: NodeTargets,
 ): ObjectStore {
-  const { platform, config, metrics } = options;
+  const { platform, config, metrics, tuning = {} } = options;
   const ids = new TimeOrderedIds();
   const newId = () => ids.next(platform.clock.wallMs(), platform.random.bytes(ID_RANDOM_BYTES));
   const blobs = createClusterBlobStore({
@@ -76,7 +77,8 @@ export function createObjects(
     newBlobId: newId,
     inlineBytes: config["storage.inline_size"],
     bufferBudgetBytes: config["storage.write_buffers"],
-    stragglerMs: STRAGGLER_MS,
+    stragglerMs: tuning.stragglerMs ?? STRAGGLER_MS,
+    chunkBytes: tuning.chunkBytes ?? CHUNK_BYTES,
   });
   return createObjectStore({
     metadata,
@@ -85,6 +87,6 @@ export function createObjects(
     random: platform.random,
     sealer,
     newId,
-    minimumPartBytes: MINIMUM_PART_BYTES,
+    minimumPartBytes: tuning.minimumPartBytes ?? MINIMUM_PART_BYTES,
   });
 }

@@ -138,8 +138,9 @@ const objectServer = (prng: Prng) => ({
     const current = state.get(input.key);
     if (input.kind === "get" || input.kind === "head")
       return [state, current === undefined ? { kind: "absent" } : { kind: "found", content: current }];
+    const isDeleted = input.kind === "delete" && current === undefined;
     const refused =
-      (input.ifMatch !== undefined && input.ifMatch !== current) ||
+      (input.ifMatch !== undefined && input.ifMatch !== current && !isDeleted) ||
       (input.kind === "put" && input.ifAbsent === true && current !== undefined);
     if (refused) return [state, { kind: "refused" }];
     const after = new Map(state);

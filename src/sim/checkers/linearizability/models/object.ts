@@ -97,6 +97,8 @@ function change(
 }
 
 function preconditionHolds(current: string | undefined, input: Put | Delete): boolean {
+  // What is not there counts as deleted, whatever was demanded of it.
+  if (input.kind === "delete" && current === undefined) return true;
   if (input.ifMatch !== undefined && current !== input.ifMatch) return false;
   return !(input.kind === "put" && input.ifAbsent === true && current !== undefined);
 }

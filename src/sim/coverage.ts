@@ -1,0 +1,51 @@
+/**
+ * Places that a set of runs must have come to. A simulator that never cuts a torn tail or installs a snapshot proves nothing about either, so what
+ * was reached is counted, printed, and compared with what must be.
+ */
+export const COVERAGE_MARKS = [
+  "leader changed",
+  "snapshot sent",
+  "snapshot installed",
+  "log compacted",
+  "torn log tail cut",
+  "log restarted behind a snapshot",
+  "node fenced",
+  "fence lifted",
+  "configuration changed",
+  "proposals dropped",
+  "raft messages dropped",
+  "raft stalled",
+  "node stopped itself",
+  "node could not start",
+  "node restarted",
+  "chunk quarantined",
+  "segment region damaged",
+  "segment lost",
+  "chunk index damaged",
+  "blob lost its last reference",
+  "blob revived",
+  "blob ordered unlinked",
+  "blob forgotten",
+  "write outcome unknown",
+  "write refused as unavailable",
+  "conditional write refused",
+  "read while unavailable",
+  "storage full",
+  "multipart completed",
+  "copy made",
+  "node replaced",
+] as const;
+
+export type CoverageMark = (typeof COVERAGE_MARKS)[number];
+
+export class Coverage {
+  readonly #counts = new Map<CoverageMark, number>();
+
+  mark(mark: CoverageMark): void {
+    this.#counts.set(mark, (this.#counts.get(mark) ?? 0) + 1);
+  }
+
+  counts(): ReadonlyMap<CoverageMark, number> {
+    return this.#counts;
+  }
+}

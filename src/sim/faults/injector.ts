@@ -1,0 +1,272 @@
+import type { Prng } from "../../base/index.ts";
+import { unreachable } from "../../base/index.ts";
+import { DATA_DIRECTORY } from "../cluster/node-config.ts";
+import type { SimulatedCluster } from "../cluster/simulated-cluster.ts";
+import type { SimulatedNode } from "../cluster/simulated-node.ts";
+import type { Trace } from "../trace.ts";
+import type { Fault, FaultKind, PlannedFault } from "./plan.ts";
+
+/** A bad link: mostly a little late, sometimes very late, and now and then its connections break. */
+const BAD_LINK = { slowProbability: 0.3, slowDelayMs: 800, resetProbability: 0.02 } as const;
+/** What a full disk has left, in bytes. */
+const FULL_LEFT_BYTES = 2000;
+
+export interface InjectorOptions {
+  readonly cluster: SimulatedCluster;
+  readonly faults: readonly PlannedFault[];
+  readonly prng: Prng;
+  readonly trace: Trace;
+}
+
+/** Makes go wrong what was planned, and right again. */
+export class FaultInjector {
+  readonly #options: InjectorOptions;
+  /** What ends the faults that last. */
+  readonly #lasting = new Set<() => void>();
+  readonly #counts = new Map<FaultKind, number>();
+  #isOver = false;
+  /** How far a clock ever was before true time, in milliseconds. */
+  #greatestLeadMs = 0;
+
+  constructor(options: InjectorOptions) {
+    this.#options = options;
+  }
+
+  /** How many were injected, by kind. */
+  get counts(): ReadonlyMap<FaultKind, number> {
+    return this.#counts;
+  }
+
+  start(): void {
+    const { cluster, faults } = this.#options;
+    for (const fault of faults) cluster.simulation.schedule(fault.atMs, () => this.#inject(fault));
+  }
+
+  /** Ends all that lasts, and nothing more goes wrong. */
+  stop(): void {
+    this.#isOver = true;
+    for (const end of [...this.#lasting]) end();
+    const { cluster } = this.#options;
+    cluster.world.healAll();
+    for (const node of cluster.nodes) this.#healDisk(node);
+    this.#agreeOnTime();
+  }
+
+  /** NTP is back. Clocks go to where the latest of them ever was, for the time in the log never goes back. */
+  #agreeOnTime(): void {
+    for (const node of this.#options.cluster.nodes) this.#noteLead(node);
+    for (const { machine } of this.#options.cluster.nodes) {
+      machine.clock.jumpWall(this.#greatestLeadMs - this.#leadMs(machine.clock));
+    }
+  }
+
+  #noteLead({ machine }: SimulatedNode): void {
+    this.#greatestLeadMs = Math.max(this.#greatestLeadMs, this.#leadMs(machine.clock));
+  }
+
+  #leadMs(clock: SimulatedNode["machine"]["clock"]): number {
+    return clock.wallMs() - this.#options.cluster.simulation.nowMs;
+  }
+
+  #inject(fault: PlannedFault): void {
+    if (this.#isOver) return;
+    const { cluster, trace } = this.#options;
+    const { id, atMs: _atMs, ...what } = fault;
+    const has = this.#apply(fault);
+    trace.add(
+      cluster.simulation.nowMs,
+      `fault ${id} ${JSON.stringify(what)}${has ? "" : " (nothing to strike)"}`,
+    );
+    if (has) this.#counts.set(fault.kind, (this.#counts.get(fault.kind) ?? 0) + 1);
+  }
+
+  /** False: there was nothing that it could strike. */
+  #apply(fault: Fault): boolean {
+    const { cluster } = this.#options;
+    switch (fault.kind) {
+      case "crash":
+      case "kill":
+        return this.#withLife(fault.node, (node) => cluster.restart(node, fault.kind, fault.downMs));
+      case "restart":
+        return this.#withLife(fault.node, (node) => cluster.restartCleanly(node, fault.downMs));
+      case "blackout":
+        for (const node of cluster.members)
+          if (node.life !== undefined) cluster.restart(node, "crash", fault.downMs);
+        return true;
+      case "pause":
+        return this.#withLife(fault.node, (node) => this.#pause(node, fault.durationMs));
+      case "misdirect":
+        return this.#withLife(fault.node, (node) => {
+          node.hasDamagedSegments = true;
+          node.hasDamagedLog = true;
+          cluster.restart(node, "misdirect", fault.downMs);
+        });
+      case "partition":
+      case "one-way":
+      case "clog":
+      case "bad-link":
+      case "reset":
+        return this.#applyToNetwork(fault);
+      case "disk-errors":
+      case "disk-full":
+      case "disk-read-only":
+      case "disk-slow":
+      case "bit-rot":
+        return this.#applyToDisk(fault);
+      case "clock-jump":
+        return this.#with(fault.node, (node) => {
+          this.#noteLead(node);
+          node.machine.clock.jumpWall(fault.byMs);
+          this.#noteLead(node);
+        });
+      case "wipe":
+        return this.#with(fault.node, (node) => {
+          cluster.end(node, "crash");
+          node.machine.volume.wipe();
+          node.isWiped = true;
+          cluster.startLater(node, fault.downMs);
+        });
+      case "transfer":
+        return this.#with(fault.to, ({ nodeId }) => {
+          for (const node of cluster.serving) node.life?.raft?.transferLeadership(nodeId);
+        });
+      default:
+        return unreachable(fault);
+    }
+  }
+
+  #applyToNetwork(
+    fault: Extract<Fault, { kind: "partition" | "one-way" | "clog" | "bad-link" | "reset" }>,
+  ): boolean {
+    const { cluster } = this.#options;
+    const { world, nodes } = cluster;
+    const host = (at: number): string => nodes[at]!.name;
+    switch (fault.kind) {
+      case "partition": {
+        const inside = nodes.filter((_, at) => fault.inside.includes(at)).map(({ name }) => name);
+        const outside = nodes.map(({ name }) => name).filter((name) => !inside.includes(name));
+        world.partition([inside, outside]);
+        this.#endAfter(fault.durationMs, () => {
+          for (const a of inside)
+            for (const b of outside)
+              for (const [from, to] of [
+                [a, b],
+                [b, a],
+              ] as const)
+                world.heal(from, to);
+        });
+        return true;
+      }
+      case "one-way":
+        world.cut(host(fault.from), host(fault.to));
+        this.#endAfter(fault.durationMs, () => world.heal(host(fault.from), host(fault.to)));
+        return true;
+      case "clog":
+        world.clog(host(fault.from), host(fault.to), fault.durationMs);
+        return true;
+      case "bad-link": {
+        const link = world.link(host(fault.from), host(fault.to));
+        const before = link.profile;
+        link.profile = { ...before, ...BAD_LINK };
+        this.#endAfter(fault.durationMs, () => {
+          link.profile = before;
+        });
+        return true;
+      }
+      case "reset":
+        world.resetConnections(host(fault.node));
+        return true;
+    }
+  }
+
+  #applyToDisk(
+    fault: Extract<Fault, { kind: "disk-errors" | "disk-full" | "disk-read-only" | "disk-slow" | "bit-rot" }>,
+  ): boolean {
+    const node = this.#member(fault.node);
+    if (node === undefined) return false;
+    const { volume } = node.machine;
+    switch (fault.kind) {
+      case "disk-errors":
+        volume.faults[`${fault.operation}Error`] = fault.probability;
+        break;
+      case "disk-full":
+        volume.faults.capacityBytes = volume.usedBytes() + FULL_LEFT_BYTES;
+        break;
+      case "disk-read-only":
+        volume.faults.isReadOnly = true;
+        break;
+      case "disk-slow":
+        volume.faults.greatestLatencyMs = fault.latencyMs;
+        break;
+      case "bit-rot":
+        return this.#rot(node, fault.area, fault.position);
+    }
+    this.#endAfter(fault.durationMs, () => this.#healDisk(node));
+    return true;
+  }
+
+  #rot(node: SimulatedNode, area: "segments" | "log", position: number): boolean {
+    const { volume } = node.machine;
+    const directory =
+      area === "segments" ? `${DATA_DIRECTORY}/segments/segments/` : `${DATA_DIRECTORY}/raft/`;
+    const files = volume.files().filter(({ path, sizeBytes }) => path.startsWith(directory) && sizeBytes > 0);
+    const total = files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    let at = Math.floor(position * total);
+    for (const { path, sizeBytes } of files) {
+      if (at < sizeBytes) {
+        volume.flipBit(path, at, this.#options.prng.below(8));
+        if (area === "segments") node.hasDamagedSegments = true;
+        else node.hasDamagedLog = true;
+        return true;
+      }
+      at -= sizeBytes;
+    }
+    return false;
+  }
+
+  #healDisk({ machine }: SimulatedNode): void {
+    const { faults } = machine.volume;
+    faults.readError = 0;
+    faults.writeError = 0;
+    faults.syncError = 0;
+    faults.capacityBytes = 2 ** 40;
+    faults.isReadOnly = false;
+    faults.greatestLatencyMs = this.#options.cluster.settings.greatestDiskMs;
+  }
+
+  #pause(node: SimulatedNode, durationMs: number): void {
+    const process = node.life!.process;
+    process.pause();
+    this.#endAfter(durationMs, () => {
+      if (process.isAlive) process.resume();
+    });
+  }
+
+  #endAfter(durationMs: number, end: () => void): void {
+    const once = (): void => {
+      if (this.#lasting.delete(once)) end();
+    };
+    this.#lasting.add(once);
+    this.#options.cluster.simulation.schedule(durationMs, once);
+  }
+
+  /** Undefined: its disk is gone for good. */
+  #member(at: number): SimulatedNode | undefined {
+    const node = this.#options.cluster.nodes[at];
+    return node === undefined || node.isRetired ? undefined : node;
+  }
+
+  #with(at: number, action: (node: SimulatedNode) => void): boolean {
+    const node = this.#member(at);
+    if (node === undefined) return false;
+    action(node);
+    return true;
+  }
+
+  #withLife(at: number, action: (node: SimulatedNode) => void): boolean {
+    const node = this.#member(at);
+    if (node?.life?.process.isAlive !== true) return false;
+    action(node);
+    return true;
+  }
+}

@@ -1,0 +1,296 @@
+import { create } from "@bufbuild/protobuf";
+import { SetNodeStateSchema } from "../gen/skerry/meta/v1/commands_pb.js";
+import { NodeState } from "../gen/skerry/meta/v1/rows_pb.js";
+import type { Simulation } from "../platform/sim/index.ts";
+import { checkSettled } from "./checkers/settled.ts";
+import type { StateChecker } from "./checkers/state.ts";
+import { BUCKET } from "./cluster/node-config.ts";
+import type { SimulatedCluster } from "./cluster/simulated-cluster.ts";
+import type { SimulatedNode } from "./cluster/simulated-node.ts";
+import type { Coverage } from "./coverage.ts";
+import { check } from "./failure.ts";
+import type { FaultInjector } from "./faults/injector.ts";
+import type { ScenarioSettings } from "./scenario/settings.ts";
+import type { Trace } from "./trace.ts";
+import { failureOf } from "./workload/answers.ts";
+import type { ClientWorld } from "./workload/client.ts";
+import { SimulatedClient } from "./workload/client.ts";
+import type { PlannedOperation } from "./workload/plan.ts";
+import { keyName } from "./workload/requests.ts";
+
+/** How long the cluster may take to form, in milliseconds of virtual time. */
+const FORMING_LIMIT_MS = 120_000;
+/** After the faults: until all members are ready and have applied the same. */
+const RECOVERY_LIMIT_MS = 180_000;
+/** After that: until the operations of the last client have succeeded. */
+const PROGRESS_LIMIT_MS = 60_000;
+/** After that: until deletions are carried out and queues are empty. */
+const SETTLING_LIMIT_MS = 120_000;
+const RETRY_MS = 500;
+/** Looks at the state of the whole cluster are this far apart. */
+const LOOK_MS = 100;
+
+export interface PhasesOptions extends ClientWorld {
+  readonly settings: ScenarioSettings;
+  readonly injector: FaultInjector;
+  readonly states: StateChecker;
+  readonly clients: readonly SimulatedClient[];
+  readonly hasFailed: () => boolean;
+}
+
+/**
+ * The life of a simulated cluster: it forms; faults and clients act, and nothing unsafe may happen; then all that is wrong is put right, and within
+ * a bounded time the cluster must serve, agree and settle.
+ */
+export class Phases {
+  readonly #options: PhasesOptions;
+  readonly #simulation: Simulation;
+  readonly #cluster: SimulatedCluster;
+  readonly #coverage: Coverage;
+  readonly #trace: Trace;
+  #replacing = 0;
+  #lastOperation = 1_000_000;
+
+  constructor(options: PhasesOptions) {
+    this.#options = options;
+    this.#simulation = options.simulation;
+    this.#cluster = options.cluster;
+    this.#coverage = options.coverage;
+    this.#trace = options.trace;
+  }
+
+  async run(): Promise<void> {
+    await this.#form();
+    if (this.#options.hasFailed()) return;
+    await this.#act();
+    if (this.#options.hasFailed()) return;
+    await this.#recover();
+    if (this.#options.hasFailed()) return;
+    await this.#progress();
+    if (this.#options.hasFailed()) return;
+    await this.#settle();
+  }
+
+  /** A node whose data is lost for good: another one joins in its place. */
+  replace(node: SimulatedNode): void {
+    if (node.isRetired) return;
+    node.isRetired = true;
+    node.isWanted = false;
+    this.#replacing++;
+    this.#replace(node).then(
+      () => {
+        this.#replacing--;
+        this.#coverage.mark("node replaced");
+      },
+      (error: unknown) => this.#options.onFailure(error),
+    );
+  }
+
+  async #form(): Promise<void> {
+    const { settings } = this.#options;
+    await this.#simulation.complete(this.#cluster.found());
+    await this.#must("the founder is ready", FORMING_LIMIT_MS, () => this.#areReady());
+    while (this.#cluster.nodes.length < settings.nodes && !this.#options.hasFailed()) {
+      const [founder] = this.#cluster.nodes;
+      await this.#simulation.complete(this.#cluster.join(founder!), FORMING_LIMIT_MS);
+    }
+    await this.#must("the cluster has formed", FORMING_LIMIT_MS, () => this.#areReady() && this.#allVote());
+    this.#trace.add(this.#simulation.nowMs, "formed");
+  }
+
+  async #act(): Promise<void> {
+    const { injector, clients, settings } = this.#options;
+    injector.start();
+    for (const client of clients) client.start();
+    await this.#simulation.runUntil(this.#options.hasFailed, settings.safetyMs);
+  }
+
+  async #recover(): Promise<void> {
+    const { injector, clients } = this.#options;
+    this.#trace.add(this.#simulation.nowMs, "healing");
+    injector.stop();
+    for (const client of clients) client.stop();
+    for (const node of this.#cluster.members) this.#cluster.start(node);
+    await this.#must("all is well again", RECOVERY_LIMIT_MS, () => this.#isWell());
+    this.#trace.add(this.#simulation.nowMs, "recovered");
+  }
+
+  /** Every node serves writes and reads of every key; what it reads is judged with the rest of the history. */
+  async #progress(): Promise<void> {
+    const { settings, clients } = this.#options;
+    const client = new SimulatedClient(this.#options, { client: clients.length, operations: [] });
+    const members = this.#cluster.members;
+    const keys = Array.from({ length: settings.keys }, (_, key) => key);
+    const attempts = members.flatMap((node, at) => [
+      this.#succeed(client, node, {
+        kind: "put",
+        key: at % settings.keys,
+        sizeBytes: 3000,
+        condition: "none",
+      }),
+      ...keys.map((key) => this.#readOn(client, node, key)),
+    ]);
+    let isDone = false;
+    Promise.all(attempts).then(
+      () => {
+        isDone = true;
+      },
+      (error: unknown) => this.#options.onFailure(error),
+    );
+    await this.#simulation.runUntil(() => isDone || this.#options.hasFailed(), PROGRESS_LIMIT_MS);
+    check(isDone || this.#options.hasFailed(), "liveness: every node serves every key", () =>
+      this.#describe(),
+    );
+  }
+
+  /** Again and again: a peer that was away may still be taken for dead for a while. */
+  async #succeed(client: SimulatedClient, node: SimulatedNode, operation: object): Promise<void> {
+    while (!(await client.perform(this.#numbered(operation), node))) await this.#wait(RETRY_MS);
+  }
+
+  /** Found or not: an answer. What cannot be read is none. */
+  async #readOn(client: SimulatedClient, node: SimulatedNode, key: number): Promise<void> {
+    for (;;) {
+      if (await client.perform(this.#numbered({ kind: "get", key }), node)) return;
+      if (await this.#isAbsent(node, key)) return;
+      await this.#wait(RETRY_MS);
+    }
+  }
+
+  #isAbsent(node: SimulatedNode, key: number): Promise<boolean> {
+    const { objects } = node.life!.engines!;
+    return objects.headObject({ bucket: BUCKET, key: keyName(key) }).then(
+      () => false,
+      (error: unknown) => failureOf(error) === "absent",
+    );
+  }
+
+  #wait(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.#simulation.schedule(ms, resolve));
+  }
+
+  #numbered(operation: object): PlannedOperation {
+    return { ...operation, id: this.#lastOperation++, waitMs: 0, node: 0 } as PlannedOperation;
+  }
+
+  async #settle(): Promise<void> {
+    await this.#must("deletions are carried out", SETTLING_LIMIT_MS, () => this.#isDrained());
+    this.#trace.add(this.#simulation.nowMs, "settled");
+    await this.#simulation.complete(checkSettled(this.#cluster, this.#options.states), SETTLING_LIMIT_MS);
+  }
+
+  async #replace(node: SimulatedNode): Promise<void> {
+    this.#trace.add(this.#simulation.nowMs, `${node.name} is lost and will be replaced`);
+    await this.#untilDone(async (through) => {
+      await this.#retire(through, node);
+    });
+    await this.#untilDone(async (through) => {
+      await this.#cluster.join(through);
+    });
+  }
+
+  async #retire(through: SimulatedNode, lost: SimulatedNode): Promise<void> {
+    const { metadata } = through.life!.engines!;
+    await metadata.barrier();
+    const row = (await metadata.view.nodes()).find(({ nodeId }) => Number(nodeId) === lost.nodeId);
+    if (row === undefined || row.state === NodeState.REMOVED) return;
+    const { result } = await metadata.submit({
+      case: "setNodeState",
+      value: create(SetNodeStateSchema, {
+        nodeId: row.nodeId,
+        incarnation: row.incarnation,
+        expectedState: row.state,
+        state: NodeState.REMOVED,
+        force: true,
+      }),
+    });
+    if (result.case === "refusal") throw new Error(result.value.detail);
+  }
+
+  /** Through one node after the other, until it worked. */
+  async #untilDone(action: (through: SimulatedNode) => Promise<void>): Promise<void> {
+    for (let attempt = 0; ; attempt++) {
+      const { serving } = this.#cluster;
+      const through = serving[attempt % Math.max(1, serving.length)];
+      const done = through === undefined ? false : await this.#attempt(through, action);
+      if (done) return;
+      await this.#wait(RETRY_MS);
+    }
+  }
+
+  /** A node that dies meanwhile does not answer. */
+  #attempt(through: SimulatedNode, action: (through: SimulatedNode) => Promise<void>): Promise<boolean> {
+    return new Promise((resolve) => {
+      const forget = through.life!.onDeath(() => resolve(false));
+      action(through).then(
+        () => {
+          forget();
+          resolve(true);
+        },
+        () => {
+          forget();
+          resolve(false);
+        },
+      );
+    });
+  }
+
+  #areReady(): boolean {
+    const { members } = this.#cluster;
+    return members.every((node) => node.isServing && node.life?.engines?.notReadyReason() === undefined);
+  }
+
+  /** Until they do, the loss of one node may be the loss of a quorum. */
+  #allVote(): boolean {
+    const { members } = this.#cluster;
+    return members.every((node) => {
+      const { voters, votersOutgoing } = node.life!.raft!.status().confState;
+      return voters.length === members.length && votersOutgoing.length === 0;
+    });
+  }
+
+  /** All members are ready, none is missing, and all have applied what is committed. */
+  #isWell(): boolean {
+    if (this.#replacing > 0 || !this.#areReady()) return false;
+    return this.#haveAppliedTheSame();
+  }
+
+  #haveAppliedTheSame(): boolean {
+    const applied = this.#cluster.members.map((node) => node.life!.engines!.metadata.view.appliedIndex());
+    return applied.every((index) => index === applied[0]);
+  }
+
+  async #isDrained(): Promise<boolean> {
+    if (!this.#isWell()) return false;
+    const { view } = this.#cluster.members[0]!.life!.engines!.metadata;
+    const pending = await view.pendingDeletes(Number.MAX_SAFE_INTEGER, 1);
+    if (pending.length > 0) return false;
+    for (const { nodeId } of await view.nodes()) {
+      if ((await view.unlinkOrders(Number(nodeId), 1)).length > 0) return false;
+    }
+    return this.#haveAppliedTheSame();
+  }
+
+  /** Looks again and again until it holds. */
+  async #must(what: string, limitMs: number, holds: () => boolean | Promise<boolean>): Promise<void> {
+    const endMs = this.#simulation.nowMs + limitMs;
+    while (this.#simulation.nowMs < endMs) {
+      if (this.#options.hasFailed()) return;
+      if (await this.#simulation.complete(Promise.resolve(holds()), limitMs)) return;
+      await this.#simulation.runUntil(this.#options.hasFailed, LOOK_MS);
+    }
+    check(false, `liveness: ${what}`, () => this.#describe());
+  }
+
+  #describe(): string {
+    return this.#cluster.nodes
+      .map((node) => {
+        const { life } = node;
+        if (node.isRetired) return `${node.name}: replaced`;
+        if (life?.engines === undefined) return `${node.name}: ${life === undefined ? "down" : "starting"}`;
+        const { role, term, commit, applied, fenced } = life.engines.raft.status();
+        return `${node.name}: ${life.engines.notReadyReason() ?? "ready"} ${JSON.stringify({ role, term, commit, applied, fenced })}`;
+      })
+      .join("; ");
+  }
+}

@@ -1,0 +1,42 @@
+import { ObjectError, type ObjectErrorCode } from "../../object/index.ts";
+import { DiskError } from "../../platform/index.ts";
+
+/** What an error says of the operation that it ended. */
+export type Failure =
+  /** It had no effect and will have none. */
+  | "no-effect"
+  /** It may have taken effect, or may yet. */
+  | "unknown"
+  /** It was decided against, by the state that it met. */
+  | "refused"
+  /** There is no object. */
+  | "absent"
+  /** Nothing in these workloads may lead to it. */
+  | "unexpected";
+
+const FAILURES: Readonly<Partial<Record<ObjectErrorCode, Failure>>> = {
+  "precondition-failed": "refused",
+  "object-not-found": "absent",
+  "outcome-unknown": "unknown",
+  unavailable: "no-effect",
+  overloaded: "no-effect",
+  "storage-full": "no-effect",
+  "data-unavailable": "no-effect",
+  "source-changed": "no-effect",
+  // An empty object has no ranges.
+  "range-not-satisfiable": "no-effect",
+  // Somebody else deleted it, or an earlier try took it away.
+  "upload-not-found": "no-effect",
+};
+
+export function failureOf(error: unknown): Failure {
+  // A disk failed under the metadata: where in the operation, the error does not say.
+  if (error instanceof DiskError) return "unknown";
+  return error instanceof ObjectError ? (FAILURES[error.code] ?? "unexpected") : "unexpected";
+}
+
+/** For the trace. */
+export function nameOf(error: unknown): string {
+  if (error instanceof ObjectError) return error.code;
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+}
