@@ -151,7 +151,7 @@ export const METADATA: readonly Mutation[] = [
     name: "completed-upload-stays",
     what: "the references of an upload stay when its object has them",
     file: "src/meta/commands/complete-upload.ts",
-    find: "  removeUpload(state, upload, references);\n",
+    find: "  removeUpload(state, upload, versions.references);\n",
     replace: "",
     detector: MODEL,
     withinSeeds: 5,
