@@ -23,7 +23,10 @@ import { accessKeyKey, CLUSTER_KEY, copysetKey, nodeKey } from "../keys.ts";
 import type { CommandBody } from "../ports.ts";
 import {
   addNode,
+  chunkedBlob,
+  commitObject,
   createBucket,
+  id,
   initCluster,
   putCopysets,
   readyReplica,
@@ -270,6 +273,15 @@ describe("SetNodeState", () => {
     expect(set({ nodeId: 4, from: ACTIVE, to: REMOVED, force: true })).toBe("MEMBERSHIP_CHANGING");
     replica.state.configuration = { ...CONFIGURATION, voters: [1, 2] };
     expect(set({ nodeId: 4, from: ACTIVE, to: REMOVED, force: true })).toBe("done");
+    await expectSound();
+  });
+
+  test("a node that is recorded for bytes is removed only by force", async () => {
+    expectCase(replica.run(commitObject("a", id(1), [chunkedBlob(id(101), 5)])), "objectCommitted");
+    expect(set({ nodeId: 3, from: ACTIVE, to: DRAINING })).toBe("done");
+    expect(set({ nodeId: 3, from: DRAINING, to: REMOVED })).toBe("NODE_HOLDS_BYTES");
+    expect(stateOf(3n)).toBe(DRAINING);
+    expect(set({ nodeId: 3, from: DRAINING, to: REMOVED, force: true })).toBe("done");
     await expectSound();
   });
 
