@@ -5,7 +5,7 @@ import { type CoverageMark, type RunReport, runSeed, Totals } from "../../src/si
 
 /** Runs of `make test` besides the kept seeds. */
 const FIRST_SEED = 1;
-const SEEDS = 40;
+const SEEDS = 100;
 const SEEDS_PER_TEST = 10;
 /** A run of many seeds on a busy machine. */
 const TIMEOUT_MS = 600_000;
@@ -20,6 +20,7 @@ const IMPORTANT: readonly CoverageMark[] = [
   "configuration changed",
   "node stopped itself",
   "node restarted",
+  "chunk quarantined",
   "blob lost its last reference",
   "blob ordered unlinked",
   "blob forgotten",

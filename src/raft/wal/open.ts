@@ -60,6 +60,7 @@ export async function openWal(options: WalOptions): Promise<OpenedWal> {
     currentMaxIndex: maxIndexes(live.find((segment) => segment.sequence === position.segment)?.scan),
   });
   // What was read may have been in the page cache only: nobody may hear of it before it is synced. The seal may go into the next segment.
+  await rewriteLastBatch(current, position.offset, live);
   await current.file.syncData();
   const anyGroup = groups.keys().next().value;
   if (anyGroup !== undefined) await wal.seal(anyGroup);
@@ -206,6 +207,24 @@ async function openSpare(
   if (segment === undefined) return undefined;
   const file = await disk.open(`${directory}/${segmentName(sequence)}`, "read-write");
   return { sequence, sizeBytes: segment.sizeBytes, file };
+}
+
+/**
+ * The last batch may be one whose sync failed: reads then show it, but the system has taken its pages for clean and no sync brings them to the disk any
+ * more (Rebello et al., "Can applications recover from fsync failures?", 2020). So it is written once more. All batches before it were synced, for
+ * there is one at a time.
+ */
+async function rewriteLastBatch(
+  { sequence, file }: SegmentFile,
+  endOffset: number,
+  live: readonly ReadSegment[],
+): Promise<void> {
+  const scan = live.find((segment) => segment.sequence === sequence)?.scan;
+  const last = scan?.batches.findLast((batch) => batch.endOffset <= endOffset);
+  if (last === undefined) return;
+  const bytes = new Uint8Array(last.endOffset - last.startOffset);
+  const count = await file.read(last.startOffset, bytes);
+  await file.write(last.startOffset, [bytes.subarray(0, count)]);
 }
 
 function tailOf(group: ReplayedGroup): GroupTail {

@@ -217,6 +217,29 @@ describe("the first error of a write or sync", () => {
   });
 });
 
+describe("a batch whose sync failed, and which the next process still reads", () => {
+  test.each(Array.from({ length: 16 }, (_, at) => at))(
+    "is on the disk once that process has opened the log (%i)",
+    async (at) => {
+      const machine = await simulatedMachine(`failed sync ${at}`);
+      const { wal } = await openReady(machine, { onFatal: () => undefined });
+      await write(machine, wal, [{ groupId: GROUP, hardState: HARD_STATE, entries: entries(1, 2, 2) }]);
+      await machine.simulation.runFor(100);
+      machine.machine.volume.faults.syncError = 1;
+      wal.append({ groupId: GROUP, entries: entries(3, 4, 2) });
+      await machine.simulation.runFor(100);
+      expect(wal.stopped).toBeDefined();
+      machine.machine.kill();
+      machine.machine.volume.faults.syncError = 0;
+      const seen = await openReady(machine);
+      await write(machine, seen.wal, [{ groupId: GROUP, entries: entries(5, 6, 2) }]);
+      machine.machine.crash("drop");
+      const after = await openReady(machine);
+      expect(modelOf(after.groups.get(GROUP)).entries).toEqual(entries(1, 6, 2));
+    },
+  );
+});
+
 /** "kill": only the process ends, and what it wrote without a sync is still to be read, until the power goes too. */
 type Crash = "keep" | "drop" | "random" | "kill";
 
