@@ -59,6 +59,8 @@ export class StateStoreDirectory implements SnapshotTarget {
   static async open(platform: StateStorePlatform, path: string): Promise<StateStoreDirectory> {
     const { disk, hasher, stores } = platform;
     await disk.makeDirectory(path);
+    // Who renamed CURRENT may have died before that was durable; from here on it is believed.
+    await disk.syncDirectory(path);
     const current = await readCurrent(disk, hasher, path);
     const generation = current ?? (await makeFirst(platform, path));
     if (current !== undefined && !(await disk.exists(storePath(path, generation)))) {

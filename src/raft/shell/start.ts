@@ -198,6 +198,8 @@ async function restartBehind(
 ): Promise<ShellStart> {
   const { groupId } = start.identity;
   const { index, confState } = applied;
+  // After kill -9 the state may have been read from the page cache only: the log is not cut behind what a power loss could take back.
+  await start.stateMachine.checkpoint();
   const term = Math.max(group.hardState.term, applied.term);
   const vote = term === group.hardState.term ? group.hardState.vote : 0;
   const hardState: HardState = { term, vote, commit: index };
