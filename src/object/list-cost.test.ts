@@ -1,0 +1,83 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import { OWNER, SingleNode } from "./testing/single-node.ts";
+
+const BUCKET = "wide";
+const SIZES = [200, 2_000] as const;
+
+/** Rows that the store gave out, while `work` ran. */
+async function rowsRead(node: SingleNode, work: () => Promise<unknown>): Promise<number> {
+  const { store } = node;
+  const page = store.page.bind(store);
+  let rows = 0;
+  store.page = async (range) => {
+    const found = await page(range);
+    rows += found.length;
+    return found;
+  };
+  await work();
+  store.page = page;
+  return rows;
+}
+
+/** `count` keys in ten directories, every one with a version and a delete marker over it in a bucket of its own. */
+async function filled(count: number): Promise<SingleNode> {
+  const node = await SingleNode.create();
+  const { objects } = node;
+  await objects.createBucket({ bucket: BUCKET, region: "r", owner: OWNER });
+  await objects.putBucketVersioning({ bucket: BUCKET, versioning: "enabled" });
+  const attributes = {
+    contentType: "",
+    headers: new Map(),
+    userMetadata: new Map(),
+    storageClass: "STANDARD",
+  };
+  for (let at = 0; at < count; at++) {
+    const key = `dir-${at % 10}/${String(at).padStart(6, "0")}`;
+    const body = { sizeBytes: 0, bytes: (async function* () {})(), expected: {} };
+    await objects.putObject({
+      bucket: BUCKET,
+      key,
+      body,
+      attributes,
+      owner: OWNER,
+      signal: new AbortController().signal,
+    });
+    if (at % 2 === 0) await objects.deleteObject({ bucket: BUCKET, key });
+  }
+  return node;
+}
+
+describe("what a page of a list reads", () => {
+  const nodes = new Map<number, SingleNode>();
+  beforeAll(async () => {
+    for (const size of SIZES) nodes.set(size, await filled(size));
+  }, 120_000);
+
+  const page = { bucket: BUCKET, prefix: "", delimiter: "", after: "" };
+  const versions = { bucket: BUCKET, prefix: "", delimiter: "", afterKey: "", afterVersionId: undefined };
+
+  it.each<[string, (node: SingleNode) => Promise<unknown>]>([
+    ["ten keys", ({ objects }) => objects.listObjects({ ...page, limit: 10 })],
+    [
+      "ten keys from the middle",
+      ({ objects }) => objects.listObjects({ ...page, after: "dir-5/", limit: 10 }),
+    ],
+    [
+      "all ten common prefixes",
+      ({ objects }) => objects.listObjects({ ...page, delimiter: "/", limit: 1000 }),
+    ],
+    ["ten versions", ({ objects }) => objects.listVersions({ ...versions, limit: 10 })],
+    [
+      "all common prefixes of versions",
+      ({ objects }) => objects.listVersions({ ...versions, delimiter: "/", limit: 1000 }),
+    ],
+  ])("does not grow with the bucket: %s", async (_, list) => {
+    const [small, large] = SIZES.map((size) => nodes.get(size)!);
+    const few = await rowsRead(small!, () => list(small!));
+    const many = await rowsRead(large!, () => list(large!));
+    expect(few).toBeGreaterThan(0);
+    // A page of folded rows is fetched for each prefix, whatever lies under it.
+    expect(many).toBeLessThanOrEqual(11 * 2 * 64);
+    expect(many).toBeLessThan(SIZES[1] * 0.75);
+  });
+});
