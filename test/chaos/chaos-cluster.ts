@@ -9,7 +9,8 @@ import { compileNative } from "./native.ts";
 import { NodeDisk } from "./node-disk.ts";
 
 const MIB = 1024 * 1024;
-const DISK_BYTES = 320 * MIB;
+/** More than the clients write in some minutes: what is deleted goes only with the segments that it lies in. */
+const DISK_BYTES = 1024 * MIB;
 
 /** Small files, so that they are cut, sealed and deleted within a run. */
 const ENVIRONMENT = {

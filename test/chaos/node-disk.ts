@@ -4,7 +4,7 @@ import { closeSync, fstatSync, mkdirSync, openSync, rmSync, writeSync } from "no
 import { join } from "node:path";
 import { cleanEnvironment } from "../support/clean-environment.ts";
 
-const BLOCK_BYTES = 1024 * 1024;
+const BLOCK_BYTES = 16 * 1024 * 1024;
 /** In the data directory, under a name that no node uses. */
 const BALLAST = "ballast";
 

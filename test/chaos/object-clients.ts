@@ -26,8 +26,9 @@ const PAUSE_MS = 15;
 const MULTIPART_BYTES = 6_000_000;
 /** Inline, one chunk, several, several parts; and how often each. */
 const SIZES = [
-  300, 300, 300, 300, 300, 300, 300, 40_000, 40_000, 40_000, 40_000, 40_000, 1_000_000, 1_000_000, 5_000_000,
-  6_000_000,
+  ...Array.from({ length: 24 }, () => 300),
+  ...Array.from({ length: 12 }, () => 40_000),
+  ...[1_000_000, 1_000_000, 5_000_000, 6_000_000],
 ];
 const LARGE_BYTES = 5_000_000;
 
