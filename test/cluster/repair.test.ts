@@ -23,7 +23,8 @@ describe("four processes that lose bytes", () => {
     cluster = await TestCluster.start({
       nodes: 4,
       environment: {
-        SKERRY_REPAIR_LOSS_DELAY: "3s",
+        // Longer than a node takes to start again on a busy machine: else its copies are made on the fourth node, and stay there.
+        SKERRY_REPAIR_LOSS_DELAY: "20s",
         SKERRY_SCRUB_INTERVAL: "2s",
         SKERRY_SCRUB_BYTES_PER_SECOND: "1GiB",
         SKERRY_STORAGE_INVENTORY_INTERVAL: "2s",
