@@ -154,7 +154,7 @@ describe("a body that is not what its head says", () => {
       "400 BadDigest",
       { headers: { "x-amz-checksum-sha1": "AAAAAAAAAAAAAAAAAAAAAAAAAAA=" } },
     ],
-    ["a checksum that is none", "400 InvalidRequest", { headers: { "x-amz-checksum-crc32": "AAAA" } }],
+    ["a checksum that is none", "400 BadDigest", { headers: { "x-amz-checksum-crc32": "AAAA" } }],
     [
       "no checksum where one is announced",
       "400 InvalidRequest",
@@ -532,9 +532,10 @@ describe("a request for something that is not there", () => {
     ["PUT", "/target?acl=", "501 NotImplemented"],
     ["GET", "/target/k?acl=", "501 NotImplemented"],
     ["PUT", "/target/k?acl=", "501 NotImplemented"],
-    ["GET", "/kept/there?tagging=", "501 NotImplemented"],
-    ["PUT", "/target/k?tagging=", "501 NotImplemented"],
-    ["DELETE", "/kept/there?tagging=", "501 NotImplemented"],
+    ["GET", "/kept/there?torrent=", "501 NotImplemented"],
+    ["GET", "/target/k?tagging=", "404 NoSuchKey"],
+    ["PUT", "/target/k?tagging=", "400 MalformedXML"],
+    ["DELETE", "/target/k?tagging=", "404 NoSuchKey"],
     ["GET", "/target?foo=", "501 NotImplemented"],
     ["PUT", "/target/k?foo=", "501 NotImplemented"],
     ["DELETE", "/target?foo=", "501 NotImplemented"],
@@ -601,10 +602,10 @@ describe("a request for something that is not there", () => {
     [
       "encryption with a customer's key",
       { headers: { "x-amz-server-side-encryption-customer-algorithm": "AES256" } },
-      "501 NotImplemented",
+      "400 InvalidRequest",
     ],
-    ["tags", { headers: { "x-amz-tagging": "a=b" } }, "501 NotImplemented"],
-    ["a lock", { headers: { "x-amz-object-lock-mode": "GOVERNANCE" } }, "501 NotImplemented"],
+    ["a tag twice", { headers: { "x-amz-tagging": "a=b&a=c" } }, "400 InvalidTag"],
+    ["half a lock", { headers: { "x-amz-object-lock-mode": "GOVERNANCE" } }, "400 InvalidArgument"],
     ["a condition that does not hold", { headers: { "if-match": '"none"' } }, "404 NoSuchKey"],
   ])("a write with %s", async (_, extra, expected) => {
     expect(told(await send("PUT", "/target/k", "x", extra))).toBe(expected);
