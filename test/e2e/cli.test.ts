@@ -203,7 +203,13 @@ describe("the cluster", () => {
     expect(status.nodes).toMatchObject([
       { nodeId: 1, s3Address: new URL(node.s3Endpoint).host, apiAddress: new URL(node.apiEndpoint).host },
     ]);
-    expect(JSON.parse(await done(["cluster", "nodes", "--output", "json"]))).toEqual(status.nodes);
+    // What is free on the disk and how far the log is move between two looks.
+    const named = status.nodes.map(({ nodeId, s3Address, apiAddress }) => ({
+      nodeId,
+      s3Address,
+      apiAddress,
+    }));
+    expect(JSON.parse(await done(["cluster", "nodes", "--output", "json"]))).toMatchObject(named);
   });
 
   it("lets nodes in with a command that can be copied", async () => {
