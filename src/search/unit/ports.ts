@@ -1,0 +1,93 @@
+/** A unit of search: the memtable or one index segment. The executor (`query/`) sees nothing else of them. */
+
+import type { Filter } from "../filter/filter.ts";
+import type { AttributeValue, Document, DocumentId } from "../model/document.ts";
+import type { SparseLeg, TextLeg, VectorLeg } from "../query/query.ts";
+import type { RowSet } from "../rows/row-set.ts";
+
+/**
+ * A unit as one snapshot sees it: its content and which rows of it live never change. Rows are 0 to `rowCount` - 1 in the unit's own order; no live
+ * id stands twice in the units of a snapshot. Every call may wait for bytes and rejects with `SearchError` ("data-damaged", "unavailable", ...).
+ */
+export interface SearchUnit {
+  /** For people: "memtable", "segment 17". */
+  readonly name: string;
+  readonly rowCount: number;
+  /** Rows that were neither deleted nor written again by newer units, nor expire at or before `nowMs`. */
+  liveRows(nowMs: number): Promise<RowSet>;
+  /** Of a bound filter, exactly; regardless of which rows live. The caller may change the set. */
+  filterRows(filter: Filter): Promise<RowSet>;
+  /** In the order of `rows`. */
+  documentIds(rows: Uint32Array): Promise<readonly DocumentId[]>;
+  /** The row of each id, live or not; undefined: not in this unit. */
+  rowsOf(ids: readonly DocumentId[]): Promise<readonly (number | undefined)[]>;
+  /** The best `k` of `allowed`, best first; ties by row. */
+  vectorHits(leg: VectorLeg, options: LegOptions): Promise<LegHits>;
+  sparseHits(leg: SparseLeg, options: LegOptions): Promise<LegHits>;
+  /** What BM25 needs of this unit's rows, for the sum over all units. */
+  textStatistics(leg: TextLeg): Promise<TextStatistics>;
+  textHits(leg: TextLeg, options: LegOptions & { readonly statistics: TextStatistics }): Promise<LegHits>;
+  /** The values of an attribute, by row. */
+  column(field: string): Promise<Column>;
+  /** In the order of `rows`. Only what `fields` asks for is read; the others are absent. */
+  documents(rows: Uint32Array, fields: DocumentFields): Promise<readonly Document[]>;
+  /** What reads of this unit have cost so far, the same numbers for all queries that share it. */
+  readonly counters: ReadCounters;
+}
+
+export interface LegOptions {
+  readonly k: number;
+  /** Only these rows: live and passing the filter. Not changed. */
+  readonly allowed: RowSet;
+  readonly signal?: AbortSignal;
+}
+
+export interface LegHits {
+  /** Best first. */
+  readonly hits: readonly RowHit[];
+  /** Rows that were scored. */
+  readonly candidates: number;
+  /** Whether no row outside the hits can be better than the last of them. */
+  readonly exhaustive: boolean;
+}
+
+export interface RowHit {
+  readonly row: number;
+  /** Higher is better. */
+  readonly score: number;
+}
+
+/** Additive over units. */
+export interface TextStatistics {
+  readonly fields: ReadonlyMap<string, TextFieldStatistics>;
+}
+
+export interface TextFieldStatistics {
+  /** Rows that have the field. */
+  readonly documents: number;
+  /** Of all of them together. */
+  readonly tokens: number;
+  /** Rows by term of the query. */
+  readonly documentFrequencies: ReadonlyMap<string, number>;
+}
+
+/** An attribute by row. */
+export interface Column {
+  /** Undefined: the row does not have it. */
+  valueAt(row: number): AttributeValue | undefined;
+}
+
+export type DocumentFields =
+  | { readonly kind: "none" }
+  /** Attributes and text. */
+  | { readonly kind: "all" }
+  /** Attributes, text, vectors and sparse vectors. */
+  | { readonly kind: "everything" }
+  | { readonly kind: "fields"; readonly fields: ReadonlySet<string> };
+
+/** Counts that only grow. */
+export interface ReadCounters {
+  readonly waves: number;
+  readonly reads: number;
+  readonly bytes: number;
+}
