@@ -2,8 +2,9 @@
 
 import type { Filter } from "../filter/filter.ts";
 import type { AttributeValue, Document, DocumentId } from "../model/document.ts";
-import type { SparseLeg, TextLeg, VectorLeg } from "../query/query.ts";
+import type { SparseLeg, VectorLeg } from "../query/query.ts";
 import type { RowSet } from "../rows/row-set.ts";
+import type { PreparedTextQuery, TextQuery } from "../text/index.ts";
 
 /**
  * A unit as one snapshot sees it: its content and which rows of it live never change. Rows are 0 to `rowCount` - 1 in the unit's own order; no live
@@ -24,9 +25,8 @@ export interface SearchUnit {
   /** The best `k` of `allowed`, best first; ties by row. */
   vectorHits(leg: VectorLeg, options: LegOptions): Promise<LegHits>;
   sparseHits(leg: SparseLeg, options: LegOptions): Promise<LegHits>;
-  /** What BM25 needs of this unit's rows, for the sum over all units. */
-  textStatistics(leg: TextLeg): Promise<TextStatistics>;
-  textHits(leg: TextLeg, options: LegOptions & { readonly statistics: TextStatistics }): Promise<LegHits>;
+  /** Looks the terms up: what this unit knows of them goes into the statistics of the snapshot, with which it is then searched. */
+  prepareText(query: TextQuery): Promise<PreparedTextQuery>;
   /** The values of an attribute, by row. */
   column(field: string): Promise<Column>;
   /** In the order of `rows`. Only what `fields` asks for is read; the others are absent. */
@@ -55,20 +55,6 @@ export interface RowHit {
   readonly row: number;
   /** Higher is better. */
   readonly score: number;
-}
-
-/** Additive over units. */
-export interface TextStatistics {
-  readonly fields: ReadonlyMap<string, TextFieldStatistics>;
-}
-
-export interface TextFieldStatistics {
-  /** Rows that have the field. */
-  readonly documents: number;
-  /** Of all of them together. */
-  readonly tokens: number;
-  /** Rows by term of the query. */
-  readonly documentFrequencies: ReadonlyMap<string, number>;
 }
 
 /** An attribute by row. */
