@@ -31,6 +31,7 @@ import { deleteBucketConfiguration } from "./commands/delete-bucket-configuratio
 import { deleteObjects } from "./commands/delete-objects.ts";
 import { dropCopies } from "./commands/drop-copies.ts";
 import { putEncryptionKey, rotateEncryptionKey } from "./commands/encryption-keys.ts";
+import { expireObjects } from "./commands/expire-objects.ts";
 import { forgetCompletedUploads } from "./commands/forget-completed-uploads.ts";
 import { initCluster } from "./commands/init-cluster.ts";
 import { openSession } from "./commands/open-session.ts";
@@ -38,6 +39,7 @@ import { putBucketConfiguration } from "./commands/put-bucket-configuration.ts";
 import { putCopysets } from "./commands/put-copysets.ts";
 import { putJoinToken } from "./commands/put-join-token.ts";
 import { putKey } from "./commands/put-key.ts";
+import { putWorkerCursor } from "./commands/put-worker-cursor.ts";
 import { recordCopies } from "./commands/record-copies.ts";
 import { registerNode } from "./commands/register-node.ts";
 import { rehomeBlobs } from "./commands/rehome-blobs.ts";
@@ -195,6 +197,10 @@ function run(state: ApplyState, body: CommandBody): CommandResult {
       return putBucketConfiguration(state, body.value);
     case "deleteBucketConfiguration":
       return deleteBucketConfiguration(state, body.value);
+    case "expireObjects":
+      return expireObjects(state, body.value);
+    case "putWorkerCursor":
+      return putWorkerCursor(state, body.value);
     case "putEncryptionKey":
       return putEncryptionKey(state, body.value);
     case "rotateEncryptionKey":

@@ -13,6 +13,7 @@ import {
   ObjectRowSchema,
   PartRowSchema,
   UploadRowSchema,
+  WorkerCursorRowSchema,
 } from "../gen/skerry/meta/v1/rows_pb.js";
 import { applyEntry } from "./apply.ts";
 import { ApplyState } from "./apply-state.ts";
@@ -66,7 +67,17 @@ function describeRows(store: MemoryStore) {
     versions: table("version").map(({ value }) => {
       const row = fromBinary(ObjectRowSchema, value);
       const { key, versioned, deleteMarker } = row;
-      return [key, number(row.versionId), versioned, deleteMarker, row.etag, Number(row.size), slices(row)];
+      const since = Number(row.noncurrentSinceMs);
+      return [
+        key,
+        number(row.versionId),
+        versioned,
+        deleteMarker,
+        since,
+        row.etag,
+        Number(row.size),
+        slices(row),
+      ];
     }),
     configurations: table("bucketConfiguration").map(({ value }) => {
       const row = fromBinary(BucketConfigurationRowSchema, value);
@@ -99,6 +110,10 @@ function describeRows(store: MemoryStore) {
     identities: table("identity").map(({ value }) => {
       const row = fromBinary(IdentityRowSchema, value);
       return [row.name, Number(row.revision)];
+    }),
+    cursors: table("workerCursor").map(({ value }) => {
+      const row = fromBinary(WorkerCursorRowSchema, value);
+      return { revision: Number(row.revision), cursor: number(row.cursor) };
     }),
     oplog: Number(fromBinary(AppliedRowSchema, store.get(APPLIED_KEY)!).nextOplogSequence) - 1,
   };
@@ -143,11 +158,12 @@ function describeModel(model: Model, store: MemoryStore) {
         .flatMap(([key, versions]) =>
           versions
             .filter((version) => version !== currentOf(bucket, key))
-            .map(({ version, named, marker, etag, slices }) => [
+            .map(({ version, named, marker, noncurrentSinceMs, etag, slices }) => [
               key,
               version,
               named,
               marker,
+              noncurrentSinceMs,
               etag,
               sizeOf({ slices }),
               slices,
@@ -176,6 +192,7 @@ function describeModel(model: Model, store: MemoryStore) {
     discards: [...model.discards].sort(byNodeAndBlob),
     completed: model.completed.size,
     identities: [...model.identities].sort(([a], [b]) => (a < b ? -1 : 1)),
+    cursors: model.cursor === undefined ? [] : [model.cursor],
     oplog: model.oplogLength,
   };
 }
@@ -220,6 +237,8 @@ describe.each(SEEDS)("seed %s", { timeout: TIMEOUT_MS }, (seed) => {
       "copyObject objectCommitted",
       "commitPart partCommitted",
       "acknowledgeDiscard done",
+      "expireObjects objectsDeleted",
+      "putWorkerCursor done",
     ]) {
       expect(outcomes.get(name) ?? 0).toBeGreaterThan(0);
     }

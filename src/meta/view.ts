@@ -44,6 +44,9 @@ import {
   SessionRowSchema,
   type UploadRow,
   UploadRowSchema,
+  type WorkerCursorRow,
+  type WorkerCursorRow_Worker,
+  WorkerCursorRowSchema,
 } from "../gen/skerry/meta/v1/rows_pb.js";
 import type { ScanRange, StoreRow } from "../platform/index.ts";
 import type { AppliedBatch } from "./apply-state.ts";
@@ -90,6 +93,7 @@ import {
   versionRange,
   versionsBehind,
   versionsFrom,
+  workerCursorKey,
 } from "./keys.ts";
 import { META_ID_BYTES } from "./limits.ts";
 import type { LiveStore } from "./live-store.ts";
@@ -202,6 +206,10 @@ export class StateView implements MetadataView {
 
   encryptionKey(keyId: string): EncryptionKeyRow | undefined {
     return this.#cached(encryptionKeyKey(keyId), EncryptionKeyRowSchema);
+  }
+
+  workerCursor(worker: WorkerCursorRow_Worker): WorkerCursorRow | undefined {
+    return this.#row(workerCursorKey(worker), WorkerCursorRowSchema);
   }
 
   encryptionKeys(): Promise<readonly EncryptionKeyRow[]> {

@@ -51,6 +51,9 @@ const CODE_OF: Readonly<Record<RefusalCode, ObjectErrorCode | undefined>> = {
   [RefusalCode.VERSION_UNKNOWN]: "version-not-found",
   [RefusalCode.DELETE_MARKER]: "delete-marker",
   [RefusalCode.LOCK_MISSING]: "lock-missing",
+  // Of the workers alone: they look again.
+  [RefusalCode.CONFIGURATION_CHANGED]: undefined,
+  [RefusalCode.CURSOR_CHANGED]: undefined,
 };
 
 const MESSAGE_OF: Partial<Record<ObjectErrorCode, string>> = {
