@@ -10,10 +10,21 @@
  */
 
 export { MAX_USER_METADATA_BYTES } from "./attributes.ts";
+export {
+  aclDocument,
+  objectAccessOf,
+  ownershipDocument,
+  policyDocument,
+  policyText,
+  publicAccessBlockDocument,
+  readOwnershipDocument,
+  readPublicAccessBlockDocument,
+} from "./bucket-access.ts";
 export type {
   BucketConfiguration,
   BucketConfigurationKind,
   BucketConfigurations,
+  NewBucketConfiguration,
 } from "./bucket-configuration.ts";
 export type {
   BucketVersioning,

@@ -5,7 +5,8 @@ import {
   createContextKey,
   type HandlerContext,
 } from "@connectrpc/connect";
-import type { OperationRequest, Principal } from "../access/index.ts";
+import type { Denial, OperationRequest, Principal } from "../access/index.ts";
+import type { ObjectStore } from "../object/index.ts";
 import type { Clock } from "../platform/index.ts";
 import { toConnectError } from "./errors.ts";
 import type { RpcOperationName } from "./operations.ts";
@@ -27,6 +28,8 @@ export interface GuardOptions {
   readonly gate: RpcGate;
   readonly clock: Clock;
   readonly hooks: RpcHooks;
+  /** For decisions that depend on what is there. */
+  readonly objects: Pick<ObjectStore, "headBucket" | "objectAccess">;
 }
 
 /** What a call touches, named by the handler as soon as it knows. */
@@ -59,7 +62,7 @@ export class Guard {
   ): Promise<T> {
     const report = this.#begin(operation, context, touches[0]);
     try {
-      const result = await run(this.#admit(operation, context, touches, report));
+      const result = await run(await this.#admit(operation, context, touches, report));
       report.done("ok");
       return result;
     } catch (error) {
@@ -75,7 +78,7 @@ export class Guard {
   ): AsyncIterable<T> {
     const report = this.#begin(operation, context, touches[0]);
     try {
-      yield* run(this.#admit(operation, context, touches, report));
+      yield* run(await this.#admit(operation, context, touches, report));
       report.done("ok");
     } catch (error) {
       throw report.failed(error);
@@ -84,13 +87,13 @@ export class Guard {
     }
   }
 
-  #admit(
+  async #admit(
     operation: RpcOperationName,
     context: HandlerContext,
     touches: readonly Touches[],
     report: Report,
-  ): GuardedCall {
-    const { authenticator, gate } = this.#options;
+  ): Promise<GuardedCall> {
+    const { authenticator, clock } = this.#options;
     const info = context.values.get(CALL_INFO);
     const header = context.requestHeader.get("authorization") ?? undefined;
     const authentication = authenticator.authenticate(header, info.remoteAddress);
@@ -106,18 +109,40 @@ export class Guard {
     if (principal === undefined) throw new ConnectError("a bearer key is required", Code.Unauthenticated);
     report.principal = principal;
     for (const touched of touches.length === 0 ? [{}] : touches) {
-      const request: OperationRequest = { name: operation, ...touched };
-      const decision = gate.authorize(principal, request);
-      if (decision.kind === "deny") {
-        throw new ConnectError(`the key may not do this (${decision.reason})`, Code.PermissionDenied);
+      const context = { values: (key: string) => contextValues(key, info.remoteAddress, clock.wallMs()) };
+      const denial = await this.#judge(principal, { name: operation, ...touched, context });
+      if (denial !== undefined) {
+        throw new ConnectError(`the key may not do this (${denial.reason})`, Code.PermissionDenied);
       }
     }
     return { principal, requestId: info.requestId };
   }
 
+  /** Undefined: allowed. */
+  async #judge(principal: Principal, request: OperationRequest): Promise<Denial | undefined> {
+    const { gate, objects } = this.#options;
+    let decision = gate.authorize(principal, request);
+    if (decision.kind === "deny" && decision.reason === "bucket-unknown") {
+      // It may have been made on another node a moment ago: after a barrier its absence is the answer.
+      await objects.headBucket(request.bucket ?? "");
+      decision = gate.authorize(principal, request);
+    }
+    if (decision.kind !== "depends-on-object") return decision.kind === "deny" ? decision : undefined;
+    const { bucket = "", key = "" } = request;
+    const settled = decision.decide(await objects.objectAccess({ bucket, key }));
+    return settled.kind === "deny" ? settled : undefined;
+  }
+
   #begin(operation: RpcOperationName, context: HandlerContext, touched: Touches | undefined): Report {
     return new Report(this.#options, operation, context.values.get(CALL_INFO), touched ?? {});
   }
+}
+
+/** What policies may ask of a call. */
+function contextValues(key: string, remoteAddress: string, nowMs: number): readonly string[] | undefined {
+  if (key === "aws:sourceip") return [remoteAddress];
+  if (key === "aws:currenttime") return [new Date(nowMs).toISOString()];
+  return key === "aws:epochtime" ? [String(Math.floor(nowMs / 1000))] : undefined;
 }
 
 class Report {

@@ -48,7 +48,11 @@ export interface Listeners {
 /** Opens audit log, metrics, API and S3, in this order. What it opened ends with `closers`. */
 export async function startListeners(options: ListenersOptions, closers: Closers): Promise<Listeners> {
   const { config, metrics, logger, engines } = options;
-  const gate = createGate([...s3OperationRows, ...RPC_OPERATIONS]);
+  const { objects } = engines;
+  const gate = createGate([...s3OperationRows, ...RPC_OPERATIONS], {
+    bucket: (name) => objects.bucketAccess(name),
+    isPublicBucket: publicBuckets(config["s3.public_buckets"]),
+  });
   const audit = await openAudit(options, closers);
   const observing = new Observing({
     logger,
@@ -67,6 +71,15 @@ export async function startListeners(options: ListenersOptions, closers: Closers
   metrics.onRender(() => metrics.requestsInFlight.set(s3.inflight, { surface: "s3" }));
   closers.push(() => s3.close(STOP_GRACE_MS));
   return { s3Address, apiAddress: api.address };
+}
+
+/** Names, or beginnings of names with a star behind them. */
+function publicBuckets(patterns: readonly string[]): (bucket: string) => boolean {
+  const names = new Set(patterns.filter((pattern) => !pattern.endsWith("*")));
+  const beginnings = patterns
+    .filter((pattern) => pattern.endsWith("*"))
+    .map((pattern) => pattern.slice(0, -1));
+  return (bucket) => names.has(bucket) || beginnings.some((beginning) => bucket.startsWith(beginning));
 }
 
 async function openAudit(options: ListenersOptions, closers: Closers): Promise<AuditLog | undefined> {
@@ -151,6 +164,7 @@ function createS3(options: ListenersOptions, { gate, observing, identities }: Sh
     store: engines.objects,
     credentials: s3Credentials(engines.metadata, identities.directory, engines.sealer),
     authorizer: gate,
+    owners: identities.directory,
     region: config["s3.region"],
     anyRegion: true,
     customerKeysOverHttp: config["s3.customer_keys_over_http"],

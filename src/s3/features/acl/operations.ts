@@ -1,0 +1,23 @@
+import type { BucketOperation } from "../../operation-parts.ts";
+import { supported } from "../../operation-row.ts";
+import type { FeatureParameters, FeatureRows } from "../feature.ts";
+import type { AclRequest } from "./headers.ts";
+
+export interface PutBucketAcl extends BucketOperation<"PutBucketAcl"> {
+  /** Undefined: the body has it. */
+  readonly acl: AclRequest | undefined;
+}
+
+export type AclOperation = BucketOperation<"GetBucketAcl"> | PutBucketAcl;
+
+export const ACL_OPERATIONS: FeatureRows<AclOperation> = {
+  GetBucketAcl: supported("bucket", "reader", "GetBucketAcl"),
+  PutBucketAcl: supported("bucket", "admin", "PutBucketAcl"),
+};
+
+const SUB_RESOURCE: ReadonlySet<string> = new Set(["acl"]);
+
+export const ACL_PARAMETERS: FeatureParameters<AclOperation> = {
+  GetBucketAcl: SUB_RESOURCE,
+  PutBucketAcl: SUB_RESOURCE,
+};
