@@ -2,6 +2,7 @@ import type { ObjectErrorCode } from "../object/errors.ts";
 
 /** Every error that this gateway answers: S3's code, its HTTP status and the message that S3 gives by default. */
 export const S3_ERRORS = {
+  NoSuchCORSConfiguration: { status: 404, message: "The CORS configuration does not exist" },
   AccessControlListNotSupported: { status: 400, message: "The bucket does not allow ACLs" },
   InvalidBucketAclWithObjectOwnership: {
     status: 400,

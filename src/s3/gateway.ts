@@ -8,6 +8,7 @@ import { authorizationsOf, copySourceOf } from "./authorize/authorizations.ts";
 import { requestContext } from "./authorize/request-context.ts";
 import { RequestGate } from "./authorize/request-gate.ts";
 import { notImplemented, type S3ErrorCode, S3Refusal } from "./errors.ts";
+import { answerPreflight, withCorsHeaders } from "./features/cors/answer.ts";
 import type { Call, HandlerContext } from "./handlers/call.ts";
 import { handleOperation } from "./handlers/handle-operation.ts";
 import type { RequestHeaders, S3Request, S3Response } from "./http.ts";
@@ -140,14 +141,18 @@ export class S3Gateway {
       release: NOTHING_TO_RELEASE,
     };
     try {
-      const response = await this.#run(request, progress);
+      const response = this.#forBrowser(await this.#run(request, progress), request, progress.bucket);
       return { requestId, response, facts: factsOf(progress, undefined), release: progress.release };
     } catch (error) {
       const refusal = refusalOf(error) ?? this.#unexpected(error, requestId);
       const facts = factsOf(progress, refusal.code);
       return {
         requestId,
-        response: this.#renderError(refusal, request, requestId, facts),
+        response: this.#forBrowser(
+          this.#renderError(refusal, request, requestId, facts),
+          request,
+          facts.bucket,
+        ),
         facts,
         release: progress.release,
       };
@@ -174,11 +179,21 @@ export class S3Gateway {
     return renderError(refusal, { method, requestId, hostId, bucket: facts.bucket, key: facts.key });
   }
 
+  /** The usual client is no browser and sends no Origin: nothing is done for it. */
+  #forBrowser(response: S3Response, request: S3Request, bucket: string | undefined): S3Response {
+    const { method, headers } = request;
+    if (method === "OPTIONS" || !headers.has("origin")) return response;
+    return withCorsHeaders(response, { method, headers, bucket }, this.#options.store);
+  }
+
   async #run(request: S3Request, progress: Progress): Promise<S3Response> {
     const parsed = parseRequest(request, this.#parseOptions);
     progress.operation = parsed.kind === "operation" ? parsed.operation.name : parsed.operationName;
     progress.bucket = parsed.target?.bucket;
     progress.key = parsed.target?.key;
+    if (parsed.kind === "operation" && parsed.operation.name === "Preflight") {
+      return answerPreflight(progress.bucket, request.headers, this.#options.store);
+    }
     refuseBeforeAuthentication(parsed);
     if (parsed.kind === "operation" && parsed.operation.name === "PostObject") {
       return this.#post(request, parsed.target, progress);
@@ -306,7 +321,7 @@ export class S3Gateway {
 }
 
 /**
- * Two answers that touch nothing and that callers without S3 credentials wait for: a browser's preflight, and the IAM and STS calls that
+ * What touches nothing and callers without S3 credentials wait for: the IAM and STS calls that
  * clients try on the same endpoint, signed for another service.
  */
 function refuseBeforeAuthentication(parsed: ParsedRequest): void {
@@ -315,7 +330,6 @@ function refuseBeforeAuthentication(parsed: ParsedRequest): void {
     return;
   }
   const { name } = parsed.operation;
-  if (name === "Preflight") throw new S3Refusal("AccessForbidden");
   if (name === "IdentityApi") throw notImplemented("The IAM and STS API");
 }
 

@@ -43,9 +43,6 @@ export const S3_OPERATIONS = {
   CreateSession: unsupported("bucket", "writer", "CreateSession"),
   GetBucketAbac: unsupported("bucket", "reader", "GetBucketAbac"),
   PutBucketAbac: unsupported("bucket", "admin", "PutBucketAbac"),
-  GetBucketCors: unsupported("bucket", "reader", "GetBucketCORS"),
-  PutBucketCors: unsupported("bucket", "admin", "PutBucketCORS"),
-  DeleteBucketCors: unsupported("bucket", "admin", "PutBucketCORS"),
   GetBucketLifecycleConfiguration: unsupported("bucket", "reader", "GetLifecycleConfiguration"),
   PutBucketLifecycleConfiguration: unsupported("bucket", "admin", "PutLifecycleConfiguration"),
   DeleteBucketLifecycle: unsupported("bucket", "admin", "PutLifecycleConfiguration"),
@@ -116,7 +113,6 @@ export const S3_OPERATIONS = {
 
   /** No operation of its own: what x-amz-bypass-governance-retention asks for, beside the operation that it comes with. */
   BypassGovernanceRetention: unsupported("object", "admin", "BypassGovernanceRetention"),
-  GetObjectAcl: unsupported("object", "reader", "GetObjectAcl"),
   PutObjectAcl: unsupported("object", "admin", "PutObjectAcl"),
   GetObjectAnnotation: unsupported("object", "reader", "GetObjectAnnotation"),
   PutObjectAnnotation: unsupported("object", "writer", "PutObjectAnnotation"),

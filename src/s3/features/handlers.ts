@@ -3,6 +3,7 @@ import { aclHandlers } from "./acl/handle.ts";
 import { bucketEncryptionHandlers } from "./bucket-encryption/handle.ts";
 import { bucketPolicyHandlers } from "./bucket-policy/handle.ts";
 import { bucketTaggingHandlers } from "./bucket-tagging/handle.ts";
+import { corsHandlers } from "./cors/handle.ts";
 import { objectAttributesHandlers } from "./object-attributes/handle.ts";
 import { objectLockHandlers } from "./object-lock/handle.ts";
 import { objectTaggingHandlers } from "./object-tagging/handle.ts";
@@ -13,6 +14,7 @@ import { unconfiguredHandlers } from "./unconfigured/handle.ts";
 import { versioningHandlers } from "./versioning/handle.ts";
 
 export const featureHandlers: Handlers<FeatureOperation["name"]> = {
+  ...corsHandlers,
   ...bucketEncryptionHandlers,
   ...aclHandlers,
   ...bucketPolicyHandlers,

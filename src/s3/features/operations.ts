@@ -14,6 +14,7 @@ import {
   BUCKET_TAGGING_PARAMETERS,
   type BucketTaggingOperation,
 } from "./bucket-tagging/operations.ts";
+import { CORS_OPERATIONS, CORS_PARAMETERS, type CorsOperation } from "./cors/operations.ts";
 import {
   type GetObjectAttributes,
   OBJECT_ATTRIBUTES_OPERATIONS,
@@ -55,6 +56,7 @@ export type FeatureOperation =
   | AclOperation
   | BucketEncryptionOperation
   | BucketPolicyOperation
+  | CorsOperation
   | OwnershipControlsOperation
   | PublicAccessBlockOperation
   | BucketTaggingOperation
@@ -65,6 +67,7 @@ export type FeatureOperation =
   | VersioningOperation;
 
 export const FEATURE_OPERATIONS = {
+  ...CORS_OPERATIONS,
   ...BUCKET_ENCRYPTION_OPERATIONS,
   ...ACL_OPERATIONS,
   ...BUCKET_POLICY_OPERATIONS,
@@ -79,6 +82,7 @@ export const FEATURE_OPERATIONS = {
 } as const;
 
 export const FEATURE_PARAMETERS = {
+  ...CORS_PARAMETERS,
   ...BUCKET_ENCRYPTION_PARAMETERS,
   ...ACL_PARAMETERS,
   ...BUCKET_POLICY_PARAMETERS,

@@ -2,6 +2,7 @@ import { aclParsers } from "./acl/parse.ts";
 import { bucketEncryptionParsers } from "./bucket-encryption/parse.ts";
 import { bucketPolicyParsers } from "./bucket-policy/parse.ts";
 import { bucketTaggingParsers } from "./bucket-tagging/parse.ts";
+import { corsParsers } from "./cors/parse.ts";
 import type { FeatureParsers } from "./feature.ts";
 import { objectAttributesParsers } from "./object-attributes/parse.ts";
 import { objectLockParsers } from "./object-lock/parse.ts";
@@ -13,6 +14,7 @@ import { unconfiguredParsers } from "./unconfigured/parse.ts";
 import { versioningParsers } from "./versioning/parse.ts";
 
 export const featureParsers: FeatureParsers<FeatureOperation> = {
+  ...corsParsers,
   ...bucketEncryptionParsers,
   ...aclParsers,
   ...bucketPolicyParsers,

@@ -9,6 +9,7 @@ import {
   GetBucketOwnershipControlsCommand,
   GetBucketPolicyCommand,
   GetBucketPolicyStatusCommand,
+  GetObjectAclCommand,
   GetObjectCommand,
   GetPublicAccessBlockCommand,
   HeadBucketCommand,
@@ -438,6 +439,37 @@ describe("objects", () => {
     const copy = new CopyObjectCommand({ Bucket: bucket, Key: "copy", CopySource: `${bucket}/new` });
     await alice.send(copy);
     expect(await get(bob, bucket, "copy")).toBe(NO);
+  });
+});
+
+describe("lists of objects", () => {
+  const grantsOf = async (client: S3Client, Bucket: string, Key: string) => {
+    const { Owner, Grants } = await client.send(new GetObjectAclCommand({ Bucket, Key }));
+    return [
+      Owner?.DisplayName,
+      Grants?.map(({ Grantee, Permission: permission }) => [
+        Grantee?.ID ?? Grantee?.URI?.split("/").at(-1),
+        permission,
+      ]),
+    ];
+  };
+
+  it("are what they were written with", async () => {
+    const bucket = await bucketOf("object-lists", { ACL: "public-read-write" });
+    expect(await grantsOf(alice, bucket, "k")).toEqual(["Alice", [[ALICE_OWNER.id, "FULL_CONTROL"]]]);
+    await put(bob, bucket, "bucket-owner-read");
+    expect(await grantsOf(bob, bucket, "new")).toEqual([
+      "Bob",
+      [
+        [BOB_OWNER.id, "FULL_CONTROL"],
+        [ALICE_OWNER.id, "READ"],
+      ],
+    ]);
+    const failure = (client: S3Client, Key: string) =>
+      failureOf(client.send(new GetObjectAclCommand({ Bucket: bucket, Key })));
+    expect((await failure(alice, "new")).name).toBe(NO);
+    expect((await failure(bob, "k")).name).toBe(NO);
+    expect(await failure(alice, "no such")).toEqual({ name: "NoSuchKey", status: 404 });
   });
 });
 

@@ -20,6 +20,14 @@ export const aclHandlers: Handlers<AclOperation["name"]> = {
     return xmlResponse(renderAcl(owner, acl, call.owners));
   },
 
+  GetObjectAcl: async ({ bucket, key }, call) => {
+    const object = await call.store.objectAccess({ bucket, key });
+    if (object === undefined) throw new S3Refusal("NoSuchKey");
+    const acl = call.store.bucketAccess(bucket)?.ownership === "BucketOwnerEnforced" ? undefined : object.acl;
+    const owner = call.owners.ownerById(object.ownerId) ?? { id: object.ownerId, displayName: "" };
+    return xmlResponse(renderAcl(owner, acl, call.owners));
+  },
+
   PutBucketAcl: async ({ bucket, acl: request }, call) => {
     const { owner } = await call.store.headBucket(bucket);
     const acl = await wantedAcl(request, owner, call);

@@ -1,4 +1,4 @@
-import type { BucketOperation } from "../../operation-parts.ts";
+import type { BucketOperation, OnObject } from "../../operation-parts.ts";
 import { supported } from "../../operation-row.ts";
 import type { FeatureParameters, FeatureRows } from "../feature.ts";
 import type { AclRequest } from "./headers.ts";
@@ -8,11 +8,16 @@ export interface PutBucketAcl extends BucketOperation<"PutBucketAcl"> {
   readonly acl: AclRequest | undefined;
 }
 
-export type AclOperation = BucketOperation<"GetBucketAcl"> | PutBucketAcl;
+export interface GetObjectAcl extends OnObject {
+  readonly name: "GetObjectAcl";
+}
+
+export type AclOperation = BucketOperation<"GetBucketAcl"> | PutBucketAcl | GetObjectAcl;
 
 export const ACL_OPERATIONS: FeatureRows<AclOperation> = {
   GetBucketAcl: supported("bucket", "reader", "GetBucketAcl"),
   PutBucketAcl: supported("bucket", "admin", "PutBucketAcl"),
+  GetObjectAcl: supported("object", "reader", "GetObjectAcl"),
 };
 
 const SUB_RESOURCE: ReadonlySet<string> = new Set(["acl"]);
@@ -20,4 +25,5 @@ const SUB_RESOURCE: ReadonlySet<string> = new Set(["acl"]);
 export const ACL_PARAMETERS: FeatureParameters<AclOperation> = {
   GetBucketAcl: SUB_RESOURCE,
   PutBucketAcl: SUB_RESOURCE,
+  GetObjectAcl: new Set(["acl", "versionId"]),
 };

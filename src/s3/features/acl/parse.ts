@@ -1,10 +1,11 @@
-import { onBucket } from "../../parse/input.ts";
+import { onBucket, onObject } from "../../parse/input.ts";
 import type { FeatureParsers } from "../feature.ts";
 import { parseAclHeaders } from "./headers.ts";
 import type { AclOperation } from "./operations.ts";
 
 export const aclParsers: FeatureParsers<AclOperation> = {
   GetBucketAcl: (input) => ({ name: "GetBucketAcl", ...onBucket(input) }),
+  GetObjectAcl: (input) => ({ name: "GetObjectAcl", ...onObject(input) }),
   PutBucketAcl: (input) => ({
     name: "PutBucketAcl",
     ...onBucket(input),
