@@ -84,10 +84,10 @@ class Judge {
     );
   }
 
-  /** What is not there may be known of by those who may list the bucket. */
+  /** Whoever reads what is not there learns that only with the right to list the bucket. */
   decideFor(object: ObjectAccess | undefined): Settled {
-    if (object !== undefined) return this.settle(object);
-    const settled = this.settle(undefined);
+    const settled = this.settle(object);
+    if (object !== undefined || this.#asked.operation.leastRole !== "reader") return settled;
     if (settled.kind === "deny" && settled.reason === "denied") return settled;
     return this.#mayList() ? ALLOW : deny("policy");
   }

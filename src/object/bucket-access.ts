@@ -12,17 +12,16 @@ import {
   OBJECT_OWNERSHIPS,
   type ObjectAccess,
   type ObjectOwnership,
-  type Owner,
   type Policy,
   type PublicAccessBlock,
   parsePolicy,
 } from "../access/index.ts";
-import { BucketConfigurationKind as Kind } from "../gen/skerry/meta/v1/rows_pb.js";
+import { BucketConfigurationKind as Kind, type ObjectRow } from "../gen/skerry/meta/v1/rows_pb.js";
 import { attributesFromRow } from "./attributes.ts";
 import type { BucketConfiguration } from "./bucket-configuration.ts";
 import type { ObjectContext } from "./context.ts";
 import { type VersionAddress, versionIfAny } from "./find-version.ts";
-import type { ObjectInfo } from "./ports.ts";
+import type { ObjectAttributes, ObjectInfo } from "./ports.ts";
 
 /** Of all documents here. */
 const FORMAT = 1;
@@ -67,13 +66,7 @@ export function bucketAccesses(context: ObjectContext): BucketAccesses {
 
     objectAccess: async (address) => {
       const found = await versionIfAny(context, address);
-      return (
-        found &&
-        objectAccessOf({
-          owner: { id: found.row.ownerId },
-          attributes: attributesFromRow(found.row.attributes),
-        })
-      );
+      return found && objectAccessFromRow(found.row);
     },
   };
 }
@@ -145,10 +138,14 @@ function checked({ format, document }: BucketConfiguration): Uint8Array {
 }
 
 /** What an object says of itself, as the gate takes it. */
-export function objectAccessOf({
-  owner,
-  attributes,
-}: Pick<ObjectInfo, "attributes"> & { readonly owner: Pick<Owner, "id"> }): ObjectAccess {
-  const { acl, tags = [] } = attributes;
-  return { ownerId: owner.id, acl: acl === undefined ? undefined : decodeAcl(acl), tags };
+export function objectAccessOf({ owner, attributes }: ObjectInfo): ObjectAccess {
+  return accessOf(owner.id, attributes);
+}
+
+export function objectAccessFromRow(row: ObjectRow): ObjectAccess {
+  return accessOf(row.ownerId, attributesFromRow(row.attributes));
+}
+
+function accessOf(ownerId: string, { acl, tags = [] }: ObjectAttributes): ObjectAccess {
+  return { ownerId, acl: acl === undefined ? undefined : decodeAcl(acl), tags };
 }

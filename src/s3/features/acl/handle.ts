@@ -5,6 +5,7 @@ import { S3Refusal } from "../../errors.ts";
 import type { Call, Handlers } from "../../handlers/call.ts";
 import { NO_BODY } from "../../http.ts";
 import { xmlResponse } from "../../render/document.ts";
+import { versionHeaders } from "../../render/object-headers.ts";
 import { ACL_ROOT, readAcl, renderAcl } from "./document.ts";
 import { checkAclAllowed, resolveAcl, resolveGrants } from "./grants.ts";
 import type { AclRequest } from "./headers.ts";
@@ -20,12 +21,11 @@ export const aclHandlers: Handlers<AclOperation["name"]> = {
     return xmlResponse(renderAcl(owner, acl, call.owners));
   },
 
-  GetObjectAcl: async ({ bucket, key }, call) => {
-    const object = await call.store.objectAccess({ bucket, key });
-    if (object === undefined) throw new S3Refusal("NoSuchKey");
+  GetObjectAcl: async ({ bucket, key, versionId }, call) => {
+    const object = await call.store.getObjectAcl({ bucket, key, versionId });
     const acl = call.store.bucketAccess(bucket)?.ownership === "BucketOwnerEnforced" ? undefined : object.acl;
     const owner = call.owners.ownerById(object.ownerId) ?? { id: object.ownerId, displayName: "" };
-    return xmlResponse(renderAcl(owner, acl, call.owners));
+    return xmlResponse(renderAcl(owner, acl, call.owners), versionHeaders(object));
   },
 
   PutBucketAcl: async ({ bucket, acl: request }, call) => {

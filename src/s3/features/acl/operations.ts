@@ -1,4 +1,4 @@
-import type { BucketOperation, OnObject } from "../../operation-parts.ts";
+import type { BucketOperation, OnVersion } from "../../operation-parts.ts";
 import { supported } from "../../operation-row.ts";
 import type { FeatureParameters, FeatureRows } from "../feature.ts";
 import type { AclRequest } from "./headers.ts";
@@ -8,7 +8,7 @@ export interface PutBucketAcl extends BucketOperation<"PutBucketAcl"> {
   readonly acl: AclRequest | undefined;
 }
 
-export interface GetObjectAcl extends OnObject {
+export interface GetObjectAcl extends OnVersion {
   readonly name: "GetObjectAcl";
 }
 

@@ -1,11 +1,11 @@
-import { onBucket, onObject } from "../../parse/input.ts";
+import { onBucket, onVersion } from "../../parse/input.ts";
 import type { FeatureParsers } from "../feature.ts";
 import { parseAclHeaders } from "./headers.ts";
 import type { AclOperation } from "./operations.ts";
 
 export const aclParsers: FeatureParsers<AclOperation> = {
   GetBucketAcl: (input) => ({ name: "GetBucketAcl", ...onBucket(input) }),
-  GetObjectAcl: (input) => ({ name: "GetObjectAcl", ...onObject(input) }),
+  GetObjectAcl: (input) => ({ name: "GetObjectAcl", ...onVersion(input) }),
   PutBucketAcl: (input) => ({
     name: "PutBucketAcl",
     ...onBucket(input),
