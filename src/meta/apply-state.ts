@@ -61,7 +61,8 @@ export class ApplyState {
   nowMs = 0n;
   readonly #rows: CommittedRows;
   readonly #staged = new Map<string, Uint8Array | undefined>();
-  readonly #hot = new LRUCache<string, object>({ max: HOT_ROWS });
+  /** Counted by size, for with `max` it would take the memory of all its rows at once. */
+  readonly #hot = new LRUCache<string, object>({ maxSize: HOT_ROWS, sizeCalculation: () => 1 });
   readonly #effects: EffectHash;
   readonly #hashes: StateHash[] = [];
   readonly #applied: AppliedRow;

@@ -130,7 +130,8 @@ export interface AppliedPosition {
 export class StateView implements MetadataView {
   readonly #store: LiveStore;
   readonly #position: AppliedPosition;
-  readonly #rows = new LRUCache<string, object>({ max: CACHED_ROWS });
+  /** Counted by size, for with `max` it would take the memory of all its rows at once. */
+  readonly #rows = new LRUCache<string, object>({ maxSize: CACHED_ROWS, sizeCalculation: () => 1 });
   /** Whole tables, by letter. */
   readonly #tables = new Map<string, Promise<readonly object[]>>();
 
