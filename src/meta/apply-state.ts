@@ -15,11 +15,13 @@ import {
   ClusterRowSchema,
   CopysetRowSchema,
   HoldingsRowSchema,
+  type MaintenanceRow,
+  MaintenanceRowSchema,
   NodeRowSchema,
 } from "../gen/skerry/meta/v1/rows_pb.js";
 import type { StoreChange } from "../platform/index.ts";
 import { EffectHash } from "./effect-hash.ts";
-import { APPLIED_KEY, CLUSTER_KEY, tableLetter } from "./keys.ts";
+import { APPLIED_KEY, CLUSTER_KEY, MAINTENANCE_KEY, tableLetter } from "./keys.ts";
 import { BLAKE3_BYTES, STATE_HASH_INTERVAL, STATE_HASHES_KEPT } from "./limits.ts";
 import type { ConfigurationState, StateHash } from "./ports.ts";
 import { SessionTable } from "./sessions.ts";
@@ -66,6 +68,8 @@ export class ApplyState {
   readonly #effects: EffectHash;
   readonly #hashes: StateHash[] = [];
   readonly #applied: AppliedRow;
+  /** Null: there is no row. Undefined: not looked at. */
+  #maintenance: MaintenanceRow | null | undefined;
 
   constructor(rows: CommittedRows, hasher: ApplyHasher) {
     this.#rows = rows;
@@ -90,6 +94,7 @@ export class ApplyState {
 
   put(key: string, value: Uint8Array): void {
     this.#staged.set(key, value);
+    if (key === MAINTENANCE_KEY) this.#maintenance = undefined;
     this.#effects.put(key, value);
   }
 
@@ -122,6 +127,15 @@ export class ApplyState {
 
   cluster(): ClusterRow | undefined {
     return this.read(CLUSTER_KEY, ClusterRowSchema);
+  }
+
+  /** Undefined: never used. Every write of a client asks for it, and it is nearly never there. */
+  maintenance(): MaintenanceRow | undefined {
+    if (this.#maintenance === undefined) {
+      const bytes = this.get(MAINTENANCE_KEY);
+      this.#maintenance = bytes === undefined ? null : fromBinary(MaintenanceRowSchema, bytes);
+    }
+    return this.#maintenance ?? undefined;
   }
 
   // Numbers that only grow

@@ -12,7 +12,9 @@ import {
   CommandSchema,
   RefusalCode,
 } from "../gen/skerry/meta/v1/commands_pb.js";
+import { MaintenanceState } from "../gen/skerry/meta/v1/rows_pb.js";
 import type { ApplyState } from "./apply-state.ts";
+import { isClientWrite } from "./client-writes.ts";
 import { abortUpload } from "./commands/abort-upload.ts";
 import { acknowledgeDiscard } from "./commands/acknowledge-discard.ts";
 import { acknowledgeUnlink } from "./commands/acknowledge-unlink.ts";
@@ -121,7 +123,15 @@ function outcomeOf(result: CommandResult): Outcome {
   return { result, encoded: toBinary(CommandResultSchema, result) };
 }
 
+/** While the cluster is quiesced clients change nothing, whatever a node that does not know it yet proposes. */
 function run(state: ApplyState, body: CommandBody): CommandResult {
+  if (isClientWrite(body.case) && state.maintenance()?.state === MaintenanceState.QUIESCED) {
+    return refused(RefusalCode.MAINTENANCE, "");
+  }
+  return decide(state, body);
+}
+
+function decide(state: ApplyState, body: CommandBody): CommandResult {
   switch (body.case) {
     case "initCluster":
       return initCluster(state, body.value);

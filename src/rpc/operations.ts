@@ -112,6 +112,18 @@ export const RPC_OPERATIONS = [
     leastRole: "admin",
     resource: "cluster",
   },
+  {
+    name: "MaintenanceService/GetMaintenance",
+    action: "admin:GetMaintenance",
+    leastRole: "reader",
+    resource: "cluster",
+  },
+  {
+    name: "MaintenanceService/SetMaintenance",
+    action: "admin:SetMaintenance",
+    leastRole: "admin",
+    resource: "cluster",
+  },
 ] as const satisfies readonly Operation[];
 
 export type RpcOperationName = (typeof RPC_OPERATIONS)[number]["name"];

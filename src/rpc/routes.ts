@@ -1,7 +1,14 @@
 import type { ConnectRouter } from "@connectrpc/connect";
-import type { ClusterAdmin, EncryptionKeyAdmin, KeyAdmin, MembershipAdmin } from "../admin/index.ts";
+import type {
+  ClusterAdmin,
+  EncryptionKeyAdmin,
+  KeyAdmin,
+  MaintenanceAdmin,
+  MembershipAdmin,
+} from "../admin/index.ts";
 import { ClusterService, KeyService, UserService } from "../gen/skerry/admin/v1/admin_pb.js";
 import { EncryptionKeyService } from "../gen/skerry/admin/v1/encryption_pb.js";
+import { MaintenanceService } from "../gen/skerry/admin/v1/maintenance_pb.js";
 import { BucketService, ObjectService } from "../gen/skerry/storage/v1/storage_pb.js";
 import type { Accounts } from "../identity/index.ts";
 import type { ObjectStore } from "../object/index.ts";
@@ -9,6 +16,7 @@ import { clusterService, keyService, userService } from "./admin-services.ts";
 import { bucketService } from "./bucket-service.ts";
 import { encryptionKeyService } from "./encryption-key-service.ts";
 import { Guard, type GuardOptions } from "./guard.ts";
+import { maintenanceService } from "./maintenance-service.ts";
 import { objectService } from "./object-service.ts";
 
 export interface RpcServices extends GuardOptions {
@@ -18,6 +26,7 @@ export interface RpcServices extends GuardOptions {
   readonly cluster: ClusterAdmin;
   readonly accounts: Accounts;
   readonly membership: MembershipAdmin;
+  readonly maintenance: MaintenanceAdmin;
   readonly region: string;
 }
 
@@ -31,5 +40,6 @@ export function rpcRoutes(services: RpcServices): (router: ConnectRouter) => voi
     router.service(UserService, userService(services.accounts, guard));
     router.service(EncryptionKeyService, encryptionKeyService(services.encryptionKeys, guard));
     router.service(ClusterService, clusterService(services.cluster, services.membership, guard));
+    router.service(MaintenanceService, maintenanceService(services.maintenance, guard));
   };
 }

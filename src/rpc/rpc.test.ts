@@ -11,6 +11,7 @@ import {
   type ClusterAdmin,
   type EncryptionKeyAdmin,
   type KeyAdmin,
+  type MaintenanceAdmin,
   type MembershipAdmin,
   type NodeDescription,
 } from "../admin/index.ts";
@@ -24,6 +25,7 @@ import {
   UserService,
 } from "../gen/skerry/admin/v1/admin_pb.js";
 import { EncryptionKeyService } from "../gen/skerry/admin/v1/encryption_pb.js";
+import { MaintenanceService } from "../gen/skerry/admin/v1/maintenance_pb.js";
 import { BucketService, ObjectService } from "../gen/skerry/storage/v1/storage_pb.js";
 import { Accounts, IdentityStore } from "../identity/index.ts";
 import { OBJECT_ERROR_CODES } from "../object/index.ts";
@@ -114,6 +116,7 @@ const cluster: ClusterAdmin = {
     maxVoters: 5,
     workers: [WORKER],
     notReadyReason: undefined,
+    maintenance: "off",
   }),
   createJoinToken: async () => ({ token: "t", expiresAtMs: 5, peerAddresses: ["a:1"] }),
 };
@@ -131,7 +134,17 @@ const membership: MembershipAdmin = {
   transferLeadership: async (nodeId) => ({ leaderNodeId: nodeId ?? 5, term: 9 }),
 };
 
+const quiesced = { state: "quiesced" as const, sinceMs: 7, waitingNodeIds: [2], writesUnderWay: 3 };
+const maintenance: MaintenanceAdmin = {
+  describe: async () => quiesced,
+  set: async ({ on, force }) => {
+    if (on && !force) throw new AdminError("unavailable", "no quorum");
+    return { ...quiesced, state: on ? "quiesced" : "off" };
+  },
+};
+
 let server: RpcServer;
+let maintenanceState = "off";
 let reason: string | undefined;
 const events: RpcEvent[] = [];
 
@@ -143,6 +156,7 @@ beforeAll(async () => {
     tls: undefined,
     newRequestId: () => `request-${++requests}`,
     notReadyReason: () => reason,
+    maintenanceState: () => maintenanceState,
     authenticator: {
       authenticate: (header) => {
         const name = /^Bearer (.*)$/.exec(header ?? "")?.[1];
@@ -162,6 +176,7 @@ beforeAll(async () => {
     cluster,
     accounts: new Accounts(new IdentityStore(node.metadata), "c"),
     membership,
+    maintenance,
   });
 });
 
@@ -204,6 +219,10 @@ describe("one port", () => {
     const unready = await fetch(`${baseUrl()}/readyz`);
     expect([unready.status, await unready.json()]).toEqual([503, { status: "unavailable", reason }]);
     reason = undefined;
+    maintenanceState = "quiesced";
+    const reading = await fetch(`${baseUrl()}/readyz`);
+    expect([reading.status, await reading.json()]).toEqual([200, { status: "ok", maintenance: "quiesced" }]);
+    maintenanceState = "off";
     expect((await fetch(`${baseUrl()}/`)).status).toBe(404);
   });
 });
@@ -317,6 +336,20 @@ describe("membership", () => {
   });
 });
 
+describe("maintenance", () => {
+  const service = () => createClient(MaintenanceService, http2());
+
+  it("is shown, begun and ended", async () => {
+    const shown = { state: "quiesced", sinceMs: 7n, waitingNodeIds: [2n], writesUnderWay: 3 };
+    expect(await service().getMaintenance({}, as("reader"))).toMatchObject({ maintenance: shown });
+    const begun = await service().setMaintenance({ on: true, force: true }, as("admin"));
+    expect(begun).toMatchObject({ maintenance: { state: "quiesced" } });
+    const ended = await service().setMaintenance({ on: false }, as("admin"));
+    expect(ended).toMatchObject({ maintenance: { state: "off" } });
+    expect(await codeOf(service().setMaintenance({ on: true }, as("admin")))).toBe("Unavailable");
+  });
+});
+
 describe("the gate", () => {
   /** One call of every method, in and out of the scope of the limited key. */
   const calls: Record<
@@ -375,6 +408,10 @@ describe("the gate", () => {
       createClient(ClusterService, http2()).removeNode({ nodeId: 1n, force: true }, as(key)),
     "ClusterService/TransferLeadership": (key) =>
       createClient(ClusterService, http2()).transferLeadership({}, as(key)),
+    "MaintenanceService/GetMaintenance": (key) =>
+      createClient(MaintenanceService, http2()).getMaintenance({}, as(key)),
+    "MaintenanceService/SetMaintenance": (key) =>
+      createClient(MaintenanceService, http2()).setMaintenance({ on: false }, as(key)),
   };
   const order: Role[] = ["reader", "writer", "admin"];
 

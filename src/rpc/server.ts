@@ -37,6 +37,8 @@ export interface RpcServerOptions extends RpcServices {
   readonly newRequestId: () => string;
   /** Whether this node can serve: what /readyz says. Undefined: ready; else why not. */
   readonly notReadyReason: () => string | undefined;
+  /** "off", or another state of the maintenance mode: /readyz shows it, and is ready, because reads go on. */
+  readonly maintenanceState: () => string;
 }
 
 export interface RpcServer {
@@ -166,11 +168,12 @@ function servePages(options: RpcServerOptions, request: AnyRequest, response: An
   const reason = path === "/readyz" ? options.notReadyReason() : undefined;
   if (path === "/healthz" || path === "/readyz") {
     const ok = reason === undefined;
-    answer(
-      response,
-      ok ? 200 : 503,
-      `${JSON.stringify(ok ? { status: "ok" } : { status: "unavailable", reason })}\n`,
-    );
+    const state = path === "/readyz" ? options.maintenanceState() : "off";
+    const page = {
+      ...(ok ? { status: "ok" } : { status: "unavailable", reason }),
+      ...(state !== "off" && { maintenance: state }),
+    };
+    answer(response, ok ? 200 : 503, `${JSON.stringify(page)}\n`);
   } else {
     answer(response, 404, `${JSON.stringify({ code: "not_found", message: "there is nothing here" })}\n`);
   }

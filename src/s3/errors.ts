@@ -250,6 +250,7 @@ export const OBJECT_ERRORS: Readonly<Record<ObjectErrorCode, ObjectErrorRow>> = 
   "customer-key-unexpected": { code: "InvalidRequest", message: "of-error" },
   "customer-key-wrong": { code: "InvalidRequest", message: "of-error" },
   "storage-full": { code: "InsufficientStorage", message: "of-s3" },
+  maintenance: { code: "ServiceUnavailable", message: "of-error" },
   overloaded: { code: "SlowDown", message: "of-s3" },
   unavailable: { code: "ServiceUnavailable", message: "of-s3" },
   "outcome-unknown": { code: "InternalError", message: "of-error" },

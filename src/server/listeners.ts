@@ -10,7 +10,9 @@ import {
   ClusterAdministration,
   EncryptionKeyAdministration,
   KeyAdministration,
+  MaintenanceAdministration,
   MembershipAdministration,
+  maintenanceName,
 } from "../admin/index.ts";
 import { Accounts, IdentityDirectory, IdentityStore } from "../identity/index.ts";
 import { AuditLog, type Logger, type Metrics, newRequestId } from "../observe/index.ts";
@@ -27,6 +29,7 @@ import { Observing } from "./observing.ts";
 
 /** How long requests in flight may go on when the node stops, in milliseconds. */
 const STOP_GRACE_MS = 10_000;
+const MAINTENANCE_STATES = ["off", "entering", "quiesced", "exiting"] as const;
 
 export interface ListenersOptions {
   readonly config: Config;
@@ -120,6 +123,7 @@ async function startApi(
     tls: loadTls(config),
     newRequestId: () => newRequestId(platform.random),
     notReadyReason: () => engines.notReadyReason(),
+    maintenanceState: () => maintenanceName(metadata.view.maintenance()),
     authenticator: apiAuthenticator(metadata, identities.directory, hasher, platform.clock),
     gate,
     clock: platform.clock,
@@ -147,6 +151,10 @@ async function startApi(
       maxVoters: config["raft.max_voters"],
       workers: () => engines.workerStatus(),
       notReadyReason: () => engines.notReadyReason(),
+    }),
+    maintenance: new MaintenanceAdministration({
+      metadata,
+      writesUnderWay: () => engines.writes.underWay,
     }),
     membership: new MembershipAdministration({
       ...platform,
@@ -225,6 +233,9 @@ function observeState(metrics: Metrics, engines: Engines): void {
   metrics.raftIndex.set(status.lastIndex, { position: "last" });
   metrics.raftIndex.set(status.commit, { position: "commit" });
   metrics.raftIndex.set(engines.metadata.view.appliedIndex(), { position: "applied" });
+  const maintenance = maintenanceName(engines.metadata.view.maintenance());
+  for (const state of MAINTENANCE_STATES) metrics.maintenance.set(state === maintenance ? 1 : 0, { state });
+  metrics.writesUnderWay.set(engines.writes.underWay);
   const segments = engines.segments.status();
   metrics.segments.set(segments.segments);
   metrics.segmentBytes.set(segments.liveBytes, { state: "live" });

@@ -106,6 +106,12 @@ export function currentOf(bucket: ModelBucket, key: string): ModelVersion | unde
   return newest?.marker === true ? undefined : newest;
 }
 
+export interface ModelMaintenance {
+  state: "off" | "entering" | "quiesced" | "exiting";
+  epoch: number;
+  waiting: number[];
+}
+
 interface Completed {
   readonly bucket: string;
   readonly key: string;
@@ -128,6 +134,7 @@ export class Model {
   nextRevision = 1;
   /** Of the lifecycle's worker. */
   cursor: { readonly revision: number; readonly cursor: number } | undefined;
+  readonly maintenance: ModelMaintenance = { state: "off", epoch: 0, waiting: [] };
   nowMs = 0;
   oplogLength = 0;
   #nextBucketId = 1;
@@ -148,6 +155,31 @@ export class Model {
     });
     this.oplogLength++;
     return "bucketCreated";
+  }
+
+  setMaintenance(expectedEpoch: number, on: boolean, waiting: readonly number[]): string {
+    const { maintenance } = this;
+    if (expectedEpoch !== maintenance.epoch) return "MAINTENANCE_CHANGED";
+    maintenance.epoch++;
+    maintenance.waiting = [...waiting];
+    maintenance.state = on ? "entering" : "exiting";
+    this.#settleMaintenance();
+    return "done";
+  }
+
+  acknowledgeMaintenance(nodeId: number, epoch: number): string {
+    const { maintenance } = this;
+    if (maintenance.epoch === 0 || epoch !== maintenance.epoch) return "MAINTENANCE_CHANGED";
+    maintenance.waiting = maintenance.waiting.filter((waiting) => waiting !== nodeId);
+    this.#settleMaintenance();
+    return "done";
+  }
+
+  #settleMaintenance(): void {
+    const { maintenance } = this;
+    if (maintenance.waiting.length > 0) return;
+    if (maintenance.state === "entering") maintenance.state = "quiesced";
+    if (maintenance.state === "exiting") maintenance.state = "off";
   }
 
   /** All or nothing; every row that is written gets the next revision. */

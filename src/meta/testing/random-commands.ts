@@ -5,6 +5,7 @@ import { concatBytes, fromHex, type Prng, toHex } from "../../base/index.ts";
 import {
   AbortUploadSchema,
   AcknowledgeDiscardSchema,
+  AcknowledgeMaintenanceSchema,
   AcknowledgeUnlinkSchema,
   BeginBlobDeleteSchema,
   ChangeIdentitiesSchema,
@@ -26,8 +27,10 @@ import {
   RehomeBlobsSchema,
   ReportLostSchema,
   SetBucketVersioningSchema,
+  SetMaintenanceSchema,
 } from "../../gen/skerry/meta/v1/commands_pb.js";
 import { VersioningState, WorkerCursorRow_Worker } from "../../gen/skerry/meta/v1/rows_pb.js";
+import { isClientWrite } from "../client-writes.ts";
 import type { CommandBody } from "../ports.ts";
 import { chunkedBlob, createBucket, etag, id, inlineBlob, slice } from "./commands.ts";
 import { testHasher } from "./harness.ts";
@@ -70,7 +73,15 @@ export class CommandDrawer {
     this.#model = model;
   }
 
+  /** While the cluster is quiesced, whatever a client wants to change is refused. */
   draw(): DrawnCommand {
+    const { body, expected } = this.#draw();
+    const isRefused = () => this.#model.maintenance.state === "quiesced" && isClientWrite(body.case);
+    return { body, expected: () => (isRefused() ? "MAINTENANCE" : expected()) };
+  }
+
+  #draw(): DrawnCommand {
+    if (this.#model.maintenance.state === "quiesced" && this.#prng.chance(0.3)) return this.#setMaintenance();
     const draws: readonly [number, () => DrawnCommand][] = [
       [3, () => this.#createBucket()],
       [1, () => this.#deleteBucket()],
@@ -94,6 +105,8 @@ export class CommandDrawer {
       [5, () => this.#dropCopies()],
       [5, () => this.#acknowledgeDiscard()],
       [4, () => this.#changeIdentities()],
+      [2, () => this.#setMaintenance()],
+      [2, () => this.#acknowledgeMaintenance()],
     ];
     let at = this.#prng.below(draws.reduce((sum, [weight]) => sum + weight, 0));
     for (const [weight, draw] of draws) {
@@ -106,6 +119,37 @@ export class CommandDrawer {
   #createBucket(): DrawnCommand {
     const name = this.#prng.pick(BUCKETS);
     return { body: createBucket(name), expected: () => this.#model.createBucket(name) };
+  }
+
+  /** Mostly off, and not for long on, so that most of a run changes something. */
+  #setMaintenance(): DrawnCommand {
+    const on = this.#prng.chance(this.#model.maintenance.state === "off" ? 0.5 : 0.1);
+    const epoch = this.#model.maintenance.epoch + (this.#prng.chance(0.1) ? 1 : 0);
+    const nodes = this.#prng.shuffle([1, 2]).slice(0, this.#prng.between(0, 2));
+    const force = this.#prng.chance(0.2);
+    const value = create(SetMaintenanceSchema, {
+      expectedEpoch: BigInt(epoch),
+      on,
+      force,
+      nodeIds: nodes.map(BigInt),
+    });
+    return {
+      body: { case: "setMaintenance", value },
+      expected: () => this.#model.setMaintenance(epoch, on, force ? [] : nodes),
+    };
+  }
+
+  #acknowledgeMaintenance(): DrawnCommand {
+    const nodeId = this.#prng.between(1, 2);
+    const epoch = this.#model.maintenance.epoch - (this.#prng.chance(0.1) ? 1 : 0);
+    const value = create(AcknowledgeMaintenanceSchema, {
+      nodeId: BigInt(nodeId),
+      epoch: BigInt(Math.max(0, epoch)),
+    });
+    return {
+      body: { case: "acknowledgeMaintenance", value },
+      expected: () => this.#model.acknowledgeMaintenance(nodeId, Math.max(0, epoch)),
+    };
   }
 
   /** Mostly with the revisions that the rows have. */

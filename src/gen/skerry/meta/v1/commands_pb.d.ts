@@ -2699,6 +2699,13 @@ export enum RefusalCode {
    * @generated from enum value: REFUSAL_CODE_CURSOR_CHANGED = 57;
    */
   CURSOR_CHANGED = 57,
+
+  /**
+   * The cluster is quiesced: clients change nothing until the maintenance mode ends.
+   *
+   * @generated from enum value: REFUSAL_CODE_MAINTENANCE = 80;
+   */
+  MAINTENANCE = 80,
 }
 
 /**
