@@ -40,6 +40,9 @@ const IS_WRITE: Readonly<Record<keyof ObjectStore, boolean>> = {
   putObjectTags: true,
   getRetention: false,
   putRetention: true,
+  objectAccess: false,
+  bucketAccess: false,
+  getObjectAcl: false,
   getLegalHold: false,
   putLegalHold: true,
 };
