@@ -314,5 +314,5 @@ test("the runs get things done: those that do not protect nothing", () => {
     expect([name, outcomes.get(name) ?? 0]).not.toEqual([name, 0]);
   }
   const refusedInMaintenance = [...outcomes.keys()].filter((name) => name.endsWith(" MAINTENANCE"));
-  expect(refusedInMaintenance.length).toBeGreaterThan(1);
+  expect(refusedInMaintenance.length).toBeGreaterThan(0);
 });

@@ -81,7 +81,7 @@ export class CommandDrawer {
   }
 
   #draw(): DrawnCommand {
-    if (this.#model.maintenance.state === "quiesced" && this.#prng.chance(0.3)) return this.#setMaintenance();
+    if (this.#model.maintenance.state === "quiesced" && this.#prng.chance(0.15)) return this.#setMaintenance();
     const draws: readonly [number, () => DrawnCommand][] = [
       [3, () => this.#createBucket()],
       [1, () => this.#deleteBucket()],
@@ -105,8 +105,8 @@ export class CommandDrawer {
       [5, () => this.#dropCopies()],
       [5, () => this.#acknowledgeDiscard()],
       [4, () => this.#changeIdentities()],
-      [2, () => this.#setMaintenance()],
-      [2, () => this.#acknowledgeMaintenance()],
+      [4, () => this.#setMaintenance()],
+      [3, () => this.#acknowledgeMaintenance()],
     ];
     let at = this.#prng.below(draws.reduce((sum, [weight]) => sum + weight, 0));
     for (const [weight, draw] of draws) {
