@@ -81,7 +81,8 @@ export class CommandDrawer {
   }
 
   #draw(): DrawnCommand {
-    if (this.#model.maintenance.state === "quiesced" && this.#prng.chance(0.15)) return this.#setMaintenance();
+    if (this.#model.maintenance.state === "quiesced" && this.#prng.chance(0.15))
+      return this.#setMaintenance();
     const draws: readonly [number, () => DrawnCommand][] = [
       [3, () => this.#createBucket()],
       [1, () => this.#deleteBucket()],
