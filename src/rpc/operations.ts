@@ -124,6 +124,12 @@ export const RPC_OPERATIONS = [
     leastRole: "admin",
     resource: "cluster",
   },
+  {
+    name: "ServerReflection/ServerReflectionInfo",
+    action: "api:Describe",
+    leastRole: "reader",
+    resource: "service",
+  },
 ] as const satisfies readonly Operation[];
 
 export type RpcOperationName = (typeof RPC_OPERATIONS)[number]["name"];

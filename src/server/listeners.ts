@@ -127,6 +127,7 @@ async function startApi(
     authenticator: apiAuthenticator(metadata, identities.directory, hasher, platform.clock),
     gate,
     clock: platform.clock,
+    timers: platform.timers,
     hooks: {
       onCall: observing.rpcCall.bind(observing),
       onUnexpectedError: observing.unexpected.bind(observing),
