@@ -69,6 +69,8 @@ export function statusText(status: GetStatusResponse): string {
       `Repair    ${status.underReplicatedBlobs} blobs (${formatBytes(status.underReplicatedBytes)}) have too few copies`,
     );
   }
+  if (status.maintenanceState !== "off")
+    head.push(`Mode      maintenance: ${status.maintenanceState}; writes are refused`);
   if (status.notReadyReason !== "") head.push(`Not ready node ${status.nodeId}: ${status.notReadyReason}`);
   const rows = status.nodes.map((node) => statusRow(node, status));
   const columns = [

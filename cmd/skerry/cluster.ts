@@ -1,10 +1,11 @@
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import { ClusterService } from "../../src/gen/skerry/admin/v1/admin_pb.js";
 import { addNode } from "./cluster-add.ts";
 import { drainNode, removeNode, transferLeadership } from "./cluster-members.ts";
 import { addStatusCommands } from "./cluster-status.ts";
 import { addRemoteOptions, formatTime, printJson, type RemoteOptions, remote } from "./remote.ts";
 import { addSettingOptions, configFrom, type SettingOptions } from "./settings.ts";
+import { seconds } from "./waiting.ts";
 
 const REMOVED_HELP = `
 A removed node is removed for ever: its id is never given out again, and it is refused from then on. The machine may come back as a new node.
@@ -97,10 +98,4 @@ function addMembers(cluster: Command): void {
     .argument("[node]", "name or id of a voter (default: whichever is the furthest)")
     .description("Let another voter lead; nothing is lost by it, writes wait for a moment")
     .action(transferLeadership);
-}
-
-function seconds(text: string): number {
-  const value = Number(text);
-  if (/^[0-9]{1,9}$/.test(text) && value > 0) return value;
-  throw new InvalidArgumentError("a whole number of seconds");
 }

@@ -7,6 +7,7 @@ const ROLES: Readonly<Record<string, Role>> = {
   reader: Role.READER,
   writer: Role.WRITER,
   admin: Role.ADMIN,
+  user: Role.USER,
 };
 const KINDS: Readonly<Record<string, KeyKind>> = { s3: KeyKind.S3, api: KeyKind.API };
 
@@ -16,8 +17,8 @@ export function addKeyCommands(program: Command): void {
   addRemoteOptions(key.command("create"))
     .description("Mint a key; its secret is shown once")
     .option("--kind <s3|api>", "S3 access key, or bearer key for the API", "s3")
-    .option("--role <reader|writer|admin>", "what it may do", "writer")
-    .option("--user <name>", "who owns what it makes (default: root)")
+    .option("--role <reader|writer|admin|user>", "what it may do (default: writer; user with --user)")
+    .option("--user <name>", "who owns what it makes; with the role user, what that user may do")
     .option(
       "--inflight <requests>",
       "requests that it may have under way at once (default: as configured)",
@@ -28,7 +29,7 @@ export function addKeyCommands(program: Command): void {
     .action(async (options: RemoteOptions & CreateOptions) => {
       const made = await remote(KeyService, options).createKey({
         kind: choice(KINDS, options.kind, "--kind"),
-        role: choice(ROLES, options.role, "--role"),
+        role: choice(ROLES, options.role ?? (options.user === undefined ? "writer" : "user"), "--role"),
         user: options.user ?? "",
         inflightLimit: wholeNumber(options.inflight, "--inflight"),
         buckets: options.bucket ?? [],
@@ -70,7 +71,7 @@ export function addKeyCommands(program: Command): void {
 
 interface CreateOptions {
   readonly kind: string;
-  readonly role: string;
+  readonly role?: string;
   readonly user?: string;
   readonly inflight: string;
   readonly bucket?: string[];

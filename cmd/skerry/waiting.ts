@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { InvalidArgumentError } from "commander";
 import type { GetStatusResponse, NodeStatus } from "../../src/gen/skerry/admin/v1/admin_pb.js";
 import { CommandError } from "./exit.ts";
 
@@ -41,7 +42,8 @@ export async function untilStatus<T>(
 
 const PASSING: ReadonlySet<Code> = new Set([Code.Unavailable, Code.DeadlineExceeded, Code.ResourceExhausted]);
 
-function ifPassing(error: unknown): undefined {
+/** For calls that are made again and again. */
+export function ifPassing(error: unknown): undefined {
   if (error instanceof ConnectError && PASSING.has(error.code)) return undefined;
   throw error;
 }
@@ -59,4 +61,11 @@ export function nodeNamed(status: GetStatusResponse, text: string): NodeStatus {
 export function isMember(status: GetStatusResponse, nodeId: bigint): boolean {
   const { voters = [], learners = [], votersOutgoing = [] } = status.raft ?? {};
   return [voters, learners, votersOutgoing].some((ids) => ids.includes(nodeId));
+}
+
+/** For options in whole seconds. */
+export function seconds(text: string): number {
+  const value = Number(text);
+  if (/^[0-9]{1,9}$/.test(text) && value > 0) return value;
+  throw new InvalidArgumentError("a whole number of seconds");
 }

@@ -6,6 +6,7 @@ export const ACCESS_ERROR_CODES = [
   "sealed-damaged",
   "key-invalid",
   "policy-malformed",
+  "acl-malformed",
 ] as const;
 
 export type AccessErrorCode = (typeof ACCESS_ERROR_CODES)[number];

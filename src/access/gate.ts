@@ -1,9 +1,18 @@
-/** The one place where a request is allowed or denied. Pure: the same principal and request always get the same decision. */
+/**
+ * The one place where a request is allowed or denied. Pure: the same principal, request and rows always get the same decision.
+ *
+ * A key with a role for operators (reader, writer, admin) may do what its role may on every bucket in its scope. A key of the role `user`, and
+ * nobody at all, may do what owning, policies and grants give them; policies that deny hold for everybody, but for those who may always change
+ * the policy itself. docs/internals/access.md has the rules in one table.
+ */
 
 import { assert, unreachable } from "../base/index.ts";
+import type { BucketAccess } from "./bucket-access.ts";
+import { decideOnBucket } from "./bucket-decision.ts";
 import type { Operation } from "./operations.ts";
+import { evaluatePolicies } from "./policy/evaluate.ts";
 import { hasRole } from "./roles.ts";
-import type { Decision, OperationRequest, Principal } from "./types.ts";
+import { type Decision, type Denial, deny, type OperationRequest, type Principal } from "./types.ts";
 
 export interface Gate {
   /**
@@ -11,69 +20,108 @@ export interface Gate {
    * not on the principal's list, and a bucket or object operation that names no bucket.
    */
   authorize(principal: Principal | undefined, request: OperationRequest): Decision;
-  /**
-   * For requests that touch more than one resource (a copy reads its source and writes its target): allowed only when each is. The first
-   * denial is the answer; none to decide is a denial too.
-   */
-  authorizeAll(principal: Principal | undefined, requests: readonly OperationRequest[]): Decision;
   /** The row of an operation, for metrics and audit. */
   operation(name: string): Operation | undefined;
   operations(): readonly Operation[];
 }
 
-const ALLOW: Decision = { kind: "allow" };
+export interface GateOptions {
+  /** What a bucket says of itself, as this node has applied it; undefined: there is no such bucket here. */
+  bucket(name: string): BucketAccess | undefined;
+  /** Whether those without a key may be let in to this bucket at all. */
+  isPublicBucket(name: string): boolean;
+}
 
-/** Joins the tables of all surfaces. Two rows of the same name are a bug. */
-export function createGate(rows: readonly Operation[]): Gate {
+const ALLOW: Decision = { kind: "allow" };
+const ROLES_ONLY: GateOptions = { bucket: () => undefined, isPublicBucket: () => false };
+
+/** Joins the tables of all surfaces. Two rows of the same name are a bug. Without options buckets say nothing: roles and scopes decide. */
+export function createGate(rows: readonly Operation[], options: GateOptions = ROLES_ONLY): Gate {
   const table = new Map<string, Operation>();
   for (const row of rows) {
     assert(!table.has(row.name), "an operation has one row");
     table.set(row.name, row);
   }
-  const authorize = (principal: Principal | undefined, request: OperationRequest): Decision => {
-    const operation = table.get(request.name);
-    if (operation === undefined) return deny("unknown-operation");
-    if (principal === undefined) return deny("anonymous");
-    if (!hasRole(principal.role, operation.leastRole)) return deny("role");
-    return inScope(principal, operation, request) ? ALLOW : deny("scope");
-  };
   return {
-    authorize,
-    authorizeAll: (principal, requests) => {
-      if (requests.length === 0) return deny("unknown-operation");
-      for (const request of requests) {
-        const decision = authorize(principal, request);
-        if (decision.kind === "deny") return decision;
-      }
-      return ALLOW;
+    authorize: (principal, request) => {
+      const operation = table.get(request.name);
+      return operation === undefined
+        ? deny("unknown-operation")
+        : decide({ operation, principal, request, options });
     },
     operation: (name) => table.get(name),
     operations: () => [...table.values()],
   };
 }
 
-function inScope(principal: Principal, operation: Operation, request: OperationRequest): boolean {
+interface Case {
+  readonly operation: Operation;
+  readonly principal: Principal | undefined;
+  readonly request: OperationRequest;
+  readonly options: GateOptions;
+}
+
+function decide(asked: Case): Decision {
+  const { operation, principal, request, options } = asked;
   switch (operation.resource) {
     case "service":
-      return true;
-    case "bucket":
-    case "object":
-      return (
-        request.bucket !== undefined && request.bucket !== "" && mayTouchBucket(principal, request.bucket)
-      );
+      if (principal === undefined) return deny("anonymous");
+      return principal.role === "user" ? ofPolicies(asked, principal) : byRole(operation, principal);
     case "cluster":
     case "key":
-      return principal.buckets === undefined;
+      if (principal === undefined) return deny("anonymous");
+      if (!hasRole(principal.role, operation.leastRole)) return deny("role");
+      return principal.buckets === undefined ? ALLOW : deny("scope");
+    case "bucket":
+    case "object": {
+      const { bucket } = request;
+      if (principal === undefined && (bucket === undefined || !options.isPublicBucket(bucket)))
+        return deny("anonymous");
+      if (
+        principal !== undefined &&
+        principal.role !== "user" &&
+        !hasRole(principal.role, operation.leastRole)
+      ) {
+        return deny("role");
+      }
+      if (bucket === undefined || bucket === "") return deny("scope");
+      if (principal !== undefined && !mayTouchBucket(principal, bucket)) return deny("scope");
+      if (operation.creates === true)
+        return principal === undefined ? deny("anonymous") : ofCreation(asked, principal);
+      return decideOnBucket({ operation, principal, request, bucket, access: options.bucket(bucket) });
+    }
     default:
       return unreachable(operation.resource);
   }
 }
 
+function byRole(operation: Operation, principal: Principal): Decision {
+  return hasRole(principal.role, operation.leastRole) ? ALLOW : deny("role");
+}
+
+function ofCreation(asked: Case, principal: Principal): Decision {
+  return principal.role === "user" ? ofPolicies(asked, principal) : byRole(asked.operation, principal);
+}
+
+/** What belongs to no bucket: the account may, others as their policies say. */
+function ofPolicies({ operation, request }: Case, principal: Principal): Decision | Denial {
+  const { identity } = principal;
+  if (identity === undefined) return ALLOW;
+  const resource = request.bucket === undefined ? "*" : `arn:aws:s3:::${request.bucket}`;
+  const context = { values: (key: string) => identity.context.get(key) ?? request.context?.values(key) };
+  const asked = {
+    caller: identity.caller,
+    action: operation.policyAction ?? operation.action,
+    resource,
+    context,
+  };
+  for (const policies of [identity.policies, identity.sessionPolicies]) {
+    if (policies !== undefined && evaluatePolicies(policies, asked) !== "allow") return deny("policy");
+  }
+  return ALLOW;
+}
+
 /** Whether the principal's allow-list lets it touch this bucket; also what listings of buckets are filtered by. */
 export function mayTouchBucket(principal: Principal, bucket: string): boolean {
   return principal.buckets === undefined || principal.buckets.includes(bucket);
-}
-
-function deny(reason: (Decision & { kind: "deny" })["reason"]): Decision {
-  return { kind: "deny", reason };
 }

@@ -18,10 +18,34 @@
  * sealed to its row; an empty allow-list never comes from a grant (in a row it means every bucket).
  */
 
+export {
+  type Acl,
+  CANNED_ACLS,
+  type CannedAcl,
+  cannedAcl,
+  decodeAcl,
+  encodeAcl,
+  GRANTEE_GROUPS,
+  type Grant,
+  type Grantee,
+  isPrivateAcl,
+  isPublicAcl,
+  MAX_GRANTS,
+  PERMISSIONS,
+  type Permission,
+} from "./acl.ts";
 export { type Authentication, authenticateBearer } from "./bearer.ts";
+export {
+  type BucketAccess,
+  NO_PUBLIC_ACCESS_BLOCK,
+  OBJECT_OWNERSHIPS,
+  type ObjectAccess,
+  type ObjectOwnership,
+  type PublicAccessBlock,
+} from "./bucket-access.ts";
 export { DATA_KEY_BYTES, FrameCipher, unwrapDataKey, wrapDataKey } from "./data-key.ts";
 export { AccessError, type AccessErrorCode } from "./errors.ts";
-export { createGate, type Gate } from "./gate.ts";
+export { createGate, type Gate, type GateOptions, mayTouchBucket } from "./gate.ts";
 export {
   type ApiKeyHasher,
   createApiKeyHasher,
@@ -43,11 +67,14 @@ export {
 } from "./limits.ts";
 export type { Operation, ResourceKind } from "./operations.ts";
 export { accountIdOf, ownerNamed } from "./owner.ts";
-export { conditionKeyName } from "./policy/context.ts";
+export { conditionKeyName, type PolicyContext } from "./policy/context.ts";
+export { fromNativePolicy, isNativePolicy } from "./policy/native-policy.ts";
 export { parsePolicy } from "./policy/parse-policy.ts";
-export type { Policy } from "./policy/policy.ts";
+export { MAX_POLICY_BYTES, type Policy } from "./policy/policy.ts";
 export type { Caller } from "./policy/principals.ts";
+export { isPublicPolicy } from "./policy/public-policy.ts";
+export { readStrictJson } from "./policy/strict-json.ts";
 export { KEY_KIND, KEY_ROLE, type KeyDirectory, type RandomBytes, type StoredKey } from "./ports.ts";
 export { ROLES } from "./roles.ts";
 export { createSealer, type Sealer, type SealerOptions } from "./seal.ts";
-export type { Decision, Identity, OperationRequest, Owner, Principal, Role } from "./types.ts";
+export type { Decision, Denial, Identity, OperationRequest, Owner, Principal, Role } from "./types.ts";

@@ -21,4 +21,8 @@ export interface Operation {
   readonly action: string;
   readonly leastRole: Role;
   readonly resource: ResourceKind;
+  /** As policies of buckets and users know it, where that is another name: what is the same on every surface has one. */
+  readonly policyAction?: string;
+  /** Makes the bucket that it names: nothing about that bucket can be asked yet. */
+  readonly creates?: boolean;
 }

@@ -1,5 +1,7 @@
 /** Who is calling and what it asks for: the two values that every decision is made from. */
 
+import type { ObjectAccess } from "./bucket-access.ts";
+import type { PolicyContext } from "./policy/context.ts";
 import type { Policy } from "./policy/policy.ts";
 import type { Caller } from "./policy/principals.ts";
 
@@ -43,8 +45,39 @@ export interface OperationRequest {
   readonly name: string;
   readonly bucket?: string;
   readonly key?: string;
+  /** Instead of the row's: "s3:GetObjectVersion" where a version is named. */
+  readonly action?: string;
+  /** What policies may ask about the request. */
+  readonly context?: PolicyContext;
 }
 
 export type Decision =
   | { readonly kind: "allow" }
-  | { readonly kind: "deny"; readonly reason: "anonymous" | "role" | "scope" | "unknown-operation" };
+  | Denial
+  /** What the object says of itself decides. */
+  | {
+      readonly kind: "depends-on-object";
+      /** The answer as far as it is known without the object: a denial that nothing about it can change. */
+      readonly unless: { readonly kind: "allow" } | Denial;
+      /** Undefined: there is no such object; allowed means that the caller may know. */
+      decide(object: ObjectAccess | undefined): { readonly kind: "allow" } | Denial;
+    };
+
+export interface Denial {
+  readonly kind: "deny";
+  readonly reason:
+    | "anonymous"
+    | "role"
+    | "scope"
+    | "unknown-operation"
+    /** There is no such bucket here; it may have been made elsewhere a moment ago. */
+    | "bucket-unknown"
+    /** Nothing allows it. */
+    | "policy"
+    /** A policy denies it. */
+    | "denied";
+}
+
+export function deny(reason: Denial["reason"]): Denial {
+  return { kind: "deny", reason };
+}

@@ -8,6 +8,7 @@ import type { Clock, Hasher, Random } from "../platform/index.ts";
 import type { RaftStatus } from "../raft/index.ts";
 import { AdminError } from "./errors.ts";
 import { refuse } from "./keys.ts";
+import { maintenanceName } from "./maintenance.ts";
 import type { ClusterAdmin, ClusterDescription, NodeDescription } from "./ports.ts";
 
 export interface ClusterAdminOptions {
@@ -62,6 +63,7 @@ export class ClusterAdministration implements ClusterAdmin {
       maxVoters: this.#options.maxVoters,
       workers: this.#options.workers(),
       notReadyReason: this.#options.notReadyReason(),
+      maintenance: maintenanceName(metadata.view.maintenance()),
       nodes: nodes.filter((row) => row.state !== NodeState.REMOVED).map((row) => this.#describe(row)),
     };
   }

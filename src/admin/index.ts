@@ -1,11 +1,12 @@
 /**
- * The use cases of operators: keys, join tokens, membership, the cluster's status. Without any protocol, as `object` is for those who store: the API services
+ * The use cases of operators: keys, join tokens, membership, the maintenance mode, the cluster's status. Without any protocol, as `object` is for those who store: the API services
  * and the command line call this.
  */
 export { ClusterAdministration, type ClusterAdminOptions } from "./cluster.ts";
 export { EncryptionKeyAdministration, type EncryptionKeyAdminOptions } from "./encryption-keys.ts";
 export { AdminError, type AdminErrorCode, type Refusal } from "./errors.ts";
 export { KeyAdministration, type KeyAdminOptions, keyRow } from "./keys.ts";
+export { MaintenanceAdministration, type MaintenanceAdminOptions, maintenanceName } from "./maintenance.ts";
 export { MembershipAdministration, type MembershipAdminOptions } from "./membership.ts";
 export type {
   ClusterAdmin,
@@ -15,6 +16,9 @@ export type {
   Held,
   KeyAdmin,
   KeyDescription,
+  MaintenanceAdmin,
+  MaintenanceDescription,
+  MaintenanceName,
   MembershipAdmin,
   NewKey,
   NodeDescription,

@@ -112,6 +112,25 @@ export interface ClusterDescription {
   readonly workers: readonly WorkerStatus[];
   /** Why the node that answers cannot serve; undefined: it can. */
   readonly notReadyReason: string | undefined;
+  readonly maintenance: MaintenanceName;
+}
+
+export type MaintenanceName = "off" | "entering" | "quiesced" | "exiting";
+
+export interface MaintenanceDescription {
+  readonly state: MaintenanceName;
+  /** 0: the mode was never used. */
+  readonly sinceMs: number;
+  readonly waitingNodeIds: readonly number[];
+  /** Writes of clients that are under way on the node that answers. */
+  readonly writesUnderWay: number;
+}
+
+/** Rejects with AdminError. */
+export interface MaintenanceAdmin {
+  describe(): Promise<MaintenanceDescription>;
+  /** Resolves when that is decided; asking for what is so already changes nothing. With `force` no node is waited for. */
+  set(request: { readonly on: boolean; readonly force: boolean }): Promise<MaintenanceDescription>;
 }
 
 /** Rejects with AdminError. */

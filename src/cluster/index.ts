@@ -112,3 +112,4 @@ export {
   type UnlinkWorkerOptions,
   unlinkWorker,
 } from "./workers/local.ts";
+export { type MaintenanceWorkerOptions, maintenanceWorker } from "./workers/maintenance.ts";

@@ -63,6 +63,7 @@ export type ClusterView = Pick<
   | "oplog"
   | "completedUploads"
   | "idleSessions"
+  | "maintenance"
 >;
 
 /** The Raft group, as far as the membership workers use it. */

@@ -15,11 +15,13 @@ import {
   ClusterRowSchema,
   CopysetRowSchema,
   HoldingsRowSchema,
+  type MaintenanceRow,
+  MaintenanceRowSchema,
   NodeRowSchema,
 } from "../gen/skerry/meta/v1/rows_pb.js";
 import type { StoreChange } from "../platform/index.ts";
 import { EffectHash } from "./effect-hash.ts";
-import { APPLIED_KEY, CLUSTER_KEY, tableLetter } from "./keys.ts";
+import { APPLIED_KEY, CLUSTER_KEY, MAINTENANCE_KEY, tableLetter } from "./keys.ts";
 import { BLAKE3_BYTES, STATE_HASH_INTERVAL, STATE_HASHES_KEPT } from "./limits.ts";
 import type { ConfigurationState, StateHash } from "./ports.ts";
 import { SessionTable } from "./sessions.ts";
@@ -61,10 +63,13 @@ export class ApplyState {
   nowMs = 0n;
   readonly #rows: CommittedRows;
   readonly #staged = new Map<string, Uint8Array | undefined>();
-  readonly #hot = new LRUCache<string, object>({ max: HOT_ROWS });
+  /** Counted by size, for with `max` it would take the memory of all its rows at once. */
+  readonly #hot = new LRUCache<string, object>({ maxSize: HOT_ROWS, sizeCalculation: () => 1 });
   readonly #effects: EffectHash;
   readonly #hashes: StateHash[] = [];
   readonly #applied: AppliedRow;
+  /** Null: there is no row. Undefined: not looked at. */
+  #maintenance: MaintenanceRow | null | undefined;
 
   constructor(rows: CommittedRows, hasher: ApplyHasher) {
     this.#rows = rows;
@@ -89,6 +94,7 @@ export class ApplyState {
 
   put(key: string, value: Uint8Array): void {
     this.#staged.set(key, value);
+    if (key === MAINTENANCE_KEY) this.#maintenance = undefined;
     this.#effects.put(key, value);
   }
 
@@ -121,6 +127,15 @@ export class ApplyState {
 
   cluster(): ClusterRow | undefined {
     return this.read(CLUSTER_KEY, ClusterRowSchema);
+  }
+
+  /** Undefined: never used. Every write of a client asks for it, and it is nearly never there. */
+  maintenance(): MaintenanceRow | undefined {
+    if (this.#maintenance === undefined) {
+      const bytes = this.get(MAINTENANCE_KEY);
+      this.#maintenance = bytes === undefined ? null : fromBinary(MaintenanceRowSchema, bytes);
+    }
+    return this.#maintenance ?? undefined;
   }
 
   // Numbers that only grow

@@ -12,7 +12,9 @@ import {
   CommandSchema,
   RefusalCode,
 } from "../gen/skerry/meta/v1/commands_pb.js";
+import { MaintenanceState } from "../gen/skerry/meta/v1/rows_pb.js";
 import type { ApplyState } from "./apply-state.ts";
+import { isClientWrite } from "./client-writes.ts";
 import { abortUpload } from "./commands/abort-upload.ts";
 import { acknowledgeDiscard } from "./commands/acknowledge-discard.ts";
 import { acknowledgeUnlink } from "./commands/acknowledge-unlink.ts";
@@ -31,6 +33,7 @@ import { deleteBucketConfiguration } from "./commands/delete-bucket-configuratio
 import { deleteObjects } from "./commands/delete-objects.ts";
 import { dropCopies } from "./commands/drop-copies.ts";
 import { putEncryptionKey, rotateEncryptionKey } from "./commands/encryption-keys.ts";
+import { expireObjects } from "./commands/expire-objects.ts";
 import { forgetCompletedUploads } from "./commands/forget-completed-uploads.ts";
 import { initCluster } from "./commands/init-cluster.ts";
 import { openSession } from "./commands/open-session.ts";
@@ -38,6 +41,7 @@ import { putBucketConfiguration } from "./commands/put-bucket-configuration.ts";
 import { putCopysets } from "./commands/put-copysets.ts";
 import { putJoinToken } from "./commands/put-join-token.ts";
 import { putKey } from "./commands/put-key.ts";
+import { putWorkerCursor } from "./commands/put-worker-cursor.ts";
 import { recordCopies } from "./commands/record-copies.ts";
 import { registerNode } from "./commands/register-node.ts";
 import { rehomeBlobs } from "./commands/rehome-blobs.ts";
@@ -119,7 +123,15 @@ function outcomeOf(result: CommandResult): Outcome {
   return { result, encoded: toBinary(CommandResultSchema, result) };
 }
 
+/** While the cluster is quiesced clients change nothing, whatever a node that does not know it yet proposes. */
 function run(state: ApplyState, body: CommandBody): CommandResult {
+  if (isClientWrite(body.case) && state.maintenance()?.state === MaintenanceState.QUIESCED) {
+    return refused(RefusalCode.MAINTENANCE, "");
+  }
+  return decide(state, body);
+}
+
+function decide(state: ApplyState, body: CommandBody): CommandResult {
   switch (body.case) {
     case "initCluster":
       return initCluster(state, body.value);
@@ -195,6 +207,10 @@ function run(state: ApplyState, body: CommandBody): CommandResult {
       return putBucketConfiguration(state, body.value);
     case "deleteBucketConfiguration":
       return deleteBucketConfiguration(state, body.value);
+    case "expireObjects":
+      return expireObjects(state, body.value);
+    case "putWorkerCursor":
+      return putWorkerCursor(state, body.value);
     case "putEncryptionKey":
       return putEncryptionKey(state, body.value);
     case "rotateEncryptionKey":

@@ -13,10 +13,11 @@ import {
   PutEncryptionKeySchema,
   PutJoinTokenSchema,
   PutKeySchema,
+  PutWorkerCursorSchema,
   SetBucketVersioningSchema,
   SetMaintenanceSchema,
 } from "../gen/skerry/meta/v1/commands_pb.js";
-import { KeyKind, KeyRole, VersioningState } from "../gen/skerry/meta/v1/rows_pb.js";
+import { KeyKind, KeyRole, VersioningState, WorkerCursorRow_Worker } from "../gen/skerry/meta/v1/rows_pb.js";
 import { TABLES, tableLetter } from "./keys.ts";
 import {
   chunkedBlob,
@@ -66,6 +67,8 @@ function everything(): Replica {
     secretSealed: new Uint8Array([5, 6]),
   });
   replica.run({ case: "putEncryptionKey", value: encryptionKey });
+  const cursor = create(PutWorkerCursorSchema, { worker: WorkerCursorRow_Worker.LIFECYCLE, cursor: id(9) });
+  replica.run({ case: "putWorkerCursor", value: cursor });
   replica.run({ case: "openSession", value: create(OpenSessionSchema, { nodeId: 1n }) });
   const configuration = { kind: 4, format: 1, document: new Uint8Array([3, 4]) };
   const configure = create(PutBucketConfigurationSchema, { bucket: "bucket", configuration });

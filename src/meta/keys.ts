@@ -46,6 +46,7 @@ export const TABLES = {
   identity: "I",
   identityTotals: "U",
   encryptionKey: "E",
+  workerCursor: "N",
 } as const;
 
 export type TableName = keyof typeof TABLES;
@@ -105,6 +106,9 @@ export const nodeSessionsKey = (nodeId: bigint): string => PREFIX.nodeSessions +
 export const copysetKey = (copysetId: bigint): string => PREFIX.copyset + hexNumber(copysetId);
 export const joinTokenKey = (tokenId: string): string => PREFIX.joinToken + tokenId;
 export const joinTokenHashKey = (hash: Uint8Array): string => PREFIX.joinTokenHash + toHex(hash);
+/** How far a worker is; workers are numbered. */
+export const workerCursorKey = (worker: number): string =>
+  PREFIX.workerCursor + worker.toString(16).padStart(KIND_WIDTH, "0");
 export const encryptionKeyKey = (keyId: string): string => PREFIX.encryptionKey + keyId;
 export const accessKeyKey = (keyId: string): string => PREFIX.key + keyId;
 export const identityKey = (name: string): string => PREFIX.identity + name;

@@ -33,6 +33,12 @@ export const MAX_ACL_BYTES = 32 * 1024;
 /** Greatest default retention, in days. */
 export const MAX_RETENTION_DAYS = 36_500;
 export const MAX_DELETE_TARGETS = 1_000;
+/** Targets of one ExpireObjects. */
+export const MAX_EXPIRATION_TARGETS = 100;
+/** Noncurrent versions that a lifecycle rule may keep, whatever their age: the apply counts them one by one. */
+export const MAX_KEPT_VERSIONS = 100;
+/** Greatest cursor of a worker, in bytes. */
+export const MAX_WORKER_CURSOR_BYTES = 64 * 1024;
 
 export const MAX_REPLICATION_FACTOR = 16;
 export const MAX_COPYSETS = 4_096;

@@ -16,11 +16,13 @@ import type { ApplyState } from "./apply-state.ts";
 import { oplogKey } from "./keys.ts";
 import { MAX_OPLOG_ROWS } from "./limits.ts";
 
+/** `expired`: it was the lifecycle of the bucket that did it. */
 export function logObjectChange(
   state: ApplyState,
   kind: ObjectChange_Kind,
   bucket: BucketRow,
   object: ObjectRow,
+  expired = false,
 ): void {
   append(state, {
     case: "object",
@@ -33,7 +35,7 @@ export function logObjectChange(
       size: object.size,
       etag: object.etag,
       versioned: object.versioned,
-      expired: false,
+      expired,
       $typeName: "skerry.meta.v1.ObjectChange",
     },
   });

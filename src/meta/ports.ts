@@ -18,6 +18,8 @@ import type {
   OplogRow,
   PartRow,
   UploadRow,
+  WorkerCursorRow,
+  WorkerCursorRow_Worker,
 } from "../gen/skerry/meta/v1/rows_pb.js";
 
 /** The body of a command, as protobuf-es spells a oneof: `{ case: "createBucket", value: {...} }`. */
@@ -75,6 +77,8 @@ export interface MetadataView {
   /** Undefined: never used, so off. */
   maintenance(): MaintenanceRow | undefined;
   encryptionKey(keyId: string): EncryptionKeyRow | undefined;
+  /** How far a worker of the cluster is. */
+  workerCursor(worker: WorkerCursorRow_Worker): WorkerCursorRow | undefined;
   encryptionKeys(): Promise<readonly EncryptionKeyRow[]>;
   bucket(name: string): BucketRow | undefined;
   /** A document of a bucket as it is here now: no I/O but for the first look at it, and none at all for a kind that the bucket does not have. */

@@ -44,6 +44,9 @@ import {
   SessionRowSchema,
   type UploadRow,
   UploadRowSchema,
+  type WorkerCursorRow,
+  type WorkerCursorRow_Worker,
+  WorkerCursorRowSchema,
 } from "../gen/skerry/meta/v1/rows_pb.js";
 import type { ScanRange, StoreRow } from "../platform/index.ts";
 import type { AppliedBatch } from "./apply-state.ts";
@@ -90,6 +93,7 @@ import {
   versionRange,
   versionsBehind,
   versionsFrom,
+  workerCursorKey,
 } from "./keys.ts";
 import { META_ID_BYTES } from "./limits.ts";
 import type { LiveStore } from "./live-store.ts";
@@ -126,7 +130,8 @@ export interface AppliedPosition {
 export class StateView implements MetadataView {
   readonly #store: LiveStore;
   readonly #position: AppliedPosition;
-  readonly #rows = new LRUCache<string, object>({ max: CACHED_ROWS });
+  /** Counted by size, for with `max` it would take the memory of all its rows at once. */
+  readonly #rows = new LRUCache<string, object>({ maxSize: CACHED_ROWS, sizeCalculation: () => 1 });
   /** Whole tables, by letter. */
   readonly #tables = new Map<string, Promise<readonly object[]>>();
 
@@ -202,6 +207,10 @@ export class StateView implements MetadataView {
 
   encryptionKey(keyId: string): EncryptionKeyRow | undefined {
     return this.#cached(encryptionKeyKey(keyId), EncryptionKeyRowSchema);
+  }
+
+  workerCursor(worker: WorkerCursorRow_Worker): WorkerCursorRow | undefined {
+    return this.#row(workerCursorKey(worker), WorkerCursorRowSchema);
   }
 
   encryptionKeys(): Promise<readonly EncryptionKeyRow[]> {

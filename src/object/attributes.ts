@@ -53,6 +53,7 @@ export function attributesToRow(
     checksums: checksumRows(checksum),
     checksumType: checksumType ?? "",
     ...(encryption !== undefined && { encryption }),
+    ...(attributes.acl && { acl: attributes.acl }),
   });
 }
 
@@ -83,6 +84,7 @@ export function attributesFromRow(row: AttributesRow | undefined): ObjectAttribu
     storageClass: row?.storageClass || "STANDARD",
     ...(row !== undefined && row.tags.length > 0 && { tags: row.tags }),
     ...(row !== undefined && lockFromRow(row)),
+    ...(row !== undefined && row.acl.length > 0 && { acl: row.acl }),
   };
 }
 

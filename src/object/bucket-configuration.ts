@@ -5,6 +5,7 @@
 
 import { create } from "@bufbuild/protobuf";
 import {
+  BucketConfigurationSchema,
   DeleteBucketConfigurationSchema,
   PutBucketConfigurationSchema,
 } from "../gen/skerry/meta/v1/commands_pb.js";
@@ -36,6 +37,16 @@ export interface BucketConfiguration {
   /** From 1, by kind. */
   readonly format: number;
   readonly document: Uint8Array;
+}
+
+export interface NewBucketConfiguration {
+  readonly kind: BucketConfigurationKind;
+  readonly configuration: BucketConfiguration;
+}
+
+export function configurationMessage({ kind, configuration }: NewBucketConfiguration) {
+  const { format, document } = configuration;
+  return create(BucketConfigurationSchema, { kind: KIND_OF[kind], format, document });
 }
 
 export interface BucketConfigurations {

@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import type { Owner } from "../access/index.ts";
+import { mayTouchBucket } from "../access/index.ts";
 import {
   AbortUploadSchema,
   type CommandResult,
@@ -8,10 +8,11 @@ import {
   RefusalCode,
 } from "../gen/skerry/meta/v1/commands_pb.js";
 import type { BucketRow } from "../gen/skerry/meta/v1/rows_pb.js";
+import { configurationMessage } from "./bucket-configuration.ts";
 import type { ObjectContext } from "./context.ts";
 import { ObjectError } from "./errors.ts";
 import { checkBucketName } from "./names.ts";
-import type { BucketInfo, ListBucketsRequest, ListBucketsResult } from "./ports.ts";
+import type { BucketInfo, ListBucketsRequest, ListBucketsResult, ObjectStore } from "./ports.ts";
 import { expectResult } from "./refusals.ts";
 
 /** Rows that are read at a time where only some of them may be shown. */
@@ -19,12 +20,7 @@ const PAGE_ROWS = 1000;
 
 export async function createBucket(
   context: ObjectContext,
-  request: {
-    readonly bucket: string;
-    readonly region: string;
-    readonly owner: Owner;
-    readonly objectLock?: boolean;
-  },
+  request: Parameters<ObjectStore["createBucket"]>[0],
 ): Promise<BucketInfo> {
   checkBucketName(request.bucket);
   const result = await context.submit({
@@ -35,6 +31,7 @@ export async function createBucket(
       ownerId: request.owner.id,
       ownerDisplayName: request.owner.displayName,
       objectLock: request.objectLock ?? false,
+      configurations: (request.configurations ?? []).map(configurationMessage),
     }),
   });
   const exists = result.result.case === "refusal" ? context.view.bucket(request.bucket) : undefined;
@@ -109,7 +106,9 @@ export async function listBuckets(
   for (;;) {
     const rows = await context.view.buckets({ prefix, after, limit: PAGE_ROWS });
     for (const row of rows) {
-      if (principal.buckets !== undefined && !principal.buckets.includes(row.name)) continue;
+      if (!mayTouchBucket(principal, row.name)) continue;
+      // A user is shown what it owns, an operator's key everything in its scope.
+      if (principal.role === "user" && row.ownerId !== principal.owner.id) continue;
       if (found.length === limit) return { buckets: found, next: found.at(-1)?.name };
       found.push(bucketInfo(row));
     }

@@ -163,7 +163,7 @@ async function rewrite(
   };
 }
 
-/** What keeps the source (retention, legal hold) is never the copy's. */
+/** What keeps the source (retention, legal hold) is never the copy's, nor is who else may use it. */
 function copiedAttributes(source: ObjectRow, request: CopyObjectRequest): ObjectAttributes {
   const before = attributesFromRow(source.attributes);
   const { contentType, headers, userMetadata, storageClass } = request.attributes ?? before;
@@ -176,5 +176,6 @@ function copiedAttributes(source: ObjectRow, request: CopyObjectRequest): Object
     ...(tags && { tags }),
     ...(request.retention && { retention: request.retention }),
     ...(request.legalHold && { legalHold: request.legalHold }),
+    ...(request.acl && { acl: request.acl }),
   };
 }

@@ -49,6 +49,7 @@ export const OBJECT_ERROR_CODES = [
   "customer-key-unexpected",
   "customer-key-wrong",
   "storage-full",
+  "maintenance",
   "overloaded",
   "unavailable",
   "outcome-unknown",

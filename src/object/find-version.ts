@@ -1,7 +1,7 @@
 import { equalBytes } from "../base/index.ts";
 import type { BucketRow, ObjectRow } from "../gen/skerry/meta/v1/rows_pb.js";
 import type { ObjectContext } from "./context.ts";
-import { ObjectError } from "./errors.ts";
+import { ObjectError, type ObjectErrorCode } from "./errors.ts";
 import { checkKey } from "./names.ts";
 import { formatVersionId, parseVersionId } from "./version-id.ts";
 
@@ -36,6 +36,28 @@ export async function freshVersion(context: ObjectContext, address: VersionAddre
     throw new ObjectError("delete-marker", "the version is a delete marker", { details: markerDetails(row) });
   }
   return { bucket, row };
+}
+
+const NOTHING_THERE: ReadonlySet<ObjectErrorCode> = new Set<ObjectErrorCode>([
+  "object-not-found",
+  "version-not-found",
+  "version-id-invalid",
+  "delete-marker",
+  "key-invalid",
+  "key-too-long",
+]);
+
+/** As of now; undefined: there is none, or a delete marker, or nothing could have this key or this id. Refuses "bucket-not-found". */
+export async function versionIfAny(
+  context: ObjectContext,
+  address: VersionAddress,
+): Promise<FoundVersion | undefined> {
+  try {
+    return await freshVersion(context, address);
+  } catch (error) {
+    if (error instanceof ObjectError && NOTHING_THERE.has(error.code)) return undefined;
+    throw error;
+  }
 }
 
 function currentVersion(context: ObjectContext, bucket: BucketRow, key: string): ObjectRow {

@@ -10,10 +10,21 @@
  */
 
 export { MAX_USER_METADATA_BYTES } from "./attributes.ts";
+export {
+  aclDocument,
+  objectAccessOf,
+  ownershipDocument,
+  policyDocument,
+  policyText,
+  publicAccessBlockDocument,
+  readOwnershipDocument,
+  readPublicAccessBlockDocument,
+} from "./bucket-access.ts";
 export type {
   BucketConfiguration,
   BucketConfigurationKind,
   BucketConfigurations,
+  NewBucketConfiguration,
 } from "./bucket-configuration.ts";
 export type {
   BucketVersioning,
@@ -31,6 +42,7 @@ export { secretContext } from "./encryption/key-ring.ts";
 export { OBJECT_ERROR_CODES, ObjectError, type ObjectErrorCode } from "./errors.ts";
 export type { VersionAddress } from "./find-version.ts";
 export type { ListedVersion, ListVersionsRequest, ListVersionsResult } from "./list-versions.ts";
+export { Writes, withMaintenance } from "./maintenance.ts";
 export { bucketNameFault, MAX_KEY_BYTES } from "./names.ts";
 export type * from "./ports.ts";
 export { MAX_SINGLE_PUT_BYTES } from "./put.ts";

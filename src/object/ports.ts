@@ -1,5 +1,6 @@
 import type { Owner, Principal } from "../access/types.ts";
-import type { BucketConfigurations } from "./bucket-configuration.ts";
+import type { BucketAccesses } from "./bucket-access.ts";
+import type { BucketConfigurations, NewBucketConfiguration } from "./bucket-configuration.ts";
 import type { CustomerKey, EncryptionInfo, EncryptionRequest } from "./encryption/types.ts";
 
 export type { CustomerKey, EncryptionInfo, EncryptionRequest } from "./encryption/types.ts";
@@ -14,7 +15,7 @@ import type { VersionSettings } from "./version-settings.ts";
  * The use cases on buckets, objects and uploads, without any protocol. The S3 gateway and the Connect services call this and nothing
  * below it. Every method rejects with an `ObjectError` from the closed set in `errors.ts`, or with a bug.
  */
-export interface ObjectStore extends BucketConfigurations, BucketVersioning, VersionSettings {
+export interface ObjectStore extends BucketAccesses, BucketConfigurations, BucketVersioning, VersionSettings {
   listBuckets(request: ListBucketsRequest): Promise<ListBucketsResult>;
   /** Refuses "bucket-exists" (another owner's) and "bucket-owned-by-you". */
   createBucket(request: {
@@ -23,6 +24,8 @@ export interface ObjectStore extends BucketConfigurations, BucketVersioning, Ver
     readonly owner: Owner;
     /** Enables versioning as well. */
     readonly objectLock?: boolean;
+    /** Documents that it has from its first moment; one of a kind. */
+    readonly configurations?: readonly NewBucketConfiguration[];
   }): Promise<BucketInfo>;
   headBucket(bucket: string): Promise<BucketInfo>;
   deleteBucket(bucket: string): Promise<void>;
@@ -98,6 +101,8 @@ export interface ObjectAttributes {
   readonly tags?: readonly Tag[];
   readonly retention?: Retention;
   readonly legalHold?: LegalHold;
+  /** Grants, as `access` encodes them; undefined: the owner alone. */
+  readonly acl?: Uint8Array;
 }
 
 export type ChecksumAlgorithm = "CRC32" | "CRC32C" | "CRC64NVME" | "SHA1" | "SHA256";
@@ -249,6 +254,8 @@ export interface CopyObjectRequest {
   /** Never the source's. */
   readonly retention?: Retention | undefined;
   readonly legalHold?: LegalHold | undefined;
+  /** Grants on the copy, as `access` encodes them; those of the source are never taken over. */
+  readonly acl?: Uint8Array | undefined;
   readonly preconditions?: Preconditions;
   readonly owner: Owner;
   readonly sourceCustomerKey?: CustomerKey;

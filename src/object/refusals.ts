@@ -1,5 +1,6 @@
 import { type CommandResult, type Refusal, RefusalCode } from "../gen/skerry/meta/v1/commands_pb.js";
 import { ObjectError, type ObjectErrorCode } from "./errors.ts";
+import { maintenanceError } from "./maintenance.ts";
 
 /**
  * Every refusal of the state machine as an error of this module; undefined: no command of this module can be refused so, it is a bug.
@@ -51,6 +52,10 @@ const CODE_OF: Readonly<Record<RefusalCode, ObjectErrorCode | undefined>> = {
   [RefusalCode.VERSION_UNKNOWN]: "version-not-found",
   [RefusalCode.DELETE_MARKER]: "delete-marker",
   [RefusalCode.LOCK_MISSING]: "lock-missing",
+  // Of the workers alone: they look again.
+  [RefusalCode.CONFIGURATION_CHANGED]: undefined,
+  [RefusalCode.CURSOR_CHANGED]: undefined,
+  [RefusalCode.MAINTENANCE]: "maintenance",
 };
 
 const MESSAGE_OF: Partial<Record<ObjectErrorCode, string>> = {
@@ -69,6 +74,7 @@ const MESSAGE_OF: Partial<Record<ObjectErrorCode, string>> = {
 
 /** The error for a refusal. */
 export function refusalError(refusal: Refusal): ObjectError {
+  if (refusal.code === RefusalCode.MAINTENANCE) return maintenanceError();
   const code = CODE_OF[refusal.code];
   if (code === undefined) {
     throw new Error(`the state machine refused with ${RefusalCode[refusal.code]}: ${refusal.detail}`);

@@ -1,3 +1,4 @@
+import { bucketAccesses } from "./bucket-access.ts";
 import { bucketConfigurations } from "./bucket-configuration.ts";
 import { bucketVersioning } from "./bucket-versioning.ts";
 import { createBucket, deleteBucket, headBucket, listBuckets } from "./buckets.ts";
@@ -21,6 +22,7 @@ export function createObjectStore(options: ObjectStoreOptions): ObjectStore {
     ...bucketConfigurations(context),
     ...bucketVersioning(context),
     ...versionSettings(context),
+    ...bucketAccesses(context),
     listBuckets: (request) => listBuckets(context, request),
     createBucket: (request) => createBucket(context, request),
     headBucket: (bucket) => headBucket(context, bucket),

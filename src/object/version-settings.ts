@@ -1,8 +1,10 @@
 /** What is said about one version and can be changed: tags, retention, legal hold. */
 
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import type { ObjectAccess } from "../access/index.ts";
 import { ChangeObjectSchema } from "../gen/skerry/meta/v1/commands_pb.js";
 import { attributesFromRow } from "./attributes.ts";
+import { objectAccessFromRow } from "./bucket-access.ts";
 import type { ObjectContext } from "./context.ts";
 import { ObjectError } from "./errors.ts";
 import { freshVersion, type VersionAddress } from "./find-version.ts";
@@ -19,6 +21,7 @@ export interface ChangedVersion {
 
 /** Each refuses "bucket-not-found", "object-not-found", "version-not-found" and "delete-marker". */
 export interface VersionSettings {
+  getObjectAcl(address: VersionAddress): Promise<ChangedVersion & ObjectAccess>;
   getObjectTags(address: VersionAddress): Promise<ChangedVersion & { readonly tags: readonly Tag[] }>;
   /** None: they are taken away. Refuses "tags-invalid" and "too-many-tags". */
   putObjectTags(request: VersionAddress & { readonly tags: readonly Tag[] }): Promise<ChangedVersion>;
@@ -38,6 +41,11 @@ export interface VersionSettings {
 
 export function versionSettings(context: ObjectContext): VersionSettings {
   return {
+    getObjectAcl: async (address) => {
+      const { bucket, row } = await freshVersion(context, address);
+      return { versionId: shownVersionId(bucket, row), ...objectAccessFromRow(row) };
+    },
+
     getObjectTags: async (address) => {
       const { bucket, row } = await freshVersion(context, address);
       return { versionId: shownVersionId(bucket, row), tags: attributesFromRow(row.attributes).tags ?? [] };

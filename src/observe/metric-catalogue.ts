@@ -68,6 +68,12 @@ export const METRICS = {
     "Requests refused before they reached an engine, by reason (authentication, role, scope, rate, quota, limit)",
     ["surface", "reason"],
   ),
+  maintenance: gauge(
+    "skerry_maintenance",
+    "1 for the state of the maintenance mode (off, entering, quiesced, exiting)",
+    ["state"],
+  ),
+  writesUnderWay: gauge("skerry_writes_under_way", "Writes of clients that have begun and not ended", []),
 
   raftTerm: gauge("skerry_raft_term", "Current term", []),
   raftIsLeader: gauge("skerry_raft_is_leader", "1 on the leader, 0 elsewhere", []),

@@ -79,6 +79,7 @@ export const OBJECT_CODES: Readonly<Record<ObjectErrorCode, Code>> = {
   "customer-key-unexpected": Code.InvalidArgument,
   "customer-key-wrong": Code.InvalidArgument,
   "storage-full": Code.ResourceExhausted,
+  maintenance: Code.Unavailable,
   overloaded: Code.ResourceExhausted,
   unavailable: Code.Unavailable,
   "outcome-unknown": Code.DeadlineExceeded,

@@ -5,11 +5,12 @@ import {
   createContextKey,
   type HandlerContext,
 } from "@connectrpc/connect";
-import type { OperationRequest, Principal } from "../access/index.ts";
+import type { Denial, OperationRequest, Principal } from "../access/index.ts";
+import type { ObjectStore } from "../object/index.ts";
 import type { Clock } from "../platform/index.ts";
 import { toConnectError } from "./errors.ts";
 import type { RpcOperationName } from "./operations.ts";
-import type { RpcAuthenticator, RpcGate, RpcHooks } from "./ports.ts";
+import type { RestAdmission, RpcAuthenticator, RpcGate, RpcHooks } from "./ports.ts";
 
 /** What the HTTP edge knows about a call. */
 export interface CallInfo {
@@ -22,11 +23,21 @@ export const CALL_INFO: ContextKey<CallInfo> = createContextKey<CallInfo>({
   remoteAddress: "",
 });
 
+/** How far a call got, where more than one place looks at it. */
+const PROGRESS: ContextKey<Progress | undefined> = createContextKey<Progress | undefined>(undefined);
+
+interface Progress {
+  readonly principal: Principal;
+  isReported: boolean;
+}
+
 export interface GuardOptions {
   readonly authenticator: RpcAuthenticator;
   readonly gate: RpcGate;
   readonly clock: Clock;
   readonly hooks: RpcHooks;
+  /** For decisions that depend on what is there. */
+  readonly objects: Pick<ObjectStore, "headBucket" | "objectAccess">;
 }
 
 /** What a call touches, named by the handler as soon as it knows. */
@@ -44,7 +55,7 @@ export interface GuardedCall {
  * The way of every call: authenticate, authorize, run, translate the error, report. A handler gets its principal from here and from
  * nowhere else, so there is no call that has not passed the gate.
  */
-export class Guard {
+export class Guard implements RestAdmission {
   readonly #options: GuardOptions;
 
   constructor(options: GuardOptions) {
@@ -59,7 +70,7 @@ export class Guard {
   ): Promise<T> {
     const report = this.#begin(operation, context, touches[0]);
     try {
-      const result = await run(this.#admit(operation, context, touches, report));
+      const result = await run(await this.#admit(operation, context, touches, report));
       report.done("ok");
       return result;
     } catch (error) {
@@ -75,7 +86,7 @@ export class Guard {
   ): AsyncIterable<T> {
     const report = this.#begin(operation, context, touches[0]);
     try {
-      yield* run(this.#admit(operation, context, touches, report));
+      yield* run(await this.#admit(operation, context, touches, report));
       report.done("ok");
     } catch (error) {
       throw report.failed(error);
@@ -84,16 +95,41 @@ export class Guard {
     }
   }
 
-  #admit(
+  refuseStrangers(_operation: string, context: HandlerContext): void {
+    context.values.set(PROGRESS, { principal: this.#authenticate(context), isReported: false });
+  }
+
+  refused(operation: string, context: HandlerContext, error: unknown): ConnectError {
+    const progress = context.values.get(PROGRESS);
+    if (progress?.isReported === true && error instanceof ConnectError) return error;
+    const report = new Report(this.#options, operation, context, {});
+    report.principal = progress?.principal;
+    return report.failed(error);
+  }
+
+  async #admit(
     operation: RpcOperationName,
     context: HandlerContext,
     touches: readonly Touches[],
     report: Report,
-  ): GuardedCall {
-    const { authenticator, gate } = this.#options;
-    const info = context.values.get(CALL_INFO);
+  ): Promise<GuardedCall> {
+    const principal = context.values.get(PROGRESS)?.principal ?? this.#authenticate(context);
+    report.principal = principal;
+    const { requestId, remoteAddress } = context.values.get(CALL_INFO);
+    const values = (key: string) => contextValues(key, remoteAddress, this.#options.clock.wallMs());
+    for (const touched of touches.length === 0 ? [{}] : touches) {
+      const denial = await this.#judge(principal, { name: operation, ...touched, context: { values } });
+      if (denial !== undefined) {
+        throw new ConnectError(`the key may not do this (${denial.reason})`, Code.PermissionDenied);
+      }
+    }
+    return { principal, requestId };
+  }
+
+  #authenticate(context: HandlerContext): Principal {
+    const { remoteAddress } = context.values.get(CALL_INFO);
     const header = context.requestHeader.get("authorization") ?? undefined;
-    const authentication = authenticator.authenticate(header, info.remoteAddress);
+    const authentication = this.#options.authenticator.authenticate(header, remoteAddress);
     if (authentication.kind === "limited") {
       const seconds = String(Math.ceil(authentication.retryAfterMs / 1000));
       throw new ConnectError("too many failed authentications", Code.ResourceExhausted, {
@@ -102,22 +138,36 @@ export class Guard {
     }
     if (authentication.kind === "refused")
       throw new ConnectError("the key is not valid", Code.Unauthenticated);
-    const principal = authentication.kind === "authenticated" ? authentication.principal : undefined;
-    if (principal === undefined) throw new ConnectError("a bearer key is required", Code.Unauthenticated);
-    report.principal = principal;
-    for (const touched of touches.length === 0 ? [{}] : touches) {
-      const request: OperationRequest = { name: operation, ...touched };
-      const decision = gate.authorize(principal, request);
-      if (decision.kind === "deny") {
-        throw new ConnectError(`the key may not do this (${decision.reason})`, Code.PermissionDenied);
-      }
+    if (authentication.kind === "anonymous")
+      throw new ConnectError("a bearer key is required", Code.Unauthenticated);
+    return authentication.principal;
+  }
+
+  /** Undefined: allowed. */
+  async #judge(principal: Principal, request: OperationRequest): Promise<Denial | undefined> {
+    const { gate, objects } = this.#options;
+    let decision = gate.authorize(principal, request);
+    if (decision.kind === "deny" && decision.reason === "bucket-unknown") {
+      // It may have been made on another node a moment ago: after a barrier its absence is the answer.
+      await objects.headBucket(request.bucket ?? "");
+      decision = gate.authorize(principal, request);
     }
-    return { principal, requestId: info.requestId };
+    if (decision.kind !== "depends-on-object") return decision.kind === "deny" ? decision : undefined;
+    const { bucket = "", key = "" } = request;
+    const settled = decision.decide(await objects.objectAccess({ bucket, key }));
+    return settled.kind === "deny" ? settled : undefined;
   }
 
   #begin(operation: RpcOperationName, context: HandlerContext, touched: Touches | undefined): Report {
-    return new Report(this.#options, operation, context.values.get(CALL_INFO), touched ?? {});
+    return new Report(this.#options, operation, context, touched ?? {});
   }
+}
+
+/** What policies may ask of a call. */
+function contextValues(key: string, remoteAddress: string, nowMs: number): readonly string[] | undefined {
+  if (key === "aws:sourceip") return [remoteAddress];
+  if (key === "aws:currenttime") return [new Date(nowMs).toISOString()];
+  return key === "aws:epochtime" ? [String(Math.floor(nowMs / 1000))] : undefined;
 }
 
 class Report {
@@ -125,14 +175,16 @@ class Report {
   readonly #options: GuardOptions;
   readonly #operation: string;
   readonly #info: CallInfo;
+  readonly #progress: Progress | undefined;
   readonly #touched: Touches;
   readonly #startedMs: number;
   #reported = false;
 
-  constructor(options: GuardOptions, operation: string, info: CallInfo, touched: Touches) {
+  constructor(options: GuardOptions, operation: string, context: HandlerContext, touched: Touches) {
     this.#options = options;
     this.#operation = operation;
-    this.#info = info;
+    this.#info = context.values.get(CALL_INFO);
+    this.#progress = context.values.get(PROGRESS);
     this.#touched = touched;
     this.#startedMs = options.clock.monotonicMs();
   }
@@ -141,6 +193,7 @@ class Report {
   done(outcome: string): void {
     if (this.#reported) return;
     this.#reported = true;
+    if (this.#progress !== undefined) this.#progress.isReported = true;
     this.#options.hooks.onCall?.({
       requestId: this.#info.requestId,
       operation: this.#operation,

@@ -1,3 +1,4 @@
+import type { ConnectError, HandlerContext } from "@connectrpc/connect";
 import type { Authentication, Decision, OperationRequest, Principal } from "../access/index.ts";
 
 /** What the services ask of the rest of the node, beside the `ObjectStore`. */
@@ -29,4 +30,12 @@ export interface RpcHooks {
   readonly onCall?: (event: RpcEvent) => void;
   /** A bug: the caller was told "internal" and nothing else. */
   readonly onUnexpectedError?: (error: unknown, requestId: string) => void;
+}
+
+/** What the REST surface asks of the guard, beside what every method does by itself. */
+export interface RestAdmission {
+  /** Throws ConnectError when the call comes with no valid key. Whether the key may do this is decided by the method. */
+  refuseStrangers(operation: string, context: HandlerContext): void;
+  /** The error for the caller. Reported here unless the method was reached, which reports for itself. */
+  refused(operation: string, context: HandlerContext, error: unknown): ConnectError;
 }

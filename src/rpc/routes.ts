@@ -1,15 +1,25 @@
-import type { ConnectRouter } from "@connectrpc/connect";
-import type { ClusterAdmin, EncryptionKeyAdmin, KeyAdmin, MembershipAdmin } from "../admin/index.ts";
+import type { DescService } from "@bufbuild/protobuf";
+import type { ServiceImpl } from "@connectrpc/connect";
+import type {
+  ClusterAdmin,
+  EncryptionKeyAdmin,
+  KeyAdmin,
+  MaintenanceAdmin,
+  MembershipAdmin,
+} from "../admin/index.ts";
 import { ClusterService, KeyService, UserService } from "../gen/skerry/admin/v1/admin_pb.js";
 import { EncryptionKeyService } from "../gen/skerry/admin/v1/encryption_pb.js";
+import { MaintenanceService } from "../gen/skerry/admin/v1/maintenance_pb.js";
 import { BucketService, ObjectService } from "../gen/skerry/storage/v1/storage_pb.js";
 import type { Accounts } from "../identity/index.ts";
 import type { ObjectStore } from "../object/index.ts";
 import { clusterService, keyService, userService } from "./admin-services.ts";
 import { bucketService } from "./bucket-service.ts";
 import { encryptionKeyService } from "./encryption-key-service.ts";
-import { Guard, type GuardOptions } from "./guard.ts";
+import type { Guard, GuardOptions } from "./guard.ts";
+import { maintenanceService } from "./maintenance-service.ts";
 import { objectService } from "./object-service.ts";
+import type { ImplementedService } from "./rest/index.ts";
 
 export interface RpcServices extends GuardOptions {
   readonly objects: ObjectStore;
@@ -18,18 +28,27 @@ export interface RpcServices extends GuardOptions {
   readonly cluster: ClusterAdmin;
   readonly accounts: Accounts;
   readonly membership: MembershipAdmin;
+  readonly maintenance: MaintenanceAdmin;
   readonly region: string;
 }
 
-/** All Connect services on one router. */
-export function rpcRoutes(services: RpcServices): (router: ConnectRouter) => void {
-  const guard = new Guard(services);
-  return (router) => {
-    router.service(BucketService, bucketService(services.objects, guard, services.region));
-    router.service(ObjectService, objectService(services.objects, guard));
-    router.service(KeyService, keyService(services.keys, guard));
-    router.service(UserService, userService(services.accounts, guard));
-    router.service(EncryptionKeyService, encryptionKeyService(services.encryptionKeys, guard));
-    router.service(ClusterService, clusterService(services.cluster, services.membership, guard));
-  };
+/** All services of the API, each with what implements it. */
+export function implementedServices(services: RpcServices, guard: Guard): readonly ImplementedService[] {
+  const { objects, keys, accounts, encryptionKeys, cluster, membership, region } = services;
+  return [
+    implemented(BucketService, bucketService(objects, guard, region)),
+    implemented(ObjectService, objectService(objects, guard)),
+    implemented(KeyService, keyService(keys, guard)),
+    implemented(UserService, userService(accounts, guard)),
+    implemented(EncryptionKeyService, encryptionKeyService(encryptionKeys, guard)),
+    implemented(ClusterService, clusterService(cluster, membership, guard)),
+    implemented(MaintenanceService, maintenanceService(services.maintenance, guard)),
+  ];
+}
+
+function implemented<Service extends DescService>(
+  service: Service,
+  implementation: ServiceImpl<Service>,
+): ImplementedService {
+  return { service, implementation: implementation as ServiceImpl<DescService> };
 }

@@ -1,3 +1,5 @@
+import { fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
+import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import {
   createConnectTransport,
@@ -11,10 +13,16 @@ import {
   type ClusterAdmin,
   type EncryptionKeyAdmin,
   type KeyAdmin,
+  type MaintenanceAdmin,
   type MembershipAdmin,
   type NodeDescription,
 } from "../admin/index.ts";
 import type { WorkerStatus } from "../background/index.ts";
+import { Health, HealthCheckResponse_ServingStatus } from "../gen/grpc/health/v1/health_pb.js";
+import {
+  ServerReflection,
+  type ServerReflectionRequestSchema,
+} from "../gen/grpc/reflection/v1/reflection_pb.js";
 import {
   ClusterService,
   KeyKind,
@@ -24,11 +32,12 @@ import {
   UserService,
 } from "../gen/skerry/admin/v1/admin_pb.js";
 import { EncryptionKeyService } from "../gen/skerry/admin/v1/encryption_pb.js";
+import { MaintenanceService } from "../gen/skerry/admin/v1/maintenance_pb.js";
 import { BucketService, ObjectService } from "../gen/skerry/storage/v1/storage_pb.js";
 import { Accounts, IdentityStore } from "../identity/index.ts";
 import { OBJECT_ERROR_CODES } from "../object/index.ts";
 import { OWNER, SingleNode } from "../object/testing/single-node.ts";
-import { NodeClock } from "../platform/node/index.ts";
+import { NodeClock, NodeTimers } from "../platform/node/index.ts";
 import { OBJECT_CODES } from "./errors.ts";
 import { RPC_OPERATIONS, type RpcEvent, type RpcServer, startRpcServer } from "./index.ts";
 
@@ -114,6 +123,7 @@ const cluster: ClusterAdmin = {
     maxVoters: 5,
     workers: [WORKER],
     notReadyReason: undefined,
+    maintenance: "off",
   }),
   createJoinToken: async () => ({ token: "t", expiresAtMs: 5, peerAddresses: ["a:1"] }),
 };
@@ -131,7 +141,17 @@ const membership: MembershipAdmin = {
   transferLeadership: async (nodeId) => ({ leaderNodeId: nodeId ?? 5, term: 9 }),
 };
 
+const quiesced = { state: "quiesced" as const, sinceMs: 7, waitingNodeIds: [2], writesUnderWay: 3 };
+const maintenance: MaintenanceAdmin = {
+  describe: async () => quiesced,
+  set: async ({ on, force }) => {
+    if (on && !force) throw new AdminError("unavailable", "no quorum");
+    return { ...quiesced, state: on ? "quiesced" : "off" };
+  },
+};
+
 let server: RpcServer;
+let maintenanceState = "off";
 let reason: string | undefined;
 const events: RpcEvent[] = [];
 
@@ -143,6 +163,7 @@ beforeAll(async () => {
     tls: undefined,
     newRequestId: () => `request-${++requests}`,
     notReadyReason: () => reason,
+    maintenanceState: () => maintenanceState,
     authenticator: {
       authenticate: (header) => {
         const name = /^Bearer (.*)$/.exec(header ?? "")?.[1];
@@ -154,6 +175,7 @@ beforeAll(async () => {
     },
     gate: createGate(RPC_OPERATIONS),
     clock: new NodeClock(),
+    timers: new NodeTimers(),
     hooks: { onCall: (event) => events.push(event) },
     objects: node.objects,
     region: "r",
@@ -162,6 +184,7 @@ beforeAll(async () => {
     cluster,
     accounts: new Accounts(new IdentityStore(node.metadata), "c"),
     membership,
+    maintenance,
   });
 });
 
@@ -204,7 +227,189 @@ describe("one port", () => {
     const unready = await fetch(`${baseUrl()}/readyz`);
     expect([unready.status, await unready.json()]).toEqual([503, { status: "unavailable", reason }]);
     reason = undefined;
+    maintenanceState = "quiesced";
+    const reading = await fetch(`${baseUrl()}/readyz`);
+    expect([reading.status, await reading.json()]).toEqual([200, { status: "ok", maintenance: "quiesced" }]);
+    maintenanceState = "off";
     expect((await fetch(`${baseUrl()}/`)).status).toBe(404);
+  });
+});
+
+type Question = NonNullable<MessageInitShape<typeof ServerReflectionRequestSchema>["messageRequest"]>;
+
+async function reflect(messageRequest: Question, key: string) {
+  const client = createClient(ServerReflection, http2());
+  async function* questions() {
+    yield { messageRequest };
+  }
+  for await (const answer of client.serverReflectionInfo(questions(), as(key))) return answer.messageResponse;
+  throw new Error("no answer");
+}
+
+describe("tools for gRPC", () => {
+  it("learn which services there are, and of what they are made", async () => {
+    const list = await reflect({ case: "listServices", value: "" }, "reader");
+    expect(list).toMatchObject({
+      value: { service: expect.arrayContaining([expect.objectContaining({ name: BucketService.typeName })]) },
+    });
+    const symbol = "skerry.storage.v1.BucketService.CreateBucket";
+    const file = await reflect({ case: "fileContainingSymbol", value: symbol }, "reader");
+    if (file?.case !== "fileDescriptorResponse") throw new Error(`a file is wanted, not ${file?.case}`);
+    const parsed = fromBinary(
+      FileDescriptorProtoSchema,
+      file.value.fileDescriptorProto[0] ?? new Uint8Array(),
+    );
+    expect(parsed.name).toBe("skerry/storage/v1/storage.proto");
+    // What a file imports can be asked for by the name that the file has for it.
+    for (const value of ["google/api/annotations.proto", "google/protobuf/descriptor.proto"]) {
+      expect(await reflect({ case: "fileByFilename", value }, "reader")).toMatchObject({
+        case: "fileDescriptorResponse",
+      });
+    }
+    expect(await reflect({ case: "fileByFilename", value: "none.proto" }, "reader")).toMatchObject({
+      case: "errorResponse",
+    });
+  });
+
+  it("ask for health without a key, also of one service", async () => {
+    const health = createClient(Health, createGrpcTransport({ baseUrl: baseUrl() }));
+    const serving = { status: HealthCheckResponse_ServingStatus.SERVING };
+    expect(await health.check({})).toMatchObject(serving);
+    expect(await health.check({ service: BucketService.typeName })).toMatchObject(serving);
+    expect(await codeOf(health.check({ service: "skerry.none" }))).toBe("NotFound");
+    expect((await health.list({})).statuses[KeyService.typeName]).toMatchObject(serving);
+    reason = "no leader";
+    expect(await health.check({})).toMatchObject({ status: HealthCheckResponse_ServingStatus.NOT_SERVING });
+    const watching = health.watch({})[Symbol.asyncIterator]();
+    expect((await watching.next()).value).toMatchObject({
+      status: HealthCheckResponse_ServingStatus.NOT_SERVING,
+    });
+    reason = undefined;
+    expect((await watching.next()).value).toMatchObject(serving);
+    await watching.return?.();
+  });
+});
+
+describe("REST", () => {
+  const rest = async (
+    verb: string,
+    path: string,
+    options: { key?: string; body?: string; type?: string } = {},
+  ) => {
+    const response = await fetch(`${baseUrl()}${path}`, {
+      method: verb,
+      headers: {
+        ...(options.key !== undefined && { authorization: `Bearer ${options.key}` }),
+        ...(options.body !== undefined && { "content-type": options.type ?? "application/json" }),
+      },
+      ...(options.body !== undefined && { body: options.body }),
+    });
+    return { status: response.status, header: response.headers, body: (await response.json()) as object };
+  };
+
+  it("calls the same methods, in JSON", async () => {
+    const status = await rest("GET", "/v1/cluster/status", { key: "reader" });
+    expect(status).toMatchObject({
+      status: 200,
+      body: { cluster_id: "c", raft: { leader_node_id: 1, voters: [1] }, max_voters: 5 },
+    });
+    expect(status.header.get("x-request-id")).toMatch(/^request-/);
+    const body = JSON.stringify({ kind: "s3", role: "reader", buckets: ["mine"] });
+    expect(await rest("POST", "/v1/keys", { key: "admin", body })).toMatchObject({
+      status: 200,
+      body: {
+        key: { kind: "s3", role: "reader", buckets: ["mine"], created_at_ms: 1 },
+        secret: "shown once",
+      },
+    });
+    expect(await rest("DELETE", "/v1/keys/known", { key: "admin" })).toMatchObject({ status: 200, body: {} });
+  });
+
+  it("answers errors in one form", async () => {
+    const unknown = await rest("DELETE", "/v1/keys/other", { key: "admin" });
+    expect(unknown).toMatchObject({
+      status: 404,
+      body: { error: { code: "not_found", message: "there is no key of this id", details: {} } },
+    });
+    expect(unknown.body).toMatchObject({ error: { request_id: unknown.header.get("x-request-id") } });
+  });
+
+  it.each([
+    ["no key", "GET", "/v1/keys", {}, 401, "unauthenticated"],
+    ["another key", "GET", "/v1/keys", { key: "nobody" }, 401, "unauthenticated"],
+    ["too small a role", "GET", "/v1/keys", { key: "reader" }, 403, "permission_denied"],
+    ["no such path", "GET", "/v1/nothing", { key: "admin" }, 404, "not_found"],
+    ["another verb", "PUT", "/v1/keys", { key: "admin", body: "{}" }, 405, "method_not_allowed"],
+    ["no JSON", "POST", "/v1/keys", { key: "admin", body: "{" }, 400, "invalid_argument"],
+    [
+      "a field too many",
+      "POST",
+      "/v1/keys",
+      { key: "admin", body: '{"kidn":"s3"}' },
+      400,
+      "invalid_argument",
+    ],
+    [
+      "another type",
+      "POST",
+      "/v1/keys",
+      { key: "admin", body: "x", type: "text/xml" },
+      415,
+      "unsupported_media_type",
+    ],
+    [
+      "a query of a body",
+      "POST",
+      "/v1/keys?role=admin",
+      { key: "admin", body: "{}" },
+      400,
+      "invalid_argument",
+    ],
+    ["an unknown parameter", "GET", "/v1/keys?all=1", { key: "admin" }, 400, "invalid_argument"],
+  ] as const)("refuses %s", async (_, verb, path, options, status, code) => {
+    expect(await rest(verb, path, options)).toMatchObject({ status, body: { error: { code } } });
+  });
+
+  it("refuses a stranger before it reads what he sends", async () => {
+    const before = events.length;
+    expect(await rest("POST", "/v1/keys", { key: "nobody", body: "not even JSON" })).toMatchObject({
+      status: 401,
+    });
+    expect(events.slice(before)).toMatchObject([
+      { operation: "KeyService/CreateKey", outcome: "unauthenticated", principalKeyId: undefined },
+    ]);
+  });
+
+  it("reports a call once, whoever refused it", async () => {
+    const before = events.length;
+    await rest("POST", "/v1/keys", { key: "admin", body: "{" });
+    await rest("GET", "/v1/keys", { key: "reader" });
+    await rest("GET", "/v1/keys", { key: "admin" });
+    expect(events.slice(before).map(({ outcome, principalKeyId }) => [outcome, principalKeyId])).toEqual([
+      ["invalidargument", "admin"],
+      ["permissiondenied", "reader"],
+      ["ok", "admin"],
+    ]);
+  });
+
+  it("describes itself", async () => {
+    const { status, body } = await rest("GET", "/v1/openapi.json");
+    expect(status).toBe(200);
+    expect(body).toMatchObject({
+      openapi: "3.1.0",
+      paths: {
+        "/v1/keys": {
+          get: { operationId: "KeyService_ListKeys" },
+          post: { operationId: "KeyService_CreateKey" },
+        },
+        "/v1/keys/{key_id}": { delete: { parameters: [{ name: "key_id", in: "path", required: true }] } },
+      },
+      components: {
+        schemas: {
+          "skerry.admin.v1.Key": { properties: { role: { enum: expect.arrayContaining(["admin"]) } } },
+        },
+      },
+    });
   });
 });
 
@@ -317,6 +522,20 @@ describe("membership", () => {
   });
 });
 
+describe("maintenance", () => {
+  const service = () => createClient(MaintenanceService, http2());
+
+  it("is shown, begun and ended", async () => {
+    const shown = { state: "quiesced", sinceMs: 7n, waitingNodeIds: [2n], writesUnderWay: 3 };
+    expect(await service().getMaintenance({}, as("reader"))).toMatchObject({ maintenance: shown });
+    const begun = await service().setMaintenance({ on: true, force: true }, as("admin"));
+    expect(begun).toMatchObject({ maintenance: { state: "quiesced" } });
+    const ended = await service().setMaintenance({ on: false }, as("admin"));
+    expect(ended).toMatchObject({ maintenance: { state: "off" } });
+    expect(await codeOf(service().setMaintenance({ on: true }, as("admin")))).toBe("Unavailable");
+  });
+});
+
 describe("the gate", () => {
   /** One call of every method, in and out of the scope of the limited key. */
   const calls: Record<
@@ -375,6 +594,11 @@ describe("the gate", () => {
       createClient(ClusterService, http2()).removeNode({ nodeId: 1n, force: true }, as(key)),
     "ClusterService/TransferLeadership": (key) =>
       createClient(ClusterService, http2()).transferLeadership({}, as(key)),
+    "MaintenanceService/GetMaintenance": (key) =>
+      createClient(MaintenanceService, http2()).getMaintenance({}, as(key)),
+    "MaintenanceService/SetMaintenance": (key) =>
+      createClient(MaintenanceService, http2()).setMaintenance({ on: false }, as(key)),
+    "ServerReflection/ServerReflectionInfo": (key) => reflect({ case: "listServices", value: "" }, key),
   };
   const order: Role[] = ["reader", "writer", "admin"];
 

@@ -13,16 +13,41 @@ import {
   type ServerHttp2Session,
 } from "node:http2";
 import { createServer as createTcpServer, type Socket, type Server as TcpServer } from "node:net";
-import { createContextValues } from "@connectrpc/connect";
-import { connectNodeAdapter } from "@connectrpc/connect-node";
-import type { SocketAddress } from "../platform/index.ts";
-import { CALL_INFO } from "./guard.ts";
-import { type RpcServices, rpcRoutes } from "./routes.ts";
+import {
+  Code,
+  type ConnectRouter,
+  type ContextValues,
+  createContextValues,
+  type ServiceImpl,
+} from "@connectrpc/connect";
+import {
+  connectNodeAdapter,
+  universalRequestFromNodeRequest,
+  universalResponseToNodeResponse,
+} from "@connectrpc/connect-node";
+import { Health } from "../gen/grpc/health/v1/health_pb.js";
+import { ServerReflection } from "../gen/grpc/reflection/v1/reflection_pb.js";
+import { ServerReflection as ServerReflectionV1Alpha } from "../gen/grpc/reflection/v1alpha/reflection_pb.js";
+import type { SocketAddress, Timers } from "../platform/index.ts";
+import { CALL_INFO, Guard } from "./guard.ts";
+import { healthService } from "./health-service.ts";
+import { reflectionService } from "./reflection-service.ts";
+import {
+  errorAnswer,
+  type ImplementedService,
+  jsonForms,
+  type RestAnswer,
+  RestHandler,
+  restError,
+} from "./rest/index.ts";
+import { implementedServices, type RpcServices } from "./routes.ts";
 
 /** One message of a request, in bytes: the body limit of the API. */
 const MAX_MESSAGE_BYTES = 32 * 1024 * 1024;
 /** Calls may ask for a shorter deadline, not for a longer one, in milliseconds. Streams of bytes are bounded by progress instead. */
 const MAX_TIMEOUT_MS = 3_600_000;
+/** A call over REST, which names no deadline, in milliseconds. */
+const REST_TIMEOUT_MS = 3_600_000;
 const HEADER_TIMEOUT_MS = 15_000;
 /** Bytes that tell HTTP/2 with prior knowledge from HTTP/1.1 on one port. */
 const HTTP2_PREFACE_START = "PRI";
@@ -35,8 +60,11 @@ export interface RpcServerOptions extends RpcServices {
   /** PEM; without it the listener is plaintext. */
   readonly tls: { readonly certificate: string; readonly key: string } | undefined;
   readonly newRequestId: () => string;
+  readonly timers: Timers;
   /** Whether this node can serve: what /readyz says. Undefined: ready; else why not. */
   readonly notReadyReason: () => string | undefined;
+  /** "off", or another state of the maintenance mode: /readyz shows it, and is ready, because reads go on. */
+  readonly maintenanceState: () => string;
 }
 
 export interface RpcServer {
@@ -48,17 +76,35 @@ export interface RpcServer {
 /** Connect, gRPC, gRPC-Web and the health pages on one port, over HTTP/1.1 and HTTP/2, with and without TLS. */
 export async function startRpcServer(options: RpcServerOptions): Promise<RpcServer> {
   const shutdown = new AbortController();
+  const guard = new Guard(options);
+  const services = implementedServices(options, guard);
+  const rest = new RestHandler({
+    services,
+    forms: jsonForms([]),
+    admission: guard,
+    maxBodyBytes: MAX_MESSAGE_BYTES,
+    timeoutMs: REST_TIMEOUT_MS,
+    shutdownSignal: shutdown.signal,
+  });
+  const valuesOf = (request: AnyRequest): ContextValues =>
+    createContextValues().set(CALL_INFO, {
+      requestId: options.newRequestId(),
+      remoteAddress: request.socket?.remoteAddress ?? "",
+    });
   const handler = connectNodeAdapter({
-    routes: rpcRoutes(options),
+    routes: (router) => {
+      for (const { service, implementation } of services) router.service(service, implementation);
+      describeItself(router, services, guard, options);
+    },
     readMaxBytes: MAX_MESSAGE_BYTES,
     maxTimeoutMs: MAX_TIMEOUT_MS,
     shutdownSignal: shutdown.signal,
-    contextValues: (request) =>
-      createContextValues().set(CALL_INFO, {
-        requestId: options.newRequestId(),
-        remoteAddress: socketOf(request)?.remoteAddress ?? "",
-      }),
-    fallback: (request, response) => servePages(options, request as AnyRequest, response as AnyResponse),
+    contextValues: (request) => valuesOf(request as AnyRequest),
+    fallback: (request, response) => {
+      const [incoming, outgoing] = [request as AnyRequest, response as AnyResponse];
+      if (!servePage(options, incoming, outgoing))
+        void serveRest(rest, incoming, outgoing, valuesOf(incoming));
+    },
   });
   const listener = options.tls === undefined ? plainListener(handler) : tlsListener(handler, options.tls);
   await new Promise<void>((resolve, reject) => {
@@ -71,6 +117,26 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
     address: { host: options.listen.host, port },
     close: (graceMs) => closeListener(listener, shutdown, graceMs),
   };
+}
+
+/** What tools for gRPC ask of a server beside its services. */
+function describeItself(
+  router: ConnectRouter,
+  implemented: readonly ImplementedService[],
+  guard: Guard,
+  { notReadyReason, timers }: RpcServerOptions,
+): void {
+  const services = implemented.map(({ service }) => service);
+  const serviceNames = new Set(services.map(({ typeName }) => typeName));
+  const sleep = (ms: number, signal: AbortSignal) => timers.sleep(ms, signal);
+  router.service(Health, healthService({ serviceNames, notReadyReason, sleep }));
+  const reflection = reflectionService([...services, Health], guard);
+  router.service(ServerReflection, reflection);
+  // The older version of the protocol differs in the package of its messages alone.
+  router.service(
+    ServerReflectionV1Alpha,
+    reflection as unknown as ServiceImpl<typeof ServerReflectionV1Alpha>,
+  );
 }
 
 type Handler = (request: AnyRequest, response: AnyResponse) => void;
@@ -156,24 +222,49 @@ async function closeListener(
   clearTimeout(cut);
 }
 
-function socketOf(request: { readonly socket?: { readonly remoteAddress?: string | undefined } }) {
-  return request.socket;
+/** /healthz: the process lives. /readyz: it can serve. Nothing else is answered without a key, and these say nothing secret. */
+function servePage(options: RpcServerOptions, request: AnyRequest, response: AnyResponse): boolean {
+  const path = (request.url ?? "").split("?")[0];
+  if (path !== "/healthz" && path !== "/readyz") return false;
+  const reason = path === "/readyz" ? options.notReadyReason() : undefined;
+  const state = path === "/readyz" ? options.maintenanceState() : "off";
+  const page = {
+    ...(reason === undefined ? { status: "ok" } : { status: "unavailable", reason }),
+    ...(state !== "off" && { maintenance: state }),
+  };
+  answer(response, reason === undefined ? 200 : 503, `${JSON.stringify(page)}\n`);
+  return true;
 }
 
-/** /healthz: the process lives. /readyz: it can serve. Nothing else is answered without a key, and these say nothing secret. */
-function servePages(options: RpcServerOptions, request: AnyRequest, response: AnyResponse): void {
-  const path = (request.url ?? "").split("?")[0];
-  const reason = path === "/readyz" ? options.notReadyReason() : undefined;
-  if (path === "/healthz" || path === "/readyz") {
-    const ok = reason === undefined;
-    answer(
-      response,
-      ok ? 200 : 503,
-      `${JSON.stringify(ok ? { status: "ok" } : { status: "unavailable", reason })}\n`,
-    );
-  } else {
-    answer(response, 404, `${JSON.stringify({ code: "not_found", message: "there is nothing here" })}\n`);
+async function serveRest(
+  rest: RestHandler,
+  request: AnyRequest,
+  response: AnyResponse,
+  values: ContextValues,
+): Promise<void> {
+  const { requestId } = values.get(CALL_INFO);
+  const incoming = universalRequestFromNodeRequest(request, response, undefined, values);
+  const answered =
+    (await rest.handle({
+      verb: request.method ?? "",
+      target: request.url ?? "",
+      header: incoming.header,
+      body: incoming.body as AsyncIterable<Uint8Array>,
+      signal: incoming.signal,
+      requestId,
+      values,
+    })) ?? errorAnswer(restError(Code.NotFound, "NOT_FOUND", "there is nothing at this path"), requestId);
+  try {
+    await universalResponseToNodeResponse({ ...answered, body: piecesOf(answered) }, response);
+  } catch {
+    // The caller went away, or a stream failed in its midst: a connection that breaks off is all that it can be told.
+    response.destroy();
   }
+}
+
+async function* piecesOf({ body }: RestAnswer): AsyncIterable<Uint8Array> {
+  if (body instanceof Uint8Array) yield body;
+  else yield* body;
 }
 
 function answer(response: AnyResponse, status: number, body: string): void {

@@ -21,6 +21,7 @@ export function statusMessage(status: ClusterDescription): MessageInitShape<type
     workers: status.workers.map(workerMessage),
     notReadyReason: status.notReadyReason ?? "",
     maxVoters: status.maxVoters,
+    maintenanceState: status.maintenance,
   };
 }
 

@@ -2,6 +2,23 @@ import type { ObjectErrorCode } from "../object/errors.ts";
 
 /** Every error that this gateway answers: S3's code, its HTTP status and the message that S3 gives by default. */
 export const S3_ERRORS = {
+  NoSuchCORSConfiguration: { status: 404, message: "The CORS configuration does not exist" },
+  AccessControlListNotSupported: { status: 400, message: "The bucket does not allow ACLs" },
+  InvalidBucketAclWithObjectOwnership: {
+    status: 400,
+    message: "Bucket cannot have ACLs set with ObjectOwnership of BucketOwnerEnforced",
+  },
+  MalformedPolicy: { status: 400, message: "The policy is not in the valid JSON format." },
+  NoSuchBucketPolicy: { status: 404, message: "The bucket policy does not exist" },
+  NoSuchPublicAccessBlockConfiguration: {
+    status: 404,
+    message: "The public access block configuration was not found",
+  },
+  OwnershipControlsNotFoundError: { status: 404, message: "The bucket ownership controls were not found" },
+  UnresolvableGrantByEmailAddress: {
+    status: 400,
+    message: "The email address you provided does not match any account on record.",
+  },
   AccessDenied: { status: 403, message: "Access Denied" },
   AccessForbidden: { status: 403, message: "CORSResponse: CORS is not enabled for this bucket." },
   AuthorizationHeaderMalformed: {
@@ -233,6 +250,7 @@ export const OBJECT_ERRORS: Readonly<Record<ObjectErrorCode, ObjectErrorRow>> = 
   "customer-key-unexpected": { code: "InvalidRequest", message: "of-error" },
   "customer-key-wrong": { code: "InvalidRequest", message: "of-error" },
   "storage-full": { code: "InsufficientStorage", message: "of-s3" },
+  maintenance: { code: "ServiceUnavailable", message: "of-error" },
   overloaded: { code: "SlowDown", message: "of-s3" },
   unavailable: { code: "ServiceUnavailable", message: "of-s3" },
   "outcome-unknown": { code: "InternalError", message: "of-error" },

@@ -378,7 +378,7 @@ describe("callers", () => {
   });
 
   it("learn what is not implemented when they are known", async () => {
-    for (const target of ["/bkt?cors", "/bkt?unknown", "/bkt/k?torrent", "/bkt?acl"]) {
+    for (const target of ["/bkt?abac", "/bkt?unknown", "/bkt/k?torrent", "/bkt?metadataTable"]) {
       expect(codeOf(await send("GET", target)), target).toBe("NotImplemented");
     }
     expect(codeOf(await send("DELETE", "/bkt?newFeature"))).toBe("NotImplemented");

@@ -3,15 +3,21 @@ import type { ObjectStore } from "../object/index.ts";
 import type { Clock, Hasher, Random } from "../platform/index.ts";
 import { type Authenticated, authenticate } from "./auth/authenticate.ts";
 import { SigningKeys } from "./auth/signing-keys.ts";
+import { anonymousCaller } from "./authorize/anonymous.ts";
+import { authorizationsOf, copySourceOf } from "./authorize/authorizations.ts";
+import { requestContext } from "./authorize/request-context.ts";
+import { RequestGate } from "./authorize/request-gate.ts";
 import { notImplemented, type S3ErrorCode, S3Refusal } from "./errors.ts";
-import type { HandlerContext } from "./handlers/call.ts";
+import { answerPreflight, withCorsHeaders } from "./features/cors/answer.ts";
+import type { Call, HandlerContext } from "./handlers/call.ts";
 import { handleOperation } from "./handlers/handle-operation.ts";
-import type { S3Request, S3Response } from "./http.ts";
-import type { CopySource, S3Operation, SupportedOperation } from "./operation.ts";
+import type { RequestHeaders, S3Request, S3Response } from "./http.ts";
+import type { S3Operation, SupportedOperation } from "./operation.ts";
 import { S3_OPERATIONS, type S3OperationName, type UnsupportedName } from "./operations.ts";
 import { type ParsedRequest, parsePosted, parseRequest } from "./parse/parse-request.ts";
+import type { QueryParameters } from "./parse/query.ts";
 import type { RequestTarget } from "./parse/target.ts";
-import type { Authorizer, CallerLimits, CredentialSource, GatewayHooks } from "./ports.ts";
+import type { Authorizer, CallerLimits, CredentialSource, GatewayHooks, OwnerDirectory } from "./ports.ts";
 import { authenticateForm } from "./post/authenticate-form.ts";
 import { asPut, checkForm, readForm, renderPosted } from "./post/post-object.ts";
 import { refusalOf, renderError } from "./render/error.ts";
@@ -21,6 +27,8 @@ export interface GatewayOptions {
   readonly store: ObjectStore;
   readonly credentials: CredentialSource;
   readonly authorizer: Authorizer;
+  /** Who is meant by an id or an address in a grant. Without it nobody can be granted anything by name. */
+  readonly owners?: OwnerDirectory;
   readonly hasher: Hasher;
   readonly clock: Clock;
   readonly random: Random;
@@ -64,7 +72,20 @@ interface Progress {
   release: () => void;
 }
 
+/** One request whose caller has been looked at. */
+interface Asked {
+  readonly request: S3Request;
+  readonly headers: RequestHeaders;
+  readonly query: QueryParameters;
+  /** Undefined: nobody. */
+  readonly caller: Principal | undefined;
+  readonly acting: Authenticated;
+}
+
+const NO_HEADERS: RequestHeaders = new Map();
 const NOTHING_TO_RELEASE = (): void => {};
+
+const NO_OWNERS: OwnerDirectory = { ownerById: () => undefined, ownerByEmail: () => undefined };
 
 const NO_FACTS: RequestFacts = {
   operation: undefined,
@@ -78,6 +99,7 @@ const NO_FACTS: RequestFacts = {
 export class S3Gateway {
   readonly #options: GatewayOptions;
   readonly #context: HandlerContext;
+  readonly #gate: RequestGate;
   readonly #parseOptions: { readonly baseDomains: readonly string[] };
   readonly #signingKeys = new SigningKeys();
   readonly #requestIds: RequestIds;
@@ -86,10 +108,11 @@ export class S3Gateway {
     this.#options = options;
     this.#requestIds = new RequestIds(options.random);
     this.#parseOptions = { baseDomains: (options.baseDomains ?? []).map((domain) => domain.toLowerCase()) };
+    this.#gate = new RequestGate(options);
     this.#context = {
       store: options.store,
       hasher: options.hasher,
-      authorizer: options.authorizer,
+      owners: options.owners ?? NO_OWNERS,
       region: options.region,
       anyRegion: options.anyRegion ?? false,
       customerKeysOverHttp: options.customerKeysOverHttp ?? false,
@@ -118,14 +141,18 @@ export class S3Gateway {
       release: NOTHING_TO_RELEASE,
     };
     try {
-      const response = await this.#run(request, progress);
+      const response = this.#forBrowser(await this.#run(request, progress), request, progress.bucket);
       return { requestId, response, facts: factsOf(progress, undefined), release: progress.release };
     } catch (error) {
       const refusal = refusalOf(error) ?? this.#unexpected(error, requestId);
       const facts = factsOf(progress, refusal.code);
       return {
         requestId,
-        response: this.#renderError(refusal, request, requestId, facts),
+        response: this.#forBrowser(
+          this.#renderError(refusal, request, requestId, facts),
+          request,
+          facts.bucket,
+        ),
         facts,
         release: progress.release,
       };
@@ -152,11 +179,21 @@ export class S3Gateway {
     return renderError(refusal, { method, requestId, hostId, bucket: facts.bucket, key: facts.key });
   }
 
+  /** The usual client is no browser and sends no Origin: nothing is done for it. */
+  #forBrowser(response: S3Response, request: S3Request, bucket: string | undefined): S3Response {
+    const { method, headers } = request;
+    if (method === "OPTIONS" || !headers.has("origin")) return response;
+    return withCorsHeaders(response, { method, headers, bucket }, this.#options.store);
+  }
+
   async #run(request: S3Request, progress: Progress): Promise<S3Response> {
     const parsed = parseRequest(request, this.#parseOptions);
     progress.operation = parsed.kind === "operation" ? parsed.operation.name : parsed.operationName;
     progress.bucket = parsed.target?.bucket;
     progress.key = parsed.target?.key;
+    if (parsed.kind === "operation" && parsed.operation.name === "Preflight") {
+      return answerPreflight(progress.bucket, request.headers, this.#options.store);
+    }
     refuseBeforeAuthentication(parsed);
     if (parsed.kind === "operation" && parsed.operation.name === "PostObject") {
       return this.#post(request, parsed.target, progress);
@@ -167,14 +204,37 @@ export class S3Gateway {
     if (parsed.kind === "refused")
       throw authenticated === undefined ? new S3Refusal("AccessDenied") : parsed.refusal;
     const { operation, headers } = parsed;
-    this.#authorize(authenticated?.principal, operation);
-    if (authenticated === undefined) throw new S3Refusal("AccessDenied");
-    progress.release = this.#enter(authenticated.principal);
+    const acting = authenticated ?? anonymousCaller(headers);
+    const { query } = parsed.target;
+    const asked = { request, headers, query, caller: authenticated?.principal, acting };
+    return this.#act(operation, asked, progress);
+  }
+
+  /** authorize -> limits -> object -> render, for a caller that is known, or known to be nobody. */
+  async #act(operation: S3Operation, asked: Asked, progress: Progress): Promise<S3Response> {
+    const { request, headers, query, caller, acting } = asked;
+    const { clock, region } = this.#options;
+    const policyContext = requestContext({ request, headers, query, nowMs: clock.wallMs(), region });
+    const admission = this.#gate.authorize(
+      caller,
+      authorizationsOf(operation, headers, query),
+      policyContext,
+    );
+    const admit = admission instanceof Promise ? await admission : admission;
+    progress.release = this.#enter(acting.principal);
     if (!isSupported(operation) || operation.name === "PostObject") {
       throw notImplemented(`The operation ${operation.name}`);
     }
     await this.#checkExpectedOwners(operation);
-    return handleOperation(operation, { ...this.#context, request, headers, authenticated });
+    const allows: Call["allows"] = (authorization) => this.#gate.allows(caller, authorization, policyContext);
+    return handleOperation(operation, {
+      ...this.#context,
+      request,
+      headers,
+      authenticated: acting,
+      admit,
+      allows,
+    });
   }
 
   /** A form proves who sends it by its fields, and is a PutObject to the gate and to everything behind it. */
@@ -192,16 +252,15 @@ export class S3Gateway {
     progress.principal = credential?.principal;
     checkForm(form, clock.wallMs());
     const operation = parsePosted(target, form.key, form.headers);
-    this.#authorize(credential?.principal, operation);
-    if (credential === undefined) throw new S3Refusal("AccessDenied");
-    const { principal } = credential;
-    progress.release = this.#enter(principal);
-    const put = await handleOperation(operation, {
-      ...this.#context,
+    const { principal } = credential ?? anonymousCaller(NO_HEADERS);
+    const asked: Asked = {
       request: asPut(request, form),
       headers: form.headers,
-      authenticated: { principal, payload: { kind: "unsigned" }, chain: undefined },
-    });
+      query: target.query,
+      caller: credential?.principal,
+      acting: { principal, payload: { kind: "unsigned" }, chain: undefined },
+    };
+    const put = await this.#act(operation, asked, progress);
     return renderPosted(form, bucket, put, request);
   }
 
@@ -230,29 +289,6 @@ export class S3Gateway {
     if (decision.kind === "allow") return error;
     const seconds = Math.ceil(decision.retryAfterMs / 1000);
     return new S3Refusal("SlowDown", undefined, { RetryAfterSeconds: String(seconds) });
-  }
-
-  #authorize(principal: Principal | undefined, operation: S3Operation): void {
-    this.#requireAllowed(principal, operation.name, operation);
-    if ("bypassGovernance" in operation && operation.bypassGovernance) {
-      this.#requireAllowed(principal, "BypassGovernanceRetention", operation);
-    }
-    const source = copySourceOf(operation);
-    if (source !== undefined) this.#requireAllowed(principal, "GetObject", source);
-  }
-
-  #requireAllowed(
-    principal: Principal | undefined,
-    name: S3OperationName,
-    resource: S3Operation | CopySource,
-  ): void {
-    const { bucket, key } = resource as { readonly bucket?: string; readonly key?: string };
-    const decision = this.#options.authorizer.authorize(principal, {
-      name,
-      ...(bucket !== undefined && { bucket }),
-      ...(key !== undefined && { key }),
-    });
-    if (decision.kind === "deny") throw new S3Refusal("AccessDenied");
   }
 
   #enter(principal: Principal): () => void {
@@ -285,7 +321,7 @@ export class S3Gateway {
 }
 
 /**
- * Two answers that touch nothing and that callers without S3 credentials wait for: a browser's preflight, and the IAM and STS calls that
+ * What touches nothing and callers without S3 credentials wait for: the IAM and STS calls that
  * clients try on the same endpoint, signed for another service.
  */
 function refuseBeforeAuthentication(parsed: ParsedRequest): void {
@@ -294,14 +330,7 @@ function refuseBeforeAuthentication(parsed: ParsedRequest): void {
     return;
   }
   const { name } = parsed.operation;
-  if (name === "Preflight") throw new S3Refusal("AccessForbidden");
   if (name === "IdentityApi") throw notImplemented("The IAM and STS API");
-}
-
-function copySourceOf(operation: S3Operation): CopySource | undefined {
-  return operation.name === "CopyObject" || operation.name === "UploadPartCopy"
-    ? operation.source
-    : undefined;
 }
 
 function isSupported(operation: S3Operation): operation is Exclude<S3Operation, { name: UnsupportedName }> {

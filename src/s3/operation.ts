@@ -1,3 +1,4 @@
+import type { ObjectOwnership } from "../access/index.ts";
 import type {
   Checksum,
   ChecksumAlgorithm,
@@ -8,6 +9,7 @@ import type {
   Retention,
   Tag,
 } from "../object/index.ts";
+import type { AclRequest } from "./features/acl/headers.ts";
 import type { FeatureOperation } from "./features/operations.ts";
 import type { BucketOperation, OnBucket, OnObject, OnUpload, OnVersion } from "./operation-parts.ts";
 import type { UnsupportedName } from "./operations.ts";
@@ -62,6 +64,8 @@ export interface ListBuckets {
 export interface CreateBucket extends OnBucket {
   readonly name: "CreateBucket";
   readonly objectLock: boolean;
+  readonly acl: AclRequest | undefined;
+  readonly ownership: ObjectOwnership | undefined;
 }
 
 interface Listing extends OnBucket {
@@ -110,6 +114,7 @@ export interface DeleteObjects extends OnBucket {
 
 export interface PutObject extends OnObject {
   readonly name: "PutObject";
+  readonly acl: AclRequest | undefined;
   readonly attributes: ObjectAttributes;
   readonly preconditions: Preconditions | undefined;
 }
@@ -149,6 +154,7 @@ export interface CopySource {
 
 export interface CopyObject extends OnObject {
   readonly name: "CopyObject";
+  readonly acl: AclRequest | undefined;
   readonly source: CopySource;
   /** Undefined: the source's. */
   readonly attributes: ObjectAttributes | undefined;
@@ -165,6 +171,7 @@ export interface CopyObject extends OnObject {
 
 export interface CreateMultipartUpload extends OnObject {
   readonly name: "CreateMultipartUpload";
+  readonly acl: AclRequest | undefined;
   readonly attributes: ObjectAttributes;
   readonly checksumAlgorithm: ChecksumAlgorithm | undefined;
   readonly checksumType: ChecksumType | undefined;

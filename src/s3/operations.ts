@@ -41,23 +41,8 @@ export const S3_OPERATIONS = {
   /** A browser asks before it sends: answered without a principal. */
   Preflight: unsupported("bucket", "reader", "Preflight"),
   CreateSession: unsupported("bucket", "writer", "CreateSession"),
-  GetBucketPolicy: unsupported("bucket", "admin", "GetBucketPolicy"),
-  PutBucketPolicy: unsupported("bucket", "admin", "PutBucketPolicy"),
-  DeleteBucketPolicy: unsupported("bucket", "admin", "DeleteBucketPolicy"),
-  GetBucketPolicyStatus: unsupported("bucket", "reader", "GetBucketPolicyStatus"),
-  GetPublicAccessBlock: unsupported("bucket", "reader", "GetBucketPublicAccessBlock"),
-  PutPublicAccessBlock: unsupported("bucket", "admin", "PutBucketPublicAccessBlock"),
-  DeletePublicAccessBlock: unsupported("bucket", "admin", "PutBucketPublicAccessBlock"),
-  GetBucketOwnershipControls: unsupported("bucket", "reader", "GetBucketOwnershipControls"),
-  PutBucketOwnershipControls: unsupported("bucket", "admin", "PutBucketOwnershipControls"),
-  DeleteBucketOwnershipControls: unsupported("bucket", "admin", "PutBucketOwnershipControls"),
-  GetBucketAcl: unsupported("bucket", "reader", "GetBucketAcl"),
-  PutBucketAcl: unsupported("bucket", "admin", "PutBucketAcl"),
   GetBucketAbac: unsupported("bucket", "reader", "GetBucketAbac"),
   PutBucketAbac: unsupported("bucket", "admin", "PutBucketAbac"),
-  GetBucketCors: unsupported("bucket", "reader", "GetBucketCORS"),
-  PutBucketCors: unsupported("bucket", "admin", "PutBucketCORS"),
-  DeleteBucketCors: unsupported("bucket", "admin", "PutBucketCORS"),
   GetBucketLifecycleConfiguration: unsupported("bucket", "reader", "GetLifecycleConfiguration"),
   PutBucketLifecycleConfiguration: unsupported("bucket", "admin", "PutLifecycleConfiguration"),
   DeleteBucketLifecycle: unsupported("bucket", "admin", "PutLifecycleConfiguration"),
@@ -128,7 +113,6 @@ export const S3_OPERATIONS = {
 
   /** No operation of its own: what x-amz-bypass-governance-retention asks for, beside the operation that it comes with. */
   BypassGovernanceRetention: unsupported("object", "admin", "BypassGovernanceRetention"),
-  GetObjectAcl: unsupported("object", "reader", "GetObjectAcl"),
   PutObjectAcl: unsupported("object", "admin", "PutObjectAcl"),
   GetObjectAnnotation: unsupported("object", "reader", "GetObjectAnnotation"),
   PutObjectAnnotation: unsupported("object", "writer", "PutObjectAnnotation"),
@@ -155,4 +139,5 @@ export const s3OperationRows: readonly Operation[] = Object.entries(S3_OPERATION
   action: row.action,
   leastRole: row.leastRole,
   resource: row.resource,
+  ...(name === "CreateBucket" && { creates: true }),
 }));

@@ -1,4 +1,4 @@
-import type { Decision, OperationRequest, Principal, RateDecision } from "../access/index.ts";
+import type { Decision, OperationRequest, Owner, Principal, RateDecision } from "../access/index.ts";
 import type { S3ErrorCode } from "./errors.ts";
 import type { S3OperationName } from "./operations.ts";
 
@@ -6,6 +6,12 @@ import type { S3OperationName } from "./operations.ts";
 export interface Authorizer {
   /** Pure. `undefined` is a caller without credentials. */
   authorize(principal: Principal | undefined, request: OperationRequest): Decision;
+}
+
+/** Owners by the names that grants have for them. */
+export interface OwnerDirectory {
+  ownerById(canonicalId: string): Owner | undefined;
+  ownerByEmail(email: string): Owner | undefined;
 }
 
 export interface Credential {

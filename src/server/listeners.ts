@@ -10,7 +10,9 @@ import {
   ClusterAdministration,
   EncryptionKeyAdministration,
   KeyAdministration,
+  MaintenanceAdministration,
   MembershipAdministration,
+  maintenanceName,
 } from "../admin/index.ts";
 import { Accounts, IdentityDirectory, IdentityStore } from "../identity/index.ts";
 import { AuditLog, type Logger, type Metrics, newRequestId } from "../observe/index.ts";
@@ -27,6 +29,7 @@ import { Observing } from "./observing.ts";
 
 /** How long requests in flight may go on when the node stops, in milliseconds. */
 const STOP_GRACE_MS = 10_000;
+const MAINTENANCE_STATES = ["off", "entering", "quiesced", "exiting"] as const;
 
 export interface ListenersOptions {
   readonly config: Config;
@@ -48,7 +51,11 @@ export interface Listeners {
 /** Opens audit log, metrics, API and S3, in this order. What it opened ends with `closers`. */
 export async function startListeners(options: ListenersOptions, closers: Closers): Promise<Listeners> {
   const { config, metrics, logger, engines } = options;
-  const gate = createGate([...s3OperationRows, ...RPC_OPERATIONS]);
+  const { objects } = engines;
+  const gate = createGate([...s3OperationRows, ...RPC_OPERATIONS], {
+    bucket: (name) => objects.bucketAccess(name),
+    isPublicBucket: publicBuckets(config["s3.public_buckets"]),
+  });
   const audit = await openAudit(options, closers);
   const observing = new Observing({
     logger,
@@ -67,6 +74,15 @@ export async function startListeners(options: ListenersOptions, closers: Closers
   metrics.onRender(() => metrics.requestsInFlight.set(s3.inflight, { surface: "s3" }));
   closers.push(() => s3.close(STOP_GRACE_MS));
   return { s3Address, apiAddress: api.address };
+}
+
+/** Names, or beginnings of names with a star behind them. */
+function publicBuckets(patterns: readonly string[]): (bucket: string) => boolean {
+  const names = new Set(patterns.filter((pattern) => !pattern.endsWith("*")));
+  const beginnings = patterns
+    .filter((pattern) => pattern.endsWith("*"))
+    .map((pattern) => pattern.slice(0, -1));
+  return (bucket) => names.has(bucket) || beginnings.some((beginning) => bucket.startsWith(beginning));
 }
 
 async function openAudit(options: ListenersOptions, closers: Closers): Promise<AuditLog | undefined> {
@@ -107,9 +123,11 @@ async function startApi(
     tls: loadTls(config),
     newRequestId: () => newRequestId(platform.random),
     notReadyReason: () => engines.notReadyReason(),
+    maintenanceState: () => maintenanceName(metadata.view.maintenance()),
     authenticator: apiAuthenticator(metadata, identities.directory, hasher, platform.clock),
     gate,
     clock: platform.clock,
+    timers: platform.timers,
     hooks: {
       onCall: observing.rpcCall.bind(observing),
       onUnexpectedError: observing.unexpected.bind(observing),
@@ -135,6 +153,10 @@ async function startApi(
       workers: () => engines.workerStatus(),
       notReadyReason: () => engines.notReadyReason(),
     }),
+    maintenance: new MaintenanceAdministration({
+      metadata,
+      writesUnderWay: () => engines.writes.underWay,
+    }),
     membership: new MembershipAdministration({
       ...platform,
       metadata,
@@ -151,6 +173,7 @@ function createS3(options: ListenersOptions, { gate, observing, identities }: Sh
     store: engines.objects,
     credentials: s3Credentials(engines.metadata, identities.directory, engines.sealer),
     authorizer: gate,
+    owners: identities.directory,
     region: config["s3.region"],
     anyRegion: true,
     customerKeysOverHttp: config["s3.customer_keys_over_http"],
@@ -211,6 +234,9 @@ function observeState(metrics: Metrics, engines: Engines): void {
   metrics.raftIndex.set(status.lastIndex, { position: "last" });
   metrics.raftIndex.set(status.commit, { position: "commit" });
   metrics.raftIndex.set(engines.metadata.view.appliedIndex(), { position: "applied" });
+  const maintenance = maintenanceName(engines.metadata.view.maintenance());
+  for (const state of MAINTENANCE_STATES) metrics.maintenance.set(state === maintenance ? 1 : 0, { state });
+  metrics.writesUnderWay.set(engines.writes.underWay);
   const segments = engines.segments.status();
   metrics.segments.set(segments.segments);
   metrics.segmentBytes.set(segments.liveBytes, { state: "live" });

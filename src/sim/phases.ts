@@ -4,22 +4,23 @@ import { NodeState } from "../gen/skerry/meta/v1/rows_pb.js";
 import type { Simulation } from "../platform/sim/index.ts";
 import { checkSettled } from "./checkers/settled.ts";
 import type { StateChecker } from "./checkers/state.ts";
+import { type FormedClusters, formCluster, restartFormed } from "./cluster/forming.ts";
 import { BUCKET } from "./cluster/node-config.ts";
 import type { SimulatedCluster } from "./cluster/simulated-cluster.ts";
 import type { SimulatedNode } from "./cluster/simulated-node.ts";
+import { areReady, describeCluster, haveAppliedTheSame } from "./cluster/standing.ts";
 import type { Coverage } from "./coverage.ts";
 import { check } from "./failure.ts";
 import type { FaultInjector } from "./faults/injector.ts";
 import type { ScenarioSettings } from "./scenario/settings.ts";
 import type { Trace } from "./trace.ts";
+import { Waiting } from "./waiting.ts";
 import { failureOf } from "./workload/answers.ts";
 import type { ClientWorld } from "./workload/client.ts";
 import { SimulatedClient } from "./workload/client.ts";
 import type { PlannedOperation } from "./workload/plan.ts";
 import { keyName } from "./workload/requests.ts";
 
-/** How long the cluster may take to form, in milliseconds of virtual time. */
-const FORMING_LIMIT_MS = 120_000;
 /** After the faults: until all members are ready and have applied the same. */
 const RECOVERY_LIMIT_MS = 180_000;
 /** After that: until the operations of the last client have succeeded. */
@@ -27,8 +28,6 @@ const PROGRESS_LIMIT_MS = 60_000;
 /** After that: until deletions are carried out and queues are empty. */
 const SETTLING_LIMIT_MS = 120_000;
 const RETRY_MS = 500;
-/** Looks at the state of the whole cluster are this far apart. */
-const LOOK_MS = 100;
 
 export interface PhasesOptions extends ClientWorld {
   readonly settings: ScenarioSettings;
@@ -36,6 +35,7 @@ export interface PhasesOptions extends ClientWorld {
   readonly states: StateChecker;
   readonly clients: readonly SimulatedClient[];
   readonly hasFailed: () => boolean;
+  readonly formed: FormedClusters;
 }
 
 /**
@@ -48,6 +48,7 @@ export class Phases {
   readonly #cluster: SimulatedCluster;
   readonly #coverage: Coverage;
   readonly #trace: Trace;
+  readonly #waiting: Waiting;
   #replacing = 0;
   #lastOperation = 1_000_000;
 
@@ -57,6 +58,11 @@ export class Phases {
     this.#cluster = options.cluster;
     this.#coverage = options.coverage;
     this.#trace = options.trace;
+    this.#waiting = new Waiting({
+      simulation: options.simulation,
+      hasFailed: options.hasFailed,
+      describe: () => describeCluster(options.cluster),
+    });
   }
 
   async run(): Promise<void> {
@@ -87,14 +93,9 @@ export class Phases {
   }
 
   async #form(): Promise<void> {
-    const { settings } = this.#options;
-    await this.#simulation.complete(this.#cluster.found());
-    await this.#must("the founder is ready", FORMING_LIMIT_MS, () => this.#areReady());
-    while (this.#cluster.nodes.length < settings.nodes && !this.#options.hasFailed()) {
-      const [founder] = this.#cluster.nodes;
-      await this.#simulation.complete(this.#cluster.join(founder!), FORMING_LIMIT_MS);
-    }
-    await this.#must("the cluster has formed", FORMING_LIMIT_MS, () => this.#areReady() && this.#allVote());
+    const { settings, formed } = this.#options;
+    if (settings.isFormedAnew) await formCluster(this.#cluster, this.#waiting);
+    else await restartFormed(this.#cluster, await formed.like(settings), this.#waiting);
     this.#trace.add(this.#simulation.nowMs, "formed");
   }
 
@@ -111,7 +112,7 @@ export class Phases {
     injector.stop();
     for (const client of clients) client.stop();
     for (const node of this.#cluster.members) this.#cluster.start(node);
-    await this.#must("all is well again", RECOVERY_LIMIT_MS, () => this.#isWell());
+    await this.#waiting.until("all is well again", RECOVERY_LIMIT_MS, () => this.#isWell());
     this.#trace.add(this.#simulation.nowMs, "recovered");
   }
 
@@ -139,7 +140,7 @@ export class Phases {
     );
     await this.#simulation.runUntil(() => isDone || this.#options.hasFailed(), PROGRESS_LIMIT_MS);
     check(isDone || this.#options.hasFailed(), "liveness: every node serves every key", () =>
-      this.#describe(),
+      describeCluster(this.#cluster),
     );
   }
 
@@ -174,7 +175,7 @@ export class Phases {
   }
 
   async #settle(): Promise<void> {
-    await this.#must("deletions are carried out", SETTLING_LIMIT_MS, () => this.#isDrained());
+    await this.#waiting.until("deletions are carried out", SETTLING_LIMIT_MS, () => this.#isDrained());
     this.#trace.add(this.#simulation.nowMs, "settled");
     await this.#simulation.complete(checkSettled(this.#cluster, this.#options.states), SETTLING_LIMIT_MS);
   }
@@ -235,29 +236,9 @@ export class Phases {
     });
   }
 
-  #areReady(): boolean {
-    const { members } = this.#cluster;
-    return members.every((node) => node.isServing && node.life?.engines?.notReadyReason() === undefined);
-  }
-
-  /** Until they do, the loss of one node may be the loss of a quorum. */
-  #allVote(): boolean {
-    const { members } = this.#cluster;
-    return members.every((node) => {
-      const { voters, votersOutgoing } = node.life!.raft!.status().confState;
-      return voters.length === members.length && votersOutgoing.length === 0;
-    });
-  }
-
   /** All members are ready, none is missing, and all have applied what is committed. */
   #isWell(): boolean {
-    if (this.#replacing > 0 || !this.#areReady()) return false;
-    return this.#haveAppliedTheSame();
-  }
-
-  #haveAppliedTheSame(): boolean {
-    const applied = this.#cluster.members.map((node) => node.life!.engines!.metadata.view.appliedIndex());
-    return applied.every((index) => index === applied[0]);
+    return this.#replacing === 0 && areReady(this.#cluster) && haveAppliedTheSame(this.#cluster);
   }
 
   async #isDrained(): Promise<boolean> {
@@ -268,29 +249,6 @@ export class Phases {
     for (const { nodeId } of await view.nodes()) {
       if ((await view.unlinkOrders(Number(nodeId), 1)).length > 0) return false;
     }
-    return this.#haveAppliedTheSame();
-  }
-
-  /** Looks again and again until it holds. */
-  async #must(what: string, limitMs: number, holds: () => boolean | Promise<boolean>): Promise<void> {
-    const endMs = this.#simulation.nowMs + limitMs;
-    while (this.#simulation.nowMs < endMs) {
-      if (this.#options.hasFailed()) return;
-      if (await this.#simulation.complete(Promise.resolve(holds()), limitMs)) return;
-      await this.#simulation.runUntil(this.#options.hasFailed, LOOK_MS);
-    }
-    check(false, `liveness: ${what}`, () => this.#describe());
-  }
-
-  #describe(): string {
-    return this.#cluster.nodes
-      .map((node) => {
-        const { life } = node;
-        if (node.isRetired) return `${node.name}: replaced`;
-        if (life?.engines === undefined) return `${node.name}: ${life === undefined ? "down" : "starting"}`;
-        const { role, term, commit, applied, fenced } = life.engines.raft.status();
-        return `${node.name}: ${life.engines.notReadyReason() ?? "ready"} ${JSON.stringify({ role, term, commit, applied, fenced })}`;
-      })
-      .join("; ");
+    return haveAppliedTheSame(this.#cluster);
   }
 }

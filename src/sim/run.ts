@@ -4,6 +4,7 @@ import { ConsensusChecker } from "./checkers/consensus.ts";
 import { checkHistory } from "./checkers/history-check.ts";
 import { HistoryRecorder, type ObjectInput, type ObjectOutput } from "./checkers/linearizability/index.ts";
 import { StateChecker } from "./checkers/state.ts";
+import { FormedClusters } from "./cluster/forming.ts";
 import { SimulatedCluster } from "./cluster/simulated-cluster.ts";
 import { Coverage, type CoverageMark } from "./coverage.ts";
 import { type EntropyLeak, withoutEntropy } from "./entropy.ts";
@@ -73,6 +74,9 @@ export async function runScenario(scenario: Scenario, options: RunOptions = {}):
   return run.report();
 }
 
+/** They cost as much as a third of a run: one set serves all runs of this process. */
+const FORMED = new FormedClusters();
+
 class Run {
   readonly #scenario: Scenario;
   readonly #simulation: Simulation;
@@ -131,6 +135,7 @@ class Run {
       injector: this.#injector,
       states: this.#states,
       clients: this.#clients,
+      formed: FORMED,
       hasFailed: () => this.#failure !== undefined,
     });
   }

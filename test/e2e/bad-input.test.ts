@@ -528,9 +528,8 @@ describe("an XML body", () => {
 
 describe("a request for something that is not there", () => {
   it.each([
-    ["GET", "/target?acl=", "501 NotImplemented"],
-    ["PUT", "/target?acl=", "501 NotImplemented"],
-    ["GET", "/target/k?acl=", "501 NotImplemented"],
+    ["PUT", "/target?acl=", "400 MalformedXML"],
+    ["GET", "/target/k?acl=", "404 NoSuchKey"],
     ["PUT", "/target/k?acl=", "501 NotImplemented"],
     ["GET", "/kept/there?torrent=", "501 NotImplemented"],
     ["GET", "/target/k?tagging=", "404 NoSuchKey"],
@@ -540,7 +539,11 @@ describe("a request for something that is not there", () => {
     ["PUT", "/target/k?foo=", "501 NotImplemented"],
     ["DELETE", "/target?foo=", "501 NotImplemented"],
     ["DELETE", "/kept/there?foo=bar", "501 NotImplemented"],
-    ["DELETE", "/target?policy=", "501 NotImplemented"],
+    ["GET", "/target?policy=", "404 NoSuchBucketPolicy"],
+    ["PUT", "/target?policy=", "400 MalformedPolicy"],
+    ["PUT", "/target?cors=", "400 MalformedXML"],
+    ["PUT", "/target?publicAccessBlock=", "400 MalformedXML"],
+    ["PUT", "/target?ownershipControls=", "400 MalformedXML"],
     ["DELETE", "/kept/there?versionId=nonsense", "400 InvalidArgument"],
     ["PATCH", "/target/k", "405 MethodNotAllowed"],
     ["PATCH", "/target", "405 MethodNotAllowed"],

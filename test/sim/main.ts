@@ -3,8 +3,8 @@
  * manual.
  */
 import { parseArgs } from "node:util";
-import { Worker } from "node:worker_threads";
 import { minimize, type Narrowing, type RunReport, runSeed, Totals } from "../../src/sim/index.ts";
+import { runFleet } from "./fleet.ts";
 
 const USAGE = `usage: make sim ARGS="..."
   --seed S                    one run, with the tail of its trace when it fails
@@ -15,8 +15,10 @@ const USAGE = `usage: make sim ARGS="..."
   --seeds N --from S          N runs, seeds S to S+N-1 (default: 200 from 1)
   --jobs J                    on so many threads (default 1)
 `;
-/** Seeds that a thread is given at a time. */
-const BATCH = 8;
+/** A line says how far a run of many seeds is, after so many. */
+const PROGRESS_SEEDS = 500;
+/** Of a failure in the list of all, in characters. */
+const LINE_CHARACTERS = 300;
 const MINIMIZING_RUNS = 400;
 
 const { values } = parseArgs({
@@ -84,29 +86,34 @@ function describeFailure({ seed, failure }: RunReport): string {
 
 async function runMany(): Promise<number> {
   const from = Number(values.from);
-  const end = from + Number(values.seeds);
+  const seeds = Number(values.seeds);
   const begunMs = performance.now();
   const totals = new Totals();
-  let next = from;
-  const worker = (): Promise<void> =>
-    new Promise((resolve, reject) => {
-      const thread = new Worker(new URL("./worker.ts", import.meta.url));
-      const feed = (): void => {
-        const seeds = Array.from({ length: Math.min(BATCH, end - next) }, () => next++);
-        if (seeds.length > 0) thread.postMessage(seeds);
-        else void thread.terminate().then(() => resolve(), reject);
-      };
-      thread.on("error", reject);
-      thread.on("message", (reports: readonly RunReport[]) => {
-        for (const report of reports) {
-          totals.add(report);
-          if (report.failure !== undefined) process.stdout.write(`${describeFailure(report)}\n`);
-        }
-        feed();
-      });
-      feed();
-    });
-  await Promise.all(Array.from({ length: Number(values.jobs) }, worker));
-  process.stdout.write(`${totals.describe(performance.now() - begunMs)}\n`);
-  return totals.failed === 0 ? 0 : 1;
+  const failures: string[] = [];
+  const say = (text: string): void => void process.stdout.write(`${text}\n`);
+  const fail = (what: string, seed: number | string): void => {
+    say(what);
+    failures.push(`${what.split("\n")[0]!.slice(0, LINE_CHARACTERS)}\n    make sim ARGS="--seed ${seed}"`);
+  };
+  await runFleet({
+    from,
+    end: from + seeds,
+    jobs: Number(values.jobs),
+    onReport: (report) => {
+      totals.add(report);
+      if (report.failure !== undefined) fail(describeFailure(report), report.seed);
+      if (totals.runs % PROGRESS_SEEDS === 0)
+        say(`${totals.runs} of ${seeds} seeds, ${failures.length} failed`);
+    },
+    onLost: (lost, error) => {
+      for (const seed of lost) fail(`seed ${seed} NOT JUDGED: its thread ended: ${error.message}`, seed);
+    },
+  });
+  const { user, system } = process.cpuUsage();
+  say(totals.describe(performance.now() - begunMs));
+  say(
+    `processor time ${((user + system) / 1e6).toFixed(1)} s (${((user + system) / 1000 / seeds).toFixed(0)} ms a seed)`,
+  );
+  say(failures.length === 0 ? "everything held" : `${failures.length} FAILED:\n${failures.join("\n")}`);
+  return failures.length === 0 ? 0 : 1;
 }

@@ -7,6 +7,7 @@ import type {
   CompletedUploadRow,
   CopysetRow,
   JoinTokenRow,
+  MaintenanceRow,
   NodeRow,
   OplogRow,
 } from "../../gen/skerry/meta/v1/rows_pb.js";
@@ -26,6 +27,7 @@ export class FakeMetadata implements ClusterMetadata {
   discardOrders = new Map<number, Uint8Array[]>();
   heldBlobs = new Map<number, Uint8Array[]>();
   completedUploads: CompletedUploadRow[] = [];
+  maintenance: MaintenanceRow | undefined;
   idleSessions: { readonly sessionId: bigint; readonly usedMs: number }[] = [];
   appliedIndex = 1_000;
   readonly submitted: CommandBody[] = [];
@@ -53,6 +55,7 @@ export class FakeMetadata implements ClusterMetadata {
     heldBlobs: async (nodeId, { limit }) => (this.heldBlobs.get(nodeId) ?? []).slice(0, limit),
     completedUploads: async (beforeMs, limit) =>
       this.completedUploads.filter((row) => Number(row.completedAtMs) < beforeMs).slice(0, limit),
+    maintenance: () => this.maintenance,
     idleSessions: async (beforeMs, limit) =>
       this.idleSessions
         .filter((session) => session.usedMs < beforeMs)

@@ -10,19 +10,19 @@ import {
   RefusalCode,
 } from "../../gen/skerry/meta/v1/commands_pb.js";
 import {
-  type BucketRow,
   BucketRowSchema,
   ObjectChange_Kind,
   type ObjectRow,
   VersioningState,
 } from "../../gen/skerry/meta/v1/rows_pb.js";
 import type { ApplyState } from "../apply-state.ts";
-import { BLANK_OBJECT, checkObjectKey, findBucket, isRefusal } from "../heads.ts";
+import { type Deletion, mark } from "../delete-markers.ts";
+import { findBucket, isRefusal } from "../heads.ts";
 import { bucketKey } from "../keys.ts";
-import { MAX_DELETE_TARGETS, META_ID_BYTES } from "../limits.ts";
+import { MAX_DELETE_TARGETS } from "../limits.ts";
 import { logObjectChange } from "../oplog.ts";
 import { checkPreconditions } from "../preconditions.ts";
-import { refusal, refused, refusedWith } from "../result.ts";
+import { refused, refusedWith } from "../result.ts";
 import { checkRemovable } from "../retention.ts";
 import { BucketCounts, KeyVersions } from "../versions.ts";
 
@@ -36,19 +36,11 @@ export function deleteObjects(state: ApplyState, command: DeleteObjects): Comman
   const bucket = findBucket(state, command.bucket, command.bucketId);
   if (isRefusal(bucket)) return refusedWith(bucket);
   const counts = new BucketCounts();
-  const deletion: Deletion = { state, bucket, counts, markerId: command.markerId };
+  const deletion: Deletion = { state, bucket, counts, markerId: command.markerId, expired: false };
   const outcomes = command.targets.map((target) => remove(deletion, target));
   const counted = counts.addedTo(bucket);
   if (!counts.isZero) state.write(bucketKey(bucket.name), BucketRowSchema, counted);
   return create(CommandResultSchema, { result: { case: "objectsDeleted", value: { outcomes } } });
-}
-
-interface Deletion {
-  readonly state: ApplyState;
-  readonly bucket: BucketRow;
-  readonly counts: BucketCounts;
-  /** What is proposed as the id of delete markers. */
-  readonly markerId: Uint8Array;
 }
 
 function remove(deletion: Deletion, target: DeleteTarget): DeleteOutcome {
@@ -61,7 +53,8 @@ function remove(deletion: Deletion, target: DeleteTarget): DeleteOutcome {
     const problem = checkPreconditions(target.preconditions, version);
     if (problem !== undefined) return refusedOutcome(version, problem);
   }
-  if (isWhole && bucket.versioning !== VersioningState.UNSPECIFIED) return mark(deletion, target, versions);
+  if (isWhole && bucket.versioning !== VersioningState.UNSPECIFIED)
+    return mark(deletion, target.key, versions);
   if (version === undefined) return create(DeleteOutcomeSchema, { existed: false });
   const lock = checkRemovable(version, state.nowMs, target.bypassGovernance);
   if (lock !== undefined) return refusedOutcome(version, lock);
@@ -70,34 +63,6 @@ function remove(deletion: Deletion, target: DeleteTarget): DeleteOutcome {
   const kind = isWhole ? ObjectChange_Kind.REMOVED : ObjectChange_Kind.VERSION_REMOVED;
   logObjectChange(state, kind, bucket, version);
   return outcomeOf(version, isWhole);
-}
-
-function mark(deletion: Deletion, target: DeleteTarget, versions: KeyVersions): DeleteOutcome {
-  const { state, bucket, markerId } = deletion;
-  const existed = versions.current !== undefined;
-  const problem = checkObjectKey(target.key) ?? checkMarkerId(markerId);
-  if (problem !== undefined) return create(DeleteOutcomeSchema, { existed, refusal: problem });
-  const marker: ObjectRow = {
-    ...BLANK_OBJECT,
-    key: target.key,
-    versionId: versions.newId(markerId),
-    modifiedAtMs: state.nowMs,
-    ownerId: bucket.ownerId,
-    ownerDisplayName: bucket.ownerDisplayName,
-    versioned: bucket.versioning === VersioningState.ENABLED,
-    deleteMarker: true,
-  };
-  versions.add(marker);
-  versions.references.settle();
-  logObjectChange(state, ObjectChange_Kind.MARKER_CREATED, bucket, marker);
-  const { versionId, versioned } = marker;
-  return create(DeleteOutcomeSchema, { existed, versionId, versioned, deleteMarker: true });
-}
-
-function checkMarkerId(markerId: Uint8Array): Refusal | undefined {
-  return markerId.length === META_ID_BYTES && markerId[0] !== 0xff
-    ? undefined
-    : refusal(RefusalCode.INVALID, "the id of a delete marker");
 }
 
 function refusedOutcome(version: ObjectRow | undefined, problem: Refusal): DeleteOutcome {

@@ -13,7 +13,7 @@ import {
 } from "../../gen/skerry/meta/v1/rows_pb.js";
 import { identityKey, MAINTENANCE_KEY } from "../keys.ts";
 import { MAX_IDENTITY_CHANGES } from "../limits.ts";
-import { readyReplica } from "../testing/commands.ts";
+import { commitObject, createBucket, id, inlineBlob, readyReplica } from "../testing/commands.ts";
 import { outcome, Replica } from "../testing/harness.ts";
 
 let replica: Replica;
@@ -121,6 +121,28 @@ describe("maintenance", () => {
     set(0n, true, [1n]);
     expect(set(0n, false, [1n])).toBe("MAINTENANCE_CHANGED");
     expect(acknowledge(1n, 7n)).toBe("MAINTENANCE_CHANGED");
+  });
+
+  test("clients change nothing while it is quiesced; what is under way may end before", () => {
+    set(0n, true, [1n]);
+    expect(outcome(replica.run(createBucket("entering")))).toBe("bucketCreated");
+    acknowledge(1n, 1n);
+    expect(outcome(replica.run(createBucket("quiesced")))).toBe("MAINTENANCE");
+    expect(outcome(replica.run(commitObject("k", id(1), [inlineBlob(id(2), 3)])))).toBe("MAINTENANCE");
+    expect(change(put("a"))).toBe("done");
+    set(1n, false, []);
+    expect(outcome(replica.run(createBucket("quiesced")))).toBe("bucketCreated");
+  });
+
+  test("the time is that of the state, and not of an acknowledgement", () => {
+    set(0n, true, [1n, 2n]);
+    const since = () => replica.state.read(MAINTENANCE_KEY, MaintenanceRowSchema)?.sinceMs;
+    const begun = since();
+    replica.timeMs += 5_000;
+    acknowledge(1n, 1n);
+    expect(since()).toBe(begun);
+    acknowledge(2n, 1n);
+    expect(since()).toBe((begun ?? 0n) + 5_000n);
   });
 
   test("with force nobody is waited for", () => {

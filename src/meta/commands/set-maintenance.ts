@@ -20,7 +20,7 @@ export function setMaintenance(state: ApplyState, command: SetMaintenance): Comm
   const { expectedEpoch, on, force, nodeIds } = command;
   if (state.cluster() === undefined) return refused(RefusalCode.INVALID, "the cluster is not initialised");
   if (nodeIds.length > MAX_MAINTENANCE_NODES) return refused(RefusalCode.INVALID, "the number of nodes");
-  const row = state.read(MAINTENANCE_KEY, MaintenanceRowSchema);
+  const row = state.maintenance();
   const epoch = row?.epoch ?? 0n;
   if (epoch !== expectedEpoch) return refused(RefusalCode.MAINTENANCE_CHANGED, "");
   const waitingNodeIds = force ? [] : [...new Set(nodeIds)];
@@ -31,7 +31,7 @@ export function setMaintenance(state: ApplyState, command: SetMaintenance): Comm
 
 /** The last node that was waited for completes the change. */
 export function acknowledgeMaintenance(state: ApplyState, command: AcknowledgeMaintenance): CommandResult {
-  const row = state.read(MAINTENANCE_KEY, MaintenanceRowSchema);
+  const row = state.maintenance();
   if (row === undefined || row.epoch !== command.epoch) return refused(RefusalCode.MAINTENANCE_CHANGED, "");
   const waitingNodeIds = row.waitingNodeIds.filter((nodeId) => nodeId !== command.nodeId);
   if (waitingNodeIds.length === row.waitingNodeIds.length) return done();
@@ -43,9 +43,9 @@ export function acknowledgeMaintenance(state: ApplyState, command: AcknowledgeMa
 function writeRow(state: ApplyState, row: Pick<MaintenanceRow, "state" | "epoch" | "waitingNodeIds">): void {
   const isReached = row.waitingNodeIds.length === 0;
   const reached = row.state === MaintenanceState.ENTERING ? MaintenanceState.QUIESCED : MaintenanceState.OFF;
-  state.write(
-    MAINTENANCE_KEY,
-    MaintenanceRowSchema,
-    create(MaintenanceRowSchema, { ...row, state: isReached ? reached : row.state, sinceMs: state.nowMs }),
-  );
+  const next = isReached ? reached : row.state;
+  const before = state.maintenance();
+  const sinceMs = before !== undefined && before.state === next ? before.sinceMs : state.nowMs;
+  const written = create(MaintenanceRowSchema, { ...row, state: next, sinceMs });
+  state.write(MAINTENANCE_KEY, MaintenanceRowSchema, written);
 }

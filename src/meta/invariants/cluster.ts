@@ -12,6 +12,7 @@ import {
   NodeState,
   OplogRowSchema,
   SessionRowSchema,
+  WorkerCursorRowSchema,
 } from "../../gen/skerry/meta/v1/rows_pb.js";
 import {
   APPLIED_KEY,
@@ -29,6 +30,7 @@ import {
   nodeSessionsKey,
   oplogKey,
   sessionKey,
+  workerCursorKey,
 } from "../keys.ts";
 import { nodeIdOfNameRow } from "../nodes.ts";
 import type { Check } from "./check.ts";
@@ -69,6 +71,13 @@ export async function checkMaintenance(check: Check): Promise<void> {
     "a change of mode waits for somebody",
     MAINTENANCE_KEY,
   );
+}
+
+export async function checkWorkerCursors(check: Check): Promise<void> {
+  for await (const { key, row } of check.table("workerCursor", WorkerCursorRowSchema)) {
+    check.holds(key === workerCursorKey(row.worker), "a cursor lies at its worker", key);
+    check.holds(row.revision > 0n, "the writes of a cursor are counted", key);
+  }
 }
 
 export async function checkEncryptionKeys(check: Check): Promise<void> {

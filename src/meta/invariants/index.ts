@@ -17,6 +17,7 @@ import {
   checkOplog,
   checkSessions,
   checkTokens,
+  checkWorkerCursors,
 } from "./cluster.ts";
 import { checkCopies } from "./copies.ts";
 import {
@@ -51,6 +52,7 @@ export async function checkInvariants(rows: CheckedRows): Promise<readonly Viola
   await checkIdentities(check);
   await checkMaintenance(check);
   await checkEncryptionKeys(check);
+  await checkWorkerCursors(check);
   await checkTokens(check);
   await checkNodes(check);
   await checkCopysets(check);

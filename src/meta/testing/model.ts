@@ -20,6 +20,8 @@ export interface ModelVersion extends ModelObject {
   /** False: the null version. */
   readonly named: boolean;
   readonly marker: boolean;
+  /** 0: it is the newest. */
+  noncurrentSinceMs: number;
 }
 
 export type ModelVersioning = "never" | "enabled" | "suspended";
@@ -43,6 +45,8 @@ export interface ModelBucket {
   readonly uploads: Map<number, ModelUpload>;
   /** Documents by kind. */
   readonly configurations: Map<number, string>;
+  /** Of the lifecycle; 0: there is none. */
+  rulesRevision: number;
 }
 
 export interface ModelBlob {
@@ -65,6 +69,7 @@ export interface ModelConditions {
 const HOMES = 2;
 const TARGET_COPIES = 3;
 export const DRAINING_NODE = 4;
+export const LIFECYCLE_KIND = 3;
 export interface ModelIdentityChange {
   readonly name: string;
   readonly expected: number;
@@ -78,6 +83,17 @@ export interface ModelSource {
   readonly version: number;
 }
 
+export interface ModelExpiration {
+  readonly kind: "current" | "noncurrent" | "marker" | "upload";
+  readonly key: string;
+  readonly version: number;
+  readonly dueAtMs: number;
+  readonly noncurrentSinceMs: number;
+  readonly newer: number;
+  /** It is told to have a tag; no version of the model has any. */
+  readonly tagged: boolean;
+}
+
 export interface ModelTarget {
   readonly key: string;
   /** Undefined: whatever is current. */
@@ -88,6 +104,12 @@ export interface ModelTarget {
 export function currentOf(bucket: ModelBucket, key: string): ModelVersion | undefined {
   const newest = bucket.keys.get(key)?.[0];
   return newest?.marker === true ? undefined : newest;
+}
+
+export interface ModelMaintenance {
+  state: "off" | "entering" | "quiesced" | "exiting";
+  epoch: number;
+  waiting: number[];
 }
 
 interface Completed {
@@ -110,6 +132,9 @@ export class Model {
   /** Revisions by name. */
   readonly identities = new Map<string, number>();
   nextRevision = 1;
+  /** Of the lifecycle's worker. */
+  cursor: { readonly revision: number; readonly cursor: number } | undefined;
+  readonly maintenance: ModelMaintenance = { state: "off", epoch: 0, waiting: [] };
   nowMs = 0;
   oplogLength = 0;
   #nextBucketId = 1;
@@ -126,9 +151,35 @@ export class Model {
       keys: new Map(),
       uploads: new Map(),
       configurations: new Map(),
+      rulesRevision: 0,
     });
     this.oplogLength++;
     return "bucketCreated";
+  }
+
+  setMaintenance(expectedEpoch: number, on: boolean, waiting: readonly number[]): string {
+    const { maintenance } = this;
+    if (expectedEpoch !== maintenance.epoch) return "MAINTENANCE_CHANGED";
+    maintenance.epoch++;
+    maintenance.waiting = [...waiting];
+    maintenance.state = on ? "entering" : "exiting";
+    this.#settleMaintenance();
+    return "done";
+  }
+
+  acknowledgeMaintenance(nodeId: number, epoch: number): string {
+    const { maintenance } = this;
+    if (maintenance.epoch === 0 || epoch !== maintenance.epoch) return "MAINTENANCE_CHANGED";
+    maintenance.waiting = maintenance.waiting.filter((waiting) => waiting !== nodeId);
+    this.#settleMaintenance();
+    return "done";
+  }
+
+  #settleMaintenance(): void {
+    const { maintenance } = this;
+    if (maintenance.waiting.length > 0) return;
+    if (maintenance.state === "entering") maintenance.state = "quiesced";
+    if (maintenance.state === "exiting") maintenance.state = "off";
   }
 
   /** All or nothing; every row that is written gets the next revision. */
@@ -159,8 +210,10 @@ export class Model {
     if (document !== undefined) {
       bucket.configurations.set(kind, document);
       this.oplogLength++;
+      if (kind === LIFECYCLE_KIND) bucket.rulesRevision = this.oplogLength;
     } else if (bucket.configurations.delete(kind)) {
       this.oplogLength++;
+      if (kind === LIFECYCLE_KIND) bucket.rulesRevision = 0;
     }
     return "done";
   }
@@ -210,17 +263,69 @@ export class Model {
     return "objectsDeleted";
   }
 
+  /** Whatever does not hold any more is passed over. */
+  expire(name: string, rulesRevision: number, targets: readonly ModelExpiration[], markerId: number): string {
+    const bucket = this.buckets.get(name);
+    if (bucket === undefined) return "BUCKET_UNKNOWN";
+    if (bucket.rulesRevision !== rulesRevision) return "CONFIGURATION_CHANGED";
+    for (const target of targets) if (target.dueAtMs <= this.nowMs) this.#expire(bucket, target, markerId);
+    this.#collect();
+    return "objectsDeleted";
+  }
+
+  #expire(bucket: ModelBucket, target: ModelExpiration, markerId: number): void {
+    const { key, version } = target;
+    const versions = bucket.keys.get(key) ?? [];
+    const at = versions.findIndex((known) => known.version === version);
+    const known = versions[at];
+    const remove = () => {
+      this.#remove(bucket, key, (other) => other === known);
+      this.oplogLength++;
+    };
+    switch (target.kind) {
+      case "current": {
+        if (known === undefined || known !== currentOf(bucket, key) || target.tagged) return;
+        if (bucket.versioning === "never") {
+          remove();
+          return;
+        }
+        this.#add(bucket, key, { version: markerId, etag: "", slices: [], modifiedMs: this.nowMs }, true);
+        this.oplogLength++;
+        return;
+      }
+      case "noncurrent":
+        // The newest is none of the noncurrent ones that are newer.
+        if (at < 1 || at - 1 < target.newer || target.tagged) return;
+        if (known?.noncurrentSinceMs === target.noncurrentSinceMs) remove();
+        return;
+      case "marker":
+        if (known?.marker === true && versions.length === 1) remove();
+        return;
+      case "upload":
+        if (bucket.uploads.get(version)?.key === key) bucket.uploads.delete(version);
+    }
+  }
+
+  /** How far the worker is; a number stands for the cursor. */
+  putCursor(expectedRevision: number, cursor: number): string {
+    if ((this.cursor?.revision ?? 0) !== expectedRevision) return "CURSOR_CHANGED";
+    this.cursor = { revision: expectedRevision + 1, cursor };
+    return "done";
+  }
+
   #add(bucket: ModelBucket, key: string, object: ModelObject, marker: boolean): void {
     const named = bucket.versioning === "enabled";
-    const newest = bucket.keys.get(key)?.[0]?.version ?? 0;
-    const version = Math.max(object.version, newest + 1);
-    if (!named) this.#remove(bucket, key, (known) => !known.named);
-    bucket.keys.set(key, [{ ...object, version, named, marker }, ...(bucket.keys.get(key) ?? [])]);
+    const before = bucket.keys.get(key) ?? [];
+    const version = Math.max(object.version, (before[0]?.version ?? 0) + 1);
+    if (before[0] !== undefined) before[0].noncurrentSinceMs = this.nowMs;
+    const left = named ? before : before.filter((other) => other.named);
+    bucket.keys.set(key, [{ ...object, version, named, marker, noncurrentSinceMs: 0 }, ...left]);
   }
 
   #remove(bucket: ModelBucket, key: string, wanted: (version: ModelVersion) => boolean): boolean {
     const before = bucket.keys.get(key) ?? [];
     const left = before.filter((version) => !wanted(version));
+    if (left[0] !== undefined) left[0].noncurrentSinceMs = 0;
     if (left.length > 0) bucket.keys.set(key, left);
     else bucket.keys.delete(key);
     return left.length < before.length;

@@ -5,6 +5,7 @@ import { concatBytes, fromHex, type Prng, toHex } from "../../base/index.ts";
 import {
   AbortUploadSchema,
   AcknowledgeDiscardSchema,
+  AcknowledgeMaintenanceSchema,
   AcknowledgeUnlinkSchema,
   BeginBlobDeleteSchema,
   ChangeIdentitiesSchema,
@@ -17,14 +18,19 @@ import {
   DeleteBucketSchema,
   DeleteObjectsSchema,
   DropCopiesSchema,
+  ExpirationTarget_Kind,
+  ExpireObjectsSchema,
   type NewBlob,
   PutBucketConfigurationSchema,
+  PutWorkerCursorSchema,
   RecordCopiesSchema,
   RehomeBlobsSchema,
   ReportLostSchema,
   SetBucketVersioningSchema,
+  SetMaintenanceSchema,
 } from "../../gen/skerry/meta/v1/commands_pb.js";
-import { VersioningState } from "../../gen/skerry/meta/v1/rows_pb.js";
+import { VersioningState, WorkerCursorRow_Worker } from "../../gen/skerry/meta/v1/rows_pb.js";
+import { isClientWrite } from "../client-writes.ts";
 import type { CommandBody } from "../ports.ts";
 import { chunkedBlob, createBucket, etag, id, inlineBlob, slice } from "./commands.ts";
 import { testHasher } from "./harness.ts";
@@ -32,7 +38,9 @@ import {
   currentOf,
   type Model,
   type ModelBlob,
+  type ModelBucket,
   type ModelConditions,
+  type ModelExpiration,
   type ModelSlice,
   type ModelSource,
   type ModelTarget,
@@ -47,6 +55,12 @@ export interface DrawnCommand {
 
 const BUCKETS = ["bucket-a", "bucket-b"];
 const IDENTITIES = ["i/a", "i/b", "i/c"];
+const EXPIRATION_KINDS = {
+  current: ExpirationTarget_Kind.CURRENT,
+  noncurrent: ExpirationTarget_Kind.NONCURRENT,
+  marker: ExpirationTarget_Kind.MARKER,
+  upload: ExpirationTarget_Kind.UPLOAD,
+} as const;
 const KEYS = ["a", "a/b", "a\u0000b", "\u{10000}", "\uffff", "z"];
 
 export class CommandDrawer {
@@ -59,7 +73,16 @@ export class CommandDrawer {
     this.#model = model;
   }
 
+  /** While the cluster is quiesced, whatever a client wants to change is refused. */
   draw(): DrawnCommand {
+    const { body, expected } = this.#draw();
+    const isRefused = () => this.#model.maintenance.state === "quiesced" && isClientWrite(body.case);
+    return { body, expected: () => (isRefused() ? "MAINTENANCE" : expected()) };
+  }
+
+  #draw(): DrawnCommand {
+    if (this.#model.maintenance.state === "quiesced" && this.#prng.chance(0.15))
+      return this.#setMaintenance();
     const draws: readonly [number, () => DrawnCommand][] = [
       [3, () => this.#createBucket()],
       [1, () => this.#deleteBucket()],
@@ -67,6 +90,8 @@ export class CommandDrawer {
       [1, () => this.#setVersioning()],
       [12, () => this.#commit()],
       [6, () => this.#delete()],
+      [6, () => this.#expire()],
+      [3, () => this.#putCursor()],
       [6, () => this.#copy()],
       [4, () => this.#createUpload()],
       [8, () => this.#commitPart()],
@@ -79,8 +104,10 @@ export class CommandDrawer {
       [4, () => this.#reportLost()],
       [3, () => this.#rehome()],
       [5, () => this.#dropCopies()],
-      [3, () => this.#acknowledgeDiscard()],
+      [5, () => this.#acknowledgeDiscard()],
       [4, () => this.#changeIdentities()],
+      [4, () => this.#setMaintenance()],
+      [3, () => this.#acknowledgeMaintenance()],
     ];
     let at = this.#prng.below(draws.reduce((sum, [weight]) => sum + weight, 0));
     for (const [weight, draw] of draws) {
@@ -93,6 +120,37 @@ export class CommandDrawer {
   #createBucket(): DrawnCommand {
     const name = this.#prng.pick(BUCKETS);
     return { body: createBucket(name), expected: () => this.#model.createBucket(name) };
+  }
+
+  /** Mostly off, and not for long on, so that most of a run changes something. */
+  #setMaintenance(): DrawnCommand {
+    const on = this.#prng.chance(this.#model.maintenance.state === "off" ? 0.5 : 0.1);
+    const epoch = this.#model.maintenance.epoch + (this.#prng.chance(0.1) ? 1 : 0);
+    const nodes = this.#prng.shuffle([1, 2]).slice(0, this.#prng.between(0, 2));
+    const force = this.#prng.chance(0.2);
+    const value = create(SetMaintenanceSchema, {
+      expectedEpoch: BigInt(epoch),
+      on,
+      force,
+      nodeIds: nodes.map(BigInt),
+    });
+    return {
+      body: { case: "setMaintenance", value },
+      expected: () => this.#model.setMaintenance(epoch, on, force ? [] : nodes),
+    };
+  }
+
+  #acknowledgeMaintenance(): DrawnCommand {
+    const nodeId = this.#prng.between(1, 2);
+    const epoch = this.#model.maintenance.epoch - (this.#prng.chance(0.1) ? 1 : 0);
+    const value = create(AcknowledgeMaintenanceSchema, {
+      nodeId: BigInt(nodeId),
+      epoch: BigInt(Math.max(0, epoch)),
+    });
+    return {
+      body: { case: "acknowledgeMaintenance", value },
+      expected: () => this.#model.acknowledgeMaintenance(nodeId, Math.max(0, epoch)),
+    };
   }
 
   /** Mostly with the revisions that the rows have. */
@@ -220,6 +278,67 @@ export class CommandDrawer {
     const kind = this.#prng.pick(["whole", "version", "version", "null", "unknown"]);
     if (kind === "version" && known.length > 0) return { key, version: this.#prng.pick(known).version };
     return { key, version: kind === "null" ? "null" : kind === "unknown" ? 999_999 : undefined };
+  }
+
+  /** Mostly what is there, under the rules that are there, and due. */
+  #expire(): DrawnCommand {
+    const [bucket, markerId] = [this.#prng.pick(BUCKETS), this.#nextId++];
+    const known = this.#model.buckets.get(bucket);
+    const rules = this.#prng.chance(0.1) ? 999_999 : (known?.rulesRevision ?? 0);
+    const targets = Array.from({ length: this.#prng.between(1, 4) }, () => this.#expiration(known));
+    const value = create(ExpireObjectsSchema, {
+      bucket,
+      rulesRevision: BigInt(rules),
+      markerId: id(markerId),
+      targets: targets.map((target) => ({
+        kind: EXPIRATION_KINDS[target.kind],
+        key: target.key,
+        versionId: id(target.version),
+        dueAtMs: BigInt(target.dueAtMs),
+        noncurrentSinceMs: BigInt(target.noncurrentSinceMs),
+        newerNoncurrentVersions: target.newer,
+        tags: target.tagged ? [{ key: "k", value: "v" }] : [],
+      })),
+    });
+    return {
+      body: { case: "expireObjects", value },
+      expected: () => this.#model.expire(bucket, rules, targets, markerId),
+    };
+  }
+
+  #expiration(bucket: ModelBucket | undefined): ModelExpiration {
+    const [kind, key] = [
+      this.#prng.pick(["current", "noncurrent", "noncurrent", "marker", "upload"] as const),
+      this.#prng.pick(KEYS),
+    ];
+    const more = {
+      dueAtMs: this.#model.nowMs + (this.#prng.chance(0.1) ? 1 : 0),
+      newer: this.#prng.pick([0, 0, 1, 2]),
+      tagged: this.#prng.chance(0.1),
+    };
+    if (kind === "upload") {
+      const uploads = [...(bucket?.uploads.values() ?? [])];
+      const upload = uploads.length === 0 ? { key, id: 999_999 } : this.#prng.pick(uploads);
+      return { kind, key: upload.key, version: upload.id, noncurrentSinceMs: 0, ...more };
+    }
+    const versions = bucket?.keys.get(key) ?? [];
+    const version = versions.length === 0 ? undefined : this.#prng.pick(versions);
+    const since = (version?.noncurrentSinceMs ?? 0) + (this.#prng.chance(0.1) ? 1 : 0);
+    return { kind, key, version: version?.version ?? 999_999, noncurrentSinceMs: since, ...more };
+  }
+
+  #putCursor(): DrawnCommand {
+    const cursor = this.#nextId++;
+    const expectedRevision = this.#prng.chance(0.2) ? 999_999 : (this.#model.cursor?.revision ?? 0);
+    const value = create(PutWorkerCursorSchema, {
+      worker: WorkerCursorRow_Worker.LIFECYCLE,
+      expectedRevision: BigInt(expectedRevision),
+      cursor: id(cursor),
+    });
+    return {
+      body: { case: "putWorkerCursor", value },
+      expected: () => this.#model.putCursor(expectedRevision, cursor),
+    };
   }
 
   #copy(): DrawnCommand {

@@ -11,6 +11,7 @@ import {
   RefusalCode,
   RegisterNodeSchema,
   RotateEncryptionKeySchema,
+  SetMaintenanceSchema,
   SetNodeStateSchema,
 } from "../../gen/skerry/meta/v1/commands_pb.js";
 import {
@@ -31,7 +32,7 @@ import {
 } from "../../meta/index.ts";
 import { MemoryStore } from "../../meta/testing/memory-store.ts";
 import { NodeClock, NodeRandom, NodeTimers, PlainHasher } from "../../platform/node/index.ts";
-import { createObjectStore, type ObjectStore, secretContext } from "../index.ts";
+import { createObjectStore, type ObjectStore, secretContext, Writes, withMaintenance } from "../index.ts";
 
 export const OWNER = { id: "a".repeat(64), displayName: "tester" };
 export const INLINE_BYTES = 1024;
@@ -43,6 +44,7 @@ export class SingleNode {
   readonly store = new MemoryStore();
   readonly targets = new MemoryTargets([1, 2, 3], 2);
   readonly objects: ObjectStore;
+  readonly writes: Writes;
   readonly #sealer: Sealer;
   readonly #machine: MetaStateMachine;
   readonly #metadata: ReplicatedMetadata;
@@ -68,7 +70,8 @@ export class SingleNode {
       keyEncryptionKey: new Uint8Array(32).fill(7),
       randomBytes: (length) => platform.random.bytes(length),
     });
-    this.objects = createObjectStore({
+    this.writes = new Writes(this.#metadata.view);
+    const objects = createObjectStore({
       metadata: this.#metadata,
       blobs: createClusterBlobStore({
         ...platform,
@@ -84,6 +87,14 @@ export class SingleNode {
       newId,
       minimumPartBytes: MINIMUM_PART_BYTES,
     });
+    this.objects = withMaintenance(objects, this.writes);
+  }
+
+  /** As the only node of the cluster: with `nodeIds` somebody is waited for. */
+  async setMaintenance(on: boolean, nodeIds: readonly bigint[] = []): Promise<void> {
+    const expectedEpoch = this.#metadata.view.maintenance()?.epoch ?? 0n;
+    const value = create(SetMaintenanceSchema, { expectedEpoch, on, nodeIds: [...nodeIds] });
+    await this.#must({ case: "setMaintenance", value });
   }
 
   get metadata(): Metadata {

@@ -23,7 +23,7 @@ export interface AuthenticateOptions {
 export interface Authenticated {
   readonly principal: Principal;
   readonly payload: Payload;
-  /** Where the signatures of chunks go on from; a form has none. */
+  /** Where the signatures of chunks go on from; a form, and a request without a signature, have none. */
   readonly chain: SignatureChain | undefined;
 }
 

@@ -1,13 +1,20 @@
+import { ACL_OPERATIONS, ACL_PARAMETERS, type AclOperation } from "./acl/operations.ts";
 import {
   BUCKET_ENCRYPTION_OPERATIONS,
   BUCKET_ENCRYPTION_PARAMETERS,
   type BucketEncryptionOperation,
 } from "./bucket-encryption/operations.ts";
 import {
+  BUCKET_POLICY_OPERATIONS,
+  BUCKET_POLICY_PARAMETERS,
+  type BucketPolicyOperation,
+} from "./bucket-policy/operations.ts";
+import {
   BUCKET_TAGGING_OPERATIONS,
   BUCKET_TAGGING_PARAMETERS,
   type BucketTaggingOperation,
 } from "./bucket-tagging/operations.ts";
+import { CORS_OPERATIONS, CORS_PARAMETERS, type CorsOperation } from "./cors/operations.ts";
 import {
   type GetObjectAttributes,
   OBJECT_ATTRIBUTES_OPERATIONS,
@@ -24,6 +31,16 @@ import {
   type ObjectTaggingOperation,
 } from "./object-tagging/operations.ts";
 import {
+  OWNERSHIP_CONTROLS_OPERATIONS,
+  OWNERSHIP_CONTROLS_PARAMETERS,
+  type OwnershipControlsOperation,
+} from "./ownership-controls/operations.ts";
+import {
+  PUBLIC_ACCESS_BLOCK_OPERATIONS,
+  PUBLIC_ACCESS_BLOCK_PARAMETERS,
+  type PublicAccessBlockOperation,
+} from "./public-access-block/operations.ts";
+import {
   UNCONFIGURED_OPERATIONS,
   UNCONFIGURED_PARAMETERS,
   type UnconfiguredOperation,
@@ -36,7 +53,12 @@ import {
 
 /** Every operation that lives in a feature's folder. */
 export type FeatureOperation =
+  | AclOperation
   | BucketEncryptionOperation
+  | BucketPolicyOperation
+  | CorsOperation
+  | OwnershipControlsOperation
+  | PublicAccessBlockOperation
   | BucketTaggingOperation
   | GetObjectAttributes
   | ObjectLockOperation
@@ -45,7 +67,12 @@ export type FeatureOperation =
   | VersioningOperation;
 
 export const FEATURE_OPERATIONS = {
+  ...CORS_OPERATIONS,
   ...BUCKET_ENCRYPTION_OPERATIONS,
+  ...ACL_OPERATIONS,
+  ...BUCKET_POLICY_OPERATIONS,
+  ...OWNERSHIP_CONTROLS_OPERATIONS,
+  ...PUBLIC_ACCESS_BLOCK_OPERATIONS,
   ...BUCKET_TAGGING_OPERATIONS,
   ...OBJECT_ATTRIBUTES_OPERATIONS,
   ...OBJECT_LOCK_OPERATIONS,
@@ -55,7 +82,12 @@ export const FEATURE_OPERATIONS = {
 } as const;
 
 export const FEATURE_PARAMETERS = {
+  ...CORS_PARAMETERS,
   ...BUCKET_ENCRYPTION_PARAMETERS,
+  ...ACL_PARAMETERS,
+  ...BUCKET_POLICY_PARAMETERS,
+  ...OWNERSHIP_CONTROLS_PARAMETERS,
+  ...PUBLIC_ACCESS_BLOCK_PARAMETERS,
   ...BUCKET_TAGGING_PARAMETERS,
   ...OBJECT_ATTRIBUTES_PARAMETERS,
   ...OBJECT_LOCK_PARAMETERS,

@@ -1,15 +1,25 @@
+import { aclParsers } from "./acl/parse.ts";
 import { bucketEncryptionParsers } from "./bucket-encryption/parse.ts";
+import { bucketPolicyParsers } from "./bucket-policy/parse.ts";
 import { bucketTaggingParsers } from "./bucket-tagging/parse.ts";
+import { corsParsers } from "./cors/parse.ts";
 import type { FeatureParsers } from "./feature.ts";
 import { objectAttributesParsers } from "./object-attributes/parse.ts";
 import { objectLockParsers } from "./object-lock/parse.ts";
 import { objectTaggingParsers } from "./object-tagging/parse.ts";
 import type { FeatureOperation } from "./operations.ts";
+import { ownershipControlsParsers } from "./ownership-controls/parse.ts";
+import { publicAccessBlockParsers } from "./public-access-block/parse.ts";
 import { unconfiguredParsers } from "./unconfigured/parse.ts";
 import { versioningParsers } from "./versioning/parse.ts";
 
 export const featureParsers: FeatureParsers<FeatureOperation> = {
+  ...corsParsers,
   ...bucketEncryptionParsers,
+  ...aclParsers,
+  ...bucketPolicyParsers,
+  ...ownershipControlsParsers,
+  ...publicAccessBlockParsers,
   ...bucketTaggingParsers,
   ...objectAttributesParsers,
   ...unconfiguredParsers,

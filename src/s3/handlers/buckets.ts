@@ -1,8 +1,12 @@
+import { isPrivateAcl } from "../../access/index.ts";
+import { aclDocument, type NewBucketConfiguration, ownershipDocument } from "../../object/index.ts";
 import { openOptionalBody } from "../body/open-body.ts";
 import { readWholeBody } from "../body/whole-body.ts";
 import { notImplemented, S3Refusal } from "../errors.ts";
+import { resolveAcl } from "../features/acl/grants.ts";
 import { NO_BODY, type S3Response } from "../http.ts";
 import { MAX_LISTED_BUCKETS } from "../limits.ts";
+import type { CreateBucket } from "../operation.ts";
 import { renderBuckets, renderLocation } from "../render/buckets.ts";
 import { xmlResponse } from "../render/document.ts";
 import { childrenOf, malformed, readXml, textOf } from "../xml/reader.ts";
@@ -27,10 +31,13 @@ export const bucketHandlers: Handlers<Names> = {
 
   CreateBucket: async (operation, call) => {
     const region = await requestedRegion(call);
+    const { owner } = call.authenticated.principal;
+    const configurations = initialConfigurations(operation, call);
     await call.store.createBucket({
       bucket: operation.bucket,
       region,
-      owner: call.authenticated.principal.owner,
+      owner,
+      configurations,
       objectLock: operation.objectLock,
     });
     return { status: 200, headers: ["Location", `/${operation.bucket}`], body: NO_BODY };
@@ -88,3 +95,20 @@ async function requestedRegion(call: Call): Promise<string> {
 }
 
 const REGION_NAME = /^[A-Za-z0-9-]{1,64}$/;
+
+/** What the headers say about who may use the bucket is so from its first moment. */
+function initialConfigurations(
+  { acl, ownership }: CreateBucket,
+  call: Call,
+): readonly NewBucketConfiguration[] {
+  const { owner } = call.authenticated.principal;
+  const configurations: NewBucketConfiguration[] = [];
+  if (ownership !== undefined) {
+    configurations.push({ kind: "ownership-controls", configuration: ownershipDocument(ownership) });
+  }
+  if (acl === undefined) return configurations;
+  const grants = resolveAcl(acl, { owner, bucketOwnerId: owner.id }, call.owners);
+  if (isPrivateAcl(grants, owner.id)) return configurations;
+  if (ownership === "BucketOwnerEnforced") throw new S3Refusal("InvalidBucketAclWithObjectOwnership");
+  return [...configurations, { kind: "acl", configuration: aclDocument(grants) }];
+}

@@ -8,13 +8,14 @@ import { openBody } from "../body/open-body.ts";
 import { readWholeBody } from "../body/whole-body.ts";
 import { S3Refusal } from "../errors.ts";
 import { MAX_DELETE_TARGETS } from "../limits.ts";
+import type { DeleteObjects } from "../operation.ts";
 import { unquoteEtag } from "../parse/fields.ts";
 import { matchedSize, matchedTime } from "../parse/preconditions.ts";
 import { type DeletedKey, renderDeleted } from "../render/deleted.ts";
 import { xmlResponse } from "../render/document.ts";
 import { refusalOf } from "../render/error.ts";
 import { childrenOf, malformed, readXml, textOf, type XmlElement } from "../xml/reader.ts";
-import type { Handlers } from "./call.ts";
+import type { Call, Handlers } from "./call.ts";
 
 interface Target {
   readonly key: string;
@@ -26,12 +27,7 @@ export const deleteObjectsHandlers: Handlers<"DeleteObjects"> = {
   DeleteObjects: async (operation, call) => {
     const body = openBody(call.request, call.headers, call.authenticated);
     const { targets, quiet } = readDelete(await readWholeBody(body, call.hasher));
-    const refusals = targets.map((target) => {
-      // Each key is a deletion of its own to the gate.
-      const request = { name: "DeleteObject", bucket: operation.bucket, key: target.key };
-      const decision = call.authorizer.authorize(call.authenticated.principal, request);
-      return decision.kind === "deny" ? new S3Refusal("AccessDenied") : undefined;
-    });
+    const refusals = await Promise.all(targets.map((target) => refusalOfTarget(operation, target, call)));
     const allowed = targets.filter((_, index) => refusals[index] === undefined);
     const outcomes = await call.store.deleteObjects({
       bucket: operation.bucket,
@@ -55,6 +51,21 @@ export const deleteObjectsHandlers: Handlers<"DeleteObjects"> = {
     return xmlResponse(renderDeleted(deleted, quiet));
   },
 };
+
+/** Each key is a deletion of its own to the gate. */
+async function refusalOfTarget(
+  { bucket, bypassGovernance }: DeleteObjects,
+  { key, versionId }: Target,
+  call: Call,
+): Promise<S3Refusal | undefined> {
+  const version = versionId === undefined ? {} : { versionId, action: "s3:DeleteObjectVersion" };
+  if (!(await call.allows({ name: "DeleteObject", bucket, key, ...version }))) {
+    return new S3Refusal("AccessDenied");
+  }
+  if (!bypassGovernance) return undefined;
+  const mayBypass = await call.allows({ name: "BypassGovernanceRetention", bucket, key });
+  return mayBypass ? undefined : new S3Refusal("AccessDenied");
+}
 
 function refusalOfOutcome(outcome: DeleteOutcome | undefined): S3Refusal | undefined {
   if (outcome === undefined) return new S3Refusal("InternalError");

@@ -1,4 +1,10 @@
-import type { CustomerKey, GetObjectResult, ObjectInfo } from "../../object/index.ts";
+import {
+  type CustomerKey,
+  type GetObjectResult,
+  ObjectError,
+  type ObjectInfo,
+  objectAccessOf,
+} from "../../object/index.ts";
 import { customerKey } from "../encryption/request.ts";
 import type { S3Response } from "../http.ts";
 import type { GetObject, HeadObject } from "../operation.ts";
@@ -19,13 +25,16 @@ export const readObjectHandlers: Handlers<"GetObject" | "HeadObject"> = {
   HeadObject: async (operation, call) => {
     // Only the read path knows what a range or a part comes to; its bytes are not asked for.
     if (operation.range !== undefined) return headOfRange(operation, call);
-    const info = await call.store.headObject({
-      bucket: operation.bucket,
-      key: operation.key,
-      versionId: operation.versionId,
-      ...customerKeyOf(call),
-      ...(operation.preconditions && { preconditions: operation.preconditions }),
-    });
+    const info = await admitted(operation, call, () =>
+      call.store.headObject({
+        bucket: operation.bucket,
+        key: operation.key,
+        versionId: operation.versionId,
+        ...customerKeyOf(call),
+        ...(operation.preconditions && { preconditions: operation.preconditions }),
+      }),
+    );
+    call.admit?.(objectAccessOf(info));
     return {
       status: 200,
       headers: objectHeaders(info, {
@@ -58,8 +67,39 @@ async function abandon(result: GetObjectResult): Promise<void> {
 }
 
 function open(operation: GetObject | HeadObject, call: Call): Promise<GetObjectResult> {
-  if (operation.ifRange !== undefined && operation.range !== undefined) return openIfRange(operation, call);
-  return get(operation, call, operation.range);
+  return admitted(operation, call, async () => {
+    const result = await openUnjudged(operation, call);
+    try {
+      call.admit?.(objectAccessOf(result.info));
+    } catch (error) {
+      await abandon(result);
+      throw error;
+    }
+    return result;
+  });
+}
+
+function openUnjudged(operation: GetObject | HeadObject, call: Call): Promise<GetObjectResult> {
+  return operation.ifRange !== undefined && operation.range !== undefined
+    ? openIfRange(operation, call)
+    : get(operation, call, operation.range);
+}
+
+/** Shows nothing of what was found, nor that nothing was, nor what it is not, before it has been judged. */
+async function admitted<T>(
+  operation: GetObject | HeadObject,
+  call: Call,
+  read: () => Promise<T>,
+): Promise<T> {
+  const { admit } = call;
+  if (admit === undefined) return read();
+  try {
+    return await read();
+  } catch (error) {
+    // Whatever a refusal says of the object, its existence included, is only for those who may read it.
+    if (error instanceof ObjectError) admit(await call.store.objectAccess(operation));
+    throw error;
+  }
 }
 
 function get(

@@ -26,6 +26,7 @@ import {
 import { childrenOf, malformed, readXml, textOf, type XmlElement } from "../xml/reader.ts";
 import { NO_CONTENT } from "./buckets.ts";
 import type { Call, Handlers } from "./call.ts";
+import { ownershipOf } from "./ownership.ts";
 import { customerKeyOf } from "./read-object.ts";
 
 type Names =
@@ -40,12 +41,12 @@ type Names =
 export const uploadHandlers: Handlers<Names> = {
   CreateMultipartUpload: async (operation, call) => {
     const { bucket, key, attributes, checksumAlgorithm, checksumType } = operation;
-    const owner = call.authenticated.principal.owner;
+    const { owner, acl } = ownershipOf(operation, call);
     const encryption = requestedEncryption(call);
     const { uploadId, encryption: encrypted } = await call.store.createUpload({
       bucket,
       key,
-      attributes,
+      attributes: acl === undefined ? attributes : { ...attributes, acl },
       owner,
       checksumAlgorithm,
       checksumType,

@@ -19,10 +19,12 @@ import {
 } from "../render/object-headers.ts";
 import { renderCopied } from "../render/uploads.ts";
 import type { Call, Handlers } from "./call.ts";
+import { ownershipOf } from "./ownership.ts";
 
 export const writeObjectHandlers: Handlers<"PutObject" | "DeleteObject" | "CopyObject"> = {
   PutObject: async (operation, call) => {
     const { request, headers, authenticated } = call;
+    const { owner, acl } = ownershipOf(operation, call);
     const body = hasUnknownLength(headers, authenticated)
       ? await holdBody(request, headers, authenticated)
       : openBody(request, headers, authenticated);
@@ -30,8 +32,8 @@ export const writeObjectHandlers: Handlers<"PutObject" | "DeleteObject" | "CopyO
       bucket: operation.bucket,
       key: operation.key,
       body,
-      attributes: operation.attributes,
-      owner: call.authenticated.principal.owner,
+      attributes: acl === undefined ? operation.attributes : { ...operation.attributes, acl },
+      owner,
       signal: call.request.signal,
       ...(operation.preconditions && { preconditions: operation.preconditions }),
       ...encryptionOf(call),
@@ -69,6 +71,7 @@ async function copy(operation: CopyObject, call: Call): Promise<CopyObjectResult
   const { source } = operation;
   const sourceKey = sourceCustomerKey(call);
   const { attributes, sourcePreconditions } = await copiedAttributes(operation, call);
+  const { owner, acl } = ownershipOf(operation, call);
   return call.store.copyObject({
     sourceBucket: source.bucket,
     sourceKey: source.key,
@@ -79,11 +82,12 @@ async function copy(operation: CopyObject, call: Call): Promise<CopyObjectResult
     tags: operation.tags,
     retention: operation.retention,
     legalHold: operation.legalHold,
-    owner: call.authenticated.principal.owner,
     signal: call.request.signal,
     ...encryptionOf(call),
     ...(sourceKey && { sourceCustomerKey: sourceKey }),
     ...(operation.checksumAlgorithm && { checksumAlgorithm: operation.checksumAlgorithm }),
+    owner,
+    acl,
     ...(sourcePreconditions && { sourcePreconditions }),
     ...(operation.preconditions && { preconditions: operation.preconditions }),
   });

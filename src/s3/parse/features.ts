@@ -1,10 +1,9 @@
+import { OBJECT_OWNERSHIPS } from "../../access/index.ts";
 import { invalidArgument, notImplemented } from "../errors.ts";
 import type { RequestHeaders } from "../http.ts";
 import type { S3OperationName } from "../operations.ts";
 
 /** Headers that ask for something that is not there. Ignoring them would store an object that is not what the client believes. */
-const UNSUPPORTED_PREFIXES = ["x-amz-grant-"];
-
 const UNSUPPORTED_HEADERS: ReadonlySet<string> = new Set([
   "x-amz-mfa",
   "x-amz-website-redirect-location",
@@ -13,19 +12,9 @@ const UNSUPPORTED_HEADERS: ReadonlySet<string> = new Set([
 
 /** Headers that are fine with these values, which change nothing here. */
 const HARMLESS_VALUES: ReadonlyMap<string, ReadonlySet<string>> = new Map([
-  ["x-amz-acl", new Set(["private", "bucket-owner-full-control"])],
   ["x-amz-bucket-namespace", new Set(["global"])],
   ["x-amz-object-annotation-directive", new Set(["COPY", "EXCLUDE"])],
-  ["x-amz-object-ownership", new Set(["BucketOwnerEnforced"])],
-]);
-
-const CANNED_ACLS: ReadonlySet<string> = new Set([
-  "public-read",
-  "public-read-write",
-  "authenticated-read",
-  "aws-exec-read",
-  "bucket-owner-read",
-  "log-delivery-write",
+  ["x-amz-object-ownership", new Set<string>(OBJECT_OWNERSHIPS)],
 ]);
 
 /** Operations that make objects: they say how to encrypt. */
@@ -50,7 +39,7 @@ const WITH_SOURCE_KEY: ReadonlySet<S3OperationName> = new Set(["CopyObject", "Up
 const ENCRYPTION = "x-amz-server-side-encryption";
 const SOURCE_ENCRYPTION = "x-amz-copy-source-server-side-encryption";
 
-/** Refuses with "NotImplemented" (an ACL that S3 does not know either: "InvalidArgument"). */
+/** Refuses with "NotImplemented". */
 export function checkFeatures(operation: S3OperationName, headers: RequestHeaders): void {
   for (const [name, value] of headers) {
     if (!name.startsWith("x-amz-")) continue;
@@ -75,11 +64,9 @@ function checkFeature(name: string, value: string): void {
   const harmless = HARMLESS_VALUES.get(name);
   if (harmless !== undefined) {
     if (harmless.has(value)) return;
-    if (name === "x-amz-acl" && !CANNED_ACLS.has(value))
-      throw invalidArgument("Invalid canned ACL", name, value);
     throw notImplemented(`The value "${value}" of the header "${name}"`);
   }
-  if (UNSUPPORTED_HEADERS.has(name) || UNSUPPORTED_PREFIXES.some((prefix) => name.startsWith(prefix))) {
+  if (UNSUPPORTED_HEADERS.has(name)) {
     throw notImplemented(`What the header "${name}" asks for`);
   }
 }

@@ -267,7 +267,8 @@ describe("what an operation carries", () => {
     });
     expect(parsed.kind === "operation" && parsed.headers.has("x-amz-checksum-crc32")).toBe(false);
     expect(nameOf("PUT", target, { "x-amz-storage-class": "STANDARD" })).toBe("! InvalidArgument");
-    expect(nameOf("PUT", "/b/k?x-amz-grant-read=id=1")).toBe("! NotImplemented");
+    expect(nameOf("PUT", "/b/k?x-amz-website-redirect-location=/x")).toBe("! NotImplemented");
+    expect(nameOf("PUT", "/b/k?x-amz-grant-read=everybody")).toBe("! InvalidArgument");
   });
 
   it.each([
@@ -356,8 +357,6 @@ describe("what an operation carries", () => {
   });
 
   it.each([
-    ["x-amz-acl", "public-read"],
-    ["x-amz-grant-read", "id=1"],
     ["x-amz-website-redirect-location", "/x"],
     ["x-amz-write-offset-bytes", "5"],
     ["x-amz-mfa", "1 2"],
@@ -368,6 +367,9 @@ describe("what an operation carries", () => {
   it.each([
     ["x-amz-acl", "private"],
     ["x-amz-acl", "bucket-owner-full-control"],
+    ["x-amz-acl", "public-read"],
+    ["x-amz-grant-read", 'id="1", uri="http://acs.amazonaws.com/groups/global/AllUsers"'],
+    ["x-amz-grant-full-control", "emailAddress=a@example.com"],
     ["x-amz-request-payer", "requester"],
     ["x-amz-bypass-governance-retention", "true"],
     ["x-amz-storage-class", "STANDARD"],
@@ -377,6 +379,10 @@ describe("what an operation carries", () => {
 
   it("values that nobody knows are refused as such", () => {
     expect(nameOf("PUT", "/b/k", { "x-amz-acl": "everybody" })).toBe("! InvalidArgument");
+    expect(nameOf("PUT", "/b/k", { "x-amz-grant-read": "everybody" })).toBe("! InvalidArgument");
+    expect(nameOf("PUT", "/b/k", { "x-amz-grant-read": "id=" })).toBe("! InvalidArgument");
+    const both = { "x-amz-acl": "private", "x-amz-grant-read": "id=1" };
+    expect(nameOf("PUT", "/b/k", both)).toBe("! InvalidRequest");
     expect(nameOf("PUT", "/b/k", { "x-amz-storage-class": "GOLD" })).toBe("! InvalidStorageClass");
     expect(nameOf("PUT", "/b/k", { "x-amz-meta-a": "x".repeat(2048) })).toBe("! MetadataTooLarge");
     expect(nameOf("PUT", "/b/k", { "x-amz-meta-a": "x".repeat(2047) })).toBe("PutObject");

@@ -1,4 +1,6 @@
+import { OBJECT_OWNERSHIPS } from "../../access/index.ts";
 import { invalidArgument, notImplemented, S3Refusal } from "../errors.ts";
+import { parseAclHeaders } from "../features/acl/headers.ts";
 import { featureParsers } from "../features/parsers.ts";
 import { fromHeaderValue, type RequestHead, type RequestHeaders, toHeaderValue } from "../http.ts";
 import { MAX_LIST_ENTRIES, MAX_LISTED_BUCKETS, MAX_PART_NUMBER } from "../limits.ts";
@@ -130,6 +132,8 @@ const PARSERS: { readonly [N in SupportedName]: (input: ParseInput) => Extract<S
   CreateBucket: (input) => ({
     name: "CreateBucket",
     ...onBucket(input),
+    acl: parseAclHeaders(input.headers),
+    ownership: OBJECT_OWNERSHIPS.find((name) => name === input.headers.get("x-amz-object-ownership")),
     objectLock: input.headers.get("x-amz-bucket-object-lock-enabled")?.toLowerCase() === "true",
   }),
   HeadBucket: (input) => ({ name: "HeadBucket", ...onBucket(input) }),
@@ -192,6 +196,7 @@ const PARSERS: { readonly [N in SupportedName]: (input: ParseInput) => Extract<S
     }
     return {
       name: "PutObject",
+      acl: parseAclHeaders(input.headers),
       ...onObject(input),
       attributes,
       preconditions: writePreconditions(input.headers),
@@ -216,6 +221,7 @@ const PARSERS: { readonly [N in SupportedName]: (input: ParseInput) => Extract<S
     const { retention, legalHold } = parseObjectLock(headers);
     return {
       name: "CopyObject",
+      acl: parseAclHeaders(headers),
       ...onObject(input),
       source: parseCopySource(input.headers),
       attributes: replace ? parseAttributes(input.headers) : undefined,
@@ -232,6 +238,7 @@ const PARSERS: { readonly [N in SupportedName]: (input: ParseInput) => Extract<S
     const algorithm = input.headers.get("x-amz-checksum-algorithm");
     return {
       name: "CreateMultipartUpload",
+      acl: parseAclHeaders(input.headers),
       ...onObject(input),
       attributes: parseAttributes(input.headers),
       checksumAlgorithm:

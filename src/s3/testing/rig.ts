@@ -1,11 +1,11 @@
-import { createGate, type Principal } from "../../access/index.ts";
+import { accountIdOf, createGate, type Owner, type Principal, parsePolicy } from "../../access/index.ts";
 import { SingleNode } from "../../object/testing/single-node.ts";
 import type { SocketAddress } from "../../platform/index.ts";
 import { NodeClock, NodeRandom, NodeTimers, PlainHasher } from "../../platform/node/index.ts";
 import { type GatewayOptions, S3Gateway } from "../gateway.ts";
 import type { ServerLimits } from "../http-server/server-limits.ts";
 import { s3OperationRows } from "../operations.ts";
-import type { RequestEvent } from "../ports.ts";
+import type { Credential, OwnerDirectory, RequestEvent } from "../ports.ts";
 import { S3Server } from "../server.ts";
 import { type FaultyStore, faultyStore } from "./faulty-store.ts";
 
@@ -18,6 +18,48 @@ export const ADMIN = { accessKeyId: "SKADMIN0000000000001", secretAccessKey: "ad
 /** Another user's writer. */
 export const OTHER = { accessKeyId: "SKOTHER0000000000001", secretAccessKey: "other/secret+key" };
 
+/** Two users and nothing else: what they may do comes from owning, policies and lists. */
+export const ALICE = { accessKeyId: "SKALICE0000000000001", secretAccessKey: "alice/secret+key" };
+export const BOB = { accessKeyId: "SKBOB000000000000001", secretAccessKey: "bob/secret+key" };
+/** A user of Alice's account with policies of its own: it may read objects, and tell who it is. */
+export const CAROL = { accessKeyId: "SKCAROL0000000000001", secretAccessKey: "carol/secret+key" };
+export const ALICE_OWNER = { id: "c".repeat(64), displayName: "Alice" };
+export const BOB_OWNER = { id: "d".repeat(64), displayName: "Bob" };
+
+/** Those who can be named in grants. */
+const OWNERS: OwnerDirectory = {
+  ownerById: (id) => [ALICE_OWNER, BOB_OWNER].find((owner) => owner.id === id),
+  ownerByEmail: (email) => (email === "bob@example.com" ? BOB_OWNER : undefined),
+};
+
+const userOf = (keyId: string, owner: Owner): Principal => ({
+  keyId,
+  role: "user",
+  buckets: undefined,
+  owner,
+});
+
+function carol(): Principal {
+  const accountId = accountIdOf(ALICE_OWNER.id);
+  const document = { Statement: { Effect: "Allow", Action: "s3:GetObject*", Resource: "*" } };
+  return {
+    ...userOf(CAROL.accessKeyId, ALICE_OWNER),
+    identity: {
+      caller: {
+        kind: "user",
+        accountId,
+        canonicalId: ALICE_OWNER.id,
+        arn: `arn:aws:iam::${accountId}:user/carol`,
+        roleArn: undefined,
+        uniqueId: "AIDACAROL00000000001",
+      },
+      policies: [parsePolicy(JSON.stringify(document), { kind: "identity" })],
+      sessionPolicies: undefined,
+      context: new Map([["aws:username", ["carol"]]]),
+    },
+  };
+}
+
 function principal(
   keyId: string,
   role: Principal["role"],
@@ -27,7 +69,10 @@ function principal(
   return { keyId, role, buckets, owner: { id: owner.repeat(64), displayName: `user ${owner}` } };
 }
 
-const CREDENTIALS = new Map([
+const CREDENTIALS = new Map<string, Credential>([
+  [ALICE.accessKeyId, { principal: userOf(ALICE.accessKeyId, ALICE_OWNER), secret: ALICE.secretAccessKey }],
+  [BOB.accessKeyId, { principal: userOf(BOB.accessKeyId, BOB_OWNER), secret: BOB.secretAccessKey }],
+  [CAROL.accessKeyId, { principal: carol(), secret: CAROL.secretAccessKey }],
   [
     WRITER.accessKeyId,
     { principal: principal(WRITER.accessKeyId, "writer", "a"), secret: WRITER.secretAccessKey },
@@ -81,7 +126,11 @@ export async function startRig(
   const gateway = new S3Gateway({
     store,
     credentials: { lookup: (accessKeyId) => CREDENTIALS.get(accessKeyId) },
-    authorizer: createGate(s3OperationRows),
+    authorizer: createGate(s3OperationRows, {
+      bucket: (name) => store.bucketAccess(name),
+      isPublicBucket: (name) => name.startsWith("public"),
+    }),
+    owners: OWNERS,
     hasher,
     clock,
     random: new NodeRandom(),

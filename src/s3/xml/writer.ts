@@ -46,9 +46,9 @@ export class XmlWriter {
     return this;
   }
 
-  /** An element with what `inside` writes. */
-  element(name: string, inside: () => void): this {
-    this.#text += `<${name}>`;
+  /** An element with what `inside` writes. `attributes` is a constant of the renderer too. */
+  element(name: string, inside: () => void, attributes?: string): this {
+    this.#text += attributes === undefined ? `<${name}>` : `<${name} ${attributes}>`;
     inside();
     this.#text += `</${name}>`;
     return this;

@@ -58,6 +58,12 @@ export const SETTINGS = {
     description:
       "Take customers' encryption keys (SSE-C) from clients without TLS too: where a proxy before this node ends TLS",
   }),
+  "s3.public_buckets": setting({
+    kind: list,
+    default: [],
+    description:
+      "Buckets that requests without a key may be let in to, where policy or ACL allow it; * at the end of a name stands for the rest",
+  }),
   "s3.max_clock_skew": setting({
     kind: duration(1000, 86_400_000),
     default: 15 * 60_000,

@@ -10,7 +10,7 @@ import {
 } from "../../cluster/index.ts";
 import { NodeState } from "../../gen/skerry/meta/v1/rows_pb.js";
 import type { Metadata } from "../../meta/index.ts";
-import { ObjectError, type ObjectStore } from "../../object/index.ts";
+import { ObjectError, type ObjectStore, Writes, withMaintenance } from "../../object/index.ts";
 import type { StartedRaft } from "../../raft/index.ts";
 import { chunkServiceHandlers, type SegmentStore } from "../../segment/index.ts";
 import type { NodeTargets } from "../chunk-targets.ts";
@@ -61,6 +61,8 @@ export class Engines {
   #isRemoved = false;
   readonly sealer: Sealer;
   objects!: ObjectStore;
+  /** Of clients, through `objects`. */
+  writes!: Writes;
 
   constructor(options: EnginesOptions) {
     this.#options = options;
@@ -107,7 +109,9 @@ export class Engines {
     });
     this.#closers.push(() => this.#health.close());
     this.#targets = createTargets(options, this.#segments, this.#health, this.#closers);
-    this.objects = createObjects(options, this.metadata, this.sealer, this.#targets);
+    this.writes = new Writes(this.metadata.view);
+    const objects = createObjects(options, this.metadata, this.sealer, this.#targets);
+    this.objects = withMaintenance(objects, this.writes);
     this.#certificates = options.certificates(this.metadata, this.sealer);
     const follower = new ClusterFollower({
       nodeId: this.identity.nodeId,
@@ -148,6 +152,7 @@ export class Engines {
       health: this.#health,
       upkeep: this.#upkeep,
       certificates: this.#certificates,
+      writes: this.writes,
       boundConfig,
     });
     this.#settle(boundConfig);
@@ -304,6 +309,8 @@ export class Engines {
     await settleFounding({ ...identified, config, platform, dataDirectory, sealer, metadata });
     const owner = rootOwner(config, this.identity.clusterId);
     for (const bucket of config.buckets) {
+      // A bucket that is there already needs no write, which the maintenance mode would refuse.
+      if (metadata.view.bucket(bucket) !== undefined) continue;
       await this.objects
         .createBucket({ bucket, region: config["s3.region"], owner })
         .catch((error: unknown) => {

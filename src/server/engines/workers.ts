@@ -3,9 +3,11 @@ import {
   announceWorker,
   type HealthService,
   leaderWorkers,
+  maintenanceWorker,
   stateHashWatch,
   unlinkWorker,
 } from "../../cluster/index.ts";
+import type { Writes } from "../../object/index.ts";
 import { rewriteWorker, type SegmentStore } from "../../segment/index.ts";
 import type { Config } from "../config/index.ts";
 import { describeSelf } from "../identity.ts";
@@ -18,6 +20,7 @@ export interface Worked extends Pick<Consensus, "metadata" | "raft"> {
   readonly health: HealthService;
   readonly upkeep: Upkeep;
   readonly certificates: Certificates;
+  readonly writes: Writes;
   /** With the ports that the system chose. */
   readonly boundConfig: Config;
 }
@@ -31,7 +34,7 @@ export interface StartedWorkers {
 export function startWorkers(options: EnginesOptions, worked: Worked): StartedWorkers {
   const { platform, logger, metrics, onFatal } = options;
   const { identity } = options.identified.stored;
-  const { metadata, raft, health, segments } = worked;
+  const { metadata, raft, health, segments, writes } = worked;
   const background = new BackgroundRuntime({ ...platform, logger, metrics, onBug: onFatal });
   const workers = [
     ...leaderWorkers({
@@ -42,6 +45,7 @@ export function startWorkers(options: EnginesOptions, worked: Worked): StartedWo
       maxVoters: options.config["raft.max_voters"],
     }),
     unlinkWorker({ identity, metadata, segments, locks: worked.upkeep.locks }),
+    maintenanceWorker({ identity, metadata, writesUnderWay: () => writes.underWay }),
     announceWorker({ identity, metadata, node: describeSelf(worked.boundConfig) }),
     ...worked.certificates.workers,
     stateHashWatch({
@@ -69,7 +73,13 @@ export function startWorkers(options: EnginesOptions, worked: Worked): StartedWo
     onMoved: (bytes) => metrics.segmentRewrittenBytes.add(bytes),
   });
   for (const worker of [...worked.upkeep.workers(), rewriting]) background.add(worker, { throttle: 1 });
+  const followMaintenance = (): void => {
+    if (metadata.view.maintenance() !== undefined && background.has("maintenance"))
+      background.wake("maintenance");
+  };
+  writes.onDrained = followMaintenance;
   const unsubscribe = metadata.onChange((change) => {
+    if (change.maintenance) followMaintenance();
     if (change.unlinkOrders && background.has("unlink")) background.wake("unlink");
     if (change.underReplicated && background.has("repair")) background.wake("repair");
   });

@@ -1,14 +1,15 @@
 import type { Prng } from "../../base/index.ts";
 import { NodeDirectory } from "../../cluster/index.ts";
-import { createMetrics, type Logger } from "../../observe/index.ts";
+import type { Logger } from "../../observe/index.ts";
 import type { Platform, StoreChange } from "../../platform/index.ts";
-import { SimNetworkWorld, type Simulation } from "../../platform/sim/index.ts";
+import { SimNetworkWorld, type Simulation, type VolumeImage } from "../../platform/sim/index.ts";
 import { type RaftEvent, type RaftStart, type StartedInlineRaft, startRaftInline } from "../../raft/index.ts";
 import { identify, openEngines } from "../../server/index.ts";
 import type { ScenarioSettings } from "../scenario/settings.ts";
 import { foundingIdentity, identityOf, NO_ISSUER, newIncarnation, registerNode } from "./identity.ts";
 import { Life } from "./life.ts";
 import { DATA_DIRECTORY, engineTuning, nodeConfig } from "./node-config.ts";
+import { silentMetrics } from "./silent-metrics.ts";
 import { SimulatedNode } from "./simulated-node.ts";
 import { watchedStores } from "./watched-stores.ts";
 
@@ -33,8 +34,16 @@ const RESTART_MS = 1000;
 /** How long a node may take to stop when it is asked to. */
 const STOP_LIMIT_MS = 10_000;
 
-/** Nobody reads them; one set serves all runs of this process. */
-const METRICS = createMetrics();
+const METRICS = silentMetrics();
+
+/** A cluster all of whose processes have been killed: what its disks have. */
+export interface FormedCluster {
+  readonly clusterId: string;
+  readonly keyEncryptionKey: Uint8Array;
+  /** How far its clocks had gone, in milliseconds. */
+  readonly atMs: number;
+  readonly nodes: readonly { readonly nodeId: number; readonly image: VolumeImage }[];
+}
 
 /** N nodes on virtual machines, with the assembly that production has. */
 export class SimulatedCluster {
@@ -77,6 +86,33 @@ export class SimulatedCluster {
     process.kill();
     node.machine.kill();
     this.start(node);
+  }
+
+  /** Kills all processes, and hands over the disks. */
+  stopAndCapture(): FormedCluster {
+    for (const node of this.nodes) {
+      node.isWanted = false;
+      this.end(node, "kill");
+    }
+    return {
+      clusterId: this.#clusterId,
+      keyEncryptionKey: this.#keyEncryptionKey,
+      atMs: this.simulation.nowMs,
+      nodes: this.nodes.map(({ nodeId, machine }) => ({ nodeId, image: machine.volume.capture() })),
+    };
+  }
+
+  /** Puts copies of the disks into new machines and starts those. */
+  restore({ clusterId, keyEncryptionKey, atMs, nodes }: FormedCluster): void {
+    this.#clusterId = clusterId;
+    this.#keyEncryptionKey = keyEncryptionKey.slice();
+    for (const { nodeId, image } of nodes) {
+      const node = this.#addMachine();
+      node.nodeId = nodeId;
+      node.machine.volume.restore(image);
+      node.machine.clock.jumpWall(atMs);
+      this.start(node);
+    }
   }
 
   /** A new machine joins through a node that serves. Rejects when the cluster did not take it. */

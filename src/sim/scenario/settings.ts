@@ -27,9 +27,38 @@ export interface ScenarioSettings {
   readonly greatestDiskMs: number;
   /** Clocks run this much too fast or too slow, at most, as a part of one. */
   readonly clockDrift: number;
+  /** The cluster forms within the run, instead of starting on the disks of one that has formed before. */
+  readonly isFormedAnew: boolean;
 }
 
 const KIB = 1024;
+
+/** A cluster that nothing disturbs. */
+export const CALM: ScenarioSettings = {
+  nodes: 3,
+  replicationFactor: 3,
+  safetyMs: 0,
+  clients: 0,
+  keys: 1,
+  operationsPerClient: 0,
+  thinkMs: 0,
+  inlineBytes: 4 * KIB,
+  chunkBytes: 64 * KIB,
+  segmentBytes: 64 * KIB,
+  deleteGraceMs: 1000,
+  checkpointEntries: 100,
+  trailingEntries: 20,
+  walSegmentBytes: 32 * KIB,
+  electionTicks: 10,
+  maxMessageBytes: 64 * KIB,
+  maxInflightMessages: 256,
+  leastDelayMs: 0.1,
+  greatestDelayMs: 0.5,
+  resetProbability: 0,
+  greatestDiskMs: 0.2,
+  clockDrift: 0,
+  isFormedAnew: true,
+};
 
 export function drawSettings(prng: Prng): ScenarioSettings {
   const nodes = drawNodes(prng);
@@ -57,6 +86,7 @@ export function drawSettings(prng: Prng): ScenarioSettings {
     resetProbability: prng.pick([0, 0, 0.0005, 0.003]),
     greatestDiskMs: prng.pick([0.2, 2, 15]),
     clockDrift: prng.pick([0, 0.0005, 0.02]),
+    isFormedAnew: prng.chance(0.1),
   };
 }
 

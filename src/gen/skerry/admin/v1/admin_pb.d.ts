@@ -442,6 +442,13 @@ export declare type GetStatusResponse = Message<"skerry.admin.v1.GetStatusRespon
    * @generated from field: uint32 max_voters = 10;
    */
   maxVoters: number;
+
+  /**
+   * "off", "entering", "quiesced" or "exiting": see MaintenanceService.
+   *
+   * @generated from field: string maintenance_state = 11;
+   */
+  maintenanceState: string;
 };
 
 /**

@@ -6,7 +6,7 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { BlobChunk, BlobSlice, BucketConfigurationKind, ClusterRow, CopysetRow, Header, IdentityRow, JoinTokenRow, KeyRow, LegalHold, NodeRow, NodeState, ObjectAttributes, RetentionMode, Tag, VersioningState } from "./rows_pb.js";
+import type { BlobChunk, BlobSlice, BucketConfigurationKind, ClusterRow, CopysetRow, Header, IdentityRow, JoinTokenRow, KeyRow, LegalHold, NodeRow, NodeState, ObjectAttributes, RetentionMode, Tag, VersioningState, WorkerCursorRow_Worker } from "./rows_pb.js";
 
 /**
  * Describes the file skerry/meta/v1/commands.proto.
@@ -278,6 +278,18 @@ export declare type Command = Message<"skerry.meta.v1.Command"> & {
      */
     value: DeleteBucketConfiguration;
     case: "deleteBucketConfiguration";
+  } | {
+    /**
+     * @generated from field: skerry.meta.v1.ExpireObjects expire_objects = 45;
+     */
+    value: ExpireObjects;
+    case: "expireObjects";
+  } | {
+    /**
+     * @generated from field: skerry.meta.v1.PutWorkerCursor put_worker_cursor = 46;
+     */
+    value: PutWorkerCursor;
+    case: "putWorkerCursor";
   } | {
     /**
      * @generated from field: skerry.meta.v1.PutEncryptionKey put_encryption_key = 80;
@@ -1186,6 +1198,178 @@ export declare type DeleteBucketConfiguration = Message<"skerry.meta.v1.DeleteBu
  * Use `create(DeleteBucketConfigurationSchema)` to create a new message.
  */
 export declare const DeleteBucketConfigurationSchema: GenMessage<DeleteBucketConfiguration>;
+
+/**
+ * ExpireObjects does what the rules of a bucket's lifecycle say. Each target is decided on the rows as they are then: whoever proposed it may
+ * have looked a while ago.
+ *
+ * @generated from message skerry.meta.v1.ExpireObjects
+ */
+export declare type ExpireObjects = Message<"skerry.meta.v1.ExpireObjects"> & {
+  /**
+   * @generated from field: string bucket = 1;
+   */
+  bucket: string;
+
+  /**
+   * @generated from field: uint64 bucket_id = 2;
+   */
+  bucketId: bigint;
+
+  /**
+   * Of the lifecycle configuration that the targets follow from; under another one nothing is done.
+   *
+   * @generated from field: uint64 rules_revision = 3;
+   */
+  rulesRevision: bigint;
+
+  /**
+   * @generated from field: repeated skerry.meta.v1.ExpirationTarget targets = 4;
+   */
+  targets: ExpirationTarget[];
+
+  /**
+   * Time ordered, made by the proposer: the id of delete markers.
+   *
+   * @generated from field: bytes marker_id = 5;
+   */
+  markerId: Uint8Array;
+};
+
+/**
+ * Describes the message skerry.meta.v1.ExpireObjects.
+ * Use `create(ExpireObjectsSchema)` to create a new message.
+ */
+export declare const ExpireObjectsSchema: GenMessage<ExpireObjects>;
+
+/**
+ * @generated from message skerry.meta.v1.ExpirationTarget
+ */
+export declare type ExpirationTarget = Message<"skerry.meta.v1.ExpirationTarget"> & {
+  /**
+   * @generated from field: skerry.meta.v1.ExpirationTarget.Kind kind = 1;
+   */
+  kind: ExpirationTarget_Kind;
+
+  /**
+   * @generated from field: string key = 2;
+   */
+  key: string;
+
+  /**
+   * The id inside of the version, or the id of the upload.
+   *
+   * @generated from field: bytes version_id = 3;
+   */
+  versionId: Uint8Array;
+
+  /**
+   * Nothing happens before this leader time.
+   *
+   * @generated from field: int64 due_at_ms = 4;
+   */
+  dueAtMs: bigint;
+
+  /**
+   * The version must still have all of them.
+   *
+   * @generated from field: repeated skerry.meta.v1.Tag tags = 5;
+   */
+  tags: Tag[];
+
+  /**
+   * Of a noncurrent version, as the proposer saw it.
+   *
+   * @generated from field: int64 noncurrent_since_ms = 6;
+   */
+  noncurrentSinceMs: bigint;
+
+  /**
+   * So many noncurrent versions must be newer than it.
+   *
+   * @generated from field: uint32 newer_noncurrent_versions = 7;
+   */
+  newerNoncurrentVersions: number;
+};
+
+/**
+ * Describes the message skerry.meta.v1.ExpirationTarget.
+ * Use `create(ExpirationTargetSchema)` to create a new message.
+ */
+export declare const ExpirationTargetSchema: GenMessage<ExpirationTarget>;
+
+/**
+ * @generated from enum skerry.meta.v1.ExpirationTarget.Kind
+ */
+export enum ExpirationTarget_Kind {
+  /**
+   * @generated from enum value: KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The current version goes, or a delete marker takes its place.
+   *
+   * @generated from enum value: KIND_CURRENT = 1;
+   */
+  CURRENT = 1,
+
+  /**
+   * The noncurrent version goes for good.
+   *
+   * @generated from enum value: KIND_NONCURRENT = 2;
+   */
+  NONCURRENT = 2,
+
+  /**
+   * The delete marker goes, if it is all that is left of its key.
+   *
+   * @generated from enum value: KIND_MARKER = 3;
+   */
+  MARKER = 3,
+
+  /**
+   * The upload is aborted.
+   *
+   * @generated from enum value: KIND_UPLOAD = 4;
+   */
+  UPLOAD = 4,
+}
+
+/**
+ * Describes the enum skerry.meta.v1.ExpirationTarget.Kind.
+ */
+export declare const ExpirationTarget_KindSchema: GenEnum<ExpirationTarget_Kind>;
+
+/**
+ * PutWorkerCursor says how far a worker of the cluster is, so that the next leader goes on from there.
+ *
+ * @generated from message skerry.meta.v1.PutWorkerCursor
+ */
+export declare type PutWorkerCursor = Message<"skerry.meta.v1.PutWorkerCursor"> & {
+  /**
+   * @generated from field: skerry.meta.v1.WorkerCursorRow.Worker worker = 1;
+   */
+  worker: WorkerCursorRow_Worker;
+
+  /**
+   * Of the row that the caller saw; 0: there was none.
+   *
+   * @generated from field: uint64 expected_revision = 2;
+   */
+  expectedRevision: bigint;
+
+  /**
+   * @generated from field: bytes cursor = 3;
+   */
+  cursor: Uint8Array;
+};
+
+/**
+ * Describes the message skerry.meta.v1.PutWorkerCursor.
+ * Use `create(PutWorkerCursorSchema)` to create a new message.
+ */
+export declare const PutWorkerCursorSchema: GenMessage<PutWorkerCursor>;
 
 /**
  * @generated from message skerry.meta.v1.DeleteBucket
@@ -2501,6 +2685,27 @@ export enum RefusalCode {
    * @generated from enum value: REFUSAL_CODE_LOCK_MISSING = 55;
    */
   LOCK_MISSING = 55,
+
+  /**
+   * The configuration of the bucket is not the one that the caller followed.
+   *
+   * @generated from enum value: REFUSAL_CODE_CONFIGURATION_CHANGED = 56;
+   */
+  CONFIGURATION_CHANGED = 56,
+
+  /**
+   * Another node has moved the worker's cursor meanwhile.
+   *
+   * @generated from enum value: REFUSAL_CODE_CURSOR_CHANGED = 57;
+   */
+  CURSOR_CHANGED = 57,
+
+  /**
+   * The cluster is quiesced: clients change nothing until the maintenance mode ends.
+   *
+   * @generated from enum value: REFUSAL_CODE_MAINTENANCE = 80;
+   */
+  MAINTENANCE = 80,
 }
 
 /**

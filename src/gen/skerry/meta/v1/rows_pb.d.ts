@@ -2149,6 +2149,59 @@ export declare type MaintenanceRow = Message<"skerry.meta.v1.MaintenanceRow"> & 
 export declare const MaintenanceRowSchema: GenMessage<MaintenanceRow>;
 
 /**
+ * WorkerCursorRow is how far a worker of the cluster is. What the cursor says is the worker's own affair.
+ *
+ * @generated from message skerry.meta.v1.WorkerCursorRow
+ */
+export declare type WorkerCursorRow = Message<"skerry.meta.v1.WorkerCursorRow"> & {
+  /**
+   * @generated from field: skerry.meta.v1.WorkerCursorRow.Worker worker = 1;
+   */
+  worker: WorkerCursorRow_Worker;
+
+  /**
+   * @generated from field: uint64 revision = 2;
+   */
+  revision: bigint;
+
+  /**
+   * @generated from field: bytes cursor = 3;
+   */
+  cursor: Uint8Array;
+
+  /**
+   * @generated from field: int64 updated_at_ms = 4;
+   */
+  updatedAtMs: bigint;
+};
+
+/**
+ * Describes the message skerry.meta.v1.WorkerCursorRow.
+ * Use `create(WorkerCursorRowSchema)` to create a new message.
+ */
+export declare const WorkerCursorRowSchema: GenMessage<WorkerCursorRow>;
+
+/**
+ * @generated from enum skerry.meta.v1.WorkerCursorRow.Worker
+ */
+export enum WorkerCursorRow_Worker {
+  /**
+   * @generated from enum value: WORKER_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: WORKER_LIFECYCLE = 1;
+   */
+  LIFECYCLE = 1,
+}
+
+/**
+ * Describes the enum skerry.meta.v1.WorkerCursorRow.Worker.
+ */
+export declare const WorkerCursorRow_WorkerSchema: GenEnum<WorkerCursorRow_Worker>;
+
+/**
  * @generated from enum skerry.meta.v1.NodeState
  */
 export enum NodeState {

@@ -1,0 +1,95 @@
+import { MaintenanceState } from "../gen/skerry/meta/v1/rows_pb.js";
+import type { MetadataView } from "../meta/index.ts";
+import { ObjectError } from "./errors.ts";
+import type { ObjectStore } from "./ports.ts";
+
+/** When a client that was refused for maintenance may ask again, in seconds. */
+const RETRY_AFTER_SECONDS = 10;
+
+/** Complete by type: a new use case says whether it changes what is stored. */
+const IS_WRITE: Readonly<Record<keyof ObjectStore, boolean>> = {
+  listBuckets: false,
+  createBucket: true,
+  headBucket: false,
+  deleteBucket: true,
+  putObject: true,
+  getObject: false,
+  headObject: false,
+  objectParts: false,
+  deleteObject: true,
+  deleteObjects: true,
+  copyObject: true,
+  listObjects: false,
+  listVersions: false,
+  createUpload: true,
+  uploadPart: true,
+  uploadPartCopy: true,
+  completeUpload: true,
+  abortUpload: true,
+  listParts: false,
+  listUploads: false,
+  getBucketConfiguration: false,
+  localBucketConfiguration: false,
+  putBucketConfiguration: true,
+  deleteBucketConfiguration: true,
+  getBucketVersioning: false,
+  putBucketVersioning: true,
+  getObjectLock: false,
+  putObjectLock: true,
+  getObjectTags: false,
+  putObjectTags: true,
+  getRetention: false,
+  putRetention: true,
+  objectAccess: false,
+  bucketAccess: false,
+  getObjectAcl: false,
+  getLegalHold: false,
+  putLegalHold: true,
+};
+
+/** The writes of clients on this node: refused while the mode is not off, and counted, so that a node can say when none is under way. */
+export class Writes {
+  /** Called when the last one that was under way has ended. */
+  onDrained: () => void = () => {};
+  readonly #view: Pick<MetadataView, "maintenance">;
+  #underWay = 0;
+
+  constructor(view: Pick<MetadataView, "maintenance">) {
+    this.#view = view;
+  }
+
+  get underWay(): number {
+    return this.#underWay;
+  }
+
+  /** Rejects with ObjectError "maintenance" without having begun. */
+  async run<T>(write: () => Promise<T>): Promise<T> {
+    const state = this.#view.maintenance()?.state ?? MaintenanceState.OFF;
+    if (state !== MaintenanceState.OFF) throw maintenanceError();
+    this.#underWay++;
+    try {
+      return await write();
+    } finally {
+      this.#underWay--;
+      if (this.#underWay === 0) this.onDrained();
+    }
+  }
+}
+
+/** Also for writes that the state machine refused, because this node did not know of the mode when they began. */
+export function maintenanceError(): ObjectError {
+  return new ObjectError("maintenance", "the cluster is in maintenance: it can be read, and not written", {
+    details: { RetryAfterSeconds: String(RETRY_AFTER_SECONDS) },
+  });
+}
+
+/** The same use cases, with the writes among them under `writes`. */
+export function withMaintenance(store: ObjectStore, writes: Writes): ObjectStore {
+  const methods = store as unknown as Readonly<Record<string, (...parameters: unknown[]) => unknown>>;
+  const guarded = Object.entries(IS_WRITE).flatMap(([name, isWrite]) => {
+    const method = methods[name];
+    if (!isWrite || method === undefined) return [];
+    return [[name, (...parameters: unknown[]) => writes.run(async () => method(...parameters))] as const];
+  });
+  return { ...store, ...Object.fromEntries(guarded) };
+}

@@ -1,0 +1,81 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.js";
+import { formatJson, type Json } from "./json-text.ts";
+
+/** An answer of the REST surface, before it is on a socket. */
+export interface RestAnswer {
+  readonly status: number;
+  readonly header: Headers;
+  readonly body: Uint8Array | AsyncIterable<Uint8Array>;
+}
+
+/** The HTTP status of each code of Connect. Source: google/rpc/code.proto, which names one for each; 412 and 413 are ours. */
+const STATUSES: Readonly<Record<Code, number>> = {
+  [Code.Canceled]: 499,
+  [Code.Unknown]: 500,
+  [Code.InvalidArgument]: 400,
+  [Code.DeadlineExceeded]: 504,
+  [Code.NotFound]: 404,
+  [Code.AlreadyExists]: 409,
+  [Code.PermissionDenied]: 403,
+  [Code.ResourceExhausted]: 429,
+  [Code.FailedPrecondition]: 412,
+  [Code.Aborted]: 409,
+  [Code.OutOfRange]: 400,
+  [Code.Unimplemented]: 501,
+  [Code.Internal]: 500,
+  [Code.Unavailable]: 503,
+  [Code.DataLoss]: 500,
+  [Code.Unauthenticated]: 401,
+};
+
+/** Reasons (of `google.rpc.ErrorInfo`) that have a status of their own. */
+const STATUS_OF_REASON: ReadonlyMap<string, number> = new Map([
+  ["PAYLOAD_TOO_LARGE", 413],
+  ["UNSUPPORTED_MEDIA_TYPE", 415],
+  ["METHOD_NOT_ALLOWED", 405],
+  ["CONFLICT", 409],
+]);
+
+const ENCODER = new TextEncoder();
+
+export function jsonAnswer(status: number, value: Json, header: Headers = new Headers()): RestAnswer {
+  const body = ENCODER.encode(`${formatJson(value)}\n`);
+  header.set("content-type", "application/json");
+  header.set("content-length", String(body.length));
+  return { status, header, body };
+}
+
+/**
+ * The one form that errors have: `{"error":{"code","message","request_id","details"}}`. The code is the reason of the error's ErrorInfo, or
+ * else the code of Connect, in lower case; details are the ErrorInfo's metadata.
+ */
+export function errorAnswer(error: ConnectError, requestId: string): RestAnswer {
+  const info = error.findDetails(ErrorInfoSchema)[0];
+  const status = (info === undefined ? undefined : STATUS_OF_REASON.get(info.reason)) ?? STATUSES[error.code];
+  const header = new Headers(error.metadata);
+  header.set("x-request-id", requestId);
+  const code = (info?.reason ?? snakeCase(Code[error.code])).toLowerCase();
+  const details = info === undefined ? {} : info.metadata;
+  return jsonAnswer(
+    status,
+    { error: { code, message: error.rawMessage, request_id: requestId, details } },
+    header,
+  );
+}
+
+function snakeCase(name: string): string {
+  return name.replace(/(?<=[a-z])(?=[A-Z])/g, "_");
+}
+
+/** A refusal of the HTTP edge, with a reason for programs. */
+export function restError(
+  code: Code,
+  reason: string,
+  message: string,
+  metadata: Readonly<Record<string, string>> = {},
+): ConnectError {
+  return new ConnectError(message, code, undefined, [
+    { desc: ErrorInfoSchema, value: { reason, domain: "skerry", metadata } },
+  ]);
+}

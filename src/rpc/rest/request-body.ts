@@ -1,0 +1,62 @@
+import { Code } from "@connectrpc/connect";
+import { concatBytes } from "../../base/index.ts";
+import { restError } from "./answers.ts";
+
+/** Collects a body. Throws PAYLOAD_TOO_LARGE as soon as it is known to be larger than `maxBytes`. */
+export async function readBody(
+  body: AsyncIterable<Uint8Array>,
+  header: Headers,
+  maxBytes: number,
+): Promise<Uint8Array> {
+  const declared = Number(header.get("content-length") ?? 0);
+  if (declared > maxBytes) throw tooLarge(maxBytes);
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  for await (const piece of body) {
+    length += piece.length;
+    if (length > maxBytes) throw tooLarge(maxBytes);
+    pieces.push(piece);
+  }
+  return concatBytes(pieces);
+}
+
+const NEWLINE = 0x0a;
+
+/** The lines of a body, without empty ones. Throws PAYLOAD_TOO_LARGE for a line of more than `maxLineBytes`. */
+export async function* readLines(
+  body: AsyncIterable<Uint8Array>,
+  maxLineBytes: number,
+): AsyncIterable<Uint8Array> {
+  let begun: Uint8Array[] = [];
+  let begunBytes = 0;
+  for await (const piece of body) {
+    let from = 0;
+    for (;;) {
+      const end = piece.indexOf(NEWLINE, from);
+      const part = piece.subarray(from, end === -1 ? piece.length : end);
+      begunBytes += part.length;
+      if (begunBytes > maxLineBytes) throw tooLarge(maxLineBytes);
+      // A piece belongs to the socket: what outlives it is copied.
+      begun.push(end === -1 ? part.slice() : part);
+      if (end === -1) break;
+      const line = concatBytes(begun);
+      begun = [];
+      begunBytes = 0;
+      if (!isBlank(line)) yield line;
+      from = end + 1;
+    }
+  }
+  const last = concatBytes(begun);
+  if (!isBlank(last)) yield last;
+}
+
+function isBlank(line: Uint8Array): boolean {
+  return line.every((byte) => byte === 0x20 || byte === 0x09 || byte === 0x0d);
+}
+
+function tooLarge(maxBytes: number) {
+  return restError(Code.InvalidArgument, "PAYLOAD_TOO_LARGE", `a body may have ${maxBytes} bytes`, {
+    limit: "request_body_bytes",
+    limit_value: String(maxBytes),
+  });
+}

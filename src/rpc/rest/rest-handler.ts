@@ -1,0 +1,224 @@
+import { create, type Message } from "@bufbuild/protobuf";
+import {
+  Code,
+  type ContextKey,
+  type ContextValues,
+  createContextKey,
+  createHandlerContext,
+  type HandlerContext,
+} from "@connectrpc/connect";
+import type { RestAdmission } from "../ports.ts";
+import { errorAnswer, jsonAnswer, type RestAnswer, restError } from "./answers.ts";
+import { JsonError } from "./json-error.ts";
+import type { JsonForms } from "./json-form.ts";
+import { formatJson, type Json, parseJson } from "./json-text.ts";
+import { openApiDocument } from "./openapi.ts";
+import { readBody, readLines } from "./request-body.ts";
+import { type RequestLine, requestMessage } from "./request-message.ts";
+import { type ImplementedService, type Route, RouteTable, takesStream } from "./route-table.ts";
+import { writeMessage } from "./write-message.ts";
+
+const NDJSON = "application/x-ndjson";
+const OPENAPI_PATH = "/v1/openapi.json";
+const ENCODER = new TextEncoder();
+
+/** Set by an implementation that answers with another status than 200 over REST. Undefined: the call did not come by REST. */
+export const HTTP_ANSWER: ContextKey<{ status: number } | undefined> = createContextKey<
+  { status: number } | undefined
+>(undefined);
+
+export interface RestOptions {
+  readonly services: readonly ImplementedService[];
+  readonly forms: JsonForms;
+  readonly admission: RestAdmission;
+  /** Of a JSON body, and of one line of NDJSON, in bytes. */
+  readonly maxBodyBytes: number;
+  /** After which a call is cut, in milliseconds. */
+  readonly timeoutMs: number;
+  readonly shutdownSignal: AbortSignal;
+}
+
+export interface RestRequest {
+  readonly verb: string;
+  /** Path and query as they came, percent-encoded. */
+  readonly target: string;
+  readonly header: Headers;
+  readonly body: AsyncIterable<Uint8Array>;
+  readonly signal: AbortSignal;
+  readonly requestId: string;
+  readonly values: ContextValues;
+}
+
+/**
+ * The methods of the Connect services over plain HTTP and JSON, by the routes that the protos declare. The implementations, and so the gate, are
+ * the same; a caller that has no valid key is refused before its body is read.
+ */
+export class RestHandler {
+  readonly #options: RestOptions;
+  readonly #routes: RouteTable;
+  #openApi: Json | undefined;
+
+  constructor(options: RestOptions) {
+    this.#options = options;
+    this.#routes = new RouteTable(options.services);
+  }
+
+  /** Undefined: there is nothing at this path. Never rejects. */
+  async handle(request: RestRequest): Promise<RestAnswer | undefined> {
+    const [path = "", query = ""] = request.target.split("?", 2);
+    if (path === OPENAPI_PATH && request.verb === "GET") return this.#describe(request);
+    const contentType = mediaType(request.header);
+    const match = this.#routes.find(request.verb, path, contentType === NDJSON);
+    if (match.kind === "none") return undefined;
+    if (match.kind === "wrong-verb") return wrongVerb(match.allowed, request);
+    const { route, variables } = match;
+    const answered = { status: 200 };
+    const context = createHandlerContext({
+      service: route.implemented.service,
+      method: route.method,
+      protocolName: "rest",
+      requestMethod: request.verb,
+      url: path,
+      timeoutMs: this.#options.timeoutMs,
+      shutdownSignal: this.#options.shutdownSignal,
+      requestSignal: request.signal,
+      requestHeader: request.header,
+      contextValues: request.values.set(HTTP_ANSWER, answered),
+    });
+    const call: Call = { route, request, context, line: { variables, query: new URLSearchParams(query) } };
+    const operation = `${route.implemented.service.name}/${route.method.name}`;
+    try {
+      this.#options.admission.refuseStrangers(operation, context);
+      checkContentType(route, contentType);
+      return await this.#run(call, answered);
+    } catch (error) {
+      const known = error instanceof JsonError ? invalid(error) : error;
+      return errorAnswer(this.#options.admission.refused(operation, context, known), request.requestId);
+    }
+  }
+
+  /** As with health, there is nothing in it that the sources do not say: it needs no key. */
+  #describe({ requestId }: RestRequest): RestAnswer {
+    const { services, forms } = this.#options;
+    this.#openApi ??= openApiDocument(services, forms);
+    return jsonAnswer(200, this.#openApi, new Headers({ "x-request-id": requestId }));
+  }
+
+  async #run(call: Call, answered: { readonly status: number }): Promise<RestAnswer> {
+    const { route, context } = call;
+    const implementation = route.implemented.implementation[
+      route.method.localName
+    ] as unknown as Implementation;
+    const { method } = route;
+    const { forms } = this.#options;
+    const header = () => {
+      const made = new Headers(context.responseHeader);
+      made.set("x-request-id", call.request.requestId);
+      return made;
+    };
+    if (method.methodKind === "server_streaming") {
+      const messages = implementation(await this.#message(call), context) as AsyncIterable<Fields>;
+      return streamed(messages, header, (message) =>
+        writeMessage(method.output, create(method.output, message), forms),
+      );
+    }
+    const input = takesStream(route) ? this.#messages(call) : await this.#message(call);
+    const output = create(method.output, (await implementation(input, context)) as Fields);
+    return jsonAnswer(answered.status, writeMessage(method.output, output, forms), header());
+  }
+
+  async #message({ route, request, line }: Call): Promise<Message> {
+    const { maxBodyBytes, forms } = this.#options;
+    const bytes = await readBody(request.body, request.header, maxBodyBytes);
+    if (bytes.length > 0 && route.body === "") throw new JsonError("", "this request has no body");
+    return requestMessage(route, line, bytes.length === 0 ? undefined : parseJson(bytes), forms);
+  }
+
+  async *#messages({ route, request, line }: Call): AsyncIterable<Message> {
+    const { maxBodyBytes, forms } = this.#options;
+    let number = 0;
+    for await (const bytes of readLines(request.body, maxBodyBytes)) {
+      number++;
+      try {
+        yield requestMessage(route, line, parseJson(bytes), forms);
+      } catch (error) {
+        throw error instanceof JsonError ? invalid(error, number) : error;
+      }
+    }
+  }
+}
+
+interface Call {
+  readonly route: Route;
+  readonly request: RestRequest;
+  readonly context: HandlerContext;
+  readonly line: RequestLine;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+type Implementation = (input: unknown, context: HandlerContext) => Promise<Fields> | AsyncIterable<Fields>;
+
+/** The first message decides between an error with its status and a stream. */
+async function streamed(
+  messages: AsyncIterable<Fields>,
+  header: () => Headers,
+  toJson: (message: Fields) => Json,
+): Promise<RestAnswer> {
+  const iterator = messages[Symbol.asyncIterator]();
+  const first = await iterator.next();
+  const made = header();
+  made.set("content-type", NDJSON);
+  return { status: 200, header: made, body: lines(first, iterator, toJson) };
+}
+
+async function* lines(
+  first: IteratorResult<Fields>,
+  iterator: AsyncIterator<Fields>,
+  toJson: (message: Fields) => Json,
+): AsyncIterable<Uint8Array> {
+  let finished = first.done === true;
+  try {
+    for (let next = first; next.done !== true; next = await iterator.next()) {
+      yield ENCODER.encode(`${formatJson(toJson(next.value))}\n`);
+    }
+    finished = true;
+  } finally {
+    if (!finished) await iterator.return?.();
+  }
+}
+
+function mediaType(header: Headers): string | undefined {
+  return header.get("content-type")?.split(";")[0]?.trim().toLowerCase();
+}
+
+/** Without a type a body is taken for JSON, and so is what `curl -d` calls a form: there are no forms here. */
+const JSON_TYPES: readonly (string | undefined)[] = [
+  undefined,
+  "application/json",
+  "application/x-www-form-urlencoded",
+];
+
+function checkContentType(route: Route, contentType: string | undefined): void {
+  const wanted = takesStream(route) ? NDJSON : "application/json";
+  if (route.body === "" || contentType === wanted) return;
+  if (wanted !== NDJSON && JSON_TYPES.includes(contentType)) return;
+  throw restError(Code.InvalidArgument, "UNSUPPORTED_MEDIA_TYPE", `the content type here is ${wanted}`);
+}
+
+function wrongVerb(allowed: readonly string[], { requestId }: RestRequest): RestAnswer {
+  const error = restError(
+    Code.Unimplemented,
+    "METHOD_NOT_ALLOWED",
+    `this path answers ${allowed.join(", ")}`,
+  );
+  error.metadata.set("allow", allowed.join(", "));
+  return errorAnswer(error, requestId);
+}
+
+function invalid({ message, path }: JsonError, line?: number) {
+  const at = line === undefined ? "" : `line ${line}: `;
+  return restError(Code.InvalidArgument, "INVALID_ARGUMENT", `${at}${message}`, {
+    ...(path !== "" && { field: path }),
+    ...(line !== undefined && { line: String(line) }),
+  });
+}
