@@ -17,6 +17,7 @@ import {
   HoldingsRowSchema,
   type MaintenanceRow,
   MaintenanceRowSchema,
+  NamespaceRowSchema,
   NodeRowSchema,
 } from "../gen/skerry/meta/v1/rows_pb.js";
 import type { StoreChange } from "../platform/index.ts";
@@ -53,6 +54,7 @@ const HOT_SCHEMAS: ReadonlySet<DescMessage> = new Set<DescMessage>([
   NodeRowSchema,
   CopysetRowSchema,
   HoldingsRowSchema,
+  NamespaceRowSchema,
 ]);
 const HOT_ROWS = 4_096;
 

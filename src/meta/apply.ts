@@ -19,23 +19,29 @@ import { abortUpload } from "./commands/abort-upload.ts";
 import { acknowledgeDiscard } from "./commands/acknowledge-discard.ts";
 import { acknowledgeUnlink } from "./commands/acknowledge-unlink.ts";
 import { beginBlobDelete } from "./commands/begin-blob-delete.ts";
+import { branchNamespace } from "./commands/branch-namespace.ts";
 import { changeIdentities } from "./commands/change-identities.ts";
 import { changeObject } from "./commands/change-object.ts";
 import { closeSessions } from "./commands/close-sessions.ts";
+import { commitBatch } from "./commands/commit-batch.ts";
+import { commitIndex } from "./commands/commit-index.ts";
 import { commitObject } from "./commands/commit-object.ts";
 import { commitPart } from "./commands/commit-part.ts";
 import { completeUpload } from "./commands/complete-upload.ts";
 import { copyObject } from "./commands/copy-object.ts";
 import { createBucket } from "./commands/create-bucket.ts";
+import { createNamespace } from "./commands/create-namespace.ts";
 import { createUpload } from "./commands/create-upload.ts";
 import { deleteBucket } from "./commands/delete-bucket.ts";
 import { deleteBucketConfiguration } from "./commands/delete-bucket-configuration.ts";
+import { deleteNamespace } from "./commands/delete-namespace.ts";
 import { deleteObjects } from "./commands/delete-objects.ts";
 import { dropCopies } from "./commands/drop-copies.ts";
 import { putEncryptionKey, rotateEncryptionKey } from "./commands/encryption-keys.ts";
 import { expireObjects } from "./commands/expire-objects.ts";
 import { forgetCompletedUploads } from "./commands/forget-completed-uploads.ts";
 import { initCluster } from "./commands/init-cluster.ts";
+import { leaseNamespaceWork } from "./commands/lease-namespace-work.ts";
 import { openSession } from "./commands/open-session.ts";
 import { putBucketConfiguration } from "./commands/put-bucket-configuration.ts";
 import { putCopysets } from "./commands/put-copysets.ts";
@@ -52,7 +58,10 @@ import { setBucketVersioning } from "./commands/set-bucket-versioning.ts";
 import { acknowledgeMaintenance, setMaintenance } from "./commands/set-maintenance.ts";
 import { setNodeState } from "./commands/set-node-state.ts";
 import { setObjectLock } from "./commands/set-object-lock.ts";
+import { setSearchQuota } from "./commands/set-search-quota.ts";
+import { trimNamespace } from "./commands/trim-namespace.ts";
 import { trimOplog } from "./commands/trim-oplog.ts";
+import { updateNamespace } from "./commands/update-namespace.ts";
 import { updateNode } from "./commands/update-node.ts";
 import { COMMAND_VERSION } from "./limits.ts";
 import type { CommandBody, CommittedEntry } from "./ports.ts";
@@ -215,6 +224,24 @@ function decide(state: ApplyState, body: CommandBody): CommandResult {
       return putEncryptionKey(state, body.value);
     case "rotateEncryptionKey":
       return rotateEncryptionKey(state, body.value);
+    case "branchNamespace":
+      return branchNamespace(state, body.value);
+    case "commitBatch":
+      return commitBatch(state, body.value);
+    case "commitIndex":
+      return commitIndex(state, body.value);
+    case "createNamespace":
+      return createNamespace(state, body.value);
+    case "deleteNamespace":
+      return deleteNamespace(state, body.value);
+    case "leaseNamespaceWork":
+      return leaseNamespaceWork(state, body.value);
+    case "setSearchQuota":
+      return setSearchQuota(state, body.value);
+    case "trimNamespace":
+      return trimNamespace(state, body.value);
+    case "updateNamespace":
+      return updateNamespace(state, body.value);
     default:
       return unreachable(body);
   }

@@ -20,6 +20,11 @@ const IS_CLIENT_WRITE: Readonly<Record<CommandBody["case"], boolean>> = {
   putBucketConfiguration: true,
   deleteBucketConfiguration: true,
   expireObjects: true,
+  createNamespace: true,
+  updateNamespace: true,
+  deleteNamespace: true,
+  commitBatch: true,
+  branchNamespace: true,
   putWorkerCursor: false,
   initCluster: false,
   openSession: false,
@@ -46,6 +51,10 @@ const IS_CLIENT_WRITE: Readonly<Record<CommandBody["case"], boolean>> = {
   acknowledgeMaintenance: false,
   putEncryptionKey: false,
   rotateEncryptionKey: false,
+  commitIndex: false,
+  leaseNamespaceWork: false,
+  trimNamespace: false,
+  setSearchQuota: false,
 };
 
 export function isClientWrite(name: CommandBody["case"]): boolean {

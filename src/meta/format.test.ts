@@ -5,9 +5,13 @@ import { concatBytes, fromHex, toHex } from "../base/index.ts";
 import {
   BeginBlobDeleteSchema,
   ChangeIdentitiesSchema,
+  CommitBatchSchema,
+  CommitIndexSchema,
   CompleteUploadSchema,
+  CreateNamespaceSchema,
   DeleteObjectsSchema,
   DropCopiesSchema,
+  LeaseNamespaceWorkSchema,
   OpenSessionSchema,
   PutBucketConfigurationSchema,
   PutEncryptionKeySchema,
@@ -17,7 +21,14 @@ import {
   SetBucketVersioningSchema,
   SetMaintenanceSchema,
 } from "../gen/skerry/meta/v1/commands_pb.js";
-import { KeyKind, KeyRole, VersioningState, WorkerCursorRow_Worker } from "../gen/skerry/meta/v1/rows_pb.js";
+import {
+  KeyKind,
+  KeyRole,
+  ManifestKind,
+  NamespaceWork,
+  VersioningState,
+  WorkerCursorRow_Worker,
+} from "../gen/skerry/meta/v1/rows_pb.js";
 import { TABLES, tableLetter } from "./keys.ts";
 import {
   chunkedBlob,
@@ -110,6 +121,7 @@ function everything(): Replica {
   replica.run(commitObject("many", id(6), [chunkedBlob(id(106), 5, { holders: [1, 2, 3, 4] })]));
   const copies = [{ blobId: id(106), nodeId: 4n }];
   replica.run({ case: "dropCopies", value: create(DropCopiesSchema, { copies }) });
+  namespaces(replica);
   replica.stage({ data: new Uint8Array([1]), type: "EntryConfChangeV2" });
   replica.state.configuration = {
     voters: [1, 2],
@@ -120,6 +132,46 @@ function everything(): Replica {
   };
   replica.flush();
   return replica;
+}
+
+/** A row of every table that search has, and one of each kind of a manifest. */
+function namespaces(replica: Replica): void {
+  const namespaceId = 1n;
+  const work = NamespaceWork.FLUSH;
+  const token = id(70);
+  const settings = { defaultTtlSeconds: 5n, retentionSeconds: 60n, pinned: true };
+  const name = { org: "org", project: "project", name: "name" };
+  const space = create(CreateNamespaceSchema, { ...name, schema: id(9), schemaFormat: 1, settings });
+  replica.run({ case: "createNamespace", value: space });
+  const batch = (blob: number) =>
+    replica.run({
+      case: "commitBatch",
+      value: create(CommitBatchSchema, {
+        namespaceId,
+        blob: inlineBlob(id(blob), 9),
+        frames: [
+          {
+            upserts: 2n,
+            deletes: 1n,
+            idempotencyHash: new Uint8Array(32).fill(blob),
+            requestHash: new Uint8Array(32),
+          },
+        ],
+      }),
+    });
+  batch(201);
+  const lease = create(LeaseNamespaceWorkSchema, { namespaceId, work, nodeId: 2n, token, durationMs: 1000n });
+  replica.run({ case: "leaseNamespaceWork", value: lease });
+  const index = create(CommitIndexSchema, {
+    namespaceId,
+    work,
+    leaseToken: token,
+    segments: [{ blob: inlineBlob(id(202), 8), level: 0, rows: 2n, firstVersion: 1n, lastVersion: 1n }],
+    deletes: [{ blob: inlineBlob(id(203), 7), rows: 1n, segment: { case: "newSegment", value: 0 } }],
+    removed: [{ kind: ManifestKind.BATCH, number: 1n }],
+  });
+  replica.run({ case: "commitIndex", value: index });
+  batch(204);
 }
 
 test("keys, rows and state hash are those of format version 1", async () => {

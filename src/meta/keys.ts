@@ -47,6 +47,14 @@ export const TABLES = {
   identityTotals: "U",
   encryptionKey: "E",
   workerCursor: "N",
+  namespaceName: "W",
+  namespace: "X",
+  manifest: "Y",
+  unindexedNamespace: "Z",
+  rememberedBatch: "z",
+  searchScope: "A",
+  namespaceLease: "C",
+  trimmableNamespace: "D",
 } as const;
 
 export type TableName = keyof typeof TABLES;
@@ -193,7 +201,9 @@ export function referenceKey(blobHex: string, referrer: string): string {
 
 export type Referrer =
   | { readonly kind: "object"; readonly bucketId: bigint; readonly key: string; readonly versionId: string }
-  | { readonly kind: "part"; readonly uploadId: string; readonly partNumber: number };
+  | { readonly kind: "part"; readonly uploadId: string; readonly partNumber: number }
+  /** A row of a namespace's manifest, by its key in the store. */
+  | { readonly kind: "manifest"; readonly storeKey: string };
 
 /** What a reference row's key says. Undefined for anything that `referenceKey` does not write. */
 export function parseReferenceKey(storeKey: string): { blobHex: string; referrer: Referrer } | undefined {
@@ -205,6 +215,8 @@ export function parseReferenceKey(storeKey: string): { blobHex: string; referrer
 function parseReferrer(text: string): Referrer | undefined {
   const part = /^p([0-9a-f]{32})\/([0-9]{5})$/.exec(text);
   if (part?.[1] !== undefined) return { kind: "part", uploadId: part[1], partNumber: Number(part[2]) };
+  const manifest = /^n([0-9a-f]{16}\/(?:h\/[0-9a-f]{16}\/)?[bsd][0-9a-f]{16})$/.exec(text);
+  if (manifest?.[1] !== undefined) return { kind: "manifest", storeKey: PREFIX.manifest + manifest[1] };
   // biome-ignore lint/suspicious/noControlCharactersInRegex: the terminator of an escaped key
   const object = /^o([0-9a-f]{16})\/(.*)\u0000\u0001([0-9a-f]{32})$/s.exec(text);
   if (object?.[1] === undefined || object[2] === undefined || object[3] === undefined) return undefined;
@@ -326,4 +338,69 @@ function partDigits(partNumber: number): string {
 
 function copyDigits(copies: number): string {
   return copies.toString(16).padStart(COPIES_WIDTH, "0");
+}
+
+/** Names hold no slash. */
+export const namespaceNameKey = (org: string, project: string, name: string): string =>
+  `${PREFIX.namespaceName}${org}/${project}/${name}`;
+export const namespaceKey = (namespaceId: bigint): string => PREFIX.namespace + hexNumber(namespaceId);
+export const unindexedKey = (namespaceId: bigint): string =>
+  PREFIX.unindexedNamespace + hexNumber(namespaceId);
+export const trimmableKey = (namespaceId: bigint): string =>
+  PREFIX.trimmableNamespace + hexNumber(namespaceId);
+
+/** An organization, or a project of one. */
+export const searchScopeKey = (org: string, project: string): string =>
+  PREFIX.searchScope + (project === "" ? org : `${org}/${project}`);
+
+/** The namespace id at the end of the keys above, or behind the table letter of those below. */
+export function namespaceIdOf(storeKey: string): bigint {
+  return leadingNodeId(storeKey);
+}
+
+export function rememberedBatchKey(namespaceId: bigint, idempotencyHash: Uint8Array): string {
+  return `${PREFIX.rememberedBatch}${hexNumber(namespaceId)}/${toHex(idempotencyHash)}`;
+}
+
+export function rememberedBatchRange(namespaceId: bigint): { readonly gte: string; readonly lt: string } {
+  return rangeOfPrefix(`${PREFIX.rememberedBatch}${hexNumber(namespaceId)}/`);
+}
+
+export function namespaceLeaseKey(namespaceId: bigint, work: number): string {
+  return `${PREFIX.namespaceLease}${hexNumber(namespaceId)}/${work.toString(16).padStart(KIND_WIDTH, "0")}`;
+}
+
+/** Where a row of a manifest lies: live rows by kind and number, those of the past by the revision that took them away. */
+export interface ManifestPlace {
+  readonly letter: "b" | "s" | "d";
+  readonly number: bigint;
+  /** 0: live. */
+  readonly removedRevision: bigint;
+}
+
+export function manifestKey(namespaceId: bigint, place: ManifestPlace): string {
+  return PREFIX.manifest + manifestTail(namespaceId, place);
+}
+
+/** Who refers to the blob of a row of a manifest. */
+export function manifestReferrer(namespaceId: bigint, place: ManifestPlace): string {
+  return `n${manifestTail(namespaceId, place)}`;
+}
+
+function manifestTail(namespaceId: bigint, { letter, number, removedRevision }: ManifestPlace): string {
+  const past = removedRevision === 0n ? "" : `h/${hexNumber(removedRevision)}/`;
+  return `${hexNumber(namespaceId)}/${past}${letter}${hexNumber(number)}`;
+}
+
+/** Live rows of one kind, or the rows of the past. */
+export function manifestRange(
+  namespaceId: bigint,
+  part: ManifestPlace["letter"] | "h",
+): { readonly gte: string; readonly lt: string } {
+  return rangeOfPrefix(`${PREFIX.manifest}${hexNumber(namespaceId)}/${part}`);
+}
+
+/** Where the rows begin that were removed after `revision`. */
+export function pastAfter(namespaceId: bigint, revision: bigint): string {
+  return `${PREFIX.manifest}${hexNumber(namespaceId)}/h/${hexNumber(revision + 1n)}/`;
 }

@@ -115,3 +115,33 @@ export const DEFAULT_BARRIER_TIMEOUT_MS = 5_000;
 export const MAX_BARRIER_ROUNDS = 4;
 /** Callers that may wait for barriers. */
 export const MAX_BARRIER_CALLERS = 65_536;
+
+/** Namespaces that are not deleted. */
+export const MAX_NAMESPACES = 100_000;
+/** Greatest encoded schema of a namespace, in bytes. */
+export const MAX_SCHEMA_BYTES = 256 * 1024;
+/** Frames of one CommitBatch. */
+export const MAX_BATCH_FRAMES = 256;
+/** Batches of a namespace that are in no segment yet. It bounds what a branch copies. */
+export const MAX_LIVE_BATCHES = 4_096n;
+/** Segments of a namespace, and as many rows of deletes. */
+export const MAX_LIVE_SEGMENTS = 2_048n;
+/** Rows of the past of a namespace. */
+export const MAX_PAST_ROWS = 1_000_000n;
+/** Greatest segment, in bytes. */
+export const MAX_SEGMENT_BYTES = 64 * 1024 ** 3;
+/** Rows that one CommitIndex adds, and rows that it removes. */
+export const MAX_INDEX_ADDED = 2_048;
+export const MAX_INDEX_REMOVED = 10_000;
+/** Rows, or remembered batches, that one TrimNamespace takes. */
+export const MAX_NAMESPACE_TRIMMED = 4_096;
+/** Idempotency keys of one namespace that are remembered. */
+export const MAX_REMEMBERED_BATCHES = 100_000n;
+/** A batch is remembered for so long, in milliseconds of leader time. */
+export const REMEMBER_BATCH_MS = 24n * 60n * 60n * 1000n;
+/** Greatest lease, in milliseconds of leader time. */
+export const MAX_LEASE_MS = 10n * 60n * 1000n;
+/** A row of the past is kept for so long at least, in milliseconds: whoever reads a manifest while it changes finds all of it. */
+export const LEAST_RETENTION_MS = 60_000n;
+export const MAX_RETENTION_SECONDS = 366n * 24n * 60n * 60n;
+export const MAX_TTL_SECONDS = 100n * 366n * 24n * 60n * 60n;

@@ -156,6 +156,7 @@ export class MetaStateMachine {
       maintenance: true,
       unlinkOrders: true,
       underReplicated: true,
+      namespaces: true,
     });
   }
 
@@ -263,6 +264,7 @@ export class MetaStateMachine {
       maintenance: tables.has(TABLES.maintenance),
       unlinkOrders: has(TABLES.unlinkOrder, orders) || has(TABLES.discardOrder, discards),
       underReplicated: tables.has(TABLES.underReplicated),
+      namespaces: tables.has(TABLES.namespace) || tables.has(TABLES.namespaceName),
     };
   }
 

@@ -7,6 +7,9 @@ import {
   BucketChangeSchema,
   BucketConfigurationKind,
   type BucketRow,
+  type NamespaceChange_Kind,
+  NamespaceChangeSchema,
+  type NamespaceRow,
   type ObjectChange_Kind,
   type ObjectRow,
   type OplogRow,
@@ -54,6 +57,16 @@ export function logBucketChange(
     configuration,
   });
   append(state, { case: "bucket", value });
+}
+
+export function logNamespaceChange(
+  state: ApplyState,
+  kind: NamespaceChange_Kind,
+  namespace: NamespaceRow,
+): void {
+  const { namespaceId, org, project, name, version } = namespace;
+  const value = create(NamespaceChangeSchema, { kind, namespaceId, org, project, name, version });
+  append(state, { case: "namespace", value });
 }
 
 function append(state: ApplyState, change: OplogRow["change"]): void {

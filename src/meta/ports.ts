@@ -13,10 +13,16 @@ import type {
   KeyRow,
   KeyVersionsRow,
   MaintenanceRow,
+  ManifestRow,
+  NamespaceLeaseRow,
+  NamespaceNameRow,
+  NamespaceRow,
+  NamespaceWork,
   NodeRow,
   ObjectRow,
   OplogRow,
   PartRow,
+  SearchScopeRow,
   UploadRow,
   WorkerCursorRow,
   WorkerCursorRow_Worker,
@@ -55,6 +61,8 @@ export interface AppliedChange {
   readonly unlinkOrders: boolean;
   /** The index of blobs with too few copies changed. */
   readonly underReplicated: boolean;
+  /** Namespaces, or what they are made of. */
+  readonly namespaces: boolean;
   readonly oplogSequence: bigint;
 }
 
@@ -133,10 +141,53 @@ export interface MetadataView {
   /** All rows of blobs, in order of their ids. */
   allBlobs(options: BlobRange): Promise<readonly BlobRow[]>;
   oplog(afterSequence: bigint, limit: number): Promise<readonly OplogRow[]>;
+  namespaceName(org: string, project: string, name: string): NamespaceNameRow | undefined;
+  /** Deleted ones too, until the last of their rows is gone. */
+  namespace(namespaceId: bigint): NamespaceRow | undefined;
+  /** Ids in order of the names that begin with `prefix`, after `after` (exclusive). */
+  namespaceNames(options: NamespaceListRange): Promise<readonly NamespaceNameRow[]>;
+  /** Live rows of one kind in order of their numbers. */
+  manifest(namespaceId: bigint, options: ManifestRange): Promise<readonly ManifestRow[]>;
+  /** Rows that were removed after a revision, in the order in which they were. */
+  manifestPast(
+    namespaceId: bigint,
+    options: { readonly afterRevision: bigint; readonly limit: number },
+  ): Promise<readonly ManifestRow[]>;
+  /** Ids of namespaces with batches that are in no segment yet. */
+  unindexedNamespaces(options: NamespaceIdRange): Promise<readonly bigint[]>;
+  /** Ids of namespaces with rows of the past or remembered batches, and of deleted ones. */
+  trimmableNamespaces(options: NamespaceIdRange): Promise<readonly bigint[]>;
+  /** Hashes of idempotency keys that were committed at or before `untilMs`, at most `limit`. */
+  rememberedBatches(namespaceId: bigint, untilMs: number, limit: number): Promise<readonly Uint8Array[]>;
+  namespaceLease(namespaceId: bigint, work: NamespaceWork): NamespaceLeaseRow | undefined;
+  /** Totals and limits of an organization (`project` "") or a project. */
+  searchScope(org: string, project: string): SearchScopeRow | undefined;
   /** Sessions that were not used since `beforeMs`, at most `limit`; for CloseSessions. */
   idleSessions(beforeMs: number, limit: number): Promise<readonly bigint[]>;
   /** Greatest leader-stamped time applied, in milliseconds since the epoch. */
   appliedTimeMs(): number;
+}
+
+export interface NamespaceListRange {
+  readonly org: string;
+  readonly project: string;
+  readonly prefix: string;
+  /** Exclusive; "" begins at the prefix. */
+  readonly after: string;
+  readonly limit: number;
+}
+
+export interface NamespaceIdRange {
+  /** Exclusive; 0 begins at the first. */
+  readonly after: bigint;
+  readonly limit: number;
+}
+
+export interface ManifestRange {
+  readonly kind: "batch" | "segment" | "deletes";
+  /** Exclusive; 0 begins at the first. */
+  readonly after: bigint;
+  readonly limit: number;
 }
 
 export interface UnderReplicatedBlob {

@@ -5,7 +5,7 @@
 
 import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
 import { LRUCache } from "lru-cache";
-import { compareKeys, toHex } from "../base/index.ts";
+import { compareKeys, fromHex, toHex } from "../base/index.ts";
 import {
   type BlobRow,
   BlobRowSchema,
@@ -33,6 +33,15 @@ import {
   KeyVersionsRowSchema,
   type MaintenanceRow,
   MaintenanceRowSchema,
+  type ManifestRow,
+  ManifestRowSchema,
+  type NamespaceLeaseRow,
+  NamespaceLeaseRowSchema,
+  type NamespaceNameRow,
+  NamespaceNameRowSchema,
+  type NamespaceRow,
+  NamespaceRowSchema,
+  type NamespaceWork,
   type NodeRow,
   NodeRowSchema,
   type ObjectRow,
@@ -41,6 +50,9 @@ import {
   OplogRowSchema,
   type PartRow,
   PartRowSchema,
+  RememberedBatchRowSchema,
+  type SearchScopeRow,
+  SearchScopeRowSchema,
   SessionRowSchema,
   type UploadRow,
   UploadRowSchema,
@@ -69,21 +81,32 @@ import {
   identityKey,
   keyVersionsKey,
   MAINTENANCE_KEY,
+  manifestKey,
+  manifestRange,
+  namespaceIdOf,
+  namespaceKey,
+  namespaceLeaseKey,
+  namespaceNameKey,
   objectKey,
   objectRange,
   oplogKey,
   partKey,
   partRange,
+  pastAfter,
   pendingDeleteRange,
   rangeOfPrefix,
+  rememberedBatchRange,
+  searchScopeKey,
   TABLES,
   type TableName,
   tableLetter,
   tableRange,
   trailingBlobId,
   trailingUploadId,
+  trimmableKey,
   UNDER_REPLICATED_TOTAL_KEY,
   underReplicatedKey,
+  unindexedKey,
   unlinkOrderRange,
   uploadKey,
   uploadOrderFrom,
@@ -95,13 +118,16 @@ import {
   versionsFrom,
   workerCursorKey,
 } from "./keys.ts";
-import { META_ID_BYTES } from "./limits.ts";
+import { BLAKE3_BYTES, META_ID_BYTES } from "./limits.ts";
 import type { LiveStore } from "./live-store.ts";
 import type {
   BlobRange,
   Holdings,
   ListRange,
+  ManifestRange,
   MetadataView,
+  NamespaceIdRange,
+  NamespaceListRange,
   UnderReplicatedBlob,
   UploadListRange,
   VersionListRange,
@@ -119,7 +145,11 @@ const CACHED_TABLES: readonly string[] = [
   TABLES.maintenance,
   TABLES.bucketConfiguration,
   TABLES.encryptionKey,
+  TABLES.namespaceName,
+  TABLES.namespace,
 ];
+
+const MANIFEST_LETTERS = { batch: "b", segment: "s", deletes: "d" } as const;
 
 /** Where the state stands; the machine tells. */
 export interface AppliedPosition {
@@ -234,6 +264,67 @@ export class StateView implements MetadataView {
     const range = rangeOfPrefix(bucketKey(options.prefix));
     const gt = options.after === "" ? {} : { gt: bucketKey(options.after) };
     return this.#page({ ...range, ...gt, limit: options.limit }, BucketRowSchema);
+  }
+
+  namespaceName(org: string, project: string, name: string): NamespaceNameRow | undefined {
+    return this.#cached(namespaceNameKey(org, project, name), NamespaceNameRowSchema);
+  }
+
+  namespace(namespaceId: bigint): NamespaceRow | undefined {
+    return this.#cached(namespaceKey(namespaceId), NamespaceRowSchema);
+  }
+
+  namespaceNames(options: NamespaceListRange): Promise<readonly NamespaceNameRow[]> {
+    const { org, project, prefix, after, limit } = options;
+    const range = rangeOfPrefix(namespaceNameKey(org, project, prefix));
+    const gt = after === "" ? {} : { gt: namespaceNameKey(org, project, after) };
+    return this.#page({ ...range, ...gt, limit }, NamespaceNameRowSchema);
+  }
+
+  manifest(namespaceId: bigint, { kind, after, limit }: ManifestRange): Promise<readonly ManifestRow[]> {
+    const letter = MANIFEST_LETTERS[kind];
+    const gt = manifestKey(namespaceId, { letter, number: after, removedRevision: 0n });
+    return this.#page({ ...manifestRange(namespaceId, letter), gt, limit }, ManifestRowSchema);
+  }
+
+  manifestPast(
+    namespaceId: bigint,
+    { afterRevision, limit }: { readonly afterRevision: bigint; readonly limit: number },
+  ): Promise<readonly ManifestRow[]> {
+    const { lt } = manifestRange(namespaceId, "h");
+    return this.#page({ gte: pastAfter(namespaceId, afterRevision), lt, limit }, ManifestRowSchema);
+  }
+
+  unindexedNamespaces({ after, limit }: NamespaceIdRange): Promise<readonly bigint[]> {
+    return this.#namespaceIds(tableRange("unindexedNamespace"), unindexedKey(after), limit);
+  }
+
+  trimmableNamespaces({ after, limit }: NamespaceIdRange): Promise<readonly bigint[]> {
+    return this.#namespaceIds(tableRange("trimmableNamespace"), trimmableKey(after), limit);
+  }
+
+  async #namespaceIds(
+    range: { readonly gte: string; readonly lt: string },
+    gt: string,
+    limit: number,
+  ): Promise<readonly bigint[]> {
+    const rows = await this.#store.use((store) => store.page({ ...range, gt, limit }));
+    return rows.map(({ key }) => namespaceIdOf(key));
+  }
+
+  rememberedBatches(namespaceId: bigint, untilMs: number, limit: number): Promise<readonly Uint8Array[]> {
+    return this.#firstOf(rememberedBatchRange(namespaceId), limit, ({ key, value }) => {
+      const { committedAtMs } = fromBinary(RememberedBatchRowSchema, value);
+      return Number(committedAtMs) <= untilMs ? fromHex(key.slice(-2 * BLAKE3_BYTES)) : undefined;
+    });
+  }
+
+  namespaceLease(namespaceId: bigint, work: NamespaceWork): NamespaceLeaseRow | undefined {
+    return this.#row(namespaceLeaseKey(namespaceId, work), NamespaceLeaseRowSchema);
+  }
+
+  searchScope(org: string, project: string): SearchScopeRow | undefined {
+    return this.#row(searchScopeKey(org, project), SearchScopeRowSchema);
   }
 
   object(bucketId: bigint, key: string): ObjectRow | undefined {

@@ -56,6 +56,16 @@ const CODE_OF: Readonly<Record<RefusalCode, ObjectErrorCode | undefined>> = {
   [RefusalCode.CONFIGURATION_CHANGED]: undefined,
   [RefusalCode.CURSOR_CHANGED]: undefined,
   [RefusalCode.MAINTENANCE]: "maintenance",
+  [RefusalCode.NAMESPACE_EXISTS]: undefined,
+  [RefusalCode.NAMESPACE_UNKNOWN]: undefined,
+  [RefusalCode.NAMESPACE_CHANGED]: undefined,
+  [RefusalCode.NAMESPACE_VERSION]: undefined,
+  [RefusalCode.MANIFEST_CHANGED]: undefined,
+  [RefusalCode.MANIFEST_FULL]: undefined,
+  [RefusalCode.NAMESPACE_LEASED]: undefined,
+  [RefusalCode.SEARCH_QUOTA]: undefined,
+  [RefusalCode.RETENTION_OVER]: undefined,
+  [RefusalCode.IDEMPOTENCY_CONFLICT]: undefined,
 };
 
 const MESSAGE_OF: Partial<Record<ObjectErrorCode, string>> = {

@@ -77,7 +77,8 @@ async function oplogOf(view: MetadataView): Promise<readonly OplogEntry[]> {
 function entryOf({ sequence, change }: OplogRow): OplogEntry {
   const at = Number(sequence);
   if (change.case !== "object") {
-    return { sequence: at, kind: "bucket", bucket: change.value?.bucket ?? "", key: "", content: "" };
+    const bucket = change.case === "bucket" ? change.value.bucket : "";
+    return { sequence: at, kind: "bucket", bucket, key: "", content: "" };
   }
   const { kind, bucket, key, etag } = change.value;
   const isRemoval = kind === ObjectChange_Kind.REMOVED;

@@ -86,6 +86,7 @@ export class FakeMetadata implements ClusterMetadata {
       maintenance: false,
       unlinkOrders: false,
       underReplicated: false,
+      namespaces: false,
       oplogSequence: 0n,
     };
     for (const listener of this.#listeners) listener({ ...full, ...change });

@@ -4,6 +4,7 @@ import {
   BlobRowSchema,
   type BlobSlice,
   BlobState,
+  ManifestRowSchema,
   ObjectRowSchema,
   PartRowSchema,
 } from "../../gen/skerry/meta/v1/rows_pb.js";
@@ -96,7 +97,11 @@ export async function checkReferences(check: Check): Promise<void> {
   }
 }
 
-function slicesOf(check: Check, referrer: Referrer): readonly BlobSlice[] {
+function slicesOf(check: Check, referrer: Referrer): readonly Pick<BlobSlice, "blobId">[] {
+  if (referrer.kind === "manifest") {
+    const row = check.row(referrer.storeKey, ManifestRowSchema);
+    return row === undefined ? [] : [row];
+  }
   if (referrer.kind === "object") {
     const { bucketId, key, versionId } = referrer;
     const head = check.row(objectKey(bucketId, key), ObjectRowSchema);

@@ -27,6 +27,7 @@ import {
   checkUploads,
   readBuckets,
 } from "./manifests.ts";
+import { checkNamespaces } from "./namespaces.ts";
 import { checkVersions } from "./versions.ts";
 
 export type { CheckedRows, Violation } from "./check.ts";
@@ -44,6 +45,7 @@ export async function checkInvariants(rows: CheckedRows): Promise<readonly Viola
   await checkVersions(check);
   await checkUploads(check);
   await checkBucketCounters(check);
+  await checkNamespaces(check);
   await checkBlobs(check);
   await checkReferences(check);
   await checkQueues(check);

@@ -6,7 +6,7 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { BlobChunk, BlobSlice, BucketConfigurationKind, ClusterRow, CopysetRow, Header, IdentityRow, JoinTokenRow, KeyRow, LegalHold, NodeRow, NodeState, ObjectAttributes, RetentionMode, Tag, VersioningState, WorkerCursorRow_Worker } from "./rows_pb.js";
+import type { BlobChunk, BlobSlice, BucketConfigurationKind, ClusterRow, CopysetRow, Header, IdentityRow, JoinTokenRow, KeyRow, LegalHold, ManifestKind, NamespaceSettings, NamespaceWork, NodeRow, NodeState, ObjectAttributes, RetentionMode, Tag, VersioningState, WorkerCursorRow_Worker } from "./rows_pb.js";
 
 /**
  * Describes the file skerry/meta/v1/commands.proto.
@@ -302,6 +302,60 @@ export declare type Command = Message<"skerry.meta.v1.Command"> & {
      */
     value: RotateEncryptionKey;
     case: "rotateEncryptionKey";
+  } | {
+    /**
+     * @generated from field: skerry.meta.v1.CreateNamespace create_namespace = 100;
+     */
+    value: CreateNamespace;
+    case: "createNamespace";
+  } | {
+    /**
+     * @generated from field: skerry.meta.v1.UpdateNamespace update_namespace = 101;
+     */
+    value: UpdateNamespace;
+    case: "updateNamespace";
+  } | {
+    /**
+     * @generated from field: skerry.meta.v1.DeleteNamespace delete_namespace = 102;
+     */
+    value: DeleteNamespace;
+    case: "deleteNamespace";
+  } | {
+    /**
+     * @generated from field: skerry.meta.v1.CommitBatch commit_batch = 103;
+     */
+    value: CommitBatch;
+    case: "commitBatch";
+  } | {
+    /**
+     * @generated from field: skerry.meta.v1.CommitIndex commit_index = 104;
+     */
+    value: CommitIndex;
+    case: "commitIndex";
+  } | {
+    /**
+     * @generated from field: skerry.meta.v1.BranchNamespace branch_namespace = 105;
+     */
+    value: BranchNamespace;
+    case: "branchNamespace";
+  } | {
+    /**
+     * @generated from field: skerry.meta.v1.LeaseNamespaceWork lease_namespace_work = 106;
+     */
+    value: LeaseNamespaceWork;
+    case: "leaseNamespaceWork";
+  } | {
+    /**
+     * @generated from field: skerry.meta.v1.TrimNamespace trim_namespace = 107;
+     */
+    value: TrimNamespace;
+    case: "trimNamespace";
+  } | {
+    /**
+     * @generated from field: skerry.meta.v1.SetSearchQuota set_search_quota = 108;
+     */
+    value: SetSearchQuota;
+    case: "setSearchQuota";
   } | { case: undefined; value?: undefined };
 };
 
@@ -386,6 +440,30 @@ export declare type CommandResult = Message<"skerry.meta.v1.CommandResult"> & {
      */
     value: CopiesChanged;
     case: "copiesChanged";
+  } | {
+    /**
+     * @generated from field: skerry.meta.v1.NamespaceCreated namespace_created = 100;
+     */
+    value: NamespaceCreated;
+    case: "namespaceCreated";
+  } | {
+    /**
+     * @generated from field: skerry.meta.v1.BatchCommitted batch_committed = 101;
+     */
+    value: BatchCommitted;
+    case: "batchCommitted";
+  } | {
+    /**
+     * @generated from field: skerry.meta.v1.IndexCommitted index_committed = 102;
+     */
+    value: IndexCommitted;
+    case: "indexCommitted";
+  } | {
+    /**
+     * @generated from field: skerry.meta.v1.NamespaceWorkLeased namespace_work_leased = 103;
+     */
+    value: NamespaceWorkLeased;
+    case: "namespaceWorkLeased";
   } | { case: undefined; value?: undefined };
 };
 
@@ -2450,6 +2528,630 @@ export declare type RotateEncryptionKey = Message<"skerry.meta.v1.RotateEncrypti
 export declare const RotateEncryptionKeySchema: GenMessage<RotateEncryptionKey>;
 
 /**
+ * @generated from message skerry.meta.v1.CreateNamespace
+ */
+export declare type CreateNamespace = Message<"skerry.meta.v1.CreateNamespace"> & {
+  /**
+   * @generated from field: string org = 1;
+   */
+  org: string;
+
+  /**
+   * @generated from field: string project = 2;
+   */
+  project: string;
+
+  /**
+   * @generated from field: string name = 3;
+   */
+  name: string;
+
+  /**
+   * @generated from field: bytes schema = 4;
+   */
+  schema: Uint8Array;
+
+  /**
+   * @generated from field: uint32 schema_format = 5;
+   */
+  schemaFormat: number;
+
+  /**
+   * @generated from field: skerry.meta.v1.NamespaceSettings settings = 6;
+   */
+  settings?: NamespaceSettings | undefined;
+};
+
+/**
+ * Describes the message skerry.meta.v1.CreateNamespace.
+ * Use `create(CreateNamespaceSchema)` to create a new message.
+ */
+export declare const CreateNamespaceSchema: GenMessage<CreateNamespace>;
+
+/**
+ * @generated from message skerry.meta.v1.UpdateNamespace
+ */
+export declare type UpdateNamespace = Message<"skerry.meta.v1.UpdateNamespace"> & {
+  /**
+   * @generated from field: uint64 namespace_id = 1;
+   */
+  namespaceId: bigint;
+
+  /**
+   * Unset: the schema stays.
+   *
+   * @generated from field: skerry.meta.v1.NamespaceSchema schema = 2;
+   */
+  schema?: NamespaceSchema | undefined;
+
+  /**
+   * Unset: the settings stay.
+   *
+   * @generated from field: skerry.meta.v1.NamespaceSettings settings = 3;
+   */
+  settings?: NamespaceSettings | undefined;
+};
+
+/**
+ * Describes the message skerry.meta.v1.UpdateNamespace.
+ * Use `create(UpdateNamespaceSchema)` to create a new message.
+ */
+export declare const UpdateNamespaceSchema: GenMessage<UpdateNamespace>;
+
+/**
+ * @generated from message skerry.meta.v1.NamespaceSchema
+ */
+export declare type NamespaceSchema = Message<"skerry.meta.v1.NamespaceSchema"> & {
+  /**
+   * @generated from field: bytes schema = 1;
+   */
+  schema: Uint8Array;
+
+  /**
+   * @generated from field: uint32 schema_format = 2;
+   */
+  schemaFormat: number;
+
+  /**
+   * That the caller saw.
+   *
+   * @generated from field: uint64 expected_revision = 3;
+   */
+  expectedRevision: bigint;
+};
+
+/**
+ * Describes the message skerry.meta.v1.NamespaceSchema.
+ * Use `create(NamespaceSchemaSchema)` to create a new message.
+ */
+export declare const NamespaceSchemaSchema: GenMessage<NamespaceSchema>;
+
+/**
+ * DeleteNamespace frees the name. The rows go by TrimNamespace.
+ *
+ * @generated from message skerry.meta.v1.DeleteNamespace
+ */
+export declare type DeleteNamespace = Message<"skerry.meta.v1.DeleteNamespace"> & {
+  /**
+   * @generated from field: uint64 namespace_id = 1;
+   */
+  namespaceId: bigint;
+};
+
+/**
+ * Describes the message skerry.meta.v1.DeleteNamespace.
+ * Use `create(DeleteNamespaceSchema)` to create a new message.
+ */
+export declare const DeleteNamespaceSchema: GenMessage<DeleteNamespace>;
+
+/**
+ * CommitBatch makes frames of one blob part of a namespace, each with the next version, in their order.
+ *
+ * @generated from message skerry.meta.v1.CommitBatch
+ */
+export declare type CommitBatch = Message<"skerry.meta.v1.CommitBatch"> & {
+  /**
+   * @generated from field: uint64 namespace_id = 1;
+   */
+  namespaceId: bigint;
+
+  /**
+   * @generated from field: skerry.meta.v1.NewBlob blob = 2;
+   */
+  blob?: NewBlob | undefined;
+
+  /**
+   * @generated from field: repeated skerry.meta.v1.BatchFrame frames = 3;
+   */
+  frames: BatchFrame[];
+};
+
+/**
+ * Describes the message skerry.meta.v1.CommitBatch.
+ * Use `create(CommitBatchSchema)` to create a new message.
+ */
+export declare const CommitBatchSchema: GenMessage<CommitBatch>;
+
+/**
+ * @generated from message skerry.meta.v1.BatchFrame
+ */
+export declare type BatchFrame = Message<"skerry.meta.v1.BatchFrame"> & {
+  /**
+   * @generated from field: uint64 upserts = 1;
+   */
+  upserts: bigint;
+
+  /**
+   * @generated from field: uint64 patches = 2;
+   */
+  patches: bigint;
+
+  /**
+   * @generated from field: uint64 deletes = 3;
+   */
+  deletes: bigint;
+
+  /**
+   * The version that the namespace must have just before this frame.
+   *
+   * @generated from field: optional uint64 expected_version = 4;
+   */
+  expectedVersion?: bigint | undefined;
+
+  /**
+   * 32 bytes: of the idempotency key and of the request; empty: there is no key.
+   *
+   * @generated from field: bytes idempotency_hash = 5;
+   */
+  idempotencyHash: Uint8Array;
+
+  /**
+   * @generated from field: bytes request_hash = 6;
+   */
+  requestHash: Uint8Array;
+};
+
+/**
+ * Describes the message skerry.meta.v1.BatchFrame.
+ * Use `create(BatchFrameSchema)` to create a new message.
+ */
+export declare const BatchFrameSchema: GenMessage<BatchFrame>;
+
+/**
+ * @generated from message skerry.meta.v1.BatchCommitted
+ */
+export declare type BatchCommitted = Message<"skerry.meta.v1.BatchCommitted"> & {
+  /**
+   * One for each frame.
+   *
+   * @generated from field: repeated skerry.meta.v1.FrameOutcome outcomes = 1;
+   */
+  outcomes: FrameOutcome[];
+
+  /**
+   * Of the namespace, afterwards.
+   *
+   * @generated from field: uint64 version = 2;
+   */
+  version: bigint;
+
+  /**
+   * @generated from field: int64 committed_at_ms = 3;
+   */
+  committedAtMs: bigint;
+};
+
+/**
+ * Describes the message skerry.meta.v1.BatchCommitted.
+ * Use `create(BatchCommittedSchema)` to create a new message.
+ */
+export declare const BatchCommittedSchema: GenMessage<BatchCommitted>;
+
+/**
+ * @generated from message skerry.meta.v1.FrameOutcome
+ */
+export declare type FrameOutcome = Message<"skerry.meta.v1.FrameOutcome"> & {
+  /**
+   * @generated from field: skerry.meta.v1.Refusal refusal = 1;
+   */
+  refusal?: Refusal | undefined;
+
+  /**
+   * Of this frame, or of the one that it repeats.
+   *
+   * @generated from field: uint64 version = 2;
+   */
+  version: bigint;
+
+  /**
+   * @generated from field: bool repeated = 3;
+   */
+  repeated: boolean;
+
+  /**
+   * @generated from field: uint64 upserted = 4;
+   */
+  upserted: bigint;
+
+  /**
+   * @generated from field: uint64 patched = 5;
+   */
+  patched: bigint;
+
+  /**
+   * @generated from field: uint64 deleted = 6;
+   */
+  deleted: bigint;
+};
+
+/**
+ * Describes the message skerry.meta.v1.FrameOutcome.
+ * Use `create(FrameOutcomeSchema)` to create a new message.
+ */
+export declare const FrameOutcomeSchema: GenMessage<FrameOutcome>;
+
+/**
+ * @generated from message skerry.meta.v1.ManifestName
+ */
+export declare type ManifestName = Message<"skerry.meta.v1.ManifestName"> & {
+  /**
+   * @generated from field: skerry.meta.v1.ManifestKind kind = 1;
+   */
+  kind: ManifestKind;
+
+  /**
+   * @generated from field: uint64 number = 2;
+   */
+  number: bigint;
+
+  /**
+   * 0: a live row.
+   *
+   * @generated from field: uint64 removed_revision = 3;
+   */
+  removedRevision: bigint;
+};
+
+/**
+ * Describes the message skerry.meta.v1.ManifestName.
+ * Use `create(ManifestNameSchema)` to create a new message.
+ */
+export declare const ManifestNameSchema: GenMessage<ManifestName>;
+
+/**
+ * CommitIndex puts segments in the place of batches and of other segments. Batches go in order, a segment goes with its deletes row, and a deletes row is
+ * replaced only by name, so that nothing that came meanwhile is lost.
+ *
+ * @generated from message skerry.meta.v1.CommitIndex
+ */
+export declare type CommitIndex = Message<"skerry.meta.v1.CommitIndex"> & {
+  /**
+   * @generated from field: uint64 namespace_id = 1;
+   */
+  namespaceId: bigint;
+
+  /**
+   * @generated from field: skerry.meta.v1.NamespaceWork work = 2;
+   */
+  work: NamespaceWork;
+
+  /**
+   * @generated from field: bytes lease_token = 3;
+   */
+  leaseToken: Uint8Array;
+
+  /**
+   * @generated from field: repeated skerry.meta.v1.NewSegment segments = 4;
+   */
+  segments: NewSegment[];
+
+  /**
+   * @generated from field: repeated skerry.meta.v1.NewDeletes deletes = 5;
+   */
+  deletes: NewDeletes[];
+
+  /**
+   * @generated from field: repeated skerry.meta.v1.ManifestName removed = 6;
+   */
+  removed: ManifestName[];
+};
+
+/**
+ * Describes the message skerry.meta.v1.CommitIndex.
+ * Use `create(CommitIndexSchema)` to create a new message.
+ */
+export declare const CommitIndexSchema: GenMessage<CommitIndex>;
+
+/**
+ * @generated from message skerry.meta.v1.NewSegment
+ */
+export declare type NewSegment = Message<"skerry.meta.v1.NewSegment"> & {
+  /**
+   * @generated from field: skerry.meta.v1.NewBlob blob = 1;
+   */
+  blob?: NewBlob | undefined;
+
+  /**
+   * @generated from field: uint32 level = 2;
+   */
+  level: number;
+
+  /**
+   * @generated from field: uint64 rows = 3;
+   */
+  rows: bigint;
+
+  /**
+   * @generated from field: uint64 first_version = 4;
+   */
+  firstVersion: bigint;
+
+  /**
+   * @generated from field: uint64 last_version = 5;
+   */
+  lastVersion: bigint;
+};
+
+/**
+ * Describes the message skerry.meta.v1.NewSegment.
+ * Use `create(NewSegmentSchema)` to create a new message.
+ */
+export declare const NewSegmentSchema: GenMessage<NewSegment>;
+
+/**
+ * @generated from message skerry.meta.v1.NewDeletes
+ */
+export declare type NewDeletes = Message<"skerry.meta.v1.NewDeletes"> & {
+  /**
+   * @generated from field: skerry.meta.v1.NewBlob blob = 1;
+   */
+  blob?: NewBlob | undefined;
+
+  /**
+   * @generated from field: uint64 rows = 2;
+   */
+  rows: bigint;
+
+  /**
+   * @generated from oneof skerry.meta.v1.NewDeletes.segment
+   */
+  segment: {
+    /**
+     * @generated from field: uint64 segment_number = 3;
+     */
+    value: bigint;
+    case: "segmentNumber";
+  } | {
+    /**
+     * Of `segments` of the same command, from 0.
+     *
+     * @generated from field: uint32 new_segment = 4;
+     */
+    value: number;
+    case: "newSegment";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message skerry.meta.v1.NewDeletes.
+ * Use `create(NewDeletesSchema)` to create a new message.
+ */
+export declare const NewDeletesSchema: GenMessage<NewDeletes>;
+
+/**
+ * @generated from message skerry.meta.v1.IndexCommitted
+ */
+export declare type IndexCommitted = Message<"skerry.meta.v1.IndexCommitted"> & {
+  /**
+   * @generated from field: uint64 revision = 1;
+   */
+  revision: bigint;
+
+  /**
+   * Of the new segments, in their order.
+   *
+   * @generated from field: repeated uint64 segment_numbers = 2;
+   */
+  segmentNumbers: bigint[];
+};
+
+/**
+ * Describes the message skerry.meta.v1.IndexCommitted.
+ * Use `create(IndexCommittedSchema)` to create a new message.
+ */
+export declare const IndexCommittedSchema: GenMessage<IndexCommitted>;
+
+/**
+ * BranchNamespace makes a namespace of the rows that were live in another one at a revision, cut at a version of that revision.
+ *
+ * @generated from message skerry.meta.v1.BranchNamespace
+ */
+export declare type BranchNamespace = Message<"skerry.meta.v1.BranchNamespace"> & {
+  /**
+   * @generated from field: uint64 source_id = 1;
+   */
+  sourceId: bigint;
+
+  /**
+   * @generated from field: uint64 revision = 2;
+   */
+  revision: bigint;
+
+  /**
+   * @generated from field: uint64 version = 3;
+   */
+  version: bigint;
+
+  /**
+   * @generated from field: string org = 4;
+   */
+  org: string;
+
+  /**
+   * @generated from field: string project = 5;
+   */
+  project: string;
+
+  /**
+   * @generated from field: string name = 6;
+   */
+  name: string;
+
+  /**
+   * @generated from field: repeated skerry.meta.v1.ManifestName rows = 7;
+   */
+  rows: ManifestName[];
+};
+
+/**
+ * Describes the message skerry.meta.v1.BranchNamespace.
+ * Use `create(BranchNamespaceSchema)` to create a new message.
+ */
+export declare const BranchNamespaceSchema: GenMessage<BranchNamespace>;
+
+/**
+ * @generated from message skerry.meta.v1.NamespaceCreated
+ */
+export declare type NamespaceCreated = Message<"skerry.meta.v1.NamespaceCreated"> & {
+  /**
+   * @generated from field: uint64 namespace_id = 1;
+   */
+  namespaceId: bigint;
+};
+
+/**
+ * Describes the message skerry.meta.v1.NamespaceCreated.
+ * Use `create(NamespaceCreatedSchema)` to create a new message.
+ */
+export declare const NamespaceCreatedSchema: GenMessage<NamespaceCreated>;
+
+/**
+ * LeaseNamespaceWork gives the lease to the caller when nobody has it, when it is over by leader time, or when it is the caller's.
+ *
+ * @generated from message skerry.meta.v1.LeaseNamespaceWork
+ */
+export declare type LeaseNamespaceWork = Message<"skerry.meta.v1.LeaseNamespaceWork"> & {
+  /**
+   * @generated from field: uint64 namespace_id = 1;
+   */
+  namespaceId: bigint;
+
+  /**
+   * @generated from field: skerry.meta.v1.NamespaceWork work = 2;
+   */
+  work: NamespaceWork;
+
+  /**
+   * @generated from field: uint64 node_id = 3;
+   */
+  nodeId: bigint;
+
+  /**
+   * 16 bytes.
+   *
+   * @generated from field: bytes token = 4;
+   */
+  token: Uint8Array;
+
+  /**
+   * 0: gives it back.
+   *
+   * @generated from field: uint64 duration_ms = 5;
+   */
+  durationMs: bigint;
+};
+
+/**
+ * Describes the message skerry.meta.v1.LeaseNamespaceWork.
+ * Use `create(LeaseNamespaceWorkSchema)` to create a new message.
+ */
+export declare const LeaseNamespaceWorkSchema: GenMessage<LeaseNamespaceWork>;
+
+/**
+ * @generated from message skerry.meta.v1.NamespaceWorkLeased
+ */
+export declare type NamespaceWorkLeased = Message<"skerry.meta.v1.NamespaceWorkLeased"> & {
+  /**
+   * @generated from field: int64 until_ms = 1;
+   */
+  untilMs: bigint;
+};
+
+/**
+ * Describes the message skerry.meta.v1.NamespaceWorkLeased.
+ * Use `create(NamespaceWorkLeasedSchema)` to create a new message.
+ */
+export declare const NamespaceWorkLeasedSchema: GenMessage<NamespaceWorkLeased>;
+
+/**
+ * TrimNamespace takes rows of the past whose retention is over, remembered batches that are old enough, and all rows of a deleted namespace.
+ *
+ * @generated from message skerry.meta.v1.TrimNamespace
+ */
+export declare type TrimNamespace = Message<"skerry.meta.v1.TrimNamespace"> & {
+  /**
+   * @generated from field: uint64 namespace_id = 1;
+   */
+  namespaceId: bigint;
+
+  /**
+   * @generated from field: repeated skerry.meta.v1.ManifestName rows = 2;
+   */
+  rows: ManifestName[];
+
+  /**
+   * @generated from field: repeated bytes idempotency_hashes = 3;
+   */
+  idempotencyHashes: Uint8Array[];
+};
+
+/**
+ * Describes the message skerry.meta.v1.TrimNamespace.
+ * Use `create(TrimNamespaceSchema)` to create a new message.
+ */
+export declare const TrimNamespaceSchema: GenMessage<TrimNamespace>;
+
+/**
+ * SetSearchQuota limits an organization, or one of its projects. 0: no limit.
+ *
+ * @generated from message skerry.meta.v1.SetSearchQuota
+ */
+export declare type SetSearchQuota = Message<"skerry.meta.v1.SetSearchQuota"> & {
+  /**
+   * @generated from field: string org = 1;
+   */
+  org: string;
+
+  /**
+   * Empty: the organization.
+   *
+   * @generated from field: string project = 2;
+   */
+  project: string;
+
+  /**
+   * @generated from field: uint64 max_namespaces = 3;
+   */
+  maxNamespaces: bigint;
+
+  /**
+   * @generated from field: uint64 max_bytes = 4;
+   */
+  maxBytes: bigint;
+
+  /**
+   * @generated from field: uint64 max_documents = 5;
+   */
+  maxDocuments: bigint;
+};
+
+/**
+ * Describes the message skerry.meta.v1.SetSearchQuota.
+ * Use `create(SetSearchQuotaSchema)` to create a new message.
+ */
+export declare const SetSearchQuotaSchema: GenMessage<SetSearchQuota>;
+
+/**
  * @generated from enum skerry.meta.v1.RefusalCode
  */
 export enum RefusalCode {
@@ -2706,6 +3408,70 @@ export enum RefusalCode {
    * @generated from enum value: REFUSAL_CODE_MAINTENANCE = 80;
    */
   MAINTENANCE = 80,
+
+  /**
+   * @generated from enum value: REFUSAL_CODE_NAMESPACE_EXISTS = 100;
+   */
+  NAMESPACE_EXISTS = 100,
+
+  /**
+   * @generated from enum value: REFUSAL_CODE_NAMESPACE_UNKNOWN = 101;
+   */
+  NAMESPACE_UNKNOWN = 101,
+
+  /**
+   * The schema is not the one that the caller saw: it reads again.
+   *
+   * @generated from enum value: REFUSAL_CODE_NAMESPACE_CHANGED = 102;
+   */
+  NAMESPACE_CHANGED = 102,
+
+  /**
+   * The namespace is not at the version that a batch names.
+   *
+   * @generated from enum value: REFUSAL_CODE_NAMESPACE_VERSION = 103;
+   */
+  NAMESPACE_VERSION = 103,
+
+  /**
+   * What the caller read of the manifest is not live any more: it reads again.
+   *
+   * @generated from enum value: REFUSAL_CODE_MANIFEST_CHANGED = 104;
+   */
+  MANIFEST_CHANGED = 104,
+
+  /**
+   * Too many rows; there is room again once they are indexed or trimmed.
+   *
+   * @generated from enum value: REFUSAL_CODE_MANIFEST_FULL = 105;
+   */
+  MANIFEST_FULL = 105,
+
+  /**
+   * Somebody else has the lease, or the caller's is over.
+   *
+   * @generated from enum value: REFUSAL_CODE_NAMESPACE_LEASED = 106;
+   */
+  NAMESPACE_LEASED = 106,
+
+  /**
+   * @generated from enum value: REFUSAL_CODE_SEARCH_QUOTA = 107;
+   */
+  SEARCH_QUOTA = 107,
+
+  /**
+   * The state is older than the retention.
+   *
+   * @generated from enum value: REFUSAL_CODE_RETENTION_OVER = 108;
+   */
+  RETENTION_OVER = 108,
+
+  /**
+   * The idempotency key was used for another request.
+   *
+   * @generated from enum value: REFUSAL_CODE_IDEMPOTENCY_CONFLICT = 109;
+   */
+  IDEMPOTENCY_CONFLICT = 109,
 }
 
 /**

@@ -99,6 +99,18 @@ export declare type ClusterRow = Message<"skerry.meta.v1.ClusterRow"> & {
    * @generated from field: uint32 encryption_key_count = 50;
    */
   encryptionKeyCount: number;
+
+  /**
+   * @generated from field: uint64 next_namespace_id = 40;
+   */
+  nextNamespaceId: bigint;
+
+  /**
+   * Those that are not deleted.
+   *
+   * @generated from field: uint32 namespace_count = 41;
+   */
+  namespaceCount: number;
 };
 
 /**
@@ -1273,6 +1285,12 @@ export declare type OplogRow = Message<"skerry.meta.v1.OplogRow"> & {
      */
     value: BucketChange;
     case: "bucket";
+  } | {
+    /**
+     * @generated from field: skerry.meta.v1.NamespaceChange namespace = 100;
+     */
+    value: NamespaceChange;
+    case: "namespace";
   } | { case: undefined; value?: undefined };
 };
 
@@ -2202,6 +2220,659 @@ export enum WorkerCursorRow_Worker {
 export declare const WorkerCursorRow_WorkerSchema: GenEnum<WorkerCursorRow_Worker>;
 
 /**
+ * NamespaceNameRow finds a namespace by its name, and holds what a name shows.
+ *
+ * @generated from message skerry.meta.v1.NamespaceNameRow
+ */
+export declare type NamespaceNameRow = Message<"skerry.meta.v1.NamespaceNameRow"> & {
+  /**
+   * @generated from field: uint64 namespace_id = 1;
+   */
+  namespaceId: bigint;
+
+  /**
+   * Encoded schema; not looked into.
+   *
+   * @generated from field: bytes schema = 2;
+   */
+  schema: Uint8Array;
+
+  /**
+   * @generated from field: uint32 schema_format = 3;
+   */
+  schemaFormat: number;
+
+  /**
+   * Grows by one with every change of the schema.
+   *
+   * @generated from field: uint64 schema_revision = 4;
+   */
+  schemaRevision: bigint;
+};
+
+/**
+ * Describes the message skerry.meta.v1.NamespaceNameRow.
+ * Use `create(NamespaceNameRowSchema)` to create a new message.
+ */
+export declare const NamespaceNameRowSchema: GenMessage<NamespaceNameRow>;
+
+/**
+ * @generated from message skerry.meta.v1.NamespaceSettings
+ */
+export declare type NamespaceSettings = Message<"skerry.meta.v1.NamespaceSettings"> & {
+  /**
+   * @generated from field: uint64 default_ttl_seconds = 1;
+   */
+  defaultTtlSeconds: bigint;
+
+  /**
+   * How long a row of the manifest is kept after it was replaced.
+   *
+   * @generated from field: uint64 retention_seconds = 2;
+   */
+  retentionSeconds: bigint;
+
+  /**
+   * @generated from field: bool pinned = 3;
+   */
+  pinned: boolean;
+};
+
+/**
+ * Describes the message skerry.meta.v1.NamespaceSettings.
+ * Use `create(NamespaceSettingsSchema)` to create a new message.
+ */
+export declare const NamespaceSettingsSchema: GenMessage<NamespaceSettings>;
+
+/**
+ * @generated from message skerry.meta.v1.NamespaceRow
+ */
+export declare type NamespaceRow = Message<"skerry.meta.v1.NamespaceRow"> & {
+  /**
+   * @generated from field: uint64 namespace_id = 1;
+   */
+  namespaceId: bigint;
+
+  /**
+   * @generated from field: string org = 2;
+   */
+  org: string;
+
+  /**
+   * @generated from field: string project = 3;
+   */
+  project: string;
+
+  /**
+   * @generated from field: string name = 4;
+   */
+  name: string;
+
+  /**
+   * @generated from field: int64 created_at_ms = 5;
+   */
+  createdAtMs: bigint;
+
+  /**
+   * @generated from field: int64 updated_at_ms = 6;
+   */
+  updatedAtMs: bigint;
+
+  /**
+   * @generated from field: skerry.meta.v1.NamespaceState state = 7;
+   */
+  state: NamespaceState;
+
+  /**
+   * @generated from field: skerry.meta.v1.NamespaceSettings settings = 8;
+   */
+  settings?: NamespaceSettings | undefined;
+
+  /**
+   * Of the newest batch; 0: none yet.
+   *
+   * @generated from field: uint64 version = 9;
+   */
+  version: bigint;
+
+  /**
+   * Grows by one with every change of the manifest.
+   *
+   * @generated from field: uint64 revision = 10;
+   */
+  revision: bigint;
+
+  /**
+   * All batches up to this version are in segments.
+   *
+   * @generated from field: uint64 indexed_version = 11;
+   */
+  indexedVersion: bigint;
+
+  /**
+   * Of the next segment or deletes row.
+   *
+   * @generated from field: uint64 next_number = 12;
+   */
+  nextNumber: bigint;
+
+  /**
+   * States at earlier revisions can not be read any more.
+   *
+   * @generated from field: uint64 trimmed_revision = 13;
+   */
+  trimmedRevision: bigint;
+
+  /**
+   * Rows in the table of remembered batches.
+   *
+   * @generated from field: uint64 remembered = 14;
+   */
+  remembered: bigint;
+
+  /**
+   * @generated from field: skerry.meta.v1.NamespaceParent parent = 15;
+   */
+  parent?: NamespaceParent | undefined;
+
+  /**
+   * @generated from field: skerry.meta.v1.ManifestTotals totals = 16;
+   */
+  totals?: ManifestTotals | undefined;
+
+  /**
+   * When the oldest batch that is in no segment was committed; 0: there is none.
+   *
+   * @generated from field: int64 unindexed_since_ms = 17;
+   */
+  unindexedSinceMs: bigint;
+};
+
+/**
+ * Describes the message skerry.meta.v1.NamespaceRow.
+ * Use `create(NamespaceRowSchema)` to create a new message.
+ */
+export declare const NamespaceRowSchema: GenMessage<NamespaceRow>;
+
+/**
+ * @generated from message skerry.meta.v1.NamespaceParent
+ */
+export declare type NamespaceParent = Message<"skerry.meta.v1.NamespaceParent"> & {
+  /**
+   * @generated from field: uint64 namespace_id = 1;
+   */
+  namespaceId: bigint;
+
+  /**
+   * @generated from field: string org = 2;
+   */
+  org: string;
+
+  /**
+   * @generated from field: string project = 3;
+   */
+  project: string;
+
+  /**
+   * @generated from field: string name = 4;
+   */
+  name: string;
+
+  /**
+   * @generated from field: uint64 version = 5;
+   */
+  version: bigint;
+};
+
+/**
+ * Describes the message skerry.meta.v1.NamespaceParent.
+ * Use `create(NamespaceParentSchema)` to create a new message.
+ */
+export declare const NamespaceParentSchema: GenMessage<NamespaceParent>;
+
+/**
+ * ManifestTotals sums up the rows of a manifest.
+ *
+ * @generated from message skerry.meta.v1.ManifestTotals
+ */
+export declare type ManifestTotals = Message<"skerry.meta.v1.ManifestTotals"> & {
+  /**
+   * @generated from field: uint64 batches = 1;
+   */
+  batches: bigint;
+
+  /**
+   * @generated from field: uint64 batch_bytes = 2;
+   */
+  batchBytes: bigint;
+
+  /**
+   * @generated from field: uint64 batch_upserts = 3;
+   */
+  batchUpserts: bigint;
+
+  /**
+   * @generated from field: uint64 segments = 4;
+   */
+  segments: bigint;
+
+  /**
+   * @generated from field: uint64 segment_bytes = 5;
+   */
+  segmentBytes: bigint;
+
+  /**
+   * @generated from field: uint64 segment_rows = 6;
+   */
+  segmentRows: bigint;
+
+  /**
+   * @generated from field: uint64 deletes = 7;
+   */
+  deletes: bigint;
+
+  /**
+   * @generated from field: uint64 deletes_bytes = 8;
+   */
+  deletesBytes: bigint;
+
+  /**
+   * @generated from field: uint64 deleted_rows = 9;
+   */
+  deletedRows: bigint;
+
+  /**
+   * Rows of the past.
+   *
+   * @generated from field: uint64 past = 10;
+   */
+  past: bigint;
+
+  /**
+   * @generated from field: uint64 past_bytes = 11;
+   */
+  pastBytes: bigint;
+};
+
+/**
+ * Describes the message skerry.meta.v1.ManifestTotals.
+ * Use `create(ManifestTotalsSchema)` to create a new message.
+ */
+export declare const ManifestTotalsSchema: GenMessage<ManifestTotals>;
+
+/**
+ * ManifestRow is a blob that a namespace is made of, from revision `added_revision` until before `removed_revision`.
+ *
+ * @generated from message skerry.meta.v1.ManifestRow
+ */
+export declare type ManifestRow = Message<"skerry.meta.v1.ManifestRow"> & {
+  /**
+   * @generated from field: skerry.meta.v1.ManifestKind kind = 1;
+   */
+  kind: ManifestKind;
+
+  /**
+   * Of a batch: its last version.
+   *
+   * @generated from field: uint64 number = 2;
+   */
+  number: bigint;
+
+  /**
+   * @generated from field: uint64 added_revision = 3;
+   */
+  addedRevision: bigint;
+
+  /**
+   * 0: it is live.
+   *
+   * @generated from field: uint64 removed_revision = 4;
+   */
+  removedRevision: bigint;
+
+  /**
+   * @generated from field: int64 added_at_ms = 5;
+   */
+  addedAtMs: bigint;
+
+  /**
+   * @generated from field: int64 removed_at_ms = 6;
+   */
+  removedAtMs: bigint;
+
+  /**
+   * @generated from field: bytes blob_id = 7;
+   */
+  blobId: Uint8Array;
+
+  /**
+   * @generated from field: uint64 size = 8;
+   */
+  size: bigint;
+
+  /**
+   * @generated from oneof skerry.meta.v1.ManifestRow.detail
+   */
+  detail: {
+    /**
+     * @generated from field: skerry.meta.v1.BatchDetail batch = 10;
+     */
+    value: BatchDetail;
+    case: "batch";
+  } | {
+    /**
+     * @generated from field: skerry.meta.v1.SegmentDetail segment = 11;
+     */
+    value: SegmentDetail;
+    case: "segment";
+  } | {
+    /**
+     * @generated from field: skerry.meta.v1.DeletesDetail deletes = 12;
+     */
+    value: DeletesDetail;
+    case: "deletes";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message skerry.meta.v1.ManifestRow.
+ * Use `create(ManifestRowSchema)` to create a new message.
+ */
+export declare const ManifestRowSchema: GenMessage<ManifestRow>;
+
+/**
+ * @generated from message skerry.meta.v1.BatchDetail
+ */
+export declare type BatchDetail = Message<"skerry.meta.v1.BatchDetail"> & {
+  /**
+   * @generated from field: uint64 first_version = 1;
+   */
+  firstVersion: bigint;
+
+  /**
+   * The version of each frame of the blob; 0: the frame does not count.
+   *
+   * @generated from field: repeated uint64 frame_versions = 2;
+   */
+  frameVersions: bigint[];
+
+  /**
+   * @generated from field: uint64 upserts = 3;
+   */
+  upserts: bigint;
+
+  /**
+   * @generated from field: uint64 deletes = 4;
+   */
+  deletes: bigint;
+};
+
+/**
+ * Describes the message skerry.meta.v1.BatchDetail.
+ * Use `create(BatchDetailSchema)` to create a new message.
+ */
+export declare const BatchDetailSchema: GenMessage<BatchDetail>;
+
+/**
+ * @generated from message skerry.meta.v1.SegmentDetail
+ */
+export declare type SegmentDetail = Message<"skerry.meta.v1.SegmentDetail"> & {
+  /**
+   * @generated from field: uint32 level = 1;
+   */
+  level: number;
+
+  /**
+   * @generated from field: uint64 rows = 2;
+   */
+  rows: bigint;
+
+  /**
+   * Versions of the batches that it was made of.
+   *
+   * @generated from field: uint64 first_version = 3;
+   */
+  firstVersion: bigint;
+
+  /**
+   * @generated from field: uint64 last_version = 4;
+   */
+  lastVersion: bigint;
+
+  /**
+   * The live deletes row of this segment; 0: none. Of no meaning in a row of the past.
+   *
+   * @generated from field: uint64 deletes_number = 5;
+   */
+  deletesNumber: bigint;
+};
+
+/**
+ * Describes the message skerry.meta.v1.SegmentDetail.
+ * Use `create(SegmentDetailSchema)` to create a new message.
+ */
+export declare const SegmentDetailSchema: GenMessage<SegmentDetail>;
+
+/**
+ * @generated from message skerry.meta.v1.DeletesDetail
+ */
+export declare type DeletesDetail = Message<"skerry.meta.v1.DeletesDetail"> & {
+  /**
+   * @generated from field: uint64 segment_number = 1;
+   */
+  segmentNumber: bigint;
+
+  /**
+   * Deleted rows of the segment, all of them.
+   *
+   * @generated from field: uint64 rows = 2;
+   */
+  rows: bigint;
+};
+
+/**
+ * Describes the message skerry.meta.v1.DeletesDetail.
+ * Use `create(DeletesDetailSchema)` to create a new message.
+ */
+export declare const DeletesDetailSchema: GenMessage<DeletesDetail>;
+
+/**
+ * RememberedBatchRow lets a repeated batch have the same answer.
+ *
+ * @generated from message skerry.meta.v1.RememberedBatchRow
+ */
+export declare type RememberedBatchRow = Message<"skerry.meta.v1.RememberedBatchRow"> & {
+  /**
+   * Of the batch that was asked for: another one with the same key is refused.
+   *
+   * @generated from field: bytes request_hash = 1;
+   */
+  requestHash: Uint8Array;
+
+  /**
+   * @generated from field: uint64 version = 2;
+   */
+  version: bigint;
+
+  /**
+   * @generated from field: uint64 upserted = 3;
+   */
+  upserted: bigint;
+
+  /**
+   * @generated from field: uint64 patched = 4;
+   */
+  patched: bigint;
+
+  /**
+   * @generated from field: uint64 deleted = 5;
+   */
+  deleted: bigint;
+
+  /**
+   * @generated from field: int64 committed_at_ms = 6;
+   */
+  committedAtMs: bigint;
+};
+
+/**
+ * Describes the message skerry.meta.v1.RememberedBatchRow.
+ * Use `create(RememberedBatchRowSchema)` to create a new message.
+ */
+export declare const RememberedBatchRowSchema: GenMessage<RememberedBatchRow>;
+
+/**
+ * @generated from message skerry.meta.v1.NamespaceLeaseRow
+ */
+export declare type NamespaceLeaseRow = Message<"skerry.meta.v1.NamespaceLeaseRow"> & {
+  /**
+   * @generated from field: uint64 node_id = 1;
+   */
+  nodeId: bigint;
+
+  /**
+   * @generated from field: bytes token = 2;
+   */
+  token: Uint8Array;
+
+  /**
+   * @generated from field: int64 until_ms = 3;
+   */
+  untilMs: bigint;
+};
+
+/**
+ * Describes the message skerry.meta.v1.NamespaceLeaseRow.
+ * Use `create(NamespaceLeaseRowSchema)` to create a new message.
+ */
+export declare const NamespaceLeaseRowSchema: GenMessage<NamespaceLeaseRow>;
+
+/**
+ * SearchScopeRow counts the namespaces of an organization or a project that are not deleted.
+ *
+ * @generated from message skerry.meta.v1.SearchScopeRow
+ */
+export declare type SearchScopeRow = Message<"skerry.meta.v1.SearchScopeRow"> & {
+  /**
+   * @generated from field: uint64 namespaces = 1;
+   */
+  namespaces: bigint;
+
+  /**
+   * Of the whole manifests, with their past.
+   *
+   * @generated from field: uint64 bytes = 2;
+   */
+  bytes: bigint;
+
+  /**
+   * Rows of segments that are not deleted, and upserts that are in none yet.
+   *
+   * @generated from field: uint64 documents = 3;
+   */
+  documents: bigint;
+
+  /**
+   * 0: no limit.
+   *
+   * @generated from field: uint64 max_namespaces = 10;
+   */
+  maxNamespaces: bigint;
+
+  /**
+   * @generated from field: uint64 max_bytes = 11;
+   */
+  maxBytes: bigint;
+
+  /**
+   * @generated from field: uint64 max_documents = 12;
+   */
+  maxDocuments: bigint;
+};
+
+/**
+ * Describes the message skerry.meta.v1.SearchScopeRow.
+ * Use `create(SearchScopeRowSchema)` to create a new message.
+ */
+export declare const SearchScopeRowSchema: GenMessage<SearchScopeRow>;
+
+/**
+ * @generated from message skerry.meta.v1.NamespaceChange
+ */
+export declare type NamespaceChange = Message<"skerry.meta.v1.NamespaceChange"> & {
+  /**
+   * @generated from field: skerry.meta.v1.NamespaceChange.Kind kind = 1;
+   */
+  kind: NamespaceChange_Kind;
+
+  /**
+   * @generated from field: uint64 namespace_id = 2;
+   */
+  namespaceId: bigint;
+
+  /**
+   * @generated from field: string org = 3;
+   */
+  org: string;
+
+  /**
+   * @generated from field: string project = 4;
+   */
+  project: string;
+
+  /**
+   * @generated from field: string name = 5;
+   */
+  name: string;
+
+  /**
+   * @generated from field: uint64 version = 6;
+   */
+  version: bigint;
+};
+
+/**
+ * Describes the message skerry.meta.v1.NamespaceChange.
+ * Use `create(NamespaceChangeSchema)` to create a new message.
+ */
+export declare const NamespaceChangeSchema: GenMessage<NamespaceChange>;
+
+/**
+ * @generated from enum skerry.meta.v1.NamespaceChange.Kind
+ */
+export enum NamespaceChange_Kind {
+  /**
+   * @generated from enum value: KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: KIND_CREATED = 1;
+   */
+  CREATED = 1,
+
+  /**
+   * @generated from enum value: KIND_UPDATED = 2;
+   */
+  UPDATED = 2,
+
+  /**
+   * @generated from enum value: KIND_DELETED = 3;
+   */
+  DELETED = 3,
+
+  /**
+   * @generated from enum value: KIND_BRANCHED = 4;
+   */
+  BRANCHED = 4,
+}
+
+/**
+ * Describes the enum skerry.meta.v1.NamespaceChange.Kind.
+ */
+export declare const NamespaceChange_KindSchema: GenEnum<NamespaceChange_Kind>;
+
+/**
  * @generated from enum skerry.meta.v1.NodeState
  */
 export enum NodeState {
@@ -2575,4 +3246,86 @@ export enum MaintenanceState {
  * Describes the enum skerry.meta.v1.MaintenanceState.
  */
 export declare const MaintenanceStateSchema: GenEnum<MaintenanceState>;
+
+/**
+ * @generated from enum skerry.meta.v1.NamespaceState
+ */
+export enum NamespaceState {
+  /**
+   * @generated from enum value: NAMESPACE_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: NAMESPACE_STATE_LIVE = 1;
+   */
+  LIVE = 1,
+
+  /**
+   * Its name is free again; its rows are taken away in steps, and it last.
+   *
+   * @generated from enum value: NAMESPACE_STATE_DELETED = 2;
+   */
+  DELETED = 2,
+}
+
+/**
+ * Describes the enum skerry.meta.v1.NamespaceState.
+ */
+export declare const NamespaceStateSchema: GenEnum<NamespaceState>;
+
+/**
+ * @generated from enum skerry.meta.v1.ManifestKind
+ */
+export enum ManifestKind {
+  /**
+   * @generated from enum value: MANIFEST_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: MANIFEST_KIND_BATCH = 1;
+   */
+  BATCH = 1,
+
+  /**
+   * @generated from enum value: MANIFEST_KIND_SEGMENT = 2;
+   */
+  SEGMENT = 2,
+
+  /**
+   * @generated from enum value: MANIFEST_KIND_DELETES = 3;
+   */
+  DELETES = 3,
+}
+
+/**
+ * Describes the enum skerry.meta.v1.ManifestKind.
+ */
+export declare const ManifestKindSchema: GenEnum<ManifestKind>;
+
+/**
+ * @generated from enum skerry.meta.v1.NamespaceWork
+ */
+export enum NamespaceWork {
+  /**
+   * @generated from enum value: NAMESPACE_WORK_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: NAMESPACE_WORK_FLUSH = 1;
+   */
+  FLUSH = 1,
+
+  /**
+   * @generated from enum value: NAMESPACE_WORK_COMPACT = 2;
+   */
+  COMPACT = 2,
+}
+
+/**
+ * Describes the enum skerry.meta.v1.NamespaceWork.
+ */
+export declare const NamespaceWorkSchema: GenEnum<NamespaceWork>;
 
