@@ -68,6 +68,10 @@ proto: $(PACKAGES) ## Generate src/gen from proto/
 	buf format -w
 	buf generate
 
+.PHONY: kernels
+kernels: $(PACKAGES) ## Compile the WebAssembly kernels of vector search
+	node test/support/write-kernels.ts
+
 .PHONY: lint
 lint: $(PACKAGES) ## Formats, types, layers, dead code, protos
 	biome ci --error-on-warnings .

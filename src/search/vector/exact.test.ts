@@ -7,14 +7,14 @@ import {
   MemoryVectors,
   memorySource,
   openVectorIndex,
-  plainKernels,
   planVectorIndex,
   queryVector,
   storedVector,
+  vectorKernels,
 } from "./index.ts";
 import { joinChunks, MemoryReader } from "./testing/memory-reader.ts";
 
-const kernels = plainKernels();
+const kernels = vectorKernels();
 
 function randomVector(prng: Prng, field: VectorField): Float32Array {
   const scale = field.element === "i8" ? 100 : 1;

@@ -16,7 +16,8 @@ export { GATHERED_ROWS, memorySource, type VectorSource } from "./build/vector-s
 export { queryVector, storedVector } from "./elements.ts";
 export { type OpenVectorIndex, openVectorIndex } from "./index/open.ts";
 export type { VectorKernels } from "./kernels/kernels.ts";
-export { plainKernels } from "./kernels/plain.ts";
+export { vectorKernels } from "./kernels/vector-kernels.ts";
+export type { KernelRegion } from "./kernels/wasm.ts";
 export { MemoryVectors } from "./memory-vectors.ts";
 export type { VectorHit } from "./top-hits.ts";
 export type { VectorAnswer, VectorIndex, VectorSearch } from "./vector-index.ts";
