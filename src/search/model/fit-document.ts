@@ -1,10 +1,10 @@
 import { invalid, SearchError } from "../errors.ts";
+import { storedVector } from "../vector/index.ts";
 import type { AttributeValue, Document, DocumentPatch, FieldChanges, SparseVector } from "./document.ts";
 import { checkLimit } from "./limits.ts";
 import { at } from "./plain.ts";
 import { fitScalar, utf8Bytes } from "./scalar.ts";
 import type { AttributeField, Schema, VectorField } from "./schema.ts";
-import { toElement } from "./vector-element.ts";
 
 /** The document with every value as its field in the schema holds it. Refuses unknown fields and values of other types. */
 export function fitDocument(document: Document, schema: Schema, path: string): Document {
@@ -94,14 +94,14 @@ function known<T>(fields: ReadonlyMap<string, T>, name: string, kind: string, pa
   return field;
 }
 
-/** A vector as its field holds it: right in dimensions, not of length 0 where only directions count, rounded to the field's element. */
-export function fitVector(vector: Float32Array, field: VectorField, path: string): Float32Array {
-  if (vector.length !== field.dimensions)
-    throw invalid(`${at(path)}the field has ${field.dimensions} dimensions, not ${vector.length}`, { path });
-  const fitted = toElement(vector, field.element, path);
-  if (field.metric === "cosine" && fitted.every((value) => value === 0))
-    throw invalid(`${at(path)}a vector of zeros has no direction to compare by cosine`, { path });
-  return fitted;
+function fitVector(vector: Float32Array, field: VectorField, path: string): Float32Array {
+  try {
+    return storedVector(field, vector);
+  } catch (error) {
+    if (error instanceof SearchError)
+      throw new SearchError(error.code, `${at(path)}${error.message}`, { path });
+    throw error;
+  }
 }
 
 function fitAttribute(value: AttributeValue, field: AttributeField, path: string): AttributeValue {

@@ -20,7 +20,7 @@ export const LIMITS = {
   filterNodes: 1_024,
   filterValues: 10_000,
   patternBytes: 256,
-  patternStates: 4_096,
+  patternStates: 1_024,
   fuzzyDistance: 2,
   topK: 1_000,
   legs: 8,
