@@ -1,13 +1,20 @@
 /**
  * Full text of one unit: analyzers, the inverted index and its search by BM25.
  *
- * - `settings`: how a field is cut into terms. `query`: a query after analysis. `ports`: what an index answers.
+ * - `analyzer`: words of a text in any script, and what a language makes of them.
+ * - `settings`: how a field is cut into terms. `query`: a query after analysis (`parse-query`). `ports`: what an index answers.
  * - `statistics`: what BM25 knows of a snapshot is added up over its units, so that scores do not depend on how documents lie in units.
+ * - `memory-index`: the index of the memtable.
+ * - `prepared-query`, `selection`, `expansion`, `phrase`: from clauses to posting lists. `rank`: the best rows without looking at all of them.
  *
  * How a query runs: `parseTextQuery` once; `prepare` on every unit (one wave: the dictionary); `addTextStatistics`; `search` on every
  * unit (one wave: the postings).
  */
 
+export { type Analyzer, analyzerName, analyzerOf, type Token } from "./analyzer/analyzer.ts";
+export { TEXT_LANGUAGES, type TextLanguage } from "./analyzer/languages.ts";
+export { MemoryTextIndex, type TextFieldToIndex } from "./memory-index.ts";
+export { parseTextQuery, type RequestedField, type TextQueryRequest } from "./parse-query.ts";
 export {
   type IndexedTextField,
   type PreparedTextQuery,

@@ -16,7 +16,7 @@ export interface IndexedTextField {
   readonly name: string;
   /** `analyzerName` of what it was built with. */
   readonly analyzer: string;
-  /** Rows that have the field. */
+  /** Rows that have a term in the field. */
   readonly documents: number;
   /** Of all of them together. */
   readonly tokens: number;
@@ -38,8 +38,6 @@ export interface TextSearchRequest {
   readonly allowed: RowSet;
   /** Only hits of at least this score are wanted: for example the k-th best of other units. */
   readonly leastScore?: number;
-  /** Score every matching row: what skipping is measured against. */
-  readonly exhaustive?: boolean;
 }
 
 export interface TextSearchResult {
@@ -53,7 +51,7 @@ export interface TextSearchResult {
 
 export interface TextHit {
   readonly row: number;
-  /** A multiple of 2^-24: adding such numbers is exact, so the order of adding never shows. */
+  /** A multiple of 2^-22: adding such numbers is exact, so the order of adding never shows. */
   readonly score: number;
 }
 
@@ -63,7 +61,7 @@ export interface TextStatistics {
 }
 
 export interface TextFieldStatistics {
-  /** Rows that have the field. */
+  /** Rows that have a term in the field. */
   readonly documents: number;
   /** Of all of them together. */
   readonly tokens: number;

@@ -16,6 +16,8 @@ export interface TextQueryField {
 /** A document matches when every "must" matches, no "must-not" does, and, where there is no "must", at least one "should". */
 export interface TextClause {
   readonly occur: "should" | "must" | "must-not";
+  /** How often the query says it: a factor of its score. */
+  readonly count: number;
   readonly match: TokenMatch | PhraseMatch;
 }
 
@@ -30,8 +32,8 @@ export interface TokenMatch {
 /** Which terms a token stands for beside itself. */
 export type Expansion =
   | { readonly kind: "none" }
-  /** Every term that begins with it. */
-  | { readonly kind: "prefix" }
+  /** Every term that begins with what was typed so far; by field. */
+  | { readonly kind: "prefix"; readonly beginnings: readonly string[] }
   /** Every term within so many insertions, deletions, substitutions and swaps of neighbours, in code points. */
   | { readonly kind: "fuzzy"; readonly distance: number };
 
