@@ -123,6 +123,7 @@ export const S3_ERRORS = {
   },
   MethodNotAllowed: { status: 405, message: "The specified method is not allowed against this resource." },
   MissingContentLength: { status: 411, message: "You must provide the Content-Length HTTP header." },
+  MissingSecurityHeader: { status: 400, message: "Your request was missing a required header." },
   NoSuchBucket: { status: 404, message: "The specified bucket does not exist." },
   NoSuchKey: { status: 404, message: "The specified key does not exist." },
   NoSuchTagSet: { status: 404, message: "The TagSet does not exist." },
@@ -185,6 +186,7 @@ export const S3_ERRORS = {
       "The request signature we calculated does not match the signature you provided. Check your key and signing method.",
   },
   SlowDown: { status: 503, message: "Please reduce your request rate." },
+  UnexpectedContent: { status: 400, message: "This request does not support content." },
   XAmzContentSHA256Mismatch: {
     status: 400,
     message: "The provided 'x-amz-content-sha256' header does not match what was computed.",

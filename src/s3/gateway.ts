@@ -1,4 +1,4 @@
-import type { Principal } from "../access/index.ts";
+import { accountIdOf, type Principal } from "../access/index.ts";
 import type { ObjectStore } from "../object/index.ts";
 import type { Clock, Hasher, Random } from "../platform/index.ts";
 import { type Authenticated, authenticate } from "./auth/authenticate.ts";
@@ -311,7 +311,8 @@ export class S3Gateway {
 
   async #checkOwner(bucket: string, expectedOwner: string): Promise<void> {
     const info = await this.#options.store.headBucket(bucket);
-    if (info.owner.id !== expectedOwner) throw new S3Refusal("AccessDenied");
+    const { id } = info.owner;
+    if (id !== expectedOwner && accountIdOf(id) !== expectedOwner) throw new S3Refusal("AccessDenied");
   }
 
   #unexpected(error: unknown, requestId: string): S3Refusal {

@@ -113,7 +113,6 @@ export const S3_OPERATIONS = {
 
   /** No operation of its own: what x-amz-bypass-governance-retention asks for, beside the operation that it comes with. */
   BypassGovernanceRetention: unsupported("object", "admin", "BypassGovernanceRetention"),
-  PutObjectAcl: unsupported("object", "admin", "PutObjectAcl"),
   GetObjectAnnotation: unsupported("object", "reader", "GetObjectAnnotation"),
   PutObjectAnnotation: unsupported("object", "writer", "PutObjectAnnotation"),
   DeleteObjectAnnotation: unsupported("object", "writer", "DeleteObjectAnnotation"),
