@@ -45,6 +45,7 @@ const IS_WRITE: Readonly<Record<keyof ObjectStore, boolean>> = {
   getObjectAcl: false,
   getLegalHold: false,
   putLegalHold: true,
+  putObjectAcl: true,
 };
 
 /** The writes of clients on this node: refused while the mode is not off, and counted, so that a node can say when none is under way. */
