@@ -179,6 +179,21 @@ export const METRICS = {
     "Bytes of chunks that the metadata records this node for",
     [],
   ),
+  lifecycleExamined: counter(
+    "skerry_lifecycle_examined_total",
+    "Versions, delete markers and uploads that the lifecycle's worker has looked at",
+    [],
+  ),
+  lifecycleExpired: counter(
+    "skerry_lifecycle_expired_total",
+    "Versions, delete markers and uploads that lifecycle rules have ended",
+    [],
+  ),
+  lifecycleKept: counter(
+    "skerry_lifecycle_kept_total",
+    "Versions that were due and stayed: locked, or changed meanwhile",
+    [],
+  ),
   scrubCheckedBytes: counter(
     "skerry_scrub_checked_bytes_total",
     "Bytes that scrub has read and compared",

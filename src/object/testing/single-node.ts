@@ -49,7 +49,8 @@ export class SingleNode {
   readonly #machine: MetaStateMachine;
   readonly #metadata: ReplicatedMetadata;
 
-  private constructor() {
+  /** `nowMs` is the time that the leader stamps on entries. */
+  private constructor(nowMs: () => number) {
     const hasher = new PlainHasher();
     const platform = { clock: new NodeClock(), timers: new NodeTimers(), random: new NodeRandom(), hasher };
     this.#machine = new MetaStateMachine({
@@ -62,10 +63,10 @@ export class SingleNode {
       ...platform,
       nodeId: 1,
       machine: this.#machine,
-      log: immediateLog(this.#machine),
+      log: immediateLog(this.#machine, nowMs),
     });
     const ids = new TimeOrderedIds();
-    const newId = () => ids.next(Date.now(), platform.random.bytes(ID_RANDOM_BYTES));
+    const newId = () => ids.next(nowMs(), platform.random.bytes(ID_RANDOM_BYTES));
     this.#sealer = createSealer({
       keyEncryptionKey: new Uint8Array(32).fill(7),
       randomBytes: (length) => platform.random.bytes(length),
@@ -101,8 +102,8 @@ export class SingleNode {
     return this.#metadata;
   }
 
-  static async create(): Promise<SingleNode> {
-    const node = new SingleNode();
+  static async create(nowMs: () => number = Date.now): Promise<SingleNode> {
+    const node = new SingleNode(nowMs);
     await node.#found();
     for (const nodeId of [2n, 3n]) await node.#admit(nodeId);
     const { view } = node.#metadata;
@@ -141,7 +142,7 @@ export class SingleNode {
     const token = create(JoinTokenRowSchema, {
       tokenId: `token-${nodeId}`,
       tokenHash,
-      expiresAtMs: BigInt(Date.now() + 60_000),
+      expiresAtMs: 10n ** 15n,
     });
     await this.#must({ case: "putJoinToken", value: create(PutJoinTokenSchema, { token }) });
     const node = create(NodeRowSchema, {
@@ -189,12 +190,12 @@ export class SingleNode {
   }
 }
 
-function immediateLog(machine: MetaStateMachine): ProposalLog {
+function immediateLog(machine: MetaStateMachine, nowMs: () => number): ProposalLog {
   let index = 0;
   return {
     propose: (data) => {
       index += 1;
-      const entry = { index, term: 1, type: "EntryNormal" as const, data, timeMs: Date.now() };
+      const entry = { index, term: 1, type: "EntryNormal" as const, data, timeMs: nowMs() };
       queueMicrotask(() => void machine.apply([entry]));
       return true;
     },

@@ -4,6 +4,7 @@ import { bucketEncryptionHandlers } from "./bucket-encryption/handle.ts";
 import { bucketPolicyHandlers } from "./bucket-policy/handle.ts";
 import { bucketTaggingHandlers } from "./bucket-tagging/handle.ts";
 import { corsHandlers } from "./cors/handle.ts";
+import { lifecycleHandlers } from "./lifecycle/handle.ts";
 import { objectAttributesHandlers } from "./object-attributes/handle.ts";
 import { objectLockHandlers } from "./object-lock/handle.ts";
 import { objectTaggingHandlers } from "./object-tagging/handle.ts";
@@ -21,6 +22,7 @@ export const featureHandlers: Handlers<FeatureOperation["name"]> = {
   ...ownershipControlsHandlers,
   ...publicAccessBlockHandlers,
   ...bucketTaggingHandlers,
+  ...lifecycleHandlers,
   ...objectAttributesHandlers,
   ...unconfiguredHandlers,
   ...objectLockHandlers,

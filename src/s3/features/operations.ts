@@ -16,6 +16,11 @@ import {
 } from "./bucket-tagging/operations.ts";
 import { CORS_OPERATIONS, CORS_PARAMETERS, type CorsOperation } from "./cors/operations.ts";
 import {
+  LIFECYCLE_OPERATIONS,
+  LIFECYCLE_PARAMETERS,
+  type LifecycleOperation,
+} from "./lifecycle/operations.ts";
+import {
   type GetObjectAttributes,
   OBJECT_ATTRIBUTES_OPERATIONS,
   OBJECT_ATTRIBUTES_PARAMETERS,
@@ -61,6 +66,7 @@ export type FeatureOperation =
   | PublicAccessBlockOperation
   | BucketTaggingOperation
   | GetObjectAttributes
+  | LifecycleOperation
   | ObjectLockOperation
   | ObjectTaggingOperation
   | UnconfiguredOperation
@@ -74,6 +80,7 @@ export const FEATURE_OPERATIONS = {
   ...OWNERSHIP_CONTROLS_OPERATIONS,
   ...PUBLIC_ACCESS_BLOCK_OPERATIONS,
   ...BUCKET_TAGGING_OPERATIONS,
+  ...LIFECYCLE_OPERATIONS,
   ...OBJECT_ATTRIBUTES_OPERATIONS,
   ...OBJECT_LOCK_OPERATIONS,
   ...OBJECT_TAGGING_OPERATIONS,
@@ -89,6 +96,7 @@ export const FEATURE_PARAMETERS = {
   ...OWNERSHIP_CONTROLS_PARAMETERS,
   ...PUBLIC_ACCESS_BLOCK_PARAMETERS,
   ...BUCKET_TAGGING_PARAMETERS,
+  ...LIFECYCLE_PARAMETERS,
   ...OBJECT_ATTRIBUTES_PARAMETERS,
   ...OBJECT_LOCK_PARAMETERS,
   ...OBJECT_TAGGING_PARAMETERS,

@@ -4,6 +4,7 @@ import { bucketPolicyParsers } from "./bucket-policy/parse.ts";
 import { bucketTaggingParsers } from "./bucket-tagging/parse.ts";
 import { corsParsers } from "./cors/parse.ts";
 import type { FeatureParsers } from "./feature.ts";
+import { lifecycleParsers } from "./lifecycle/parse.ts";
 import { objectAttributesParsers } from "./object-attributes/parse.ts";
 import { objectLockParsers } from "./object-lock/parse.ts";
 import { objectTaggingParsers } from "./object-tagging/parse.ts";
@@ -21,6 +22,7 @@ export const featureParsers: FeatureParsers<FeatureOperation> = {
   ...ownershipControlsParsers,
   ...publicAccessBlockParsers,
   ...bucketTaggingParsers,
+  ...lifecycleParsers,
   ...objectAttributesParsers,
   ...unconfiguredParsers,
   ...objectLockParsers,

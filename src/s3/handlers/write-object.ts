@@ -8,6 +8,7 @@ import { hasUnknownLength, holdBody } from "../body/held-body.ts";
 import { openBody } from "../body/open-body.ts";
 import { encryptionHeaders } from "../encryption/answer.ts";
 import { requestedEncryption, sourceCustomerKey } from "../encryption/request.ts";
+import { expirationHeaders } from "../features/lifecycle/expiration-header.ts";
 import { NO_BODY } from "../http.ts";
 import type { CopyObject } from "../operation.ts";
 import { xmlResponse } from "../render/document.ts";
@@ -38,7 +39,9 @@ export const writeObjectHandlers: Handlers<"PutObject" | "DeleteObject" | "CopyO
       ...(operation.preconditions && { preconditions: operation.preconditions }),
       ...encryptionOf(call),
     });
-    return { status: 200, headers: storedHeaders(result, call.headers), body: NO_BODY };
+    const { bucket, key, attributes } = operation;
+    const expiration = expirationHeaders(call.store, { ...result, bucket, key, tags: attributes.tags });
+    return { status: 200, headers: [...storedHeaders(result, headers), ...expiration], body: NO_BODY };
   },
 
   DeleteObject: async (operation, call) => {

@@ -12,6 +12,7 @@ export function checkConfig(config: Config, where: (name: SettingName) => string
     ...tlsFaults(config, where),
     ...rootKeyFaults(config, where),
     ...bucketFaults(config, where),
+    ...lifecycleFaults(config, where),
   ];
 }
 
@@ -61,6 +62,13 @@ function* rootKeyFaults(config: Config, where: (name: SettingName) => string): I
   }
   if (api !== "" && !/^sk_[A-Za-z0-9_-]{16,200}$/.test(api)) {
     yield `${where("root.api_key")}: an API key is "sk_" and 16 to 200 letters, digits, hyphens or underscores`;
+  }
+}
+
+function* lifecycleFaults(config: Config, where: (name: SettingName) => string): Iterable<string> {
+  const seconds = config["lifecycle.day_seconds"];
+  if (seconds !== 86_400 && !config["lifecycle.allow_short_days"]) {
+    yield `${where("lifecycle.day_seconds")}: lifecycle.day_seconds = ${seconds} makes objects expire before their time; leave it at 86400, or set lifecycle.allow_short_days = true on a cluster that is there for tests alone`;
   }
 }
 

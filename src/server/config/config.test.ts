@@ -73,6 +73,7 @@ describe("what is wrong is refused with place, reason and fix", () => {
     ["a port too large", '[s3]\nlisten = "a:70000"', "an address"],
     ["broken TOML", "[s3\n", "skerry.toml:1:"],
     ["a role that is none", '[node]\nroles = ["king"]', "there is no role king"],
+    ["days that are too short", "[lifecycle]\nday_seconds = 10", "lifecycle.allow_short_days"],
     ["plaintext off loopback", '[s3]\nlisten = "0.0.0.0:9000"', "listeners.allow_plaintext"],
     ["half of a TLS pair", '[tls]\ncertificate_file = "a"', "together"],
   ])("%s", (_, text, expected) => {

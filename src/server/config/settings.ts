@@ -168,6 +168,18 @@ export const SETTINGS = {
     default: 4,
     description: "Nodes that copies are made on at once",
   }),
+  "lifecycle.day_seconds": setting({
+    kind: integer(1, 86_400),
+    default: 86_400,
+    description:
+      "Length of a day to the lifecycle rules of buckets, in seconds; anything but 86400 is for tests of rules alone, and refused unless lifecycle.allow_short_days is set",
+  }),
+  "lifecycle.allow_short_days": setting({
+    kind: flag,
+    default: false,
+    description:
+      "Let lifecycle.day_seconds be shorter than a day: objects then expire long before their time",
+  }),
   "raft.wal_segment_size": setting({
     kind: size(MiB, GiB),
     default: 64 * MiB,
