@@ -68,6 +68,17 @@ export const METRICS = {
     "Requests refused before they reached an engine, by reason (authentication, role, scope, rate, quota, limit)",
     ["surface", "reason"],
   ),
+  replays: counter(
+    "skerry_replays_total",
+    "Signed requests that came again, by decision (observed, blocked)",
+    ["decision"],
+  ),
+  replaySignatures: gauge("skerry_replay_signatures", "Signatures that are remembered", []),
+  replaySignaturesLost: gauge(
+    "skerry_replay_signatures_forgotten_early",
+    "Signatures since the start that were still good when they had to make room",
+    [],
+  ),
   maintenance: gauge(
     "skerry_maintenance",
     "1 for the state of the maintenance mode (off, entering, quiesced, exiting)",

@@ -32,12 +32,21 @@ import {
 } from "../../meta/index.ts";
 import { MemoryStore } from "../../meta/testing/memory-store.ts";
 import { NodeClock, NodeRandom, NodeTimers, PlainHasher } from "../../platform/node/index.ts";
-import { createObjectStore, type ObjectStore, secretContext, Writes, withMaintenance } from "../index.ts";
+import {
+  createObjectStore,
+  type ObjectStore,
+  type ObjectStoreOptions,
+  secretContext,
+  Writes,
+  withMaintenance,
+} from "../index.ts";
 
 export const OWNER = { id: "a".repeat(64), displayName: "tester" };
 export const INLINE_BYTES = 1024;
 /** Small, so that tests of multipart uploads are fast. */
 export const MINIMUM_PART_BYTES = 1000;
+
+export type SingleNodeOptions = Pick<ObjectStoreOptions, "requiresIfMatch">;
 
 /** The real metadata machine over a log that commits at once, and blobs on three nodes in memory. */
 export class SingleNode {
@@ -50,7 +59,7 @@ export class SingleNode {
   readonly #metadata: ReplicatedMetadata;
 
   /** `nowMs` is the time that the leader stamps on entries. */
-  private constructor(nowMs: () => number) {
+  private constructor(nowMs: () => number, options: SingleNodeOptions) {
     const hasher = new PlainHasher();
     const platform = { clock: new NodeClock(), timers: new NodeTimers(), random: new NodeRandom(), hasher };
     this.#machine = new MetaStateMachine({
@@ -87,6 +96,7 @@ export class SingleNode {
       sealer: this.#sealer,
       newId,
       minimumPartBytes: MINIMUM_PART_BYTES,
+      ...options,
     });
     this.objects = withMaintenance(objects, this.writes);
   }
@@ -102,8 +112,8 @@ export class SingleNode {
     return this.#metadata;
   }
 
-  static async create(nowMs: () => number = Date.now): Promise<SingleNode> {
-    const node = new SingleNode(nowMs);
+  static async create(nowMs: () => number = Date.now, options: SingleNodeOptions = {}): Promise<SingleNode> {
+    const node = new SingleNode(nowMs, options);
     await node.#found();
     for (const nodeId of [2n, 3n]) await node.#admit(nodeId);
     const { view } = node.#metadata;

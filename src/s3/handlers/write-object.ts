@@ -6,6 +6,7 @@ import type {
 } from "../../object/index.ts";
 import { hasUnknownLength, holdBody } from "../body/held-body.ts";
 import { openBody } from "../body/open-body.ts";
+import { checkRequiredDigest } from "../body/required-digest.ts";
 import { encryptionHeaders } from "../encryption/answer.ts";
 import { requestedEncryption, sourceCustomerKey } from "../encryption/request.ts";
 import { expirationHeaders } from "../features/lifecycle/expiration-header.ts";
@@ -29,6 +30,7 @@ export const writeObjectHandlers: Handlers<"PutObject" | "DeleteObject" | "CopyO
     const body = hasUnknownLength(headers, authenticated)
       ? await holdBody(request, headers, authenticated)
       : openBody(request, headers, authenticated);
+    checkRequiredDigest(body, call.requiredDigest);
     const result = await call.store.putObject({
       bucket: operation.bucket,
       key: operation.key,

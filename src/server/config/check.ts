@@ -1,3 +1,4 @@
+import { isAddressBlock } from "../../access/index.ts";
 import { bucketNameFault } from "../../object/index.ts";
 import type { Config, SettingName } from "./settings.ts";
 
@@ -13,6 +14,7 @@ export function checkConfig(config: Config, where: (name: SettingName) => string
     ...rootKeyFaults(config, where),
     ...bucketFaults(config, where),
     ...lifecycleFaults(config, where),
+    ...proxyFaults(config, where),
   ];
 }
 
@@ -76,5 +78,14 @@ function* bucketFaults(config: Config, where: (name: SettingName) => string): It
   for (const bucket of config.buckets) {
     const fault = bucketNameFault(bucket);
     if (fault !== undefined) yield `${where("buckets")}: buckets has "${bucket}"; ${fault}`;
+  }
+}
+
+function* proxyFaults(config: Config, where: (name: SettingName) => string): Iterable<string> {
+  const name = "listeners.trusted_proxies";
+  for (const block of config[name]) {
+    if (!isAddressBlock(block)) {
+      yield `${where(name)}: ${name} has "${block}"; an entry is an address or a block such as "10.0.0.0/8"`;
+    }
   }
 }
