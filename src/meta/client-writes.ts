@@ -20,6 +20,7 @@ const IS_CLIENT_WRITE: Readonly<Record<CommandBody["case"], boolean>> = {
   putBucketConfiguration: true,
   deleteBucketConfiguration: true,
   expireObjects: true,
+  renameObject: true,
   putWorkerCursor: false,
   initCluster: false,
   openSession: false,

@@ -19,6 +19,7 @@ const IS_WRITE: Readonly<Record<keyof ObjectStore, boolean>> = {
   deleteObject: true,
   deleteObjects: true,
   copyObject: true,
+  renameObject: true,
   listObjects: false,
   listVersions: false,
   createUpload: true,

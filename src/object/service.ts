@@ -12,6 +12,7 @@ import { listVersions } from "./list-versions.ts";
 import { objectParts } from "./object-parts.ts";
 import type { ObjectStore } from "./ports.ts";
 import { putObject } from "./put.ts";
+import { renameObject } from "./rename.ts";
 import { abortUpload, completeUpload, createUpload, uploadPart, uploadPartCopy } from "./upload.ts";
 import { versionSettings } from "./version-settings.ts";
 
@@ -34,6 +35,7 @@ export function createObjectStore(options: ObjectStoreOptions): ObjectStore {
     deleteObject: (request) => deleteObject(context, request),
     deleteObjects: (request) => deleteObjects(context, request),
     copyObject: (request) => copyObject(context, request),
+    renameObject: (request) => renameObject(context, request),
     listObjects: (request) => listObjects(context, request),
     listVersions: (request) => listVersions(context, request),
     createUpload: (request) => createUpload(context, request),

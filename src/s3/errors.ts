@@ -49,6 +49,11 @@ export const S3_ERRORS = {
     status: 400,
     message: "Your proposed upload is smaller than the minimum allowed object size.",
   },
+  IdempotencyParameterMismatch: {
+    status: 400,
+    message:
+      "Parameters on this idempotent request are inconsistent with parameters used in previous request(s).",
+  },
   IllegalLocationConstraintException: {
     status: 400,
     message: "The location constraint is incompatible with the region of this endpoint.",
@@ -244,6 +249,7 @@ export const OBJECT_ERRORS: Readonly<Record<ObjectErrorCode, ObjectErrorRow>> = 
   "part-too-small": { code: "EntityTooSmall", message: "of-s3" },
   "part-not-found": { code: "InvalidPart", message: "of-error" },
   "copy-source-invalid": { code: "InvalidArgument", message: "of-error" },
+  "token-reused": { code: "IdempotencyParameterMismatch", message: "of-s3" },
   "copy-to-itself": { code: "InvalidRequest", message: "of-error" },
   "checksum-type-invalid": { code: "InvalidRequest", message: "of-error" },
   "size-mismatch": { code: "InvalidRequest", message: "of-error" },

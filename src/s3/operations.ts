@@ -117,7 +117,6 @@ export const S3_OPERATIONS = {
   GetObjectTorrent: unsupported("object", "reader", "GetObjectTorrent"),
   RestoreObject: unsupported("object", "writer", "RestoreObject"),
   SelectObjectContent: unsupported("object", "reader", "GetObject"),
-  RenameObject: unsupported("object", "writer", "PutObject"),
   UpdateObjectEncryption: unsupported("object", "writer", "UpdateObjectEncryption"),
 } as const satisfies Record<string, OperationRow>;
 

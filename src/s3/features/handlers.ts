@@ -11,6 +11,7 @@ import { objectTaggingHandlers } from "./object-tagging/handle.ts";
 import type { FeatureOperation } from "./operations.ts";
 import { ownershipControlsHandlers } from "./ownership-controls/handle.ts";
 import { publicAccessBlockHandlers } from "./public-access-block/handle.ts";
+import { renameHandlers } from "./rename/handle.ts";
 import { unconfiguredHandlers } from "./unconfigured/handle.ts";
 import { versioningHandlers } from "./versioning/handle.ts";
 
@@ -24,6 +25,7 @@ export const featureHandlers: Handlers<FeatureOperation["name"]> = {
   ...bucketTaggingHandlers,
   ...lifecycleHandlers,
   ...objectAttributesHandlers,
+  ...renameHandlers,
   ...unconfiguredHandlers,
   ...objectLockHandlers,
   ...objectTaggingHandlers,

@@ -45,6 +45,7 @@ import {
   PUBLIC_ACCESS_BLOCK_PARAMETERS,
   type PublicAccessBlockOperation,
 } from "./public-access-block/operations.ts";
+import { RENAME_OPERATIONS, RENAME_PARAMETERS, type RenameObject } from "./rename/operations.ts";
 import {
   UNCONFIGURED_OPERATIONS,
   UNCONFIGURED_PARAMETERS,
@@ -69,6 +70,7 @@ export type FeatureOperation =
   | LifecycleOperation
   | ObjectLockOperation
   | ObjectTaggingOperation
+  | RenameObject
   | UnconfiguredOperation
   | VersioningOperation;
 
@@ -84,6 +86,7 @@ export const FEATURE_OPERATIONS = {
   ...OBJECT_ATTRIBUTES_OPERATIONS,
   ...OBJECT_LOCK_OPERATIONS,
   ...OBJECT_TAGGING_OPERATIONS,
+  ...RENAME_OPERATIONS,
   ...UNCONFIGURED_OPERATIONS,
   ...VERSIONING_OPERATIONS,
 } as const;
@@ -100,6 +103,7 @@ export const FEATURE_PARAMETERS = {
   ...OBJECT_ATTRIBUTES_PARAMETERS,
   ...OBJECT_LOCK_PARAMETERS,
   ...OBJECT_TAGGING_PARAMETERS,
+  ...RENAME_PARAMETERS,
   ...UNCONFIGURED_PARAMETERS,
   ...VERSIONING_PARAMETERS,
 } as const;

@@ -11,6 +11,7 @@ import { objectTaggingParsers } from "./object-tagging/parse.ts";
 import type { FeatureOperation } from "./operations.ts";
 import { ownershipControlsParsers } from "./ownership-controls/parse.ts";
 import { publicAccessBlockParsers } from "./public-access-block/parse.ts";
+import { renameParsers } from "./rename/parse.ts";
 import { unconfiguredParsers } from "./unconfigured/parse.ts";
 import { versioningParsers } from "./versioning/parse.ts";
 
@@ -24,6 +25,7 @@ export const featureParsers: FeatureParsers<FeatureOperation> = {
   ...bucketTaggingParsers,
   ...lifecycleParsers,
   ...objectAttributesParsers,
+  ...renameParsers,
   ...unconfiguredParsers,
   ...objectLockParsers,
   ...objectTaggingParsers,
