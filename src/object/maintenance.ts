@@ -1,5 +1,6 @@
 import { MaintenanceState } from "../gen/skerry/meta/v1/rows_pb.js";
 import type { MetadataView } from "../meta/index.ts";
+import { translate } from "./context.ts";
 import { ObjectError } from "./errors.ts";
 import type { ObjectStore } from "./ports.ts";
 
@@ -7,7 +8,7 @@ import type { ObjectStore } from "./ports.ts";
 const RETRY_AFTER_SECONDS = 10;
 
 /** Complete by type: a new use case says whether it changes what is stored. */
-const IS_WRITE: Readonly<Record<keyof ObjectStore, boolean>> = {
+export const IS_WRITE: Readonly<Record<keyof ObjectStore, boolean>> = {
   listBuckets: false,
   createBucket: true,
   headBucket: false,
@@ -66,7 +67,7 @@ export class Writes {
 
   /** Rejects with ObjectError "maintenance" without having begun. */
   async run<T>(write: () => Promise<T>): Promise<T> {
-    const state = this.#view.maintenance()?.state ?? MaintenanceState.OFF;
+    const state = this.#state();
     if (state !== MaintenanceState.OFF) throw maintenanceError();
     this.#underWay++;
     try {
@@ -74,6 +75,14 @@ export class Writes {
     } finally {
       this.#underWay--;
       if (this.#underWay === 0) this.onDrained();
+    }
+  }
+
+  #state(): MaintenanceState {
+    try {
+      return this.#view.maintenance()?.state ?? MaintenanceState.OFF;
+    } catch (error) {
+      throw translate(error);
     }
   }
 }

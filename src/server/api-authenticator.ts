@@ -3,6 +3,7 @@ import type { IdentityDirectory } from "../identity/index.ts";
 import type { Metadata } from "../meta/index.ts";
 import type { RpcAuthenticator } from "../rpc/index.ts";
 import type { NodeLimits } from "./caller-limits.ts";
+import { refusedWhenUnreadable } from "./readable.ts";
 
 /** Bearer keys from the replicated metadata; whoever guesses is slowed down. */
 export function apiAuthenticator(
@@ -13,8 +14,8 @@ export function apiAuthenticator(
 ): RpcAuthenticator {
   return {
     authenticate: (header, source) => {
-      const authentication = authenticateBearer(header, metadata.view, hasher, (key) =>
-        identities.principalOfKey(key),
+      const authentication = refusedWhenUnreadable(() =>
+        authenticateBearer(header, metadata.view, hasher, (key) => identities.principalOfKey(key)),
       );
       if (authentication.kind !== "refused") return authentication;
       const decision = limits.failedAuthentication(source, authentication.claimedKeyId);
