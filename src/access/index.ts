@@ -12,7 +12,8 @@
  * - `keys`, `owner`, `bearer`: minting, parsing and checking keys; what a stored key says about its caller.
  * - `seal`, `crypto`: secrets at rest. `crypto` is the one file with node:crypto in it.
  * - `data-key`: encryption of object bytes: data keys, their wrapping, and the frames of a body.
- * - `limits`: token buckets, requests under way, failed authentications.
+ * - `limits`, `replay`: token buckets, requests under way, failed authentications, requests that come again.
+ * - `trusted-proxies`: who is behind a proxy.
  *
  * Invariants: a denied request reaches no engine; a key that is limited to some buckets gets at nothing of the whole cluster; a secret is
  * sealed to its row; an empty allow-list never comes from a grant (in a row it means every bucket).
@@ -75,6 +76,8 @@ export type { Caller } from "./policy/principals.ts";
 export { isPublicPolicy } from "./policy/public-policy.ts";
 export { readStrictJson } from "./policy/strict-json.ts";
 export { KEY_KIND, KEY_ROLE, type KeyDirectory, type RandomBytes, type StoredKey } from "./ports.ts";
+export { ReplayCache } from "./replay.ts";
 export { ROLES } from "./roles.ts";
 export { createSealer, type Sealer, type SealerOptions } from "./seal.ts";
+export { type ClientOrigin, isAddressBlock, TrustedProxies } from "./trusted-proxies.ts";
 export type { Decision, Denial, Identity, OperationRequest, Owner, Principal, Role } from "./types.ts";

@@ -53,6 +53,7 @@ import { registerNode } from "./commands/register-node.ts";
 import { rehomeBlobs } from "./commands/rehome-blobs.ts";
 import { removeJoinToken } from "./commands/remove-join-token.ts";
 import { removeKey } from "./commands/remove-key.ts";
+import { renameObject } from "./commands/rename-object.ts";
 import { reportLost } from "./commands/report-lost.ts";
 import { setBucketVersioning } from "./commands/set-bucket-versioning.ts";
 import { acknowledgeMaintenance, setMaintenance } from "./commands/set-maintenance.ts";
@@ -218,6 +219,8 @@ function decide(state: ApplyState, body: CommandBody): CommandResult {
       return deleteBucketConfiguration(state, body.value);
     case "expireObjects":
       return expireObjects(state, body.value);
+    case "renameObject":
+      return renameObject(state, body.value);
     case "putWorkerCursor":
       return putWorkerCursor(state, body.value);
     case "putEncryptionKey":

@@ -25,6 +25,7 @@ const IS_CLIENT_WRITE: Readonly<Record<CommandBody["case"], boolean>> = {
   deleteNamespace: true,
   commitBatch: true,
   branchNamespace: true,
+  renameObject: true,
   putWorkerCursor: false,
   initCluster: false,
   openSession: false,

@@ -8,6 +8,7 @@
  */
 
 import { assert, Deferred, Mutex } from "../base/index.ts";
+import type { DiskError } from "../platform/index.ts";
 import { type AppliedCommand, applyEntry } from "./apply.ts";
 import { type AppliedBatch, type ApplyHasher, ApplyState } from "./apply-state.ts";
 import { discardOrderRange, TABLES, unlinkOrderRange } from "./keys.ts";
@@ -40,6 +41,8 @@ export interface MetaStateMachineOptions {
   readonly store: LiveStore;
   readonly hasher: ApplyHasher;
   readonly snapshots: SnapshotTarget;
+  /** Somebody who asked for rows was refused, because the disk did not give them. */
+  readonly onUnreadable?: (error: DiskError) => void;
 }
 
 /** Commands that this node proposed, with what they came to. */
@@ -79,10 +82,8 @@ export class MetaStateMachine {
     this.#state = new ApplyState(options.store, options.hasher);
     this.#publishedIndex = this.#state.appliedIndex;
     this.#publishedTimeMs = Number(this.#state.nowMs);
-    this.#view = new StateView(options.store, {
-      index: () => this.#publishedIndex,
-      timeMs: () => this.#publishedTimeMs,
-    });
+    const position = { index: () => this.#publishedIndex, timeMs: () => this.#publishedTimeMs };
+    this.#view = new StateView(options.store, position, options.onUnreadable);
     this.view = this.#view;
   }
 

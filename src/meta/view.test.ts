@@ -3,6 +3,8 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { compareKeys, successorOfPrefix } from "../base/index.ts";
 import { OpenSessionSchema } from "../gen/skerry/meta/v1/commands_pb.js";
 import { NodeState } from "../gen/skerry/meta/v1/rows_pb.js";
+import { DiskError } from "../platform/index.ts";
+import { MetaError } from "./errors.ts";
 import { LiveStore } from "./live-store.ts";
 import {
   commitObject,
@@ -159,4 +161,25 @@ test("idle sessions are those not used since", async () => {
   open();
   expect(await view.idleSessions(replica.timeMs, 10)).toEqual([1n]);
   expect(await view.idleSessions(replica.timeMs + 1, 1)).toEqual([1n]);
+});
+
+test("a row that the disk does not give is refused, and whoever decides over the node is told", async () => {
+  const told: string[] = [];
+  const store = new LiveStore(replica.store);
+  const watched = new StateView(store, { index: () => 1, timeMs: () => 2 }, ({ code }) => told.push(code));
+  const damaged = new DiskError("damaged", "/state", "a stored value does not match its checksum");
+  replica.store.get = () => {
+    throw damaged;
+  };
+  replica.store.page = () => Promise.reject(damaged);
+  replica.store.snapshot = () => {
+    throw damaged;
+  };
+  expect(() => watched.object(1n, "a")).toThrow(MetaError);
+  await expect(watched.objects(1n, { prefix: "", after: "", limit: 1 })).rejects.toMatchObject({
+    name: "MetaError",
+    code: "unavailable",
+  });
+  await expect(watched.nodes()).rejects.toMatchObject({ code: "unavailable" });
+  expect(told).toEqual(["damaged", "damaged", "damaged"]);
 });

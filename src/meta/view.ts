@@ -60,7 +60,7 @@ import {
   type WorkerCursorRow_Worker,
   WorkerCursorRowSchema,
 } from "../gen/skerry/meta/v1/rows_pb.js";
-import type { ScanRange, StoreRow } from "../platform/index.ts";
+import type { DiskError, ScanRange, StoreRow } from "../platform/index.ts";
 import type { AppliedBatch } from "./apply-state.ts";
 import { hasKind } from "./configurations.ts";
 import {
@@ -132,6 +132,7 @@ import type {
   UploadListRange,
   VersionListRange,
 } from "./ports.ts";
+import { ReadableStore } from "./readable-store.ts";
 
 /** Rows of one page of a whole-table read. */
 const PAGE_ROWS = 1_024;
@@ -158,15 +159,19 @@ export interface AppliedPosition {
 }
 
 export class StateView implements MetadataView {
-  readonly #store: LiveStore;
+  readonly #store: ReadableStore;
   readonly #position: AppliedPosition;
   /** Counted by size, for with `max` it would take the memory of all its rows at once. */
   readonly #rows = new LRUCache<string, object>({ maxSize: CACHED_ROWS, sizeCalculation: () => 1 });
   /** Whole tables, by letter. */
   readonly #tables = new Map<string, Promise<readonly object[]>>();
 
-  constructor(store: LiveStore, position: AppliedPosition) {
-    this.#store = store;
+  constructor(
+    store: LiveStore,
+    position: AppliedPosition,
+    onUnreadable: (error: DiskError) => void = () => undefined,
+  ) {
+    this.#store = new ReadableStore(store, onUnreadable);
     this.#position = position;
   }
 
@@ -523,8 +528,7 @@ export class StateView implements MetadataView {
     limit: number,
     pick: (row: StoreRow) => T | undefined,
   ): Promise<readonly T[]> {
-    const snapshot = this.#store.snapshot();
-    try {
+    return await this.#store.useSnapshot(async (snapshot) => {
       const picked: T[] = [];
       let after: string | undefined;
       for (;;) {
@@ -541,9 +545,7 @@ export class StateView implements MetadataView {
         if (page.length < PAGE_ROWS) return picked;
         after = page.at(-1)?.key;
       }
-    } finally {
-      await snapshot.close();
-    }
+    });
   }
 }
 

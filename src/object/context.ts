@@ -20,6 +20,8 @@ export interface ObjectStoreOptions {
   readonly newId: () => Uint8Array;
   /** Parts but the last must have at least this size, in bytes. */
   readonly minimumPartBytes: number;
+  /** Buckets where an object is overwritten only by a request with If-Match. Undefined: none. */
+  readonly requiresIfMatch?: (bucket: string) => boolean;
 }
 
 /** What every use case needs: metadata and blobs, with their failures translated into this module's errors. */

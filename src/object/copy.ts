@@ -13,7 +13,7 @@ import { objectBytes } from "./get.ts";
 import { checkKey } from "./names.ts";
 import type { CopyObjectRequest, CopyObjectResult, EncryptionRequest, ObjectAttributes } from "./ports.ts";
 import { checkSourcePreconditions } from "./preconditions.ts";
-import { MAX_SINGLE_PUT_BYTES, storeBody, withPreconditions } from "./put.ts";
+import { MAX_SINGLE_PUT_BYTES, storeBody, writeConditions } from "./put.ts";
 import { expectResult } from "./refusals.ts";
 import { checkTags, MAX_OBJECT_TAGS } from "./tags.ts";
 import { shownVersionId } from "./version-id.ts";
@@ -87,7 +87,7 @@ async function copyOnce(context: ObjectContext, request: CopyObjectRequest): Pro
       key: request.key,
       versionId: context.options.newId(),
       attributes,
-      ...withPreconditions(request.preconditions),
+      ...writeConditions(context, request),
       ownerId: request.owner.id,
       ownerDisplayName: request.owner.displayName,
     }),
@@ -145,7 +145,7 @@ async function rewrite(
       etag: stored.etag,
       attributes: attributesToRow(attributes, stored.checksum, checksumType, sealed?.row),
       ...stored.rows,
-      ...withPreconditions(request.preconditions),
+      ...writeConditions(context, request),
       ownerId: request.owner.id,
       ownerDisplayName: request.owner.displayName,
     }),

@@ -41,6 +41,7 @@ export const OBJECT_ERROR_CODES = [
   "checksum-type-invalid",
   "size-mismatch",
   "source-changed",
+  "token-reused",
   "too-many-targets",
   "tags-invalid",
   "too-many-tags",

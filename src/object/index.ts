@@ -41,6 +41,21 @@ export {
 export { secretContext } from "./encryption/key-ring.ts";
 export { OBJECT_ERROR_CODES, ObjectError, type ObjectErrorCode } from "./errors.ts";
 export type { VersionAddress } from "./find-version.ts";
+export { DAY_MS, expirationOf } from "./lifecycle/due.ts";
+export {
+  type Lifecycle,
+  type LifecycleConditions,
+  type LifecycleExpiration,
+  type LifecycleFilter,
+  type LifecycleRule,
+  lifecycleDocument,
+  MAX_LIFECYCLE_RULES,
+  MAX_NEWER_NONCURRENT_VERSIONS,
+  readLifecycle,
+  TRANSITION_MINIMUM_SIZES,
+  type TransitionMinimumSize,
+} from "./lifecycle/rules.ts";
+export { type LifecycleOptions, lifecycleWorker } from "./lifecycle/worker.ts";
 export type { ListedVersion, ListVersionsRequest, ListVersionsResult } from "./list-versions.ts";
 export { Writes, withMaintenance } from "./maintenance.ts";
 export { bucketNameFault, MAX_KEY_BYTES } from "./names.ts";

@@ -1,5 +1,6 @@
 import { MaintenanceState } from "../gen/skerry/meta/v1/rows_pb.js";
 import type { MetadataView } from "../meta/index.ts";
+import { translate } from "./context.ts";
 import { ObjectError } from "./errors.ts";
 import type { ObjectStore } from "./ports.ts";
 
@@ -7,7 +8,7 @@ import type { ObjectStore } from "./ports.ts";
 const RETRY_AFTER_SECONDS = 10;
 
 /** Complete by type: a new use case says whether it changes what is stored. */
-const IS_WRITE: Readonly<Record<keyof ObjectStore, boolean>> = {
+export const IS_WRITE: Readonly<Record<keyof ObjectStore, boolean>> = {
   listBuckets: false,
   createBucket: true,
   headBucket: false,
@@ -19,6 +20,7 @@ const IS_WRITE: Readonly<Record<keyof ObjectStore, boolean>> = {
   deleteObject: true,
   deleteObjects: true,
   copyObject: true,
+  renameObject: true,
   listObjects: false,
   listVersions: false,
   createUpload: true,
@@ -45,6 +47,7 @@ const IS_WRITE: Readonly<Record<keyof ObjectStore, boolean>> = {
   getObjectAcl: false,
   getLegalHold: false,
   putLegalHold: true,
+  putObjectAcl: true,
 };
 
 /** The writes of clients on this node: refused while the mode is not off, and counted, so that a node can say when none is under way. */
@@ -64,7 +67,7 @@ export class Writes {
 
   /** Rejects with ObjectError "maintenance" without having begun. */
   async run<T>(write: () => Promise<T>): Promise<T> {
-    const state = this.#view.maintenance()?.state ?? MaintenanceState.OFF;
+    const state = this.#state();
     if (state !== MaintenanceState.OFF) throw maintenanceError();
     this.#underWay++;
     try {
@@ -72,6 +75,14 @@ export class Writes {
     } finally {
       this.#underWay--;
       if (this.#underWay === 0) this.onDrained();
+    }
+  }
+
+  #state(): MaintenanceState {
+    try {
+      return this.#view.maintenance()?.state ?? MaintenanceState.OFF;
+    } catch (error) {
+      throw translate(error);
     }
   }
 }

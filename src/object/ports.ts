@@ -45,6 +45,8 @@ export interface ObjectStore extends BucketAccesses, BucketConfigurations, Bucke
     readonly targets: readonly DeleteTarget[];
   }): Promise<readonly DeleteOutcome[]>;
   copyObject(request: CopyObjectRequest): Promise<CopyObjectResult>;
+  /** Atomic: at no time there are both keys or neither. Refuses "object-not-found", "precondition-failed", "copy-to-itself", "token-reused". */
+  renameObject(request: RenameObjectRequest): Promise<void>;
   listObjects(request: ListObjectsRequest): Promise<ListObjectsResult>;
   listVersions(request: ListVersionsRequest): Promise<ListVersionsResult>;
 
@@ -263,6 +265,17 @@ export interface CopyObjectRequest {
   /** Computed anew from the bytes. Undefined: the source's checksum. */
   readonly checksumAlgorithm?: ChecksumAlgorithm;
   readonly signal: AbortSignal;
+}
+
+export interface RenameObjectRequest {
+  readonly bucket: string;
+  readonly sourceKey: string;
+  readonly sourcePreconditions?: Preconditions;
+  readonly key: string;
+  /** Of what is under the new key. */
+  readonly preconditions?: Preconditions;
+  /** The same token for the same rename: it is done once. */
+  readonly clientToken?: string;
 }
 
 export interface CopyObjectResult extends PutObjectResult {

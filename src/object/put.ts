@@ -42,7 +42,7 @@ export async function putObject(context: ObjectContext, request: PutObjectReques
       etag: stored.etag,
       attributes: attributesToRow(request.attributes, stored.checksum, checksumType, sealed?.row),
       ...stored.rows,
-      ...withPreconditions(request.preconditions),
+      ...writeConditions(context, request),
       ownerId: request.owner.id,
       ownerDisplayName: request.owner.displayName,
     }),
@@ -57,6 +57,20 @@ export async function putObject(context: ObjectContext, request: PutObjectReques
     checksumType,
     encryption: encryptionInfo(sealed?.row),
   };
+}
+
+/**
+ * Of a write of an object. Where its bucket demands If-Match for overwriting, a request without one may only create: the apply decides it, so nothing comes
+ * in between.
+ */
+export function writeConditions(
+  context: ObjectContext,
+  request: Pick<PutObjectRequest, "bucket" | "preconditions">,
+) {
+  const { bucket, preconditions } = request;
+  const mustCreate =
+    preconditions?.ifMatch === undefined && context.options.requiresIfMatch?.(bucket) === true;
+  return withPreconditions(mustCreate ? { ...preconditions, ifNoneMatch: ["*"] } : preconditions);
 }
 
 export function withPreconditions(preconditions: PutObjectRequest["preconditions"]) {

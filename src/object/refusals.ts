@@ -55,6 +55,7 @@ const CODE_OF: Readonly<Record<RefusalCode, ObjectErrorCode | undefined>> = {
   // Of the workers alone: they look again.
   [RefusalCode.CONFIGURATION_CHANGED]: undefined,
   [RefusalCode.CURSOR_CHANGED]: undefined,
+  [RefusalCode.TOKEN_REUSED]: "token-reused",
   [RefusalCode.MAINTENANCE]: "maintenance",
   [RefusalCode.NAMESPACE_EXISTS]: undefined,
   [RefusalCode.NAMESPACE_UNKNOWN]: undefined,

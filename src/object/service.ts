@@ -12,13 +12,15 @@ import { listVersions } from "./list-versions.ts";
 import { objectParts } from "./object-parts.ts";
 import type { ObjectStore } from "./ports.ts";
 import { putObject } from "./put.ts";
+import { renameObject } from "./rename.ts";
+import { refusingUnreadable } from "./unreadable.ts";
 import { abortUpload, completeUpload, createUpload, uploadPart, uploadPartCopy } from "./upload.ts";
 import { versionSettings } from "./version-settings.ts";
 
 /** The use cases over the replicated metadata and the blobs. */
 export function createObjectStore(options: ObjectStoreOptions): ObjectStore {
   const context = new ObjectContext(options);
-  return {
+  return refusingUnreadable({
     ...bucketConfigurations(context),
     ...bucketVersioning(context),
     ...versionSettings(context),
@@ -34,6 +36,7 @@ export function createObjectStore(options: ObjectStoreOptions): ObjectStore {
     deleteObject: (request) => deleteObject(context, request),
     deleteObjects: (request) => deleteObjects(context, request),
     copyObject: (request) => copyObject(context, request),
+    renameObject: (request) => renameObject(context, request),
     listObjects: (request) => listObjects(context, request),
     listVersions: (request) => listVersions(context, request),
     createUpload: (request) => createUpload(context, request),
@@ -43,5 +46,5 @@ export function createObjectStore(options: ObjectStoreOptions): ObjectStore {
     abortUpload: (request) => abortUpload(context, request),
     listParts: (request) => listParts(context, request),
     listUploads: (request) => listUploads(context, request),
-  };
+  });
 }

@@ -47,7 +47,7 @@ import type {
   UploadPartResult,
 } from "./ports.ts";
 import { checkSourcePreconditions } from "./preconditions.ts";
-import { MAX_SINGLE_PUT_BYTES, storeBody, withPreconditions } from "./put.ts";
+import { MAX_SINGLE_PUT_BYTES, storeBody, writeConditions } from "./put.ts";
 import { readSlices } from "./read-slices.ts";
 import { expectResult } from "./refusals.ts";
 import { formatUploadId, parseUploadId, uploadNotFound } from "./upload-id.ts";
@@ -279,7 +279,7 @@ export async function completeUpload(
       uploadId,
       parts: parts.map(({ partNumber, etag }) => create(CompletePartSchema, { partNumber, etag })),
       versionId: context.options.newId(),
-      ...withPreconditions(request.preconditions),
+      ...writeConditions(context, request),
       etag: multipartEtag(context, parts),
       checksums: checksumRows(checksum),
       checksumType: type ?? "",

@@ -1,7 +1,8 @@
-/** What is said about one version and can be changed: tags, retention, legal hold. */
+/** What is said about one version and can be changed: tags, retention, legal hold, and who else may use it. */
 
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { ObjectAccess } from "../access/index.ts";
+import { EMPTY_BYTES } from "../base/index.ts";
 import { ChangeObjectSchema } from "../gen/skerry/meta/v1/commands_pb.js";
 import { attributesFromRow } from "./attributes.ts";
 import { objectAccessFromRow } from "./bucket-access.ts";
@@ -22,6 +23,8 @@ export interface ChangedVersion {
 /** Each refuses "bucket-not-found", "object-not-found", "version-not-found" and "delete-marker". */
 export interface VersionSettings {
   getObjectAcl(address: VersionAddress): Promise<ChangedVersion & ObjectAccess>;
+  /** `acl` as `access` encodes it; undefined: the owner alone. */
+  putObjectAcl(request: VersionAddress & { readonly acl: Uint8Array | undefined }): Promise<ChangedVersion>;
   getObjectTags(address: VersionAddress): Promise<ChangedVersion & { readonly tags: readonly Tag[] }>;
   /** None: they are taken away. Refuses "tags-invalid" and "too-many-tags". */
   putObjectTags(request: VersionAddress & { readonly tags: readonly Tag[] }): Promise<ChangedVersion>;
@@ -45,6 +48,8 @@ export function versionSettings(context: ObjectContext): VersionSettings {
       const { bucket, row } = await freshVersion(context, address);
       return { versionId: shownVersionId(bucket, row), ...objectAccessFromRow(row) };
     },
+
+    putObjectAcl: (request) => change(context, request, { case: "acl", value: request.acl ?? EMPTY_BYTES }),
 
     getObjectTags: async (address) => {
       const { bucket, row } = await freshVersion(context, address);

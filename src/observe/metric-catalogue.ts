@@ -68,6 +68,17 @@ export const METRICS = {
     "Requests refused before they reached an engine, by reason (authentication, role, scope, rate, quota, limit)",
     ["surface", "reason"],
   ),
+  replays: counter(
+    "skerry_replays_total",
+    "Signed requests that came again, by decision (observed, blocked)",
+    ["decision"],
+  ),
+  replaySignatures: gauge("skerry_replay_signatures", "Signatures that are remembered", []),
+  replaySignaturesLost: gauge(
+    "skerry_replay_signatures_forgotten_early",
+    "Signatures since the start that were still good when they had to make room",
+    [],
+  ),
   maintenance: gauge(
     "skerry_maintenance",
     "1 for the state of the maintenance mode (off, entering, quiesced, exiting)",
@@ -177,6 +188,21 @@ export const METRICS = {
   repairHeldBytes: gauge(
     "skerry_repair_held_bytes",
     "Bytes of chunks that the metadata records this node for",
+    [],
+  ),
+  lifecycleExamined: counter(
+    "skerry_lifecycle_examined_total",
+    "Versions, delete markers and uploads that the lifecycle's worker has looked at",
+    [],
+  ),
+  lifecycleExpired: counter(
+    "skerry_lifecycle_expired_total",
+    "Versions, delete markers and uploads that lifecycle rules have ended",
+    [],
+  ),
+  lifecycleKept: counter(
+    "skerry_lifecycle_kept_total",
+    "Versions that were due and stayed: locked, or changed meanwhile",
     [],
   ),
   scrubCheckedBytes: counter(

@@ -68,6 +68,7 @@ export const OBJECT_CODES: Readonly<Record<ObjectErrorCode, Code>> = {
   "part-not-found": Code.NotFound,
   "copy-source-invalid": Code.InvalidArgument,
   "copy-to-itself": Code.InvalidArgument,
+  "token-reused": Code.InvalidArgument,
   "checksum-type-invalid": Code.InvalidArgument,
   "size-mismatch": Code.InvalidArgument,
   "source-changed": Code.Aborted,

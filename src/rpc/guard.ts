@@ -10,7 +10,7 @@ import type { ObjectStore } from "../object/index.ts";
 import type { Clock } from "../platform/index.ts";
 import { toConnectError } from "./errors.ts";
 import type { RpcOperationName } from "./operations.ts";
-import type { RestAdmission, RpcAuthenticator, RpcGate, RpcHooks } from "./ports.ts";
+import type { RestAdmission, RpcAuthenticator, RpcGate, RpcHooks, RpcLimits } from "./ports.ts";
 
 /** What the HTTP edge knows about a call. */
 export interface CallInfo {
@@ -36,6 +36,7 @@ export interface GuardOptions {
   readonly gate: RpcGate;
   readonly clock: Clock;
   readonly hooks: RpcHooks;
+  readonly limits: RpcLimits;
   /** For decisions that depend on what is there. */
   readonly objects: Pick<ObjectStore, "headBucket" | "objectAccess">;
 }
@@ -75,6 +76,8 @@ export class Guard implements RestAdmission {
       return result;
     } catch (error) {
       throw report.failed(error);
+    } finally {
+      report.leave();
     }
   }
 
@@ -92,6 +95,7 @@ export class Guard implements RestAdmission {
       throw report.failed(error);
     } finally {
       report.done("canceled");
+      report.leave();
     }
   }
 
@@ -123,6 +127,13 @@ export class Guard implements RestAdmission {
         throw new ConnectError(`the key may not do this (${denial.reason})`, Code.PermissionDenied);
       }
     }
+    const leave = this.#options.limits.enter(principal);
+    if (leave === undefined) {
+      throw new ConnectError("too many requests of this key are under way", Code.ResourceExhausted, {
+        "retry-after": "1",
+      });
+    }
+    report.leave = leave;
     return { principal, requestId };
   }
 
@@ -172,6 +183,8 @@ function contextValues(key: string, remoteAddress: string, nowMs: number): reado
 
 class Report {
   principal: Principal | undefined;
+  /** Gives back what was entered. */
+  leave: () => void = () => undefined;
   readonly #options: GuardOptions;
   readonly #operation: string;
   readonly #info: CallInfo;

@@ -11,6 +11,12 @@ export interface RpcAuthenticator {
   authenticate(header: string | undefined, source: string): RpcAuthentication;
 }
 
+/** Limits on callers, shared with the other surfaces. */
+export interface RpcLimits {
+  /** Undefined: as many requests as this caller may have are under way. Otherwise called when it is over. */
+  enter(principal: Principal): (() => void) | undefined;
+}
+
 export type RpcAuthentication = Authentication | { readonly kind: "limited"; readonly retryAfterMs: number };
 
 /** One finished call, for metrics, logs and audit. */

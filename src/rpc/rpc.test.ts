@@ -7,7 +7,7 @@ import {
   createGrpcWebTransport,
 } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createGate, type Principal, type Role } from "../access/index.ts";
+import { createGate, InflightLimiter, type Principal, type Role, TrustedProxies } from "../access/index.ts";
 import {
   AdminError,
   type ClusterAdmin,
@@ -152,6 +152,7 @@ const maintenance: MaintenanceAdmin = {
 
 let server: RpcServer;
 let maintenanceState = "off";
+const inflight = new InflightLimiter(100);
 let reason: string | undefined;
 const events: RpcEvent[] = [];
 
@@ -164,6 +165,8 @@ beforeAll(async () => {
     newRequestId: () => `request-${++requests}`,
     notReadyReason: () => reason,
     maintenanceState: () => maintenanceState,
+    trustedProxies: new TrustedProxies(["127.0.0.0/8", "::1"]),
+    limits: { enter: ({ keyId }) => inflight.enter(keyId) },
     authenticator: {
       authenticate: (header) => {
         const name = /^Bearer (.*)$/.exec(header ?? "")?.[1];
@@ -519,6 +522,29 @@ describe("membership", () => {
     expect(await codeOf(service().removeNode({ nodeId }, as("admin")))).toBe("InvalidArgument");
     if (nodeId > 0n)
       expect(await codeOf(service().transferLeadership({ nodeId }, as("admin")))).toBe("InvalidArgument");
+  });
+});
+
+describe("limits", () => {
+  const listing = (headers: Record<string, string>) =>
+    createClient(BucketService, http2()).listBuckets(
+      {},
+      { headers: { ...as("reader").headers, ...headers } },
+    );
+
+  it("a key with too much under way is told to wait, and enters again afterwards", async () => {
+    const leaves = Array.from({ length: 100 }, () => inflight.enter("reader"));
+    const refused = await listing({}).catch((error: ConnectError) => error);
+    if (!(refused instanceof ConnectError)) throw new Error("it was not refused");
+    expect([Code[refused.code], refused.metadata.get("retry-after")]).toEqual(["ResourceExhausted", "1"]);
+    for (const leave of leaves) leave?.();
+    for (let call = 0; call < 3; call++) await listing({});
+    expect(inflight.inflight("reader")).toBe(0);
+  });
+
+  it("behind a trusted proxy the client is who the proxy says", async () => {
+    await listing({ "x-forwarded-for": "203.0.113.9, 198.51.100.1" });
+    expect(events.at(-1)).toMatchObject({ remoteAddress: "198.51.100.1" });
   });
 });
 

@@ -25,6 +25,7 @@ import {
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
+import type { TrustedProxies } from "../access/index.ts";
 import { Health } from "../gen/grpc/health/v1/health_pb.js";
 import { ServerReflection } from "../gen/grpc/reflection/v1/reflection_pb.js";
 import { ServerReflection as ServerReflectionV1Alpha } from "../gen/grpc/reflection/v1alpha/reflection_pb.js";
@@ -63,6 +64,8 @@ export interface RpcServerOptions extends RpcServices {
   readonly timers: Timers;
   /** Whether this node can serve: what /readyz says. Undefined: ready; else why not. */
   readonly notReadyReason: () => string | undefined;
+  /** Whose word on the addresses of clients is taken. */
+  readonly trustedProxies: TrustedProxies;
   /** "off", or another state of the maintenance mode: /readyz shows it, and is ready, because reads go on. */
   readonly maintenanceState: () => string;
 }
@@ -89,7 +92,7 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
   const valuesOf = (request: AnyRequest): ContextValues =>
     createContextValues().set(CALL_INFO, {
       requestId: options.newRequestId(),
-      remoteAddress: request.socket?.remoteAddress ?? "",
+      remoteAddress: addressOf(request, options.trustedProxies),
     });
   const handler = connectNodeAdapter({
     routes: (router) => {
@@ -145,6 +148,14 @@ interface ApiListener {
   readonly tcp: TcpServer;
   readonly sockets: Set<Socket>;
   readonly sessions: Set<ServerHttp2Session>;
+}
+
+/** Of the client, behind proxies that are trusted. */
+function addressOf(request: AnyRequest, proxies: TrustedProxies): string {
+  const said = request.headers["x-forwarded-for"];
+  const peer = { address: request.socket?.remoteAddress ?? "", secure: false };
+  const forwardedFor = Array.isArray(said) ? said.join(",") : said;
+  return proxies.client(peer, { forwardedFor, forwardedProto: undefined }).address;
 }
 
 /** Without TLS there is no ALPN: the first bytes of a connection tell the protocol. */

@@ -49,6 +49,11 @@ export const S3_ERRORS = {
     status: 400,
     message: "Your proposed upload is smaller than the minimum allowed object size.",
   },
+  IdempotencyParameterMismatch: {
+    status: 400,
+    message:
+      "Parameters on this idempotent request are inconsistent with parameters used in previous request(s).",
+  },
   IllegalLocationConstraintException: {
     status: 400,
     message: "The location constraint is incompatible with the region of this endpoint.",
@@ -123,8 +128,13 @@ export const S3_ERRORS = {
   },
   MethodNotAllowed: { status: 405, message: "The specified method is not allowed against this resource." },
   MissingContentLength: { status: 411, message: "You must provide the Content-Length HTTP header." },
+  MissingSecurityHeader: { status: 400, message: "Your request was missing a required header." },
   NoSuchBucket: { status: 404, message: "The specified bucket does not exist." },
   NoSuchKey: { status: 404, message: "The specified key does not exist." },
+  NoSuchLifecycleConfiguration: {
+    status: 404,
+    message: "The lifecycle configuration does not exist",
+  },
   NoSuchTagSet: { status: 404, message: "The TagSet does not exist." },
   NoSuchUpload: {
     status: 404,
@@ -185,6 +195,7 @@ export const S3_ERRORS = {
       "The request signature we calculated does not match the signature you provided. Check your key and signing method.",
   },
   SlowDown: { status: 503, message: "Please reduce your request rate." },
+  UnexpectedContent: { status: 400, message: "This request does not support content." },
   XAmzContentSHA256Mismatch: {
     status: 400,
     message: "The provided 'x-amz-content-sha256' header does not match what was computed.",
@@ -238,6 +249,7 @@ export const OBJECT_ERRORS: Readonly<Record<ObjectErrorCode, ObjectErrorRow>> = 
   "part-too-small": { code: "EntityTooSmall", message: "of-s3" },
   "part-not-found": { code: "InvalidPart", message: "of-error" },
   "copy-source-invalid": { code: "InvalidArgument", message: "of-error" },
+  "token-reused": { code: "IdempotencyParameterMismatch", message: "of-s3" },
   "copy-to-itself": { code: "InvalidRequest", message: "of-error" },
   "checksum-type-invalid": { code: "InvalidRequest", message: "of-error" },
   "size-mismatch": { code: "InvalidRequest", message: "of-error" },

@@ -28,6 +28,7 @@ import {
 } from "@aws-sdk/client-s3";
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { accountIdOf } from "../access/index.ts";
 import { LIMITED, OTHER, READER, type Rig, startRig, WRITER } from "./testing/rig.ts";
 
 let rig: Rig;
@@ -548,12 +549,31 @@ describe("the gate, through the SDK", () => {
       WebsiteRedirectLocation: "/elsewhere",
     });
     expect(await failureOf(s3.send(redirecting))).toEqual({ name: "NotImplemented", status: 501 });
-    const owner = new GetObjectCommand({
-      Bucket: "docs",
-      Key: "secret",
-      ExpectedBucketOwner: "b".repeat(64),
-    });
-    expect(await failureOf(s3.send(owner))).toEqual({ name: "AccessDenied", status: 403 });
+  });
+
+  it("find out that a bucket is not whose they expect, by number or by canonical id", async () => {
+    await put("expected", "x");
+    const read = (ExpectedBucketOwner: string) =>
+      failureOf(s3.send(new GetObjectCommand({ Bucket: "docs", Key: "expected", ExpectedBucketOwner })));
+    const copy = (ExpectedSourceBucketOwner: string) =>
+      failureOf(
+        s3.send(
+          new CopyObjectCommand({
+            Bucket: "docs",
+            Key: "copy of expected",
+            CopySource: "docs/expected",
+            ExpectedSourceBucketOwner,
+          }),
+        ),
+      );
+    for (const wrong of ["b".repeat(64), accountIdOf("b".repeat(64)), ""]) {
+      expect(await read(wrong), wrong).toEqual({ name: "AccessDenied", status: 403 });
+      expect(await copy(wrong), wrong).toEqual({ name: "AccessDenied", status: 403 });
+    }
+    for (const right of ["a".repeat(64), accountIdOf("a".repeat(64))]) {
+      expect((await read(right)).name, right).toBe("succeeded");
+      expect((await copy(right)).name, right).toBe("succeeded");
+    }
   });
 });
 

@@ -1,4 +1,4 @@
-import type { Principal } from "../access/index.ts";
+import { accountIdOf, type Principal } from "../access/index.ts";
 import type { ObjectStore } from "../object/index.ts";
 import type { Clock, Hasher, Random } from "../platform/index.ts";
 import { type Authenticated, authenticate } from "./auth/authenticate.ts";
@@ -7,6 +7,7 @@ import { anonymousCaller } from "./authorize/anonymous.ts";
 import { authorizationsOf, copySourceOf } from "./authorize/authorizations.ts";
 import { requestContext } from "./authorize/request-context.ts";
 import { RequestGate } from "./authorize/request-gate.ts";
+import type { RequiredDigest } from "./body/required-digest.ts";
 import { notImplemented, type S3ErrorCode, S3Refusal } from "./errors.ts";
 import { answerPreflight, withCorsHeaders } from "./features/cors/answer.ts";
 import type { Call, HandlerContext } from "./handlers/call.ts";
@@ -17,7 +18,14 @@ import { S3_OPERATIONS, type S3OperationName, type UnsupportedName } from "./ope
 import { type ParsedRequest, parsePosted, parseRequest } from "./parse/parse-request.ts";
 import type { QueryParameters } from "./parse/query.ts";
 import type { RequestTarget } from "./parse/target.ts";
-import type { Authorizer, CallerLimits, CredentialSource, GatewayHooks, OwnerDirectory } from "./ports.ts";
+import type {
+  Authorizer,
+  CallerLimits,
+  CredentialSource,
+  GatewayHooks,
+  OwnerDirectory,
+  ReplayGuard,
+} from "./ports.ts";
 import { authenticateForm } from "./post/authenticate-form.ts";
 import { asPut, checkForm, readForm, renderPosted } from "./post/post-object.ts";
 import { refusalOf, renderError } from "./render/error.ts";
@@ -43,6 +51,9 @@ export interface GatewayOptions {
   readonly hostId: string;
   readonly maxClockSkewMs?: number;
   readonly limits?: CallerLimits;
+  /** Without it requests may come again while their signatures are good. */
+  readonly replays?: ReplayGuard;
+  readonly requiredDigest?: RequiredDigest;
   readonly hooks?: GatewayHooks;
 }
 
@@ -61,6 +72,8 @@ export interface Answer {
   readonly facts: RequestFacts;
   /** To be called once, when the answer has been sent or given up. */
   readonly release: () => void;
+  /** To be called when the client did not get the whole answer: it may ask again. */
+  readonly unserved: () => void;
 }
 
 /** Facts that are found out on the way. */
@@ -70,6 +83,7 @@ interface Progress {
   bucket: string | undefined;
   key: string | undefined;
   release: () => void;
+  unserved: () => void;
 }
 
 /** One request whose caller has been looked at. */
@@ -116,6 +130,7 @@ export class S3Gateway {
       region: options.region,
       anyRegion: options.anyRegion ?? false,
       customerKeysOverHttp: options.customerKeysOverHttp ?? false,
+      requiredDigest: options.requiredDigest ?? "off",
     };
   }
 
@@ -139,13 +154,16 @@ export class S3Gateway {
       bucket: undefined,
       key: undefined,
       release: NOTHING_TO_RELEASE,
+      unserved: NOTHING_TO_RELEASE,
     };
     try {
       const response = this.#forBrowser(await this.#run(request, progress), request, progress.bucket);
-      return { requestId, response, facts: factsOf(progress, undefined), release: progress.release };
+      const { release, unserved } = progress;
+      return { requestId, response, facts: factsOf(progress, undefined), release, unserved };
     } catch (error) {
       const refusal = refusalOf(error) ?? this.#unexpected(error, requestId);
       const facts = factsOf(progress, refusal.code);
+      progress.unserved();
       return {
         requestId,
         response: this.#forBrowser(
@@ -155,6 +173,7 @@ export class S3Gateway {
         ),
         facts,
         release: progress.release,
+        unserved: NOTHING_TO_RELEASE,
       };
     }
   }
@@ -163,13 +182,14 @@ export class S3Gateway {
   refuse(request: S3Request, requestId: string, refusal: S3Refusal): Answer {
     const facts: RequestFacts = { ...NO_FACTS, errorCode: refusal.code };
     const response = this.#renderError(refusal, request, requestId, facts);
-    return { requestId, response, facts, release: NOTHING_TO_RELEASE };
+    return { requestId, response, facts, release: NOTHING_TO_RELEASE, unserved: NOTHING_TO_RELEASE };
   }
 
   /** The answer instead of `answer`, when the first byte of its body could not be had. */
   failed(request: S3Request, answer: Answer, error: unknown): Answer {
     const refusal = refusalOf(error) ?? this.#unexpected(error, answer.requestId);
     const facts: RequestFacts = { ...answer.facts, errorCode: refusal.code };
+    answer.unserved();
     return { ...answer, facts, response: this.#renderError(refusal, request, answer.requestId, facts) };
   }
 
@@ -203,6 +223,7 @@ export class S3Gateway {
     // Whoever cannot prove who it is does not learn what was wrong with the rest.
     if (parsed.kind === "refused")
       throw authenticated === undefined ? new S3Refusal("AccessDenied") : parsed.refusal;
+    if (authenticated !== undefined) this.#refuseReplay(authenticated, request, progress);
     const { operation, headers } = parsed;
     const acting = authenticated ?? anonymousCaller(headers);
     const { query } = parsed.target;
@@ -281,6 +302,19 @@ export class S3Gateway {
     }
   }
 
+  /**
+   * Presigned requests, and those that change something: two equal reads within a second have the same signature and are no attack. A form's policy is made
+   * to be used again.
+   */
+  #refuseReplay({ signature }: Authenticated, { method }: S3Request, progress: Progress): void {
+    const { replays } = this.#options;
+    if (replays === undefined || signature === undefined) return;
+    if (signature.via === "header" && (method === "GET" || method === "HEAD")) return;
+    const forget = replays.enter(signature.value, signature.endsMs);
+    if (forget === undefined) throw new S3Refusal("AccessDenied", "This request was sent before.");
+    progress.unserved = forget;
+  }
+
   /** Guessing is slowed down, and the guesser not told how close it came. */
   #failedAuthentication(error: unknown, remoteAddress: string): unknown {
     const { limits } = this.#options;
@@ -295,7 +329,7 @@ export class S3Gateway {
     const { limits } = this.#options;
     if (limits === undefined) return NOTHING_TO_RELEASE;
     const release = limits.enter(principal);
-    if (release === undefined) throw new S3Refusal("SlowDown");
+    if (release === undefined) throw new S3Refusal("SlowDown", undefined, { RetryAfterSeconds: "1" });
     return release;
   }
 
@@ -311,7 +345,8 @@ export class S3Gateway {
 
   async #checkOwner(bucket: string, expectedOwner: string): Promise<void> {
     const info = await this.#options.store.headBucket(bucket);
-    if (info.owner.id !== expectedOwner) throw new S3Refusal("AccessDenied");
+    const { id } = info.owner;
+    if (id !== expectedOwner && accountIdOf(id) !== expectedOwner) throw new S3Refusal("AccessDenied");
   }
 
   #unexpected(error: unknown, requestId: string): S3Refusal {

@@ -23,6 +23,7 @@
  * Refusals travel inside the gateway as thrown `S3Refusal`s and leave it as answers; callers of `S3Gateway.handle` see no rejection.
  */
 
+export type { RequiredDigest } from "./body/required-digest.ts";
 export type { S3ErrorCode } from "./errors.ts";
 export { type Answer, type GatewayOptions, type RequestFacts, S3Gateway } from "./gateway.ts";
 export type { RequestHead, RequestHeaders, ResponseBody, S3Request, S3Response } from "./http.ts";
@@ -37,6 +38,7 @@ export type {
   Credential,
   CredentialSource,
   GatewayHooks,
+  ReplayGuard,
   RequestEvent,
 } from "./ports.ts";
 export { S3Server, type S3ServerOptions, type TlsCertificate } from "./server.ts";

@@ -2,7 +2,7 @@
 
 export interface OnBucket {
   readonly bucket: string;
-  /** x-amz-expected-bucket-owner: a canonical user id that must own the bucket. */
+  /** x-amz-expected-bucket-owner: the account number or the canonical user id of who must own the bucket. */
   readonly expectedOwner: string | undefined;
 }
 

@@ -43,9 +43,6 @@ export const S3_OPERATIONS = {
   CreateSession: unsupported("bucket", "writer", "CreateSession"),
   GetBucketAbac: unsupported("bucket", "reader", "GetBucketAbac"),
   PutBucketAbac: unsupported("bucket", "admin", "PutBucketAbac"),
-  GetBucketLifecycleConfiguration: unsupported("bucket", "reader", "GetLifecycleConfiguration"),
-  PutBucketLifecycleConfiguration: unsupported("bucket", "admin", "PutLifecycleConfiguration"),
-  DeleteBucketLifecycle: unsupported("bucket", "admin", "PutLifecycleConfiguration"),
   PutBucketReplication: unsupported("bucket", "admin", "PutReplicationConfiguration"),
   PutBucketWebsite: unsupported("bucket", "admin", "PutBucketWebsite"),
   PutBucketAccelerateConfiguration: unsupported("bucket", "admin", "PutAccelerateConfiguration"),
@@ -113,7 +110,6 @@ export const S3_OPERATIONS = {
 
   /** No operation of its own: what x-amz-bypass-governance-retention asks for, beside the operation that it comes with. */
   BypassGovernanceRetention: unsupported("object", "admin", "BypassGovernanceRetention"),
-  PutObjectAcl: unsupported("object", "admin", "PutObjectAcl"),
   GetObjectAnnotation: unsupported("object", "reader", "GetObjectAnnotation"),
   PutObjectAnnotation: unsupported("object", "writer", "PutObjectAnnotation"),
   DeleteObjectAnnotation: unsupported("object", "writer", "DeleteObjectAnnotation"),
@@ -121,7 +117,6 @@ export const S3_OPERATIONS = {
   GetObjectTorrent: unsupported("object", "reader", "GetObjectTorrent"),
   RestoreObject: unsupported("object", "writer", "RestoreObject"),
   SelectObjectContent: unsupported("object", "reader", "GetObject"),
-  RenameObject: unsupported("object", "writer", "PutObject"),
   UpdateObjectEncryption: unsupported("object", "writer", "UpdateObjectEncryption"),
 } as const satisfies Record<string, OperationRow>;
 

@@ -33,6 +33,12 @@ export interface CallerLimits {
   failedAuthentication(remoteAddress: string, claimedKeyId: string | undefined): RateDecision;
 }
 
+/** Requests that were accepted, so that one that comes again is noticed. */
+export interface ReplayGuard {
+  /** Undefined: it was sent before, and must be refused. Else what forgets it again, because it came to nothing. */
+  enter(signature: string, endsMs: number): (() => void) | undefined;
+}
+
 /** One finished request, for metrics, logs and audit. */
 export interface RequestEvent {
   readonly requestId: string;

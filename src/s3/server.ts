@@ -9,6 +9,7 @@ import {
 } from "node:http";
 import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
+import type { ClientOrigin, TrustedProxies } from "../access/index.ts";
 import type { Clock, SocketAddress, Timers } from "../platform/index.ts";
 import { S3Refusal } from "./errors.ts";
 import type { Answer, S3Gateway } from "./gateway.ts";
@@ -32,6 +33,8 @@ export interface S3ServerOptions {
   /** Undefined: plain HTTP. */
   readonly tls?: TlsCertificate;
   readonly limits?: Partial<ServerLimits>;
+  /** Undefined: nobody's word on other addresses than the connection's is taken. */
+  readonly trustedProxies?: TrustedProxies;
   /** Called with each large piece of a body that has been handed to the operating system: its memory is not needed any more. */
   readonly recycle?: (piece: Uint8Array) => void;
 }
@@ -145,7 +148,7 @@ export class S3Server {
     const onStart = awaitsContinue ? () => response.writeContinue() : undefined;
     const body = new RequestBody(message, this.#watch, onStart);
     const exchange: Exchange = {
-      request: new NodeRequest(message, body, this.#options.tls !== undefined),
+      request: new NodeRequest(message, body, this.#originOf(message)),
       response,
       requestId: this.#options.gateway.nextRequestId(),
       startedMs: this.#options.clock.monotonicMs(),
@@ -159,6 +162,16 @@ export class S3Server {
     });
     // Owned by #exchanges: close() waits for it. It never rejects.
     void this.#serve(exchange, message.rawHeaders.length / 2);
+  }
+
+  #originOf(message: IncomingMessage): ClientOrigin {
+    const { tls, trustedProxies } = this.#options;
+    const peer = { address: message.socket.remoteAddress ?? "", secure: tls !== undefined };
+    if (trustedProxies === undefined) return peer;
+    return trustedProxies.client(peer, {
+      forwardedFor: headerOf(message, "x-forwarded-for"),
+      forwardedProto: headerOf(message, "x-forwarded-proto"),
+    });
   }
 
   async #serve(exchange: Exchange, headerFields: number): Promise<void> {
@@ -192,6 +205,7 @@ export class S3Server {
         }
       }
       const sent = await this.#send(exchange, answer, stream);
+      if (!sent.completed) answer.unserved();
       this.#report(exchange, answer, sent);
     } finally {
       answer.release();
@@ -276,6 +290,12 @@ export class S3Server {
     }
     socket.end(rawAnswer(refusalOfClientError(error), this.#options.gateway));
   }
+}
+
+/** Node joins a repeated field with commas, in the order of the fields. */
+function headerOf({ headers }: IncomingMessage, name: string): string | undefined {
+  const value = headers[name];
+  return Array.isArray(value) ? value.join(",") : value;
 }
 
 function refusalOfClientError(error: NodeJS.ErrnoException): S3Refusal {

@@ -13,8 +13,8 @@ import {
   type Recovered,
   tryCrashes,
 } from "../platform/testing/crash-images.ts";
+import { openSegmentStore } from "./open-store.ts";
 import type { SegmentStore } from "./ports.ts";
-import { openSegmentStore } from "./store.ts";
 import {
   blobIdOf,
   bytesOf,

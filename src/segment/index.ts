@@ -6,7 +6,8 @@
  * everything else about this module in `docs/internals/segment.md`.
  *
  * How the parts fit
- * - `store.ts` is the store of one disk: it opens, joins the parts, watches free space and tries a failed disk again.
+ * - `store.ts` is the store of one disk: it opens, joins the parts, watches free space and tries a failed disk again. `reopening-store.ts` opens it
+ *   again when its disk had refused something at the first time.
  * - `writer.ts` is its one writer: it groups appends and tombstones, makes a group durable with one write and one sync (`open-segment.ts`),
  *   then lets it count. `reader.ts` reads and verifies. `collector.ts` removes dead segments.
  * - `chunk-index.ts` holds the index, `accounting.ts` what each segment holds alive and dead, `recovery.ts` brings both up to what the
@@ -31,6 +32,7 @@ export { type ChunkClientOptions, createChunkClient } from "./chunk-client.ts";
 export { type ChunkServiceLimits, type ChunkServiceOptions, chunkServiceHandlers } from "./chunk-service.ts";
 export type { SegmentErrorCode } from "./errors.ts";
 export type { SegmentIdentity } from "./header.ts";
+export { openSegmentStore } from "./open-store.ts";
 export {
   CHUNK_BYTES,
   type ChunkAddress,
@@ -44,4 +46,4 @@ export {
   type SegmentStoreStatus,
 } from "./ports.ts";
 export { type RewriteWorkerOptions, rewriteWorker } from "./rewrite-worker.ts";
-export { openSegmentStore, type SegmentStoreOptions, type SegmentStoreSettings } from "./store.ts";
+export type { SegmentStoreOptions, SegmentStoreSettings } from "./store.ts";

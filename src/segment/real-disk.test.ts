@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createNodePlatform } from "../platform/node/index.ts";
+import { openSegmentStore } from "./open-store.ts";
 import type { SegmentStore } from "./ports.ts";
-import { openSegmentStore } from "./store.ts";
 import { blobIdOf, bytesOf, chunkOf, expectBytes, TEST_IDENTITY } from "./testing/harness.ts";
 
 const platform = createNodePlatform();

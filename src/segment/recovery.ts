@@ -51,6 +51,8 @@ export interface Recovered {
   readonly resumable: Resumable | undefined;
   /** The disk refused something: what is on it is served as far as it could be read, and has to be recovered again. */
   readonly problem: SegmentError | undefined;
+  /** Whether everything that is in the segments is in the index. */
+  readonly isComplete: boolean;
 }
 
 /** Rejects with SegmentError "wrong-identity" or "unknown-version", or with `DiskError` when the directory cannot be read at all. */
@@ -63,6 +65,7 @@ class Recovery {
   #checkpoint: Checkpoint = { nextSegmentId: 1, segmentId: 0, position: 0 };
   #resumable: Resumable | undefined;
   #problem: SegmentError | undefined;
+  #isComplete = true;
 
   constructor(options: RecoveryOptions) {
     this.#options = options;
@@ -74,7 +77,11 @@ class Recovery {
     const newest = ids.at(-1) ?? 0;
     for (const segmentId of ids) {
       if (this.#isTakenIn(segmentId)) continue;
-      await this.#tryDisk(() => this.#recoverSegment(segmentId, segmentId === newest));
+      const isTakenIn = await this.#tryDisk(async () => {
+        await this.#recoverSegment(segmentId, segmentId === newest);
+        return true;
+      });
+      if (isTakenIn === undefined) this.#isComplete = false;
     }
     this.#dropMissing(ids);
     return {
@@ -82,6 +89,7 @@ class Recovery {
       nextSegmentId: Math.max(this.#checkpoint.nextSegmentId, newest + 1),
       resumable: this.#problem === undefined ? this.#resumable : undefined,
       problem: this.#problem,
+      isComplete: this.#isComplete,
     };
   }
 

@@ -17,7 +17,8 @@ import { SegmentCollector } from "./collector.ts";
 import { DiskHealth } from "./disk-health.ts";
 import { fromDiskError, ignoreDiskError, SegmentError } from "./errors.ts";
 import { indexDirectory, probePath, segmentsDirectory } from "./file-names.ts";
-import { MAX_IDENTITY_BYTES, type SegmentIdentity } from "./header.ts";
+import type { SegmentIdentity } from "./header.ts";
+import type { ChunkRow } from "./index-rows.ts";
 import { MemoryIndexStore } from "./memory-index-store.ts";
 import { OpenSegment, type SegmentPlace } from "./open-segment.ts";
 import {
@@ -89,22 +90,14 @@ export interface SegmentStoreOptions {
   readonly onDamage?: (damage: SegmentDamage) => void;
 }
 
-/**
- * Opens the segments of one disk and brings them into order after a crash. Rejects with SegmentError: "locked" when another process has
- * them, "wrong-identity", "unknown-version", or "io" when the directory cannot be read at all. A disk that only takes no writes is opened
- * for reading; `status()` says why.
- */
-export async function openSegmentStore(options: SegmentStoreOptions): Promise<SegmentStore> {
-  checkIdentityLength(options.identity);
-  try {
-    return await DiskSegmentStore.open(options);
-  } catch (error) {
-    throw fromDiskError(error, `${options.directory} could not be opened`);
-  }
+export interface DiskSegmentStoreOptions extends SegmentStoreOptions {
+  /** Opened for reading only, and the disk takes writes now: open it again. */
+  readonly onRecoverable: () => void;
 }
 
-class DiskSegmentStore implements SegmentStore {
-  readonly #options: SegmentStoreOptions;
+/** The store of one disk. When it could be opened for reading only, it has to be opened again: `ReopeningStore`. */
+export class DiskSegmentStore implements SegmentStore {
+  readonly #options: DiskSegmentStoreOptions;
   readonly #settings: SegmentStoreSettings;
   readonly #health: DiskHealth;
   readonly #table = new SegmentTable();
@@ -122,9 +115,11 @@ class DiskSegmentStore implements SegmentStore {
   #probeTimer: Timer | undefined;
   #probing: Promise<void> | undefined;
   #damaged = 0;
+  /** A segment could not be taken in: what the index does not have may be on the disk all the same. */
+  #isIncomplete = false;
   #closing: Promise<void> | undefined;
 
-  private constructor(options: SegmentStoreOptions, store: IndexStore) {
+  private constructor(options: DiskSegmentStoreOptions, store: IndexStore) {
     const { disk, directory, hasher } = options;
     this.#options = options;
     this.#settings = { ...DEFAULT_SETTINGS, ...options.settings };
@@ -154,7 +149,7 @@ class DiskSegmentStore implements SegmentStore {
     this.#collector = new SegmentCollector({ ...shared, disk, directory, checkpointedSegmentId });
   }
 
-  static async open(options: SegmentStoreOptions): Promise<DiskSegmentStore> {
+  static async open(options: DiskSegmentStoreOptions): Promise<DiskSegmentStore> {
     const directoryProblem = await makeDirectories(options);
     const { store, problem } = await openIndex(options);
     const segments = new DiskSegmentStore(options, store);
@@ -179,6 +174,7 @@ class DiskSegmentStore implements SegmentStore {
       onDamage: (damage) => this.#noteDamage(damage),
     });
     const { resumable, nextSegmentId, checkpointed } = recovered;
+    this.#isIncomplete = !recovered.isComplete;
     const current = resumable === undefined ? undefined : await OpenSegment.resume(this.#place(), resumable);
     this.#writer = new SegmentWriter(
       {
@@ -231,8 +227,7 @@ class DiskSegmentStore implements SegmentStore {
   }
 
   async read(address: ChunkAddress, offset: number, length: number): Promise<ChunkBytes> {
-    this.#checkOpen();
-    const blocks = await this.#reader.readBlocks(address, offset, length);
+    const blocks = await this.readBlocks(address, offset, length);
     const [data] = blocks.pieces;
     if (data === undefined || length === 0) return { pieces: [] };
     return { pieces: [data.subarray(offset - blocks.offset, offset - blocks.offset + length)] };
@@ -240,16 +235,15 @@ class DiskSegmentStore implements SegmentStore {
 
   async readBlocks(address: ChunkAddress, offset: number, length: number): Promise<ChunkBlocks> {
     this.#checkOpen();
+    if (this.#isIncomplete && this.#rowOf(address) === undefined) this.#refuseIfIncomplete();
     return this.#reader.readBlocks(address, offset, length);
   }
 
   has(address: ChunkAddress): boolean {
     this.#checkOpen();
-    try {
-      return this.#index.get(address)?.quarantined === false;
-    } catch (error) {
-      throw fromDiskError(error, "the chunk index could not be read");
-    }
+    const row = this.#rowOf(address);
+    if (row === undefined) this.#refuseIfIncomplete();
+    return row?.quarantined === false;
   }
 
   async unlink(blobIds: readonly Uint8Array[]): Promise<void> {
@@ -292,7 +286,9 @@ class DiskSegmentStore implements SegmentStore {
 
   async *inventory(): AsyncIterable<ChunkAddress & { readonly length: number }> {
     this.#checkOpen();
+    this.#refuseIfIncomplete();
     for await (const { blobId, chunkIndex, length, quarantined } of this.#index.all()) {
+      this.#checkOpen();
       if (!quarantined) yield { blobId, chunkIndex, length };
     }
   }
@@ -315,6 +311,19 @@ class DiskSegmentStore implements SegmentStore {
 
   #checkOpen(): void {
     if (this.#closing !== undefined) throw new SegmentError("closed", "the segment store has been closed");
+  }
+
+  #rowOf(address: ChunkAddress): ChunkRow | undefined {
+    try {
+      return this.#index.get(address);
+    } catch (error) {
+      throw fromDiskError(error, "the chunk index could not be read");
+    }
+  }
+
+  /** "Not here" would be taken for a lost copy. */
+  #refuseIfIncomplete(): void {
+    if (this.#isIncomplete) throw new SegmentError("io", "not all segments could be recovered yet");
   }
 
   /** Undefined when the chunk turns out to be gone or damaged. */
@@ -371,7 +380,7 @@ class DiskSegmentStore implements SegmentStore {
 
   #armProbe(): void {
     const problem = this.#health.problem;
-    if (problem === undefined || this.#health.isFinal) return;
+    if (problem === undefined) return;
     if (this.#probeTimer !== undefined || this.#closing !== undefined) return;
     const { probeFullMs, probeFailedMs } = this.#settings;
     const delayMs = problem.code === "no-space" ? probeFullMs : probeFailedMs;
@@ -383,7 +392,7 @@ class DiskSegmentStore implements SegmentStore {
     });
   }
 
-  /** Writes as an append would; when all of it works the store takes appends again. */
+  /** Writes as an append would; when all of it works the store takes appends again, or can be opened again. */
   async #probe(): Promise<void> {
     const { disk, directory } = this.#options;
     const path = probePath(directory);
@@ -392,6 +401,7 @@ class DiskSegmentStore implements SegmentStore {
       if (this.#space.freeBytes >= this.#settings.reserveBytes) {
         if (await disk.exists(path)) await disk.remove(path);
         await writeProbe(disk, path);
+        if (this.#health.isFinal) return this.#options.onRecoverable();
         await this.#index.flush();
         return this.#health.restore();
       }
@@ -476,14 +486,6 @@ async function isUsable(store: IndexStore): Promise<boolean> {
   } catch (error) {
     ignoreDiskError(error);
     return false;
-  }
-}
-
-function checkIdentityLength(identity: SegmentIdentity): void {
-  for (const field of ["clusterId", "incarnation", "diskId"] as const) {
-    const length = new TextEncoder().encode(identity[field]).length;
-    if (length >= 1 && length <= MAX_IDENTITY_BYTES) continue;
-    throw new SegmentError("invalid", `${field} has ${length} bytes, not 1 to ${MAX_IDENTITY_BYTES}`);
   }
 }
 

@@ -3,6 +3,7 @@ import { KEY_KIND, openS3Secret, type Sealer } from "../access/index.ts";
 import type { IdentityDirectory } from "../identity/index.ts";
 import type { Metadata } from "../meta/index.ts";
 import type { Credential, CredentialSource } from "../s3/index.ts";
+import { refusedWhenUnreadable } from "./readable.ts";
 
 /** Keys whose secrets are kept unsealed in memory at once. */
 const MAX_CACHED_CREDENTIALS = 10_000;
@@ -24,9 +25,9 @@ export function s3Credentials(
     lookup: (accessKeyId) => {
       const cached = cache.get(accessKeyId);
       if (cached !== undefined) return cached;
-      const row = metadata.view.key(accessKeyId);
+      const row = refusedWhenUnreadable(() => metadata.view.key(accessKeyId));
       if (row === undefined || Number(row.kind) !== KEY_KIND.s3) return undefined;
-      const principal = identities.principalOfKey(row);
+      const principal = refusedWhenUnreadable(() => identities.principalOfKey(row));
       if (principal === undefined) return undefined;
       const credential = { principal, secret: openS3Secret(row, sealer) };
       cache.set(accessKeyId, credential);

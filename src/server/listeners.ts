@@ -1,11 +1,5 @@
 import { readFileSync } from "node:fs";
-import {
-  createApiKeyHasher,
-  createGate,
-  FailedAuthenticationLimiter,
-  type Gate,
-  InflightLimiter,
-} from "../access/index.ts";
+import { createApiKeyHasher, createGate, type Gate, TrustedProxies } from "../access/index.ts";
 import {
   ClusterAdministration,
   EncryptionKeyAdministration,
@@ -18,8 +12,10 @@ import { Accounts, IdentityDirectory, IdentityStore } from "../identity/index.ts
 import { AuditLog, type Logger, type Metrics, newRequestId } from "../observe/index.ts";
 import type { Platform, SocketAddress } from "../platform/index.ts";
 import { RPC_OPERATIONS, type RpcServer, startRpcServer } from "../rpc/index.ts";
-import { type CallerLimits, S3Gateway, S3Server, s3OperationRows } from "../s3/index.ts";
+import { S3Gateway, S3Server, s3OperationRows } from "../s3/index.ts";
 import { apiAuthenticator } from "./api-authenticator.ts";
+import { bucketsMatching } from "./bucket-patterns.ts";
+import { type NodeLimits, nodeLimits, replayGuard } from "./caller-limits.ts";
 import type { Config } from "./config/index.ts";
 import { s3Credentials } from "./credentials.ts";
 import type { Engines } from "./engines/engines.ts";
@@ -54,7 +50,7 @@ export async function startListeners(options: ListenersOptions, closers: Closers
   const { objects } = engines;
   const gate = createGate([...s3OperationRows, ...RPC_OPERATIONS], {
     bucket: (name) => objects.bucketAccess(name),
-    isPublicBucket: publicBuckets(config["s3.public_buckets"]),
+    isPublicBucket: bucketsMatching(config["s3.public_buckets"]),
   });
   const audit = await openAudit(options, closers);
   const observing = new Observing({
@@ -67,22 +63,16 @@ export async function startListeners(options: ListenersOptions, closers: Closers
   closers.push(() => metricsServer.close());
   metrics.onRender(() => observeState(metrics, options.engines));
   const identities = identitiesOf(engines);
-  const api = await startApi(options, { gate, observing, identities });
+  const limits = nodeLimits(config, options.platform.clock);
+  const trustedProxies = new TrustedProxies(config["listeners.trusted_proxies"]);
+  const shared: Shared = { gate, observing, identities, limits, trustedProxies };
+  const api = await startApi(options, shared);
   closers.push(() => api.close(STOP_GRACE_MS));
-  const s3 = createS3(options, { gate, observing, identities });
+  const s3 = createS3(options, shared);
   const s3Address = await s3.listen(config["s3.listen"]);
   metrics.onRender(() => metrics.requestsInFlight.set(s3.inflight, { surface: "s3" }));
   closers.push(() => s3.close(STOP_GRACE_MS));
   return { s3Address, apiAddress: api.address };
-}
-
-/** Names, or beginnings of names with a star behind them. */
-function publicBuckets(patterns: readonly string[]): (bucket: string) => boolean {
-  const names = new Set(patterns.filter((pattern) => !pattern.endsWith("*")));
-  const beginnings = patterns
-    .filter((pattern) => pattern.endsWith("*"))
-    .map((pattern) => pattern.slice(0, -1));
-  return (bucket) => names.has(bucket) || beginnings.some((beginning) => bucket.startsWith(beginning));
 }
 
 async function openAudit(options: ListenersOptions, closers: Closers): Promise<AuditLog | undefined> {
@@ -99,6 +89,8 @@ interface Shared {
   readonly gate: Gate;
   readonly observing: Observing;
   readonly identities: Identities;
+  readonly limits: NodeLimits;
+  readonly trustedProxies: TrustedProxies;
 }
 
 interface Identities {
@@ -113,7 +105,7 @@ function identitiesOf({ metadata, identity }: Engines): Identities {
 
 async function startApi(
   options: ListenersOptions,
-  { gate, observing, identities }: Shared,
+  { gate, observing, identities, limits, trustedProxies }: Shared,
 ): Promise<RpcServer> {
   const { platform, config, engines } = options;
   const { identity, metadata, sealer } = engines;
@@ -124,7 +116,9 @@ async function startApi(
     newRequestId: () => newRequestId(platform.random),
     notReadyReason: () => engines.notReadyReason(),
     maintenanceState: () => maintenanceName(metadata.view.maintenance()),
-    authenticator: apiAuthenticator(metadata, identities.directory, hasher, platform.clock),
+    authenticator: apiAuthenticator(metadata, identities.directory, hasher, limits),
+    limits,
+    trustedProxies,
     gate,
     clock: platform.clock,
     timers: platform.timers,
@@ -166,8 +160,10 @@ async function startApi(
   });
 }
 
-function createS3(options: ListenersOptions, { gate, observing, identities }: Shared): S3Server {
+function createS3(options: ListenersOptions, shared: Shared): S3Server {
+  const { gate, observing, identities, limits, trustedProxies } = shared;
   const { platform, config, engines } = options;
+  const replays = replayGuard({ ...options, clock: platform.clock });
   const gateway = new S3Gateway({
     ...platform,
     store: engines.objects,
@@ -180,7 +176,9 @@ function createS3(options: ListenersOptions, { gate, observing, identities }: Sh
     baseDomains: config["s3.domains"],
     hostId: `node-${engines.identity.nodeId}`,
     maxClockSkewMs: config["s3.max_clock_skew"],
-    limits: callerLimits(platform, config),
+    limits,
+    ...(replays && { replays }),
+    requiredDigest: config["s3.require_digest"],
     hooks: {
       onRequest: observing.s3Request.bind(observing),
       onUnexpectedError: observing.unexpected.bind(observing),
@@ -191,32 +189,10 @@ function createS3(options: ListenersOptions, { gate, observing, identities }: Sh
     gateway,
     clock: platform.clock,
     timers: platform.timers,
+    trustedProxies,
     recycle: options.recycle,
     ...(tls && { tls: { cert: tls.certificate, key: tls.key } }),
   });
-}
-
-/** One count over all requests and one for each key; whoever guesses signatures is slowed down. */
-function callerLimits(platform: Platform, config: Config): CallerLimits {
-  const all = new InflightLimiter(config["limits.requests_in_flight"]);
-  const perKey = new InflightLimiter(config["limits.requests_in_flight_per_key"]);
-  const failures = new FailedAuthenticationLimiter();
-  return {
-    enter: (principal) => {
-      const leaveAll = all.enter("");
-      const leaveKey = leaveAll && perKey.enter(principal.keyId, principal.inflightLimit);
-      if (leaveAll === undefined || leaveKey === undefined) {
-        leaveAll?.();
-        return undefined;
-      }
-      return () => {
-        leaveKey();
-        leaveAll();
-      };
-    },
-    failedAuthentication: (source, claimedKeyId) =>
-      failures.failed(source, claimedKeyId, platform.clock.monotonicMs()),
-  };
 }
 
 function observeState(metrics: Metrics, engines: Engines): void {

@@ -59,7 +59,10 @@ async function runOver(transport: Transport): Promise<readonly TestOutcome[]> {
   const node = await startSuiteNode({
     directory: join(directory, "node"),
     transport,
-    environment: {},
+    environment: {
+      SKERRY_LIFECYCLE_DAY_SECONDS: String(LIFECYCLE_DAY_SECONDS),
+      SKERRY_LIFECYCLE_ALLOW_SHORT_DAYS: "true",
+    },
     program: values.program,
   });
   let kept = true;

@@ -528,9 +528,10 @@ describe("an XML body", () => {
 
 describe("a request for something that is not there", () => {
   it.each([
-    ["PUT", "/target?acl=", "400 MalformedXML"],
+    ["PUT", "/target?acl=", "400 MissingSecurityHeader"],
     ["GET", "/target/k?acl=", "404 NoSuchKey"],
-    ["PUT", "/target/k?acl=", "501 NotImplemented"],
+    ["PUT", "/target/k?acl=", "404 NoSuchKey"],
+    ["PUT", "/kept/there?acl=", "400 MissingSecurityHeader"],
     ["GET", "/kept/there?torrent=", "501 NotImplemented"],
     ["GET", "/target/k?tagging=", "404 NoSuchKey"],
     ["PUT", "/target/k?tagging=", "400 MalformedXML"],

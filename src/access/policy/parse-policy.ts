@@ -105,6 +105,10 @@ class StatementReader {
     if (element === undefined) throw malformed("a statement has a Principal");
     const patterns = parsePrincipals(element.value);
     if (patterns === undefined) throw malformed("Invalid principal in policy");
+    // It would let in everybody else, nobody included.
+    if (element.negated && statement.Effect === "Allow") {
+      throw malformed("Allow with NotPrincipal is not allowed.");
+    }
     return { negated: element.negated, patterns };
   }
 

@@ -123,6 +123,10 @@ describe("what is stored", () => {
     [bucketPolicy(statement({ Note: "x" })), 'a statement has no member "Note"'],
     [bucketPolicy(statement({ Principal: undefined })), "a statement has a Principal"],
     [bucketPolicy(statement({ NotPrincipal: "*" })), "a statement has Principal or NotPrincipal, not both"],
+    [
+      bucketPolicy(statement({ Principal: undefined, NotPrincipal: { AWS: "111111111111" } })),
+      "Allow with NotPrincipal is not allowed.",
+    ],
     [bucketPolicy(statement({ Principal: { AWS: "alice" } })), "Invalid principal in policy"],
     [
       bucketPolicy(statement({ Principal: { AWS: "arn:aws:iam::111111111111:user/*" } })),
@@ -259,16 +263,6 @@ describe("who is meant", () => {
       "deny",
       "deny",
       "deny",
-    ]);
-    const allow = bucketPolicy({
-      ...statement(),
-      Principal: undefined,
-      NotPrincipal: { AWS: "111111111111" },
-    });
-    expect([ROOT, ALICE, STRANGER].map((caller) => verdict(allow, caller))).toEqual([
-      "silent",
-      "silent",
-      "allow",
     ]);
   });
 
@@ -500,7 +494,6 @@ describe("the public", () => {
     [statement({ Condition: { NotIpAddress: { "aws:SourceIp": "10.0.0.0/24" } } }), true],
     [statement({ Condition: { StringLike: { "aws:PrincipalArn": "*" } } }), true],
     [statement({ Condition: { StringEquals: { "s3:prefix": "x" } } }), true],
-    [{ ...statement(), Principal: undefined, NotPrincipal: { AWS: "111111111111" } }, true],
   ])("%j: %j", (one, expected) => {
     expect(isPublicPolicy(parsePolicy(bucketPolicy(one), BUCKET))).toBe(expected);
   });

@@ -28,7 +28,7 @@ export function isPublicPolicy(policy: Policy): boolean {
 function isPublicStatement(statement: Statement): boolean {
   const { effect, principals, conditions } = statement;
   if (effect === "Deny" || principals === undefined) return false;
-  const everybody = principals.negated || principals.patterns.some(({ kind }) => kind === "everyone");
+  const everybody = principals.patterns.some(({ kind }) => kind === "everyone");
   return everybody && !conditions.some(confines);
 }
 

@@ -95,7 +95,12 @@ export class Inventory {
         this.#phase = await this.#compareMetadata(phase.after, signal);
         return "more";
       case "unknown":
-        if (await this.#compareDisk(phase, signal)) return "more";
+        // A disk that could not be listed to its end is listed anew, with what was seen so far.
+        this.#phase = { kind: "missing", after: undefined };
+        if (await this.#compareDisk(phase, signal)) {
+          this.#phase = phase;
+          return "more";
+        }
         await this.#forgetKnown(phase.seen);
         this.#phase = { kind: "resting", untilMs: clock.monotonicMs() + intervalMs };
         return "idle";

@@ -348,6 +348,25 @@ export class Model {
     return "objectCommitted";
   }
 
+  /** Its time stays, whatever the key. */
+  rename(name: string, from: string, to: string, version: number, markerId: number): string {
+    const bucket = this.buckets.get(name);
+    if (bucket === undefined) return "BUCKET_UNKNOWN";
+    if (from === to) return "INVALID";
+    const source = currentOf(bucket, from);
+    if (source === undefined) return "OBJECT_UNKNOWN";
+    const { etag, slices, modifiedMs } = source;
+    this.#add(bucket, to, { version, etag, slices, modifiedMs }, false);
+    if (bucket.versioning === "never") this.#remove(bucket, from, (known) => known === source);
+    else {
+      const marker = { version: markerId, etag: "", slices: [], modifiedMs: this.nowMs };
+      this.#add(bucket, from, marker, true);
+    }
+    this.oplogLength += 2;
+    this.#collect();
+    return "objectCommitted";
+  }
+
   createUpload(name: string, key: string, id: number): string {
     const bucket = this.buckets.get(name);
     if (bucket === undefined) return "BUCKET_UNKNOWN";

@@ -25,6 +25,7 @@ import {
   PutWorkerCursorSchema,
   RecordCopiesSchema,
   RehomeBlobsSchema,
+  RenameObjectSchema,
   ReportLostSchema,
   SetBucketVersioningSchema,
   SetMaintenanceSchema,
@@ -93,6 +94,7 @@ export class CommandDrawer {
       [6, () => this.#expire()],
       [3, () => this.#putCursor()],
       [6, () => this.#copy()],
+      [5, () => this.#rename()],
       [4, () => this.#createUpload()],
       [8, () => this.#commitPart()],
       [4, () => this.#copyPart()],
@@ -364,6 +366,26 @@ export class CommandDrawer {
     const versions = this.#model.buckets.get(bucket)?.keys.get(key) ?? [];
     if (versions.length === 0 || this.#prng.chance(0.1)) return { bucket, key, version: 999_999 };
     return { bucket, key, version: this.#prng.pick(versions).version };
+  }
+
+  #rename(): DrawnCommand {
+    const [bucket, from, to] = [
+      this.#prng.pick(BUCKETS),
+      this.#prng.pick(KEYS),
+      this.#prng.pick(KEYS),
+    ] as const;
+    const [version, markerId] = [this.#nextId++, this.#nextId++];
+    const value = create(RenameObjectSchema, {
+      bucket,
+      sourceKey: from,
+      key: to,
+      versionId: id(version),
+      markerId: id(markerId),
+    });
+    return {
+      body: { case: "renameObject", value },
+      expected: () => this.#model.rename(bucket, from, to, version, markerId),
+    };
   }
 
   #createUpload(): DrawnCommand {

@@ -32,12 +32,21 @@ import {
 } from "../../meta/index.ts";
 import { MemoryStore } from "../../meta/testing/memory-store.ts";
 import { NodeClock, NodeRandom, NodeTimers, PlainHasher } from "../../platform/node/index.ts";
-import { createObjectStore, type ObjectStore, secretContext, Writes, withMaintenance } from "../index.ts";
+import {
+  createObjectStore,
+  type ObjectStore,
+  type ObjectStoreOptions,
+  secretContext,
+  Writes,
+  withMaintenance,
+} from "../index.ts";
 
 export const OWNER = { id: "a".repeat(64), displayName: "tester" };
 export const INLINE_BYTES = 1024;
 /** Small, so that tests of multipart uploads are fast. */
 export const MINIMUM_PART_BYTES = 1000;
+
+export type SingleNodeOptions = Pick<ObjectStoreOptions, "requiresIfMatch">;
 
 /** The real metadata machine over a log that commits at once, and blobs on three nodes in memory. */
 export class SingleNode {
@@ -49,7 +58,8 @@ export class SingleNode {
   readonly #machine: MetaStateMachine;
   readonly #metadata: ReplicatedMetadata;
 
-  private constructor() {
+  /** `nowMs` is the time that the leader stamps on entries. */
+  private constructor(nowMs: () => number, options: SingleNodeOptions) {
     const hasher = new PlainHasher();
     const platform = { clock: new NodeClock(), timers: new NodeTimers(), random: new NodeRandom(), hasher };
     this.#machine = new MetaStateMachine({
@@ -62,10 +72,10 @@ export class SingleNode {
       ...platform,
       nodeId: 1,
       machine: this.#machine,
-      log: immediateLog(this.#machine),
+      log: immediateLog(this.#machine, nowMs),
     });
     const ids = new TimeOrderedIds();
-    const newId = () => ids.next(Date.now(), platform.random.bytes(ID_RANDOM_BYTES));
+    const newId = () => ids.next(nowMs(), platform.random.bytes(ID_RANDOM_BYTES));
     this.#sealer = createSealer({
       keyEncryptionKey: new Uint8Array(32).fill(7),
       randomBytes: (length) => platform.random.bytes(length),
@@ -86,6 +96,7 @@ export class SingleNode {
       sealer: this.#sealer,
       newId,
       minimumPartBytes: MINIMUM_PART_BYTES,
+      ...options,
     });
     this.objects = withMaintenance(objects, this.writes);
   }
@@ -101,8 +112,8 @@ export class SingleNode {
     return this.#metadata;
   }
 
-  static async create(): Promise<SingleNode> {
-    const node = new SingleNode();
+  static async create(nowMs: () => number = Date.now, options: SingleNodeOptions = {}): Promise<SingleNode> {
+    const node = new SingleNode(nowMs, options);
     await node.#found();
     for (const nodeId of [2n, 3n]) await node.#admit(nodeId);
     const { view } = node.#metadata;
@@ -141,7 +152,7 @@ export class SingleNode {
     const token = create(JoinTokenRowSchema, {
       tokenId: `token-${nodeId}`,
       tokenHash,
-      expiresAtMs: BigInt(Date.now() + 60_000),
+      expiresAtMs: 10n ** 15n,
     });
     await this.#must({ case: "putJoinToken", value: create(PutJoinTokenSchema, { token }) });
     const node = create(NodeRowSchema, {
@@ -189,12 +200,12 @@ export class SingleNode {
   }
 }
 
-function immediateLog(machine: MetaStateMachine): ProposalLog {
+function immediateLog(machine: MetaStateMachine, nowMs: () => number): ProposalLog {
   let index = 0;
   return {
     propose: (data) => {
       index += 1;
-      const entry = { index, term: 1, type: "EntryNormal" as const, data, timeMs: Date.now() };
+      const entry = { index, term: 1, type: "EntryNormal" as const, data, timeMs: nowMs() };
       queueMicrotask(() => void machine.apply([entry]));
       return true;
     },

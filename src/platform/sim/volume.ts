@@ -92,6 +92,13 @@ export class SimVolume {
     };
   }
 
+  /** Keys of an ordered store, in order: for faults that choose one. */
+  storeKeys(directory: string): readonly string[] {
+    const { rows } = this.directory(directory);
+    assert(rows !== undefined, "rows are read of a store that exists");
+    return Array.from(rows.current.rows(boundsOf({}), false), ({ key }) => key);
+  }
+
   usedBytes(): number {
     let bytes = 0;
     visit(this.#root, "", (_, file) => {

@@ -25,6 +25,8 @@ export interface Authenticated {
   readonly payload: Payload;
   /** Where the signatures of chunks go on from; a form, and a request without a signature, have none. */
   readonly chain: SignatureChain | undefined;
+  /** Of the head; undefined where `chain` is. */
+  readonly signature?: AcceptedSignature;
 }
 
 export interface SignatureChain {
@@ -33,6 +35,14 @@ export interface SignatureChain {
   /** "date/region/service/aws4_request". */
   readonly scope: string;
   readonly seedSignature: string;
+}
+
+/** What a request is known by when it comes again. */
+export interface AcceptedSignature {
+  readonly via: SignatureClaim["via"];
+  readonly value: string;
+  /** Until when it is accepted, wall time. */
+  readonly endsMs: number;
 }
 
 /**
@@ -58,8 +68,12 @@ export async function authenticate(
   if (credential === undefined) {
     throw new S3Refusal("InvalidAccessKeyId", undefined, { AWSAccessKeyId: claim.accessKeyId });
   }
-  const chain = verify(claim, credential, { head, target, payloadHash, signingKeys: options.signingKeys });
-  return { principal: credential.principal, payload, chain };
+  const { signingKeys } = options;
+  const key = verify(claim, credential, { head, target, payloadHash, signingKeys });
+  const { via, amzDate, timeMs, signature } = claim;
+  const chain = { key, amzDate, scope: scopeOf(claim), seedSignature: signature };
+  const accepted = { via, value: signature, endsMs: timeMs + lifetimeMs(claim, options) };
+  return { principal: credential.principal, payload, chain, signature: accepted };
 }
 
 const SERVICE = "s3";
@@ -135,6 +149,14 @@ function readPayloadHash(claim: SignatureClaim, head: RequestHead, target: Reque
   throw new S3Refusal("InvalidRequest", "Missing required header for this request: x-amz-content-sha256");
 }
 
+function scopeOf({ date, region, service }: SignatureClaim): string {
+  return `${date}/${region}/${service}/aws4_request`;
+}
+
+function lifetimeMs({ expiresSeconds }: SignatureClaim, { maxClockSkewMs }: AuthenticateOptions): number {
+  return expiresSeconds === undefined ? (maxClockSkewMs ?? MAX_CLOCK_SKEW_MS) : expiresSeconds * 1000;
+}
+
 interface VerifyInput {
   readonly head: RequestHead;
   readonly target: RequestTarget;
@@ -142,8 +164,9 @@ interface VerifyInput {
   readonly signingKeys: SigningKeys;
 }
 
-function verify(claim: SignatureClaim, credential: Credential, input: VerifyInput): SignatureChain {
-  const scope = `${claim.date}/${claim.region}/${claim.service}/aws4_request`;
+/** Throws "SignatureDoesNotMatch". */
+function verify(claim: SignatureClaim, credential: Credential, input: VerifyInput): SigningKey {
+  const scope = scopeOf(claim);
   const key = input.signingKeys.get(claim, credential.secret);
   const signatureOf = (canonicalHash: string): string =>
     hmacHex(key, `AWS4-HMAC-SHA256\n${claim.amzDate}\n${scope}\n${canonicalHash}`);
@@ -176,5 +199,5 @@ function verify(claim: SignatureClaim, credential: Credential, input: VerifyInpu
       CanonicalRequest: canonical,
     });
   }
-  return { key, amzDate: claim.amzDate, scope, seedSignature: claim.signature };
+  return key;
 }

@@ -64,6 +64,11 @@ export function authorizationsOf(
   }
   const source = copySourceOf(operation);
   if (source !== undefined) asked.push(sourceAuthorization(source));
+  // What a rename takes away from its old key, and what it shows under the new one, need the rights of both.
+  if (name === "RenameObject") {
+    const old = { ...place, key: operation.sourceKey };
+    asked.push({ ...old, name: "GetObject" }, { ...old, name: "DeleteObject" });
+  }
   if ("bypassGovernance" in operation && operation.bypassGovernance) {
     asked.push({ ...place, name: "BypassGovernanceRetention" });
   }

@@ -4,12 +4,14 @@ import { bucketEncryptionHandlers } from "./bucket-encryption/handle.ts";
 import { bucketPolicyHandlers } from "./bucket-policy/handle.ts";
 import { bucketTaggingHandlers } from "./bucket-tagging/handle.ts";
 import { corsHandlers } from "./cors/handle.ts";
+import { lifecycleHandlers } from "./lifecycle/handle.ts";
 import { objectAttributesHandlers } from "./object-attributes/handle.ts";
 import { objectLockHandlers } from "./object-lock/handle.ts";
 import { objectTaggingHandlers } from "./object-tagging/handle.ts";
 import type { FeatureOperation } from "./operations.ts";
 import { ownershipControlsHandlers } from "./ownership-controls/handle.ts";
 import { publicAccessBlockHandlers } from "./public-access-block/handle.ts";
+import { renameHandlers } from "./rename/handle.ts";
 import { unconfiguredHandlers } from "./unconfigured/handle.ts";
 import { versioningHandlers } from "./versioning/handle.ts";
 
@@ -21,7 +23,9 @@ export const featureHandlers: Handlers<FeatureOperation["name"]> = {
   ...ownershipControlsHandlers,
   ...publicAccessBlockHandlers,
   ...bucketTaggingHandlers,
+  ...lifecycleHandlers,
   ...objectAttributesHandlers,
+  ...renameHandlers,
   ...unconfiguredHandlers,
   ...objectLockHandlers,
   ...objectTaggingHandlers,

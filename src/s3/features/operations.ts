@@ -16,6 +16,11 @@ import {
 } from "./bucket-tagging/operations.ts";
 import { CORS_OPERATIONS, CORS_PARAMETERS, type CorsOperation } from "./cors/operations.ts";
 import {
+  LIFECYCLE_OPERATIONS,
+  LIFECYCLE_PARAMETERS,
+  type LifecycleOperation,
+} from "./lifecycle/operations.ts";
+import {
   type GetObjectAttributes,
   OBJECT_ATTRIBUTES_OPERATIONS,
   OBJECT_ATTRIBUTES_PARAMETERS,
@@ -40,6 +45,7 @@ import {
   PUBLIC_ACCESS_BLOCK_PARAMETERS,
   type PublicAccessBlockOperation,
 } from "./public-access-block/operations.ts";
+import { RENAME_OPERATIONS, RENAME_PARAMETERS, type RenameObject } from "./rename/operations.ts";
 import {
   UNCONFIGURED_OPERATIONS,
   UNCONFIGURED_PARAMETERS,
@@ -61,8 +67,10 @@ export type FeatureOperation =
   | PublicAccessBlockOperation
   | BucketTaggingOperation
   | GetObjectAttributes
+  | LifecycleOperation
   | ObjectLockOperation
   | ObjectTaggingOperation
+  | RenameObject
   | UnconfiguredOperation
   | VersioningOperation;
 
@@ -74,9 +82,11 @@ export const FEATURE_OPERATIONS = {
   ...OWNERSHIP_CONTROLS_OPERATIONS,
   ...PUBLIC_ACCESS_BLOCK_OPERATIONS,
   ...BUCKET_TAGGING_OPERATIONS,
+  ...LIFECYCLE_OPERATIONS,
   ...OBJECT_ATTRIBUTES_OPERATIONS,
   ...OBJECT_LOCK_OPERATIONS,
   ...OBJECT_TAGGING_OPERATIONS,
+  ...RENAME_OPERATIONS,
   ...UNCONFIGURED_OPERATIONS,
   ...VERSIONING_OPERATIONS,
 } as const;
@@ -89,9 +99,11 @@ export const FEATURE_PARAMETERS = {
   ...OWNERSHIP_CONTROLS_PARAMETERS,
   ...PUBLIC_ACCESS_BLOCK_PARAMETERS,
   ...BUCKET_TAGGING_PARAMETERS,
+  ...LIFECYCLE_PARAMETERS,
   ...OBJECT_ATTRIBUTES_PARAMETERS,
   ...OBJECT_LOCK_PARAMETERS,
   ...OBJECT_TAGGING_PARAMETERS,
+  ...RENAME_PARAMETERS,
   ...UNCONFIGURED_PARAMETERS,
   ...VERSIONING_PARAMETERS,
 } as const;

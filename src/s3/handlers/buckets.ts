@@ -1,5 +1,11 @@
 import { isPrivateAcl } from "../../access/index.ts";
-import { aclDocument, type NewBucketConfiguration, ownershipDocument } from "../../object/index.ts";
+import { equalBytes } from "../../base/index.ts";
+import {
+  aclDocument,
+  type NewBucketConfiguration,
+  ObjectError,
+  ownershipDocument,
+} from "../../object/index.ts";
 import { openOptionalBody } from "../body/open-body.ts";
 import { readWholeBody } from "../body/whole-body.ts";
 import { notImplemented, S3Refusal } from "../errors.ts";
@@ -33,13 +39,12 @@ export const bucketHandlers: Handlers<Names> = {
     const region = await requestedRegion(call);
     const { owner } = call.authenticated.principal;
     const configurations = initialConfigurations(operation, call);
-    await call.store.createBucket({
-      bucket: operation.bucket,
-      region,
-      owner,
-      configurations,
-      objectLock: operation.objectLock,
-    });
+    const { bucket, objectLock } = operation;
+    try {
+      await call.store.createBucket({ bucket, region, owner, configurations, objectLock });
+    } catch (error) {
+      throw asAnotherBucket(error, bucket, configurations, call);
+    }
     return { status: 200, headers: ["Location", `/${operation.bucket}`], body: NO_BODY };
   },
 
@@ -69,6 +74,22 @@ export const bucketHandlers: Handlers<Names> = {
     return xmlResponse(renderLocation(bucket.region));
   },
 };
+
+/** A bucket of the caller's own that has another list is not the one that was asked for. */
+function asAnotherBucket(
+  error: unknown,
+  bucket: string,
+  wanted: readonly NewBucketConfiguration[],
+  call: Call,
+): unknown {
+  if (!(error instanceof ObjectError) || error.code !== "bucket-owned-by-you") return error;
+  const { ownerId = "", acl } = call.store.bucketAccess(bucket) ?? {};
+  const present = acl === undefined || isPrivateAcl(acl, ownerId) ? undefined : aclDocument(acl).document;
+  const document = wanted.find(({ kind }) => kind === "acl")?.configuration.document;
+  const isSame =
+    present === undefined || document === undefined ? present === document : equalBytes(present, document);
+  return isSame ? error : new S3Refusal("BucketAlreadyExists", undefined, { BucketName: bucket });
+}
 
 export const NO_CONTENT: S3Response = { status: 204, headers: [], body: NO_BODY };
 

@@ -3,6 +3,7 @@ import type { Hasher } from "../../platform/index.ts";
 import type { Authenticated } from "../auth/authenticate.ts";
 import type { Authorization } from "../authorize/authorizations.ts";
 import type { Admit } from "../authorize/request-gate.ts";
+import type { RequiredDigest } from "../body/required-digest.ts";
 import type { RequestHeaders, S3Request, S3Response } from "../http.ts";
 import type { S3Operation } from "../operation.ts";
 import type { SupportedName } from "../operations.ts";
@@ -17,6 +18,7 @@ export interface HandlerContext {
   readonly region: string;
   /** Whether customers' keys are taken from clients that do not use TLS. */
   readonly customerKeysOverHttp: boolean;
+  readonly requiredDigest: RequiredDigest;
   /** Whether CreateBucket may name any other. */
   readonly anyRegion: boolean;
 }

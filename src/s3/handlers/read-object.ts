@@ -6,6 +6,7 @@ import {
   objectAccessOf,
 } from "../../object/index.ts";
 import { customerKey } from "../encryption/request.ts";
+import { expirationHeaders } from "../features/lifecycle/expiration-header.ts";
 import type { S3Response } from "../http.ts";
 import type { GetObject, HeadObject } from "../operation.ts";
 import { parseHttpDate, unquoteEtag } from "../parse/fields.ts";
@@ -35,15 +36,13 @@ export const readObjectHandlers: Handlers<"GetObject" | "HeadObject"> = {
       }),
     );
     call.admit?.(objectAccessOf(info));
-    return {
-      status: 200,
-      headers: objectHeaders(info, {
-        overrides: operation.overrides,
-        checksum: operation.checksumMode,
-        request: call.headers,
-      }),
-      body: { kind: "omitted", lengthBytes: info.size },
-    };
+    const headers = objectHeaders(info, {
+      overrides: operation.overrides,
+      checksum: operation.checksumMode,
+      request: call.headers,
+    });
+    headers.push(...expirationOfRead(operation, info, call));
+    return { status: 200, headers, body: { kind: "omitted", lengthBytes: info.size } };
   },
 };
 
@@ -145,6 +144,16 @@ export function customerKeyOf(call: Call): { readonly customerKey?: CustomerKey 
   return key === undefined ? {} : { customerKey: key };
 }
 
+/** Rules about current versions say nothing about one that was asked for by its id. */
+function expirationOfRead(
+  { bucket, versionId }: GetObject | HeadObject,
+  { key, size, modifiedAtMs, attributes }: ObjectInfo,
+  call: Call,
+): readonly string[] {
+  if (versionId !== undefined) return [];
+  return expirationHeaders(call.store, { bucket, key, size, modifiedAtMs, tags: attributes.tags });
+}
+
 function readHeaders(operation: GetObject | HeadObject, result: GetObjectResult, call: Call): string[] {
   const { info, partial, partChecksum } = result;
   // A part has a checksum of its own; a range has none.
@@ -154,6 +163,7 @@ function readHeaders(operation: GetObject | HeadObject, result: GetObjectResult,
     checksum: operation.checksumMode && (!partial || partChecksum !== undefined),
     request: call.headers,
   });
+  headers.push(...expirationOfRead(operation, info, call));
   if (partial) {
     const last = result.first + result.length - 1;
     if (result.length > 0) headers.push("Content-Range", `bytes ${result.first}-${last}/${info.size}`);

@@ -5,6 +5,7 @@ import type {
   ListUploadsResult,
 } from "../../object/index.ts";
 import { openBody } from "../body/open-body.ts";
+import { checkRequiredDigest } from "../body/required-digest.ts";
 import { readWholeBody } from "../body/whole-body.ts";
 import { encryptionHeaders } from "../encryption/answer.ts";
 import { requestedEncryption, sourceCustomerKey } from "../encryption/request.ts";
@@ -61,12 +62,14 @@ export const uploadHandlers: Handlers<Names> = {
   },
 
   UploadPart: async (operation, call) => {
+    const body = openBody(call.request, call.headers, call.authenticated);
+    checkRequiredDigest(body, call.requiredDigest);
     const result = await call.store.uploadPart({
       bucket: operation.bucket,
       key: operation.key,
       uploadId: operation.uploadId,
       partNumber: operation.partNumber,
-      body: openBody(call.request, call.headers, call.authenticated),
+      body,
       signal: call.request.signal,
       ...customerKeyOf(call),
     });

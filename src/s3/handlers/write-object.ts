@@ -6,8 +6,10 @@ import type {
 } from "../../object/index.ts";
 import { hasUnknownLength, holdBody } from "../body/held-body.ts";
 import { openBody } from "../body/open-body.ts";
+import { checkRequiredDigest } from "../body/required-digest.ts";
 import { encryptionHeaders } from "../encryption/answer.ts";
 import { requestedEncryption, sourceCustomerKey } from "../encryption/request.ts";
+import { expirationHeaders } from "../features/lifecycle/expiration-header.ts";
 import { NO_BODY } from "../http.ts";
 import type { CopyObject } from "../operation.ts";
 import { xmlResponse } from "../render/document.ts";
@@ -28,6 +30,7 @@ export const writeObjectHandlers: Handlers<"PutObject" | "DeleteObject" | "CopyO
     const body = hasUnknownLength(headers, authenticated)
       ? await holdBody(request, headers, authenticated)
       : openBody(request, headers, authenticated);
+    checkRequiredDigest(body, call.requiredDigest);
     const result = await call.store.putObject({
       bucket: operation.bucket,
       key: operation.key,
@@ -38,7 +41,9 @@ export const writeObjectHandlers: Handlers<"PutObject" | "DeleteObject" | "CopyO
       ...(operation.preconditions && { preconditions: operation.preconditions }),
       ...encryptionOf(call),
     });
-    return { status: 200, headers: storedHeaders(result, call.headers), body: NO_BODY };
+    const { bucket, key, attributes } = operation;
+    const expiration = expirationHeaders(call.store, { ...result, bucket, key, tags: attributes.tags });
+    return { status: 200, headers: [...storedHeaders(result, headers), ...expiration], body: NO_BODY };
   },
 
   DeleteObject: async (operation, call) => {

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import type { ClientOrigin } from "../../access/index.ts";
 import type { RequestHeaders, S3Request } from "../http.ts";
 import type { RequestBody } from "./request-body.ts";
 
@@ -13,13 +14,13 @@ export class NodeRequest implements S3Request {
   #controller: AbortController | undefined;
   #aborted = false;
 
-  constructor(message: IncomingMessage, body: RequestBody, secure: boolean) {
+  constructor(message: IncomingMessage, body: RequestBody, origin: ClientOrigin) {
     this.method = message.method ?? "";
     this.target = message.url ?? "";
     this.headers = headersOf(message.rawHeaders);
     this.body = body;
-    this.secure = secure;
-    this.remoteAddress = message.socket.remoteAddress ?? "";
+    this.secure = origin.secure;
+    this.remoteAddress = origin.address;
   }
 
   /** Made when somebody asks for it: most requests never do. */

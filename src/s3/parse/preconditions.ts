@@ -13,6 +13,11 @@ export function sourcePreconditions(headers: RequestHeaders): Preconditions | un
   return conditions(headers, "x-amz-copy-source-");
 }
 
+/** Conditions on the source of a rename. */
+export function renameSourcePreconditions(headers: RequestHeaders): Preconditions | undefined {
+  return conditions(headers, "x-amz-rename-source-");
+}
+
 /** Conditions of writes: only on the ETag. S3 does not implement the dates there, and nor does this gateway. */
 export function writePreconditions(headers: RequestHeaders): Preconditions | undefined {
   for (const name of ["if-modified-since", "if-unmodified-since"]) {

@@ -1,4 +1,11 @@
-import { accountIdOf, createGate, type Owner, type Principal, parsePolicy } from "../../access/index.ts";
+import {
+  accountIdOf,
+  createGate,
+  type Owner,
+  type Principal,
+  parsePolicy,
+  type TrustedProxies,
+} from "../../access/index.ts";
 import { SingleNode } from "../../object/testing/single-node.ts";
 import type { SocketAddress } from "../../platform/index.ts";
 import { NodeClock, NodeRandom, NodeTimers, PlainHasher } from "../../platform/node/index.ts";
@@ -114,12 +121,16 @@ export interface Rig {
  * metadata is sound.
  */
 export async function startRig(
-  overrides: Partial<GatewayOptions> & { readonly serverLimits?: Partial<ServerLimits> } = {},
+  overrides: Partial<GatewayOptions> & {
+    readonly serverLimits?: Partial<ServerLimits>;
+    readonly trustedProxies?: TrustedProxies;
+    readonly requiresIfMatch?: (bucket: string) => boolean;
+  } = {},
 ): Promise<Rig> {
-  const { serverLimits, ...gatewayOverrides } = overrides;
+  const { serverLimits, trustedProxies, requiresIfMatch, ...gatewayOverrides } = overrides;
   const clock = new NodeClock();
   const hasher = new PlainHasher();
-  const node = await SingleNode.create();
+  const node = await SingleNode.create(Date.now, { ...(requiresIfMatch && { requiresIfMatch }) });
   const store = faultyStore(node.objects);
   const events: RequestEvent[] = [];
   const unexpected: unknown[] = [];
@@ -143,7 +154,13 @@ export async function startRig(
     },
     ...gatewayOverrides,
   });
-  const server = new S3Server({ gateway, clock, timers: new NodeTimers(), limits: serverLimits ?? {} });
+  const server = new S3Server({
+    gateway,
+    clock,
+    timers: new NodeTimers(),
+    limits: serverLimits ?? {},
+    ...(trustedProxies && { trustedProxies }),
+  });
   const address = await server.listen({ host: "127.0.0.1", port: 0 });
   return {
     store,

@@ -4,8 +4,9 @@ import { concatBytes, createPrng, equalBytes, type Prng } from "../../base/index
 import { PlainHasher } from "../../platform/node/plain-hasher.ts";
 import { type SimBoot, SimMachine, Simulation } from "../../platform/sim/index.ts";
 import { blockChecksums } from "../checksums.ts";
+import { openSegmentStore } from "../open-store.ts";
 import type { ChunkAddress, ChunkData, SegmentDamage, SegmentStore } from "../ports.ts";
-import { openSegmentStore, type SegmentStoreSettings } from "../store.ts";
+import type { SegmentStoreSettings } from "../store.ts";
 
 export const TEST_IDENTITY = { clusterId: "c1", incarnation: "i1", diskId: "d1" } as const;
 export const TEST_DIRECTORY = "/data/disk1";

@@ -1,3 +1,4 @@
+import { isAddressBlock } from "../../access/index.ts";
 import { bucketNameFault } from "../../object/index.ts";
 import type { Config, SettingName } from "./settings.ts";
 
@@ -12,6 +13,8 @@ export function checkConfig(config: Config, where: (name: SettingName) => string
     ...tlsFaults(config, where),
     ...rootKeyFaults(config, where),
     ...bucketFaults(config, where),
+    ...lifecycleFaults(config, where),
+    ...proxyFaults(config, where),
   ];
 }
 
@@ -64,9 +67,25 @@ function* rootKeyFaults(config: Config, where: (name: SettingName) => string): I
   }
 }
 
+function* lifecycleFaults(config: Config, where: (name: SettingName) => string): Iterable<string> {
+  const seconds = config["lifecycle.day_seconds"];
+  if (seconds !== 86_400 && !config["lifecycle.allow_short_days"]) {
+    yield `${where("lifecycle.day_seconds")}: lifecycle.day_seconds = ${seconds} makes objects expire before their time; leave it at 86400, or set lifecycle.allow_short_days = true on a cluster that is there for tests alone`;
+  }
+}
+
 function* bucketFaults(config: Config, where: (name: SettingName) => string): Iterable<string> {
   for (const bucket of config.buckets) {
     const fault = bucketNameFault(bucket);
     if (fault !== undefined) yield `${where("buckets")}: buckets has "${bucket}"; ${fault}`;
+  }
+}
+
+function* proxyFaults(config: Config, where: (name: SettingName) => string): Iterable<string> {
+  const name = "listeners.trusted_proxies";
+  for (const block of config[name]) {
+    if (!isAddressBlock(block)) {
+      yield `${where(name)}: ${name} has "${block}"; an entry is an address or a block such as "10.0.0.0/8"`;
+    }
   }
 }

@@ -73,7 +73,12 @@ describe("what is wrong is refused with place, reason and fix", () => {
     ["a port too large", '[s3]\nlisten = "a:70000"', "an address"],
     ["broken TOML", "[s3\n", "skerry.toml:1:"],
     ["a role that is none", '[node]\nroles = ["king"]', "there is no role king"],
+    ["days that are too short", "[lifecycle]\nday_seconds = 10", "lifecycle.allow_short_days"],
     ["plaintext off loopback", '[s3]\nlisten = "0.0.0.0:9000"', "listeners.allow_plaintext"],
+    ["a proxy that is no address", '[listeners]\ntrusted_proxies = ["proxy.local"]', "an address or a block"],
+    ["an unknown mode for replays", '[s3]\nreplays = "deny"', "one of allow, observe, block"],
+    ["an unknown digest", '[s3]\nrequire_digest = "md5"', "one of off, any, content-md5"],
+    ["no failure at all", "[limits]\nfailed_authentications_burst = 0", "a whole number from 1"],
     ["half of a TLS pair", '[tls]\ncertificate_file = "a"', "together"],
   ])("%s", (_, text, expected) => {
     expect(faults({ file: { path: "skerry.toml", text } })).toContain(expected);

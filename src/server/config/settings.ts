@@ -64,6 +64,30 @@ export const SETTINGS = {
     description:
       "Buckets that requests without a key may be let in to, where policy or ACL allow it; * at the end of a name stands for the rest",
   }),
+  "s3.require_if_match_buckets": setting({
+    kind: list,
+    default: [],
+    description:
+      "Buckets where an object is overwritten only with If-Match, and else only created; * at the end of a name stands for the rest. The same on every node",
+  }),
+  "s3.require_digest": setting({
+    kind: oneOf("off", "any", "content-md5"),
+    default: "off",
+    description:
+      "What uploads must promise about their bytes: nothing, Content-MD5 or any x-amz-checksum (any), or Content-MD5. Forms are judged by their policies",
+  }),
+  "s3.replays": setting({
+    kind: oneOf("allow", "observe", "block"),
+    default: "allow",
+    description:
+      "Signed writes and presigned requests that come again unchanged: allow them, count and log them (observe), or refuse them (block). Each node knows what it has served itself",
+  }),
+  "s3.replay_signatures": setting({
+    kind: integer(100, 10_000_000),
+    default: 100_000,
+    description:
+      "Signatures that this node remembers for s3.replays, about 200 bytes each; the oldest go first",
+  }),
   "s3.max_clock_skew": setting({
     kind: duration(1000, 86_400_000),
     default: 15 * 60_000,
@@ -88,6 +112,12 @@ export const SETTINGS = {
     kind: flag,
     default: false,
     description: "Allow S3, API and metrics without TLS on addresses other than loopback",
+  }),
+  "listeners.trusted_proxies": setting({
+    kind: list,
+    default: [],
+    description:
+      "Addresses and blocks (10.0.0.0/8) of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; from everybody else they are not read",
   }),
   "tls.certificate_file": setting({
     kind: text,
@@ -168,6 +198,18 @@ export const SETTINGS = {
     default: 4,
     description: "Nodes that copies are made on at once",
   }),
+  "lifecycle.day_seconds": setting({
+    kind: integer(1, 86_400),
+    default: 86_400,
+    description:
+      "Length of a day to the lifecycle rules of buckets, in seconds; anything but 86400 is for tests of rules alone, and refused unless lifecycle.allow_short_days is set",
+  }),
+  "lifecycle.allow_short_days": setting({
+    kind: flag,
+    default: false,
+    description:
+      "Let lifecycle.day_seconds be shorter than a day: objects then expire long before their time",
+  }),
   "raft.wal_segment_size": setting({
     kind: size(MiB, GiB),
     default: 64 * MiB,
@@ -182,12 +224,30 @@ export const SETTINGS = {
   "limits.requests_in_flight": setting({
     kind: integer(1, 1_000_000),
     default: 4096,
-    description: "Requests that the S3 gateway serves at once; more are answered SlowDown",
+    description: "Requests of S3 and API that this node serves at once; more are answered SlowDown",
   }),
   "limits.requests_in_flight_per_key": setting({
     kind: integer(1, 1_000_000),
     default: 1024,
-    description: "Requests that one access key may have in flight at once",
+    description:
+      "Requests that one key may have in flight at once on this node, unless the key has a number of its own",
+  }),
+  "limits.failed_authentications_per_second": setting({
+    kind: integer(1, 10_000),
+    default: 5,
+    description:
+      "Failed authentications a second from one source, and for one key, that are told what was wrong; more read SlowDown",
+  }),
+  "limits.failed_authentications_burst": setting({
+    kind: integer(1, 100_000),
+    default: 20,
+    description: "Failed authentications at once, before limits.failed_authentications_per_second holds",
+  }),
+  "limits.failed_authentication_sources": setting({
+    kind: integer(100, 10_000_000),
+    default: 10_000,
+    description:
+      "Sources, and keys, whose failures are counted, about 200 bytes each; those that were heard of least recently are forgotten",
   }),
   "log.level": setting({
     kind: oneOf("trace", "debug", "info", "warn", "error"),

@@ -36,6 +36,7 @@ export async function startConsensus(
   const earlier = await checkLife(options);
   const stateDirectory = await openStateStore(options);
   closers.push(() => stateDirectory.close());
+  const stopOnce = once((error: Error) => stopFor(options, error));
   const machine = new MetaStateMachine({
     nodeId: identity.nodeId,
     store: stateDirectory.live,
@@ -44,6 +45,10 @@ export async function startConsensus(
       md5: (bytes) => platform.hasher.digest("md5", bytes),
     },
     snapshots: stateDirectory,
+    // Requests are refused one by one; a row that the disk has damaged makes the node get its state anew.
+    onUnreadable: (error) => {
+      if (error.code === "damaged") stopOnce(error);
+    },
   });
   const raft = await startRaft(options, machine, earlier);
   closers.push(() => raft.close());
@@ -88,11 +93,7 @@ async function startRaft(
     requireExisting: earlier.count > 0,
     settings: { walSegmentBytes: config["raft.wal_segment_size"], ...options.tuning?.raft },
     stateMachine,
-    onFatal: (error) => {
-      noteStateDamage(options, error)
-        .catch((problem: unknown) => logger.warn("damage could not be noted", { error: problem }))
-        .finally(() => options.onFatal(error));
-    },
+    onFatal: (error) => stopFor(options, error),
     onEvent: (event) => {
       countRaftEvent(metrics, event);
       logRaftEvent(logger, event);
@@ -101,6 +102,22 @@ async function startRaft(
   return starting.catch((error: unknown) => {
     throw startError(error, identity.name, dataDirectory);
   });
+}
+
+/** The node ends; what it ends for is noted when the next start has to know. */
+function stopFor(options: EnginesOptions, error: Error): void {
+  noteStateDamage(options, error)
+    .catch((problem: unknown) => options.logger.warn("damage could not be noted", { error: problem }))
+    .finally(() => options.onFatal(error));
+}
+
+function once<A>(action: (argument: A) => void): (argument: A) => void {
+  let isDone = false;
+  return (argument) => {
+    if (isDone) return;
+    isDone = true;
+    action(argument);
+  };
 }
 
 /** What a log that cannot be used means for the operator. */

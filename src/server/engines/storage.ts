@@ -5,6 +5,7 @@ import type { HealthView } from "../../cluster/index.ts";
 import type { Metadata } from "../../meta/index.ts";
 import { createObjectStore, type ObjectStore } from "../../object/index.ts";
 import { CHUNK_BYTES, openSegmentStore, type SegmentDamage, type SegmentStore } from "../../segment/index.ts";
+import { bucketsMatching } from "../bucket-patterns.ts";
 import { NodeTargets } from "../chunk-targets.ts";
 import { measuredBlobs, measuredSegments } from "../measured.ts";
 import type { Closers, EnginesOptions } from "./options.ts";
@@ -87,6 +88,7 @@ export function createObjects(
     random: platform.random,
     sealer,
     newId,
+    requiresIfMatch: bucketsMatching(config["s3.require_if_match_buckets"]),
     minimumPartBytes: tuning.minimumPartBytes ?? MINIMUM_PART_BYTES,
   });
 }

@@ -1,4 +1,5 @@
-import { BackgroundRuntime, type WorkerStatus } from "../../background/index.ts";
+import { BackgroundRuntime, type Worker, type WorkerStatus } from "../../background/index.ts";
+import { ID_RANDOM_BYTES, TimeOrderedIds } from "../../base/index.ts";
 import {
   announceWorker,
   type HealthService,
@@ -7,7 +8,7 @@ import {
   stateHashWatch,
   unlinkWorker,
 } from "../../cluster/index.ts";
-import type { Writes } from "../../object/index.ts";
+import { lifecycleWorker, type Writes } from "../../object/index.ts";
 import { rewriteWorker, type SegmentStore } from "../../segment/index.ts";
 import type { Config } from "../config/index.ts";
 import { describeSelf } from "../identity.ts";
@@ -65,6 +66,7 @@ export function startWorkers(options: EnginesOptions, worked: Worked): StartedWo
     }),
   ];
   for (const worker of workers) background.add(worker, { throttle: 0 });
+  background.add(bucketLifecycle(options, worked), { throttle: 1 });
   // What goes over everything leaves at least half of the time to those who wait.
   const rewriting = rewriteWorker({
     ...platform,
@@ -88,4 +90,20 @@ export function startWorkers(options: EnginesOptions, worked: Worked): StartedWo
     await background.stop();
   };
   return { status: () => background.status(), stop };
+}
+
+function bucketLifecycle({ platform, config, metrics }: EnginesOptions, worked: Worked): Worker {
+  const ids = new TimeOrderedIds();
+  return lifecycleWorker({
+    metadata: worked.metadata,
+    isLeader: () => worked.raft.status().role === "leader",
+    clock: platform.clock,
+    newId: () => ids.next(platform.clock.wallMs(), platform.random.bytes(ID_RANDOM_BYTES)),
+    dayMs: config["lifecycle.day_seconds"] * 1000,
+    onStep: ({ examined, expired, kept }) => {
+      metrics.lifecycleExamined.add(examined);
+      metrics.lifecycleExpired.add(expired);
+      metrics.lifecycleKept.add(kept);
+    },
+  });
 }

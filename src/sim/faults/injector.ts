@@ -199,7 +199,9 @@ export class FaultInjector {
         volume.faults.greatestLatencyMs = fault.latencyMs;
         break;
       case "bit-rot":
-        return this.#rot(node, fault.area, fault.position);
+        return fault.area === "state"
+          ? rotState(node, fault.position)
+          : this.#rot(node, fault.area, fault.position);
     }
     this.#endAfter(fault.durationMs, () => this.#healDisk(node));
     return true;
@@ -269,4 +271,15 @@ export class FaultInjector {
     action(node);
     return true;
   }
+}
+
+/** One row of the applied metadata cannot be read any more. */
+function rotState({ machine }: SimulatedNode, position: number): boolean {
+  const { volume } = machine;
+  const [directory] = volume.stores().filter((path) => path.startsWith(`${DATA_DIRECTORY}/state/`));
+  if (directory === undefined) return false;
+  const keys = volume.storeKeys(directory);
+  const key = keys[Math.floor(position * keys.length)];
+  if (key !== undefined) volume.damageRow(directory, key);
+  return key !== undefined;
 }

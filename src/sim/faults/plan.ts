@@ -42,7 +42,7 @@ export type Fault =
   | {
       readonly kind: "bit-rot";
       readonly node: number;
-      readonly area: "segments" | "log";
+      readonly area: "segments" | "log" | "state";
       readonly position: number;
     }
   /** Power loss, and of what was not synced some lands elsewhere in the same file. */
@@ -151,7 +151,12 @@ function drawFault(prng: Prng, kind: FaultKind, { nodes }: ScenarioSettings): Fa
     case "disk-slow":
       return { kind, node, latencyMs: prng.pick([20, 100, 400]), durationMs };
     case "bit-rot":
-      return { kind, node, area: prng.pick(["segments", "segments", "log"] as const), position: prng.unit() };
+      return {
+        kind,
+        node,
+        area: prng.pick(["segments", "segments", "log", "state"] as const),
+        position: prng.unit(),
+      };
     case "clock-jump":
       return { kind, node, byMs: prng.pick([-3_600_000, -60_000, -500, 500, 60_000, 3_600_000]) };
     case "transfer":

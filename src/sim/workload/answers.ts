@@ -1,5 +1,4 @@
 import { ObjectError, type ObjectErrorCode } from "../../object/index.ts";
-import { DiskError } from "../../platform/index.ts";
 
 /** What an error says of the operation that it ended. */
 export type Failure =
@@ -30,8 +29,6 @@ const FAILURES: Readonly<Partial<Record<ObjectErrorCode, Failure>>> = {
 };
 
 export function failureOf(error: unknown): Failure {
-  // A disk failed under the metadata: where in the operation, the error does not say.
-  if (error instanceof DiskError) return "unknown";
   return error instanceof ObjectError ? (FAILURES[error.code] ?? "unexpected") : "unexpected";
 }
 

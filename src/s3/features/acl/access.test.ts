@@ -1,4 +1,5 @@
 import {
+  type BucketCannedACL,
   CopyObjectCommand,
   CreateBucketCommand,
   DeleteBucketOwnershipControlsCommand,
@@ -170,10 +171,28 @@ describe("bucket policies", () => {
     const text = `{ "Version":"2012-10-17",\n"Statement":[${JSON.stringify(allow(bucket, "s3:GetObject"))}]}`;
     await alice.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy: text }));
     expect((await alice.send(new GetBucketPolicyCommand({ Bucket: bucket }))).Policy).toBe(text);
-    const status = await alice.send(new GetBucketPolicyStatusCommand({ Bucket: bucket }));
-    expect(status.PolicyStatus?.IsPublic).toBe(true);
     await alice.send(new DeleteBucketPolicyCommand({ Bucket: bucket }));
     expect((await missing()).name).toBe("NoSuchBucketPolicy");
+  });
+
+  it("and lists tell whether a bucket is public", async () => {
+    const bucket = await bucketOf("status");
+    const isPublic = async () =>
+      (await alice.send(new GetBucketPolicyStatusCommand({ Bucket: bucket }))).PolicyStatus?.IsPublic;
+    expect(await isPublic()).toBe(false);
+    await policy(bucket, allow(bucket, "s3:GetObject"));
+    expect(await isPublic()).toBe(true);
+    await policy(bucket, allow(bucket, "s3:GetObject", { Principal: { CanonicalUser: BOB_OWNER.id } }));
+    expect(await isPublic()).toBe(false);
+    await alice.send(new PutBucketAclCommand({ Bucket: bucket, ACL: "authenticated-read" }));
+    expect(await isPublic()).toBe(true);
+    await alice.send(
+      new PutPublicAccessBlockCommand({
+        Bucket: bucket,
+        PublicAccessBlockConfiguration: { IgnorePublicAcls: true },
+      }),
+    );
+    expect(await isPublic()).toBe(false);
   });
 
   it("let in whom they name", async () => {
@@ -350,6 +369,19 @@ describe("access control lists of buckets", () => {
     ]);
     expect(await list(bob, bucket)).toBe(OK);
     expect(await nobody(bucket)).toBe(403);
+  });
+
+  it("tell a bucket that is asked for again from another", async () => {
+    const [open, closed] = [await bucketOf("again", { ACL: "public-read" }), await bucketOf("again")];
+    await alice.send(new PutBucketAclCommand({ Bucket: closed, ACL: "private" }));
+    const again = async (Bucket: string, ACL?: BucketCannedACL) =>
+      (await failureOf(alice.send(new CreateBucketCommand({ Bucket, ...(ACL && { ACL }) })))).name;
+    expect([await again(open, "public-read"), await again(closed), await again(closed, "private")]).toEqual(
+      new Array(3).fill("BucketAlreadyOwnedByYou"),
+    );
+    expect([await again(open), await again(closed, "public-read"), await again(open, "private")]).toEqual(
+      new Array(3).fill("BucketAlreadyExists"),
+    );
   });
 
   it.each([

@@ -1,13 +1,15 @@
-import type { Acl, Owner } from "../../../access/index.ts";
+import { type Acl, encodeAcl, isPrivateAcl } from "../../../access/index.ts";
 import { aclDocument } from "../../../object/index.ts";
-import { readDocument } from "../../body/document.ts";
+import { openOptionalBody } from "../../body/open-body.ts";
+import { readWholeBody } from "../../body/whole-body.ts";
 import { S3Refusal } from "../../errors.ts";
 import type { Call, Handlers } from "../../handlers/call.ts";
 import { NO_BODY } from "../../http.ts";
 import { xmlResponse } from "../../render/document.ts";
 import { versionHeaders } from "../../render/object-headers.ts";
+import { readXml } from "../../xml/reader.ts";
 import { ACL_ROOT, readAcl, renderAcl } from "./document.ts";
-import { checkAclAllowed, resolveAcl, resolveGrants } from "./grants.ts";
+import { type AclOwners, checkAclAllowed, resolveAcl, resolveGrants } from "./grants.ts";
 import type { AclRequest } from "./headers.ts";
 import type { AclOperation } from "./operations.ts";
 
@@ -30,18 +32,45 @@ export const aclHandlers: Handlers<AclOperation["name"]> = {
 
   PutBucketAcl: async ({ bucket, acl: request }, call) => {
     const { owner } = await call.store.headBucket(bucket);
-    const acl = await wantedAcl(request, owner, call);
+    const acl = await wantedAcl(request, { owner, bucketOwnerId: owner.id }, call);
     checkAclAllowed(acl, call.store.bucketAccess(bucket));
     await call.store.putBucketConfiguration({ bucket, kind: KIND, configuration: aclDocument(acl) });
     return { status: 200, headers: [], body: NO_BODY };
   },
+
+  PutObjectAcl: async ({ bucket, key, versionId, acl: request }, call) => {
+    const object = await call.store.getObjectAcl({ bucket, key, versionId });
+    const access = call.store.bucketAccess(bucket);
+    const owner = call.owners.ownerById(object.ownerId) ?? { id: object.ownerId, displayName: "" };
+    const owners = { owner, bucketOwnerId: access?.ownerId ?? owner.id };
+    const acl = await wantedAcl(request, owners, call);
+    checkAclAllowed(acl, access);
+    const stored = isPrivateAcl(acl, owner.id) ? undefined : encodeAcl(acl);
+    // The version whose owner was looked at, if another one has become the current since.
+    const changed = await call.store.putObjectAcl({
+      bucket,
+      key,
+      versionId: versionId ?? object.versionId,
+      acl: stored,
+    });
+    return { status: 200, headers: versionHeaders(changed), body: NO_BODY };
+  },
 };
 
 /** From the headers, or else from the body; not both. */
-async function wantedAcl(request: AclRequest | undefined, owner: Owner, call: Call): Promise<Acl> {
-  if (request !== undefined) return resolveAcl(request, { owner, bucketOwnerId: owner.id }, call.owners);
-  const document = readAcl(await readDocument(call, ACL_ROOT));
-  // The list of somebody else's bucket was meant for that one.
+async function wantedAcl(request: AclRequest | undefined, owners: AclOwners, call: Call): Promise<Acl> {
+  const { owner } = owners;
+  const body = await readWholeBody(
+    openOptionalBody(call.request, call.headers, call.authenticated),
+    call.hasher,
+  );
+  if (request !== undefined) {
+    if (body.length > 0) throw new S3Refusal("UnexpectedContent");
+    return resolveAcl(request, owners, call.owners);
+  }
+  if (body.length === 0) throw new S3Refusal("MissingSecurityHeader");
+  const document = readAcl(readXml(body, ACL_ROOT));
+  // The list of somebody else's bucket or object was meant for that one.
   if (document.ownerId !== undefined && document.ownerId !== owner.id) throw new S3Refusal("AccessDenied");
   return resolveGrants(document.grants, owner, call.owners);
 }

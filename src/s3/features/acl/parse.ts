@@ -11,4 +11,9 @@ export const aclParsers: FeatureParsers<AclOperation> = {
     ...onBucket(input),
     acl: parseAclHeaders(input.headers),
   }),
+  PutObjectAcl: (input) => ({
+    name: "PutObjectAcl",
+    ...onVersion(input),
+    acl: parseAclHeaders(input.headers),
+  }),
 };

@@ -1,7 +1,9 @@
 import {
   AccessError,
+  type BucketAccess,
   fromNativePolicy,
   isNativePolicy,
+  isPublicAcl,
   isPublicPolicy,
   MAX_POLICY_BYTES,
   type Policy,
@@ -47,14 +49,20 @@ export const bucketPolicyHandlers: Handlers<BucketPolicyOperation["name"]> = {
     return NO_CONTENT;
   },
 
+  /** Of the bucket as a whole: by its policy or by its list. Without either it is not public. */
   GetBucketPolicyStatus: async ({ bucket }, call) => {
-    const stored = await call.store.getBucketConfiguration({ bucket, kind: KIND });
-    if (stored === undefined) throw new S3Refusal("NoSuchBucketPolicy", undefined, { BucketName: bucket });
-    const policy = call.store.bucketAccess(bucket)?.policy;
-    const isPublic = policy !== undefined && isPublicPolicy(policy);
+    await call.store.headBucket(bucket);
+    const access = call.store.bucketAccess(bucket);
+    const isPublic = access !== undefined && isPublicBucket(access);
     return xmlResponse(new XmlWriter("PolicyStatus", S3_NAMESPACE).leaf("IsPublic", isPublic).end());
   },
 };
+
+function isPublicBucket({ policy, acl, ownership, publicAccessBlock }: BucketAccess): boolean {
+  if (policy !== undefined && isPublicPolicy(policy)) return true;
+  const isListed = ownership !== "BucketOwnerEnforced" && !publicAccessBlock.ignorePublicAcls;
+  return isListed && acl !== undefined && isPublicAcl(acl);
+}
 
 /** The text that is stored: as it came, or the AWS form of the native one. */
 async function readPolicy(

@@ -292,6 +292,12 @@ export declare type Command = Message<"skerry.meta.v1.Command"> & {
     case: "putWorkerCursor";
   } | {
     /**
+     * @generated from field: skerry.meta.v1.RenameObject rename_object = 47;
+     */
+    value: RenameObject;
+    case: "renameObject";
+  } | {
+    /**
      * @generated from field: skerry.meta.v1.PutEncryptionKey put_encryption_key = 80;
      */
     value: PutEncryptionKey;
@@ -1774,6 +1780,74 @@ export declare type CopyObject = Message<"skerry.meta.v1.CopyObject"> & {
  * Use `create(CopyObjectSchema)` to create a new message.
  */
 export declare const CopyObjectSchema: GenMessage<CopyObject>;
+
+/**
+ * RenameObject gives the current version of a key another key of its bucket, in one entry. No bytes move, and nothing that is said about the
+ * object changes, its time included.
+ *
+ * @generated from message skerry.meta.v1.RenameObject
+ */
+export declare type RenameObject = Message<"skerry.meta.v1.RenameObject"> & {
+  /**
+   * @generated from field: string bucket = 1;
+   */
+  bucket: string;
+
+  /**
+   * @generated from field: uint64 bucket_id = 2;
+   */
+  bucketId: bigint;
+
+  /**
+   * @generated from field: string source_key = 3;
+   */
+  sourceKey: string;
+
+  /**
+   * @generated from field: skerry.meta.v1.Preconditions source_preconditions = 4;
+   */
+  sourcePreconditions?: Preconditions | undefined;
+
+  /**
+   * @generated from field: string key = 5;
+   */
+  key: string;
+
+  /**
+   * @generated from field: skerry.meta.v1.Preconditions preconditions = 6;
+   */
+  preconditions?: Preconditions | undefined;
+
+  /**
+   * Time ordered, made by the proposer: of the version under the new key, and of the delete marker under the old one.
+   *
+   * @generated from field: bytes version_id = 7;
+   */
+  versionId: Uint8Array;
+
+  /**
+   * @generated from field: bytes marker_id = 8;
+   */
+  markerId: Uint8Array;
+
+  /**
+   * 16 bytes each, of the client's token and of the source; both empty: a repeated rename is another one.
+   *
+   * @generated from field: bytes token = 9;
+   */
+  token: Uint8Array;
+
+  /**
+   * @generated from field: bytes token_source = 10;
+   */
+  tokenSource: Uint8Array;
+};
+
+/**
+ * Describes the message skerry.meta.v1.RenameObject.
+ * Use `create(RenameObjectSchema)` to create a new message.
+ */
+export declare const RenameObjectSchema: GenMessage<RenameObject>;
 
 /**
  * @generated from message skerry.meta.v1.CreateUpload
@@ -3401,6 +3475,13 @@ export enum RefusalCode {
    * @generated from enum value: REFUSAL_CODE_CURSOR_CHANGED = 57;
    */
   CURSOR_CHANGED = 57,
+
+  /**
+   * The token of a rename was used for another one.
+   *
+   * @generated from enum value: REFUSAL_CODE_TOKEN_REUSED = 58;
+   */
+  TOKEN_REUSED = 58,
 
   /**
    * The cluster is quiesced: clients change nothing until the maintenance mode ends.

@@ -912,6 +912,18 @@ export declare type ObjectRow = Message<"skerry.meta.v1.ObjectRow"> & {
    * @generated from field: int64 noncurrent_since_ms = 24;
    */
   noncurrentSinceMs: bigint;
+
+  /**
+   * The client's token of the rename that gave it its key, and what it was renamed from, as digests: a repeated rename is known by them.
+   *
+   * @generated from field: bytes rename_token = 25;
+   */
+  renameToken: Uint8Array;
+
+  /**
+   * @generated from field: bytes rename_source = 26;
+   */
+  renameSource: Uint8Array;
 };
 
 /**

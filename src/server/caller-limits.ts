@@ -1,0 +1,77 @@
+import {
+  FailedAuthenticationLimiter,
+  InflightLimiter,
+  type Principal,
+  type RateDecision,
+  ReplayCache,
+} from "../access/index.ts";
+import type { Logger, Metrics } from "../observe/index.ts";
+import type { Clock } from "../platform/index.ts";
+import type { ReplayGuard } from "../s3/index.ts";
+import type { Config } from "./config/index.ts";
+
+/** How much callers may ask of this node, over all surfaces together. */
+export interface NodeLimits {
+  /** Undefined: as many as may be are under way. Else called when the request is over. */
+  enter(principal: Principal): (() => void) | undefined;
+  failedAuthentication(source: string, claimedKeyId: string | undefined): RateDecision;
+}
+
+/** One count over all requests and one for each key; whoever guesses signatures or keys is slowed down, by source and by what is guessed at. */
+export function nodeLimits(config: Config, clock: Clock): NodeLimits {
+  const all = new InflightLimiter(config["limits.requests_in_flight"]);
+  const perKey = new InflightLimiter(config["limits.requests_in_flight_per_key"]);
+  const rate = {
+    perSecond: config["limits.failed_authentications_per_second"],
+    burst: config["limits.failed_authentications_burst"],
+  };
+  const maxNames = config["limits.failed_authentication_sources"];
+  const failures = new FailedAuthenticationLimiter({
+    perSource: rate,
+    perKey: rate,
+    maxSources: maxNames,
+    maxKeys: maxNames,
+  });
+  return {
+    enter: (principal) => {
+      const leaveAll = all.enter("");
+      const leaveKey = leaveAll && perKey.enter(principal.keyId, principal.inflightLimit);
+      if (leaveAll === undefined || leaveKey === undefined) {
+        leaveAll?.();
+        return undefined;
+      }
+      return () => {
+        leaveKey();
+        leaveAll();
+      };
+    },
+    failedAuthentication: (source, claimedKeyId) =>
+      failures.failed(source, claimedKeyId, clock.monotonicMs()),
+  };
+}
+
+export interface ReplayOptions {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/** Undefined: replays are allowed, and nothing is remembered. */
+export function replayGuard({ config, clock, logger, metrics }: ReplayOptions): ReplayGuard | undefined {
+  const mode = config["s3.replays"];
+  if (mode === "allow") return undefined;
+  const cache = new ReplayCache(config["s3.replay_signatures"]);
+  metrics.onRender(() => {
+    metrics.replaySignatures.set(cache.size);
+    metrics.replaySignaturesLost.set(cache.forgottenEarly);
+  });
+  return {
+    enter: (signature, endsMs) => {
+      if (cache.note(signature, endsMs, clock.wallMs()) === "fresh") return () => cache.forget(signature);
+      metrics.replays.increment({ decision: mode === "block" ? "blocked" : "observed" });
+      logger.warn("a signed request came again", { decision: mode });
+      return mode === "block" ? undefined : () => undefined;
+    },
+  };
+}
