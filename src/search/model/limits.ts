@@ -33,11 +33,12 @@ export const LIMITS = {
   groups: 10_000,
   facets: 16,
   facetValues: 1_000,
+  facetDistinct: 100_000,
   expressionNodes: 64,
   diversifyPerValue: 1_000,
   highlightFragments: 16,
   highlightCharacters: 1_024,
-  cursorBytes: 4_096,
+  cursorBytes: 524_288,
   fetchDocuments: 1_000,
   deadlineMs: 30_000,
 } as const;

@@ -18,8 +18,6 @@ export interface Hit {
   readonly text: ReadonlyMap<string, string>;
   readonly vectors: ReadonlyMap<string, Float32Array>;
   readonly sparse: ReadonlyMap<string, SparseVector>;
-  /** Fragments by field. */
-  readonly highlights?: ReadonlyMap<string, readonly string[]>;
 }
 
 export interface Group {

@@ -1,0 +1,153 @@
+import { describe, expect, it } from "vitest";
+import { createPrng, type Prng } from "../../base/index.ts";
+import type { Clock } from "../../platform/ports.ts";
+import { compareIds, type Document, type DocumentId } from "../model/document.ts";
+import { executePlainly } from "../testing/plain-executor.ts";
+import { EVERY_FIELD, randomDocument, randomId } from "../testing/random-documents.ts";
+import { randomFilter, randomOrder, randomQuery } from "../testing/random-queries.ts";
+import { MemoryUnit } from "../unit/memory-unit.ts";
+import { plainKernels } from "../vector/kernels/plain.ts";
+import { executeQueries } from "./execute.ts";
+import type { Query } from "./query.ts";
+import type { SearchSnapshot } from "./snapshot.ts";
+
+const STILL: Clock = { monotonicMs: () => 0, wallMs: () => 0 };
+const NOW_MS = 1_000;
+
+/** Documents with different ids. */
+function randomDocuments(random: Prng, count: number): readonly Document[] {
+  const documents = new Map<DocumentId, Document>();
+  for (let i = 0; i < count; i++) {
+    const id = randomId(random);
+    documents.set(id, randomDocument(random, id));
+  }
+  return [...documents.values()];
+}
+
+/** The documents in up to `most` units, at random. */
+function inUnits(random: Prng, documents: readonly Document[], most: number): SearchSnapshot {
+  const parts = Array.from({ length: random.between(1, most) }, (): Document[] => []);
+  for (const document of random.shuffle(documents)) random.pick(parts).push(document);
+  return {
+    schema: EVERY_FIELD,
+    units: parts.map((part, i) => new MemoryUnit(`unit ${i}`, part, EVERY_FIELD, plainKernels())),
+  };
+}
+
+describe("a query", () => {
+  it("answers what its definition says, however the documents lie in units", async () => {
+    const seed = Date.now();
+    console.log(`seed ${seed}`);
+    for (let round = 0; round < 60; round++) {
+      const random = createPrng(`${seed} ${round}`);
+      const documents = randomDocuments(random, random.between(0, 120));
+      const snapshot = inUnits(random, documents, 4);
+      for (let i = 0; i < 30; i++) {
+        const query = randomQuery(random);
+        const [result] = await executeQueries([query], snapshot, { nowMs: NOW_MS }, STILL);
+        const expected = await executePlainly(query, documents, EVERY_FIELD, NOW_MS);
+        const { hits, groups, facets } = result!;
+        const shown = hits.map(({ id, score }) => ({ id, ...(score === undefined ? {} : { score }) }));
+        expect({ round, i, query, hits: shown }).toEqual({ round, i, query, hits: expected.hits });
+        expect({ round, i, groups, facets }).toEqual({
+          round,
+          i,
+          groups: expected.groups,
+          facets: expected.facets,
+        });
+      }
+    }
+  });
+
+  it("goes through everything page by page, in order, each document once", async () => {
+    const seed = Date.now();
+    console.log(`seed ${seed}`);
+    for (let round = 0; round < 60; round++) {
+      const random = createPrng(`${seed} ${round}`);
+      const documents = randomDocuments(random, 60);
+      const keys = randomOrder(random);
+      const filter = randomFilter(random, 2);
+      const order = (cursor?: string): Query => ({
+        topK: 7,
+        legs: [],
+        ranking: { kind: "order", keys, ...(cursor === undefined ? {} : { cursor }) },
+        filter,
+        facets: [],
+        projection: { kind: "id" },
+        explain: false,
+      });
+      const paged: DocumentId[] = [];
+      let cursor: string | undefined;
+      do {
+        // Every page finds the documents in other units.
+        const snapshot = inUnits(random, documents, 3);
+        const [page] = await executeQueries([order(cursor)], snapshot, { nowMs: NOW_MS }, STILL);
+        paged.push(...page!.hits.map(({ id }) => id));
+        cursor = page!.nextCursor;
+      } while (cursor !== undefined);
+      const all = await executePlainly({ ...order(), topK: 1_000 }, documents, EVERY_FIELD, NOW_MS);
+      expect(paged).toEqual(all.hits.map(({ id }) => id));
+    }
+  });
+
+  it("shows the fields that were asked for", async () => {
+    const random = createPrng(7);
+    const documents = randomDocuments(random, 20);
+    const snapshot = inUnits(random, documents, 2);
+    const base: Query = {
+      topK: 100,
+      legs: [],
+      ranking: { kind: "order", keys: [] },
+      facets: [],
+      projection: { kind: "all" },
+      explain: true,
+    };
+    const [all, some, ids] = await executeQueries(
+      [
+        base,
+        { ...base, projection: { kind: "fields", fields: ["title", "year", "far"] } },
+        { ...base, projection: { kind: "id" } },
+      ],
+      snapshot,
+      { nowMs: 0 },
+      STILL,
+    );
+    const sorted = documents.toSorted((a, b) => compareIds(a.id, b.id));
+    for (const [i, document] of sorted.entries()) {
+      expect(all!.hits[i]).toEqual({
+        id: document.id,
+        attributes: document.attributes,
+        text: document.text,
+        vectors: new Map(),
+        sparse: new Map(),
+      });
+      expect([...some!.hits[i]!.attributes.keys()]).toEqual(document.attributes.has("year") ? ["year"] : []);
+      expect(some!.hits[i]!.vectors.get("far")).toEqual(document.vectors.get("far"));
+      expect(some!.hits[i]!.text.get("title")).toBe(document.text.get("title"));
+      expect(ids!.hits[i]!.attributes.size + ids!.hits[i]!.text.size).toBe(0);
+    }
+    expect(all!.explain?.units.reduce((sum, unit) => sum + unit.matching, 0)).toBe(all!.performance.matching);
+    expect(all!.performance).toMatchObject({
+      documents: documents.length,
+      units: snapshot.units.length,
+      exhaustive: true,
+    });
+  });
+
+  it("stops at its deadline and when it is given up", async () => {
+    const snapshot = inUnits(createPrng(1), randomDocuments(createPrng(1), 5), 1);
+    const query = randomQuery(createPrng(1));
+    const late = executeQueries([query], snapshot, { nowMs: 0, deadlineMs: 0 }, STILL);
+    await expect(late).rejects.toMatchObject({ code: "deadline-exceeded" });
+    const aborted = executeQueries([query], snapshot, { nowMs: 0, signal: AbortSignal.abort() }, STILL);
+    await expect(aborted).rejects.toMatchObject({ code: "cancelled" });
+  });
+
+  it("is one of at most 16", async () => {
+    const snapshot = inUnits(createPrng(1), [], 1);
+    const queries = Array.from({ length: 17 }, () => randomQuery(createPrng(1)));
+    await expect(executeQueries(queries, snapshot, { nowMs: 0 }, STILL)).rejects.toMatchObject({
+      details: { limit: "queries" },
+    });
+  });
+});

@@ -1,0 +1,90 @@
+import { unreachable } from "../../base/index.ts";
+import type { RowSet } from "../rows/row-set.ts";
+import { addTextStatistics } from "../text/index.ts";
+import type { LegHits, SearchUnit } from "../unit/ports.ts";
+import type { Leg, TextLeg } from "./query.ts";
+import type { Checkpoint, RowOfUnit, SearchSnapshot } from "./snapshot.ts";
+import { firstRows } from "./sort-rows.ts";
+import { textQueryOf } from "./text-query.ts";
+
+/** Rows that tie with the last wanted one are asked for up to so many: beyond, the unit's own order decides between them. */
+const MAX_TIED_ROWS = 4_096;
+
+export interface ScoredRow extends RowOfUnit {
+  readonly score: number;
+}
+
+export interface LegResult {
+  /** Best first, ties by document id. */
+  readonly hits: readonly ScoredRow[];
+  /** By unit: rows scored, and whether none that is better was left out. */
+  readonly units: readonly { readonly candidates: number; readonly exhaustive: boolean }[];
+}
+
+export interface LegRun {
+  readonly snapshot: SearchSnapshot;
+  /** By unit: the rows that live and pass the filter. */
+  readonly allowed: readonly RowSet[];
+  readonly k: number;
+  readonly checkpoint: Checkpoint;
+  readonly signal?: AbortSignal;
+}
+
+/** The best `k` rows of the snapshot by one leg. All units are searched at once. */
+export async function runLeg(leg: Leg, run: LegRun): Promise<LegResult> {
+  const { snapshot, allowed, k, checkpoint } = run;
+  const search = await searchOf(leg, run);
+  const answers = await Promise.all(
+    snapshot.units.map(async (unit, i) => {
+      const rows = allowed[i] as RowSet;
+      if (rows.isEmpty()) return { hits: [], candidates: 0, exhaustive: true };
+      checkpoint.pass();
+      return await withTies(k, (most) => search(unit, i, rows, most));
+    }),
+  );
+  const found = answers.flatMap(({ hits }, unit) => hits.map(({ row, score }) => ({ unit, row, score })));
+  return {
+    hits: await firstRows(snapshot, found, k, (left, right) => right.score - left.score),
+    units: answers.map(({ candidates, exhaustive }) => ({ candidates, exhaustive })),
+  };
+}
+
+type UnitSearch = (unit: SearchUnit, place: number, allowed: RowSet, k: number) => Promise<LegHits>;
+
+async function searchOf(leg: Leg, run: LegRun): Promise<UnitSearch> {
+  const signal = run.signal === undefined ? {} : { signal: run.signal };
+  switch (leg.kind) {
+    case "vector":
+      return (unit, _, allowed, k) => unit.vectorHits(leg, { k, allowed, ...signal });
+    case "sparse":
+      return (unit, _, allowed, k) => unit.sparseHits(leg, { k, allowed, ...signal });
+    case "text":
+      return await textSearchOf(leg, run.snapshot);
+    default:
+      return unreachable(leg);
+  }
+}
+
+/** Two rounds: what every unit knows of the terms, then the search with the sum of it. */
+async function textSearchOf(leg: TextLeg, { schema, units }: SearchSnapshot): Promise<UnitSearch> {
+  const query = textQueryOf(leg, schema);
+  const prepared = await Promise.all(units.map((unit) => unit.prepareText(query)));
+  const statistics = addTextStatistics(prepared.map((one) => one.statistics));
+  return async (_, place, allowed, k) => {
+    const { hits, scoredPostings } = (await prepared[place]?.search({ statistics, k, allowed })) ?? {
+      hits: [],
+      scoredPostings: 0,
+    };
+    return { hits, candidates: scoredPostings, exhaustive: true };
+  };
+}
+
+/** The best `k` rows with all that tie with the last of them, so that ids can decide between those. */
+async function withTies(k: number, search: (most: number) => Promise<LegHits>): Promise<LegHits> {
+  for (let most = k + 1; ; most = Math.min(most * 4, k + MAX_TIED_ROWS)) {
+    const answer = await search(most);
+    const [wanted, last] = [answer.hits[k - 1], answer.hits[most - 1]];
+    if (wanted === undefined || last === undefined || last.score < wanted.score) return answer;
+    if (most === k + MAX_TIED_ROWS) return answer;
+  }
+}

@@ -1,0 +1,128 @@
+import { assert } from "../../base/index.ts";
+import { evaluateFilter, type LeafFilter } from "../filter/evaluate-filter.ts";
+import type { Filter } from "../filter/filter.ts";
+import { documentPredicate } from "../filter/match-document.ts";
+import { textFilterQuery } from "../filter/text-filter-query.ts";
+import type { Document, DocumentId } from "../model/document.ts";
+import type { Schema } from "../model/schema.ts";
+import type { SparseLeg, VectorLeg } from "../query/query.ts";
+import { RowSet } from "../rows/row-set.ts";
+import { MemoryTextIndex, type PreparedTextQuery, type TextIndex, type TextQuery } from "../text/index.ts";
+import { MemoryVectors, type VectorKernels } from "../vector/index.ts";
+import { MemorySparse } from "./memory-sparse.ts";
+import type { Column, DocumentFields, LegHits, LegOptions, ReadCounters, SearchUnit } from "./ports.ts";
+import { projectDocument } from "./project-document.ts";
+
+/** Documents in memory as a unit: row i is the i-th. What is not searched is not indexed: each field's index is made when it is first asked for. */
+export class MemoryUnit implements SearchUnit {
+  readonly name: string;
+  readonly counters: ReadCounters = { waves: 0, reads: 0, bytes: 0 };
+  readonly #documents: readonly Document[];
+  readonly #schema: Schema;
+  readonly #kernels: VectorKernels;
+  readonly #vectors = new Map<string, MemoryVectors>();
+  readonly #sparse = new Map<string, MemorySparse>();
+  #rows: ReadonlyMap<DocumentId, number> | undefined;
+  #text: TextIndex | undefined;
+
+  constructor(name: string, documents: readonly Document[], schema: Schema, kernels: VectorKernels) {
+    this.name = name;
+    this.#documents = documents;
+    this.#schema = schema;
+    this.#kernels = kernels;
+  }
+
+  get rowCount(): number {
+    return this.#documents.length;
+  }
+
+  liveRows(nowMs: number): Promise<RowSet> {
+    const live = RowSet.full(this.rowCount);
+    for (const [row, { expiresAtMs }] of this.#documents.entries())
+      if (expiresAtMs !== undefined && expiresAtMs <= nowMs) live.remove(row);
+    return Promise.resolve(live);
+  }
+
+  filterRows(filter: Filter): Promise<RowSet> {
+    return evaluateFilter(filter, this.rowCount, (leaf) => this.#leafRows(leaf));
+  }
+
+  #leafRows(leaf: LeafFilter): Promise<RowSet> {
+    switch (leaf.kind) {
+      case "all-tokens":
+      case "any-token":
+      case "phrase":
+        return this.#textIndex().matchingRows(textFilterQuery(leaf, this.#schema));
+      default: {
+        const passes = documentPredicate(leaf, () => false);
+        const rows = RowSet.empty(this.rowCount);
+        for (const [row, document] of this.#documents.entries()) if (passes(document)) rows.add(row);
+        return Promise.resolve(rows);
+      }
+    }
+  }
+
+  documentIds(rows: Uint32Array): Promise<readonly DocumentId[]> {
+    return Promise.resolve(Array.from(rows, (row) => this.#at(row).id));
+  }
+
+  rowsOf(ids: readonly DocumentId[]): Promise<readonly (number | undefined)[]> {
+    this.#rows ??= new Map(this.#documents.map(({ id }, row) => [id, row]));
+    const rows = this.#rows;
+    return Promise.resolve(ids.map((id) => rows.get(id)));
+  }
+
+  vectorHits({ field, vector }: VectorLeg, { k, allowed }: LegOptions): Promise<LegHits> {
+    return Promise.resolve(this.#vectorsOf(field)?.search({ query: vector, k, allowed }) ?? NO_HITS);
+  }
+
+  sparseHits({ field, vector }: SparseLeg, { k, allowed }: LegOptions): Promise<LegHits> {
+    const known = this.#sparse.get(field) ?? new MemorySparse(this.#documents, field);
+    this.#sparse.set(field, known);
+    return Promise.resolve(known.search(vector, k, allowed));
+  }
+
+  prepareText(query: TextQuery): Promise<PreparedTextQuery> {
+    return this.#textIndex().prepare(query);
+  }
+
+  column(field: string): Promise<Column> {
+    return Promise.resolve({ valueAt: (row) => this.#at(row).attributes.get(field) });
+  }
+
+  documents(rows: Uint32Array, fields: DocumentFields): Promise<readonly Document[]> {
+    return Promise.resolve(Array.from(rows, (row) => projectDocument(this.#at(row), fields)));
+  }
+
+  #at(row: number): Document {
+    const document = this.#documents[row];
+    assert(document !== undefined, "search.row-in-range");
+    return document;
+  }
+
+  #vectorsOf(name: string): MemoryVectors | undefined {
+    const known = this.#vectors.get(name);
+    if (known !== undefined) return known;
+    const field = this.#schema.vectors.get(name);
+    if (field === undefined) return undefined;
+    const vectors = new MemoryVectors(field, this.#kernels);
+    for (const [row, document] of this.#documents.entries()) {
+      const vector = document.vectors.get(name);
+      if (vector !== undefined) vectors.append(row, vector);
+    }
+    this.#vectors.set(name, vectors);
+    return vectors;
+  }
+
+  #textIndex(): TextIndex {
+    if (this.#text !== undefined) return this.#text;
+    const index = new MemoryTextIndex(
+      Array.from(this.#schema.text, ([name, settings]) => ({ name, settings })),
+    );
+    for (const document of this.#documents) index.add(document.text);
+    this.#text = index.view(this.rowCount);
+    return this.#text;
+  }
+}
+
+const NO_HITS: LegHits = { hits: [], candidates: 0, exhaustive: true };
