@@ -3,19 +3,38 @@ import { createPrng } from "../../base/index.ts";
 import { RowSet } from "../rows/row-set.ts";
 import { MemoryTextIndex } from "./memory-index.ts";
 import type { TextIndex } from "./ports.ts";
+import { runToEnd, TextIndexBuilder } from "./segment/build.ts";
+import { openTextIndex } from "./segment/open.ts";
 import { addTextStatistics } from "./statistics.ts";
+import { CountingReaders } from "./testing/bytes-reader.ts";
 import { PlainCorpus } from "./testing/plain-search.ts";
 import { type RandomCorpus, randomCorpus, randomQuery } from "./testing/random-corpus.ts";
 
-const CORPORA = 400;
+const CORPORA = Number(process.env["SKERRY_TEST_RUNS"] ?? 60);
 
-function inMemory({ fields, rows }: Pick<RandomCorpus, "fields" | "rows">): TextIndex {
+type MakeIndex = (corpus: Pick<RandomCorpus, "fields" | "rows">) => Promise<TextIndex>;
+
+async function inMemory({ fields, rows }: Pick<RandomCorpus, "fields" | "rows">): Promise<TextIndex> {
   const index = new MemoryTextIndex(fields);
   for (const texts of rows) index.add(texts);
   return index.view(rows.length);
 }
 
-describe("a search", () => {
+function built(budgetBytes?: number): MakeIndex {
+  return ({ fields, rows }) => {
+    const builder = new TextIndexBuilder(fields, budgetBytes);
+    for (const texts of rows) builder.add(texts);
+    return openTextIndex(new CountingReaders().of(runToEnd(builder.finish())));
+  };
+}
+
+const KINDS: readonly (readonly [string, MakeIndex])[] = [
+  ["in memory", inMemory],
+  ["of a segment", built()],
+  ["of a segment that was built in runs", built(2_000)],
+];
+
+describe.each(KINDS)("a search %s", (_, indexOf) => {
   it("answers what adding up BM25 over all rows answers, score for score", async () => {
     const seed = process.env["SKERRY_TEST_SEED"] ?? String(Date.now());
     console.log(`SKERRY_TEST_SEED=${seed}`);
@@ -23,7 +42,7 @@ describe("a search", () => {
       const random = createPrng(`${seed}/${round}`);
       const corpus = randomCorpus(random, 60);
       const plain = new PlainCorpus(corpus.fields, corpus.rows);
-      const index = inMemory(corpus);
+      const index = await indexOf(corpus);
       for (let i = 0; i < 4; i++) {
         const query = randomQuery(random, corpus);
         const all = plain.search(query);
@@ -43,12 +62,14 @@ describe("a search", () => {
   it("scores a row the same wherever it lies", async () => {
     const seed = process.env["SKERRY_TEST_SEED"] ?? String(Date.now());
     console.log(`SKERRY_TEST_SEED=${seed}`);
-    for (let round = 0; round < CORPORA / 4; round++) {
+    for (let round = 0; round < CORPORA; round++) {
       const random = createPrng(`${seed}/${round}`);
       const corpus = randomCorpus(random, 60);
       const { fields, rows } = corpus;
       const cut = random.below(rows.length + 1);
-      const units = [rows.slice(0, cut), rows.slice(cut)].map((part) => inMemory({ fields, rows: part }));
+      const units = await Promise.all(
+        [rows.slice(0, cut), rows.slice(cut)].map((part) => indexOf({ fields, rows: part })),
+      );
       const query = randomQuery(random, corpus);
       const prepared = await Promise.all(units.map((unit) => unit.prepare(query)));
       const statistics = addTextStatistics(prepared.map((part) => part.statistics));
