@@ -6,8 +6,8 @@ import { leaderOf } from "../support/status.ts";
 import { TestCluster } from "../support/test-cluster.ts";
 
 const BUCKET = "conditions";
-const CREATORS = 200;
-const ROUNDS = 3;
+const CREATORS = 1_000;
+const ROUNDS = 2;
 const seed = Number(process.env["SKERRY_TEST_SEED"] ?? Date.now() % 1_000_000);
 
 type Outcome =
