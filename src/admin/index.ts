@@ -22,4 +22,9 @@ export type {
   MembershipAdmin,
   NewKey,
   NodeDescription,
+  NodeStatistics,
+  Statistics,
+  StatisticsAdmin,
+  StoredTotals,
 } from "./ports.ts";
+export { StatisticsAdministration, type StatisticsAdminOptions } from "./statistics.ts";

@@ -1,6 +1,9 @@
 import type { Role } from "../access/index.ts";
 import type { WorkerStatus } from "../background/index.ts";
+import type { ScrubStatus } from "../cluster/index.ts";
+import type { OperationStatistics } from "../observe/index.ts";
 import type { RaftProgress } from "../raft/index.ts";
+import type { SegmentStoreStatus } from "../segment/index.ts";
 
 export interface NewKey {
   readonly kind: "s3" | "api";
@@ -157,4 +160,39 @@ export interface MembershipAdmin {
   transferLeadership(
     nodeId: number | undefined,
   ): Promise<{ readonly leaderNodeId: number; readonly term: number }>;
+}
+
+/** Sums over all buckets. */
+export interface StoredTotals {
+  readonly buckets: number;
+  readonly objects: number;
+  readonly objectBytes: number;
+  /** Noncurrent versions and delete markers. */
+  readonly versions: number;
+  readonly versionBytes: number;
+  readonly uploads: number;
+}
+
+/** Since the node started. */
+export interface NodeStatistics {
+  readonly segments: SegmentStoreStatus;
+  readonly scrub: Pick<ScrubStatus, "isRunning" | "startedMs" | "finishedMs" | "checkedBytes" | "badChunks">;
+  readonly workers: readonly WorkerStatus[];
+  readonly operations: readonly OperationStatistics[];
+  readonly requestsInFlight: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly replays: number;
+}
+
+export interface Statistics extends NodeStatistics {
+  readonly maintenance: MaintenanceDescription;
+  readonly nodeId: number;
+  readonly stored: StoredTotals;
+  readonly underReplicated: Held;
+}
+
+/** Rejects with AdminError. */
+export interface StatisticsAdmin {
+  statistics(): Promise<Statistics>;
 }

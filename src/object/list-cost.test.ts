@@ -80,4 +80,13 @@ describe("what a page of a list reads", () => {
     expect(many).toBeLessThanOrEqual(11 * 2 * 64);
     expect(many).toBeLessThan(SIZES[1] * 0.75);
   });
+
+  it("a common prefix costs a few rows, however much lies under it", async () => {
+    const node = nodes.get(SIZES[1])!;
+    const all = { ...page, delimiter: "/", limit: 1000 };
+    const rows = await rowsRead(node, () => node.objects.listObjects(all));
+    expect(rows).toBeGreaterThanOrEqual(5);
+    expect(rows).toBeLessThanOrEqual(64 + 5 * 4);
+    expect((await node.objects.listObjects(all)).commonPrefixes).toHaveLength(5);
+  });
 });

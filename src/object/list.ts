@@ -3,8 +3,12 @@ import { listedFromRow } from "./attributes.ts";
 import type { ObjectContext } from "./context.ts";
 import type { ListedObject, ListObjectsRequest, ListObjectsResult } from "./ports.ts";
 
-/** Rows that are read at least where a delimiter folds most of them. */
-const FOLDED_PAGE_ROWS = 64;
+/**
+ * Rows that are read at once where a delimiter folds some of them: at first, and at least. After that, twice as many as the last read made entries of, so that a
+ * jump over a full directory costs a few rows, and one long run of keys a few reads.
+ */
+const FIRST_FOLDED_ROWS = 64;
+const LEAST_FOLDED_ROWS = 4;
 
 /**
  * One page in UTF-8 order. With a delimiter, a common prefix is found from its first key and then jumped over, so that the cost grows with
@@ -18,8 +22,10 @@ export async function listObjects(
   if (request.limit === 0) return { objects: [], commonPrefixes: [], next: undefined };
   const page = new ListPage(request);
   let position: { after: string; from?: string } | undefined = page.begin();
+  let foldedRows = FIRST_FOLDED_ROWS;
   while (position !== undefined) {
-    const limit = request.delimiter === "" ? request.limit + 1 - page.count : FOLDED_PAGE_ROWS;
+    const countBefore = page.count;
+    const limit = request.delimiter === "" ? request.limit + 1 - page.count : foldedRows;
     const rows = await context.view.objects(bucket.bucketId, { prefix: request.prefix, ...position, limit });
     let jump: string | undefined;
     for (const row of rows) {
@@ -34,11 +40,16 @@ export async function listObjects(
         if (jump === undefined) return page.result(false);
       }
     }
+    foldedRows = clamped(2 * (page.count - countBefore), LEAST_FOLDED_ROWS, request.limit + 1);
     const last = rows.at(-1);
     if (last === undefined || rows.length < limit) position = undefined;
     else position = jump === undefined ? { after: last.key } : { after: "", from: jump };
   }
   return page.result(false);
+}
+
+function clamped(value: number, least: number, greatest: number): number {
+  return Math.max(least, Math.min(value, greatest));
 }
 
 /** The part of a key up to and with the first delimiter behind the prefix. */

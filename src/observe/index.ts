@@ -29,4 +29,5 @@ export { METRICS } from "./metric-catalogue.ts";
 export { type Counter, createMetrics, type Gauge, type Histogram, type Metrics } from "./metrics.ts";
 export { redact, redactText } from "./redact.ts";
 export { newRequestId } from "./request-id.ts";
+export { type OperationStatistics, RequestStatistics } from "./request-statistics.ts";
 export { Secret } from "./secret.ts";

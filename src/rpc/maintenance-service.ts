@@ -20,7 +20,12 @@ export function maintenanceService(
   };
 }
 
-function maintenanceMessage({ state, sinceMs, waitingNodeIds, writesUnderWay }: MaintenanceDescription) {
+export function maintenanceMessage({
+  state,
+  sinceMs,
+  waitingNodeIds,
+  writesUnderWay,
+}: MaintenanceDescription) {
   return create(MaintenanceSchema, {
     state,
     sinceMs: BigInt(sinceMs),

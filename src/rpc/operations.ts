@@ -112,6 +112,7 @@ export const RPC_OPERATIONS = [
     leastRole: "admin",
     resource: "cluster",
   },
+  { name: "MetaService/GetStats", action: "admin:GetStats", leastRole: "admin", resource: "cluster" },
   {
     name: "MaintenanceService/GetMaintenance",
     action: "admin:GetMaintenance",

@@ -6,10 +6,12 @@ import type {
   KeyAdmin,
   MaintenanceAdmin,
   MembershipAdmin,
+  StatisticsAdmin,
 } from "../admin/index.ts";
 import { ClusterService, KeyService, UserService } from "../gen/skerry/admin/v1/admin_pb.js";
 import { EncryptionKeyService } from "../gen/skerry/admin/v1/encryption_pb.js";
 import { MaintenanceService } from "../gen/skerry/admin/v1/maintenance_pb.js";
+import { MetaService } from "../gen/skerry/admin/v1/meta_pb.js";
 import { BucketService, ObjectService } from "../gen/skerry/storage/v1/storage_pb.js";
 import type { Accounts } from "../identity/index.ts";
 import type { ObjectStore } from "../object/index.ts";
@@ -18,6 +20,7 @@ import { bucketService } from "./bucket-service.ts";
 import { encryptionKeyService } from "./encryption-key-service.ts";
 import type { Guard, GuardOptions } from "./guard.ts";
 import { maintenanceService } from "./maintenance-service.ts";
+import { metaService } from "./meta-service.ts";
 import { objectService } from "./object-service.ts";
 import type { ImplementedService } from "./rest/index.ts";
 
@@ -29,6 +32,7 @@ export interface RpcServices extends GuardOptions {
   readonly accounts: Accounts;
   readonly membership: MembershipAdmin;
   readonly maintenance: MaintenanceAdmin;
+  readonly statistics: StatisticsAdmin;
   readonly region: string;
 }
 
@@ -43,6 +47,7 @@ export function implementedServices(services: RpcServices, guard: Guard): readon
     implemented(EncryptionKeyService, encryptionKeyService(encryptionKeys, guard)),
     implemented(ClusterService, clusterService(cluster, membership, guard)),
     implemented(MaintenanceService, maintenanceService(services.maintenance, guard)),
+    implemented(MetaService, metaService(services.statistics, guard)),
   ];
 }
 

@@ -16,6 +16,7 @@ import {
   type MaintenanceAdmin,
   type MembershipAdmin,
   type NodeDescription,
+  type StatisticsAdmin,
 } from "../admin/index.ts";
 import type { WorkerStatus } from "../background/index.ts";
 import { Health, HealthCheckResponse_ServingStatus } from "../gen/grpc/health/v1/health_pb.js";
@@ -33,6 +34,7 @@ import {
 } from "../gen/skerry/admin/v1/admin_pb.js";
 import { EncryptionKeyService } from "../gen/skerry/admin/v1/encryption_pb.js";
 import { MaintenanceService } from "../gen/skerry/admin/v1/maintenance_pb.js";
+import { MetaService } from "../gen/skerry/admin/v1/meta_pb.js";
 import { BucketService, ObjectService } from "../gen/skerry/storage/v1/storage_pb.js";
 import { Accounts, IdentityStore } from "../identity/index.ts";
 import { OBJECT_ERROR_CODES } from "../object/index.ts";
@@ -150,6 +152,39 @@ const maintenance: MaintenanceAdmin = {
   },
 };
 
+const statistics: StatisticsAdmin = {
+  statistics: async () => ({
+    nodeId: 1,
+    stored: { buckets: 1, objects: 2, objectBytes: 3, versions: 4, versionBytes: 5, uploads: 6 },
+    underReplicated: { blobs: 2, bytes: 9 },
+    maintenance: quiesced,
+    segments: {
+      writable: true,
+      reason: undefined,
+      segments: 7,
+      liveBytes: 8,
+      deadBytes: 9,
+      freeBytes: 10,
+      totalBytes: 11,
+      damaged: 0,
+    },
+    scrub: { isRunning: true, startedMs: 12, finishedMs: undefined, checkedBytes: 13, badChunks: 14 },
+    workers: [WORKER],
+    operations: [
+      {
+        surface: "s3",
+        operation: "GetObject",
+        outcomes: new Map([["ok", 15]]),
+        latency: { p50Ms: 1.5, p95Ms: 2, p99Ms: 3, samples: 15 },
+      },
+    ],
+    requestsInFlight: 16,
+    bytesIn: 17,
+    bytesOut: 18,
+    replays: 19,
+  }),
+};
+
 let server: RpcServer;
 let maintenanceState = "off";
 const inflight = new InflightLimiter(100);
@@ -188,6 +223,7 @@ beforeAll(async () => {
     accounts: new Accounts(new IdentityStore(node.metadata), "c"),
     membership,
     maintenance,
+    statistics,
   });
 });
 
@@ -562,6 +598,30 @@ describe("maintenance", () => {
   });
 });
 
+describe("statistics", () => {
+  it("are answered over REST as over Connect, to administrators", async () => {
+    const get = (key: string) =>
+      fetch(`${baseUrl()}/v1/meta/stats`, { headers: { authorization: `Bearer ${key}` } });
+    expect(await (await get("admin")).json()).toMatchObject({
+      node_id: 1,
+      stored: { buckets: 1, objects: 2, object_bytes: 3, versions: 4, version_bytes: 5, uploads: 6 },
+      under_replicated_blobs: 2,
+      maintenance: { state: "quiesced", waiting_node_ids: [2], writes_under_way: 3 },
+      segments: { segments: 7, live_bytes: 8, dead_bytes: 9, writable: true },
+      scrub: { running: true, started_ms: 12, checked_bytes: 13, bad_chunks: 14 },
+      operations: [{ surface: "s3", operation: "GetObject", outcomes: { ok: 15 }, latency: { p50_ms: 1.5 } }],
+      requests_in_flight: 16,
+      bytes_in_total: 17,
+      bytes_out_total: 18,
+      replays_total: 19,
+    });
+    expect([(await get("writer")).status, (await get("nobody")).status]).toEqual([403, 401]);
+    expect((await fetch(`${baseUrl()}/v1/meta/statsXYZ`)).status).toBe(404);
+    const stats = await createClient(MetaService, http2()).getStats({}, as("admin"));
+    expect(stats).toMatchObject({ nodeId: 1n, stored: { objects: 2n }, replaysTotal: 19n });
+  });
+});
+
 describe("the gate", () => {
   /** One call of every method, in and out of the scope of the limited key. */
   const calls: Record<
@@ -620,6 +680,7 @@ describe("the gate", () => {
       createClient(ClusterService, http2()).removeNode({ nodeId: 1n, force: true }, as(key)),
     "ClusterService/TransferLeadership": (key) =>
       createClient(ClusterService, http2()).transferLeadership({}, as(key)),
+    "MetaService/GetStats": (key) => createClient(MetaService, http2()).getStats({}, as(key)),
     "MaintenanceService/GetMaintenance": (key) =>
       createClient(MaintenanceService, http2()).getMaintenance({}, as(key)),
     "MaintenanceService/SetMaintenance": (key) =>

@@ -48,7 +48,7 @@ function raftMessage(status: ClusterDescription) {
   });
 }
 
-function workerMessage({
+export function workerMessage({
   name,
   state,
   unitsDone,

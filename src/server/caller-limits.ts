@@ -57,8 +57,18 @@ export interface ReplayOptions {
   readonly metrics: Metrics;
 }
 
+export interface CountingReplayGuard extends ReplayGuard {
+  /** How many came again. */
+  readonly replays: () => number;
+}
+
 /** Undefined: replays are allowed, and nothing is remembered. */
-export function replayGuard({ config, clock, logger, metrics }: ReplayOptions): ReplayGuard | undefined {
+export function replayGuard({
+  config,
+  clock,
+  logger,
+  metrics,
+}: ReplayOptions): CountingReplayGuard | undefined {
   const mode = config["s3.replays"];
   if (mode === "allow") return undefined;
   const cache = new ReplayCache(config["s3.replay_signatures"]);
@@ -66,9 +76,12 @@ export function replayGuard({ config, clock, logger, metrics }: ReplayOptions): 
     metrics.replaySignatures.set(cache.size);
     metrics.replaySignaturesLost.set(cache.forgottenEarly);
   });
+  let replays = 0;
   return {
+    replays: () => replays,
     enter: (signature, endsMs) => {
       if (cache.note(signature, endsMs, clock.wallMs()) === "fresh") return () => cache.forget(signature);
+      replays++;
       metrics.replays.increment({ decision: mode === "block" ? "blocked" : "observed" });
       logger.warn("a signed request came again", { decision: mode });
       return mode === "block" ? undefined : () => undefined;

@@ -7,6 +7,8 @@ import {
   MaintenanceAdministration,
   MembershipAdministration,
   maintenanceName,
+  type NodeStatistics,
+  StatisticsAdministration,
 } from "../admin/index.ts";
 import { Accounts, IdentityDirectory, IdentityStore } from "../identity/index.ts";
 import { AuditLog, type Logger, type Metrics, newRequestId } from "../observe/index.ts";
@@ -15,7 +17,7 @@ import { RPC_OPERATIONS, type RpcServer, startRpcServer } from "../rpc/index.ts"
 import { S3Gateway, S3Server, s3OperationRows } from "../s3/index.ts";
 import { apiAuthenticator } from "./api-authenticator.ts";
 import { bucketsMatching } from "./bucket-patterns.ts";
-import { type NodeLimits, nodeLimits, replayGuard } from "./caller-limits.ts";
+import { type CountingReplayGuard, type NodeLimits, nodeLimits, replayGuard } from "./caller-limits.ts";
 import type { Config } from "./config/index.ts";
 import { s3Credentials } from "./credentials.ts";
 import type { Engines } from "./engines/engines.ts";
@@ -65,10 +67,21 @@ export async function startListeners(options: ListenersOptions, closers: Closers
   const identities = identitiesOf(engines);
   const limits = nodeLimits(config, options.platform.clock);
   const trustedProxies = new TrustedProxies(config["listeners.trusted_proxies"]);
-  const shared: Shared = { gate, observing, identities, limits, trustedProxies };
+  const replays = replayGuard({ ...options, clock: options.platform.clock });
+  let s3InFlight = (): number => 0;
+  const shared: Shared = {
+    gate,
+    observing,
+    identities,
+    limits,
+    trustedProxies,
+    replays,
+    s3InFlight: () => s3InFlight(),
+  };
   const api = await startApi(options, shared);
   closers.push(() => api.close(STOP_GRACE_MS));
   const s3 = createS3(options, shared);
+  s3InFlight = () => s3.inflight;
   const s3Address = await s3.listen(config["s3.listen"]);
   metrics.onRender(() => metrics.requestsInFlight.set(s3.inflight, { surface: "s3" }));
   closers.push(() => s3.close(STOP_GRACE_MS));
@@ -91,6 +104,8 @@ interface Shared {
   readonly identities: Identities;
   readonly limits: NodeLimits;
   readonly trustedProxies: TrustedProxies;
+  readonly replays: CountingReplayGuard | undefined;
+  readonly s3InFlight: () => number;
 }
 
 interface Identities {
@@ -103,13 +118,15 @@ function identitiesOf({ metadata, identity }: Engines): Identities {
   return { directory: new IdentityDirectory(store), accounts: new Accounts(store, identity.clusterId) };
 }
 
-async function startApi(
-  options: ListenersOptions,
-  { gate, observing, identities, limits, trustedProxies }: Shared,
-): Promise<RpcServer> {
+async function startApi(options: ListenersOptions, shared: Shared): Promise<RpcServer> {
+  const { gate, observing, identities, limits, trustedProxies } = shared;
   const { platform, config, engines } = options;
   const { identity, metadata, sealer } = engines;
   const hasher = createApiKeyHasher(identity.keyEncryptionKey);
+  const maintenance = new MaintenanceAdministration({
+    metadata,
+    writesUnderWay: () => engines.writes.underWay,
+  });
   return startRpcServer({
     listen: config["api.listen"],
     tls: loadTls(config),
@@ -147,9 +164,12 @@ async function startApi(
       workers: () => engines.workerStatus(),
       notReadyReason: () => engines.notReadyReason(),
     }),
-    maintenance: new MaintenanceAdministration({
+    maintenance,
+    statistics: new StatisticsAdministration({
       metadata,
-      writesUnderWay: () => engines.writes.underWay,
+      nodeId: identity.nodeId,
+      maintenance,
+      node: () => nodeStatistics(engines, shared),
     }),
     membership: new MembershipAdministration({
       ...platform,
@@ -161,9 +181,8 @@ async function startApi(
 }
 
 function createS3(options: ListenersOptions, shared: Shared): S3Server {
-  const { gate, observing, identities, limits, trustedProxies } = shared;
+  const { gate, observing, identities, limits, trustedProxies, replays } = shared;
   const { platform, config, engines } = options;
-  const replays = replayGuard({ ...options, clock: platform.clock });
   const gateway = new S3Gateway({
     ...platform,
     store: engines.objects,
@@ -193,6 +212,19 @@ function createS3(options: ListenersOptions, shared: Shared): S3Server {
     recycle: options.recycle,
     ...(tls && { tls: { cert: tls.certificate, key: tls.key } }),
   });
+}
+
+function nodeStatistics(engines: Engines, { observing, replays, s3InFlight }: Shared): NodeStatistics {
+  return {
+    segments: engines.segments.status(),
+    scrub: engines.scrubStatus(),
+    workers: engines.workerStatus(),
+    operations: observing.requests.all(),
+    requestsInFlight: s3InFlight(),
+    bytesIn: observing.bytesIn,
+    bytesOut: observing.bytesOut,
+    replays: replays?.replays() ?? 0,
+  };
 }
 
 function observeState(metrics: Metrics, engines: Engines): void {

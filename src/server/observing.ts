@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { AuditLog, Logger, Metrics } from "../observe/index.ts";
+import { type AuditLog, type Logger, type Metrics, RequestStatistics } from "../observe/index.ts";
 import type { RpcEvent } from "../rpc/index.ts";
 import type { RequestEvent } from "../s3/index.ts";
 
@@ -39,6 +39,10 @@ interface Happening {
 
 /** What happens on the listeners, as metrics, log lines and audit entries. */
 export class Observing {
+  readonly requests = new RequestStatistics();
+  /** Of bodies, S3. */
+  bytesIn = 0;
+  bytesOut = 0;
   readonly #options: ObservingOptions;
 
   constructor(options: ObservingOptions) {
@@ -47,6 +51,8 @@ export class Observing {
 
   s3Request(event: RequestEvent): void {
     const { metrics } = this.#options;
+    this.bytesIn += event.bytesIn;
+    this.bytesOut += event.bytesOut;
     metrics.requestBytes.add(event.bytesIn, { surface: "s3" });
     metrics.responseBytes.add(event.bytesOut, { surface: "s3" });
     const outcome = event.errorCode ?? (event.completed ? "ok" : "cut");
@@ -64,6 +70,7 @@ export class Observing {
   #note(happening: Happening): void {
     const { metrics, logger } = this.#options;
     const { surface, operation, outcome } = happening;
+    this.requests.note(happening);
     metrics.requests.increment({ surface, operation, outcome });
     metrics.requestSeconds.observe(happening.durationMs / 1000, { surface, operation });
     const reason = REFUSED[outcome];

@@ -3,6 +3,7 @@
  *
  *   make bench                                  everything
  *   make bench ARGS="--only bare"               a bare node:http server under the same load: the ceiling of the language
+ *   make bench ARGS="--only list --keys 10000,100000,1000000"   pages of lists
  *   make bench ARGS="--only s3 --nodes 1 --sizes 4KiB --clients 64 --seconds 5 --rounds 3"
  *
  * Each figure is the median of the rounds. Everything runs on one machine and shares its cores: the nodes and the load generator.
@@ -14,6 +15,7 @@ import { parseArgs } from "node:util";
 import { CreateBucketCommand } from "@aws-sdk/client-s3";
 import { TestCluster } from "../support/test-cluster.ts";
 import { measureLimits, printLimits } from "./limits.ts";
+import { benchLists } from "./list.ts";
 import { type LoadResult, runLoad } from "./load.ts";
 import { benchRaft } from "./raft.ts";
 import type { Credentials } from "./sigv4.ts";
@@ -41,6 +43,7 @@ const { values } = parseArgs({
     sizes: { type: "string", default: Object.keys(SIZES).join(",") },
     clients: { type: "string", default: "1,16,64" },
     seconds: { type: "string", default: "4" },
+    keys: { type: "string", default: "10000,100000,1000000" },
     rounds: { type: "string", default: "3" },
     directory: { type: "string" },
   },
@@ -50,6 +53,9 @@ printLimits(await measureLimits(values.directory));
 if (values.only === undefined || values.only === "s3" || values.only === "bare") await benchBare();
 if (values.only === undefined || values.only === "s3") {
   for (const nodes of numbers(values.nodes)) await benchS3(nodes);
+}
+if (values.only === undefined || values.only === "list") {
+  await benchLists(numbers(values.keys), values.directory);
 }
 if (values.only === undefined || values.only === "raft") {
   await benchRaft({ seconds: Number(values.seconds), rounds: Number(values.rounds) });

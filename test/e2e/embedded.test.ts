@@ -380,3 +380,35 @@ function openFilesIn(directory: string): string[] {
     })
     .filter((path) => path.startsWith(directory));
 }
+
+describe("the figures of a node", () => {
+  it("tell what is stored and what was asked", { timeout: 60_000 }, async () => {
+    const skerry = await startSkerry({ buckets: ["figures"] });
+    try {
+      const client = clientOf(skerry);
+      for (const Key of ["a", "b"]) {
+        await client.send(new PutObjectCommand({ Bucket: "figures", Key, Body: "12345" }));
+      }
+      await client.send(new DeleteObjectCommand({ Bucket: "figures", Key: "b" }));
+      await expect(client.send(new GetObjectCommand({ Bucket: "figures", Key: "b" }))).rejects.toThrow();
+      const answer = await fetch(`${skerry.apiEndpoint}/v1/meta/stats`, {
+        headers: { authorization: `Bearer ${skerry.apiKey}` },
+      });
+      expect(answer.status).toBe(200);
+      const stats = (await answer.json()) as { operations: { operation: string; outcomes: object }[] };
+      expect(stats).toMatchObject({
+        node_id: 1,
+        stored: { buckets: 1, objects: 1, object_bytes: 5 },
+        maintenance: { state: "off" },
+        segments: { writable: true },
+        bytes_in_total: 10,
+      });
+      const outcomesOf = (name: string) =>
+        stats.operations.find(({ operation }) => operation === name)?.outcomes;
+      expect(outcomesOf("PutObject")).toEqual({ ok: 2 });
+      expect(outcomesOf("GetObject")).toEqual({ NoSuchKey: 1 });
+    } finally {
+      await skerry.stop();
+    }
+  });
+});

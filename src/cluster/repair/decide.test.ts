@@ -131,6 +131,37 @@ describe("what is done next about a blob", () => {
     }
   });
 
+  test.each<[string, BlobRow, RepairWorld, string]>([
+    [
+      "is taken off it",
+      blob(1, [1, 2, 3]),
+      world(nodes([1, DRAINING]), HOME, copyset(2, [2, 3, 4])),
+      "drop 1",
+    ],
+    ["that the home has no place for", blob(1, [1, 2, 3]), world(nodes([1, DRAINING]), HOME), "drop 1"],
+    [
+      "with too few copies elsewhere is moved like any other",
+      blob(1, [1, 2]),
+      world(nodes([1, DRAINING]), HOME, copyset(2, [2, 3, 4])),
+      "rehome to 2",
+    ],
+    [
+      "with too few copies that answer is moved like any other",
+      blob(1, [1, 2, 3]),
+      world(nodes([1, DRAINING], [3, SILENT]), HOME, copyset(2, [2, 3, 4])),
+      "rehome to 2",
+    ],
+    [
+      "of a blob that is being deleted stays",
+      { ...blob(1, [1, 2, 3]), state: BlobState.DELETING },
+      world(nodes([1, DRAINING]), HOME),
+      "nothing",
+    ],
+  ])("a copy that nobody refers to on a node that leaves %s", (_, row, at, expected) => {
+    const state = row.state === BlobState.DELETING ? row.state : BlobState.PENDING_DELETE;
+    expect(decide({ ...row, state }, at)).toBe(expected);
+  });
+
   test("with many chunks missing is done in pieces", () => {
     const row = blob(1, ...Array.from({ length: MAX_STEP_CHUNKS + 3 }, () => [1, 2]));
     const step = decideBlob(row, world(nodes(), HOME));

@@ -6,6 +6,8 @@
  *   copy     a chunk has too few copies that count, or one is not on its home yet    -> one more node
  *   drop     a copy that is not needed: of a node that leaves, or outside the home   -> its node discards it
  *
+ * Of a blob that nothing refers to any more, copies on nodes that leave are dropped as soon as a majority is elsewhere; it is moved only where there is none.
+ *
  * Nothing is dropped before enough others are alive. A missing copy is waited for as long as its node may come back and others are left.
  */
 
@@ -46,10 +48,18 @@ export interface CopyStep {
 }
 
 export function decideBlob(blob: BlobRow, world: RepairWorld): BlobStep {
-  // What is about to be deleted is not worth moving, and inline bytes are everywhere.
-  if (blob.isInline || blob.state !== BlobState.LIVE) return { kind: "nothing" };
+  // Inline bytes are everywhere.
+  if (blob.isInline || blob.state === BlobState.DELETING) return { kind: "nothing" };
   const home = world.copysets.get(blob.copysetId);
   if (home === undefined) return { kind: "stuck" };
+  if (blob.state === BlobState.PENDING_DELETE) {
+    // What is about to be deleted is not worth moving, but a node that leaves does not wait for its grace.
+    const copies = new BlobCopies(blob, home, world);
+    const leaving = copies.leaving();
+    if (leaving.length === 0) return { kind: "nothing" };
+    const spared = leaving.find((nodeId) => copies.canDoWithout(nodeId, majority(home.nodeIds.length)));
+    if (spared !== undefined) return { kind: "drop", nodeId: spared };
+  }
   const next = needsNewHome(home, world) ? chooseHome(blob, home, world) : undefined;
   if (next !== undefined) return { kind: "rehome", toCopysetId: next.copysetId };
   const copies = new BlobCopies(blob, home, world);
@@ -137,18 +147,38 @@ class BlobCopies {
     return undefined;
   }
 
+  /** Holders that are being drained. */
+  leaving(): readonly number[] {
+    return this.#holders().filter((nodeId) => this.#node(nodeId)?.membership === "draining");
+  }
+
   /** A copy that may go, those of nodes that leave first. */
   surplus(): BlobStep | undefined {
-    const holders = [...new Set(this.#chunks.flatMap((chunk) => chunk.holders))];
-    const unwanted = holders.filter((nodeId) => {
+    const unwanted = this.#holders().filter((nodeId) => {
       const node = this.#node(nodeId);
       if (node === undefined || node.isLost || node.health === "dead") return false;
       return node.membership === "draining" || !this.#home.includes(nodeId);
     });
     const leaving = (nodeId: number) => (this.#node(nodeId)?.membership === "draining" ? 0 : 1);
     const candidates = unwanted.sort((a, b) => leaving(a) - leaving(b) || a - b);
-    const nodeId = candidates.find((candidate) => this.#canDoWithout(candidate));
+    const nodeId = candidates.find((candidate) => this.canDoWithout(candidate, this.#home.length));
     return nodeId === undefined ? undefined : { kind: "drop", nodeId };
+  }
+
+  /** Whether every chunk keeps `needed` copies on nodes that stay and answer. */
+  canDoWithout(nodeId: number, needed: number): boolean {
+    return this.#chunks.every(({ holders }) => {
+      if (!holders.includes(nodeId)) return true;
+      const others = holders.filter((other) => {
+        const node = this.#node(other);
+        return other !== nodeId && node?.membership === "active" && node.health === "alive";
+      });
+      return others.length >= needed;
+    });
+  }
+
+  #holders(): readonly number[] {
+    return [...new Set(this.#chunks.flatMap((chunk) => chunk.holders))];
   }
 
   #node(nodeId: number): RepairNode | undefined {
@@ -233,15 +263,9 @@ class BlobCopies {
         (a, b) => doubt(a) - doubt(b) || rendezvousScore(this.#key, b, 1) - rendezvousScore(this.#key, a, 1),
       );
   }
+}
 
-  #canDoWithout(nodeId: number): boolean {
-    return this.#chunks.every(({ holders }) => {
-      if (!holders.includes(nodeId)) return true;
-      const others = holders.filter((other) => {
-        const node = this.#node(other);
-        return other !== nodeId && node?.membership === "active" && node.health === "alive";
-      });
-      return others.length >= this.#home.length;
-    });
-  }
+/** As many as a commit needs. */
+function majority(copies: number): number {
+  return Math.floor(copies / 2) + 1;
 }

@@ -136,6 +136,20 @@ describe("a node that leaves", () => {
     await expectTrue();
   });
 
+  test("does not wait for the grace of what was deleted, and moves none of it", async () => {
+    const blobs = Array.from({ length: 10 }, (_, at) => cluster.put([bytes(at)], [1, 2, 3]));
+    const targets = blobs.map((key) => ({ key }));
+    const value = create(DeleteObjectsSchema, { bucket: "bucket", targets });
+    cluster.submit({ case: "deleteObjects", value });
+    cluster.setState(3, NodeState.DRAINING);
+    cluster.copysets({ id: 2, nodes: [1, 2, 4] });
+    expect(cluster.view.holdings(3).blobs).toBe(10);
+    await cluster.run("repair");
+    expect(cluster.view.holdings(3)).toEqual({ blobs: 0, bytes: 0 });
+    for (const blob of blobs) expect(cluster.holders(blob)).toEqual([[1, 2]]);
+    await expectTrue();
+  });
+
   test("can be drained when the nodes that stay are fewer than the copies: there are fewer copies then", async () => {
     const blob = cluster.put([bytes(1)], [1, 2, 3]);
     cluster.setState(3, NodeState.DRAINING);

@@ -262,6 +262,17 @@ describe("a copy goes", () => {
     await expectSound();
   });
 
+  test("of bytes that nothing refers to, from a node that leaves, when a commit would take what is left", async () => {
+    replica.run(deleteObjects("a"));
+    expect(run(drop(2, 101))).toBe("COPY_REFUSED");
+    setNodeState(replica, 2, NodeState.DRAINING);
+    expect(run(drop(1, 101))).toBe("COPY_REFUSED");
+    expect(run(drop(2, 101))).toBe("done");
+    expect(holders(101)).toEqual([[1, 3]]);
+    expect(view().holdings(2).blobs).toBe(1);
+    await expectSound();
+  });
+
   test("and does not come back before its node has acknowledged", async () => {
     run(record(4, 101, [0]));
     run(drop(4, 101));

@@ -68,6 +68,7 @@ export interface ModelConditions {
 /** The copysets of the model test: 1 and 2, of three nodes each. */
 const HOMES = 2;
 const TARGET_COPIES = 3;
+const WRITE_QUORUM = 2;
 export const DRAINING_NODE = 4;
 export const LIFECYCLE_KIND = 3;
 export interface ModelIdentityChange {
@@ -488,7 +489,8 @@ export class Model {
       const left = blob.holders.filter((holder) => holder !== nodeId);
       const isHolder = left.length < blob.holders.length;
       const good = left.filter((holder) => holder !== DRAINING_NODE).length;
-      if (isHolder && good < TARGET_COPIES) return "COPY_REFUSED";
+      const needed = blob.state === "pending" && nodeId === DRAINING_NODE ? WRITE_QUORUM : TARGET_COPIES;
+      if (isHolder && good < needed) return "COPY_REFUSED";
       blob.holders = left;
       blob.discards++;
       this.discards.add(`${nodeId}/${id}`);

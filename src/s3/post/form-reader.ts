@@ -128,10 +128,14 @@ export class FormReader {
     if (this.#buffer.subarray(0, 2).toString("latin1") === "--") return undefined;
     let end = this.#buffer.indexOf(END_OF_HEAD);
     while (end < 0) {
-      if (this.#buffer.length > MAX_FIELDS_BYTES) throw new S3Refusal("MaxPostPreDataLengthExceeded");
+      if (this.#buffer.length > MAX_FIELDS_BYTES + END_OF_HEAD.length) {
+        throw new S3Refusal("MaxPostPreDataLengthExceeded");
+      }
       if (!(await this.#more())) throw malformed("The form ends in the head of a field.");
       end = this.#buffer.indexOf(END_OF_HEAD);
     }
+    // However the form was cut into pieces.
+    if (end > MAX_FIELDS_BYTES) throw new S3Refusal("MaxPostPreDataLengthExceeded");
     const text = this.#buffer.subarray(0, end).toString("utf8");
     this.#buffer = this.#buffer.subarray(end + END_OF_HEAD.length);
     return { ...parsePartHead(text), sizeBytes: end };

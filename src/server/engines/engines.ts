@@ -7,6 +7,7 @@ import {
   type LocalHealth,
   membershipHandlers,
   type NodeIdentity,
+  type ScrubStatus,
 } from "../../cluster/index.ts";
 import { NodeState } from "../../gen/skerry/meta/v1/rows_pb.js";
 import type { Metadata } from "../../meta/index.ts";
@@ -158,6 +159,11 @@ export class Engines {
     this.#settle(boundConfig);
     const { stop } = this.#workers;
     return stop;
+  }
+
+  /** Of this node's bytes. */
+  scrubStatus(): ScrubStatus {
+    return this.#upkeep.scrub.status();
   }
 
   /** Of the background work of this node. */

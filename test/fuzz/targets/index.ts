@@ -9,7 +9,9 @@ import { metaKeys } from "./meta-keys.ts";
 import { policy } from "./policy.ts";
 import { policyPattern } from "./policy-pattern.ts";
 import { raftFrame } from "./raft-frame.ts";
+import { s3Documents } from "./s3-documents.ts";
 import { s3Fields } from "./s3-fields.ts";
+import { s3Form } from "./s3-form.ts";
 import { s3Request } from "./s3-request.ts";
 import { s3Signature } from "./s3-signature.ts";
 import { s3Xml } from "./s3-xml.ts";
@@ -46,4 +48,6 @@ export const TARGETS: readonly FuzzTarget[] = [
   awsChunked,
   s3Fields,
   s3Xml,
+  s3Form,
+  s3Documents,
 ];

@@ -1,0 +1,51 @@
+import { describe, expect, it } from "vitest";
+import { RequestStatistics } from "./request-statistics.ts";
+
+const request = (durationMs: number, more: object = {}) => ({
+  surface: "s3",
+  operation: "GetObject",
+  outcome: "ok",
+  durationMs,
+  ...more,
+});
+
+describe("statistics of requests", () => {
+  it("count outcomes by operation", () => {
+    const statistics = new RequestStatistics();
+    statistics.note(request(1));
+    statistics.note(request(1, { outcome: "NoSuchKey" }));
+    statistics.note(request(1, { surface: "rpc", operation: "A" }));
+    statistics.note(request(1));
+    expect(statistics.all()).toMatchObject([
+      { surface: "rpc", operation: "A" },
+      {
+        surface: "s3",
+        operation: "GetObject",
+        outcomes: new Map([
+          ["ok", 2],
+          ["NoSuchKey", 1],
+        ]),
+      },
+    ]);
+  });
+
+  it("tell latencies between the nearest samples", () => {
+    const statistics = new RequestStatistics();
+    for (let ms = 100; ms >= 0; ms--) statistics.note(request(ms));
+    expect(statistics.all()[0]?.latency).toEqual({ p50Ms: 50, p95Ms: 95, p99Ms: 99, samples: 101 });
+    statistics.note(request(7, { operation: "One" }));
+    expect(statistics.all()[1]?.latency).toEqual({ p50Ms: 7, p95Ms: 7, p99Ms: 7, samples: 1 });
+  });
+
+  it("keep the latest only, and no more operations than they may", () => {
+    const statistics = new RequestStatistics();
+    for (let index = 0; index < 2_000; index++) statistics.note(request(1_000));
+    for (let index = 0; index < 1_024; index++) statistics.note(request(3));
+    expect(statistics.all()[0]?.latency).toEqual({ p50Ms: 3, p95Ms: 3, p99Ms: 3, samples: 1024 });
+    for (let index = 0; index < 2_000; index++)
+      statistics.note(request(1, { operation: `made up ${index}` }));
+    expect(statistics.all()).toHaveLength(1_000);
+    for (let index = 0; index < 2_000; index++) statistics.note(request(1, { outcome: `made up ${index}` }));
+    expect(statistics.all()[0]?.outcomes.size).toBe(200);
+  });
+});
