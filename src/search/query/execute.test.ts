@@ -1,18 +1,25 @@
 import { describe, expect, it } from "vitest";
 import { createPrng, type Prng } from "../../base/index.ts";
+import { PlainHasher } from "../../platform/node/plain-hasher.ts";
 import type { Clock } from "../../platform/ports.ts";
 import { compareIds, type Document, type DocumentId } from "../model/document.ts";
 import { executePlainly } from "../testing/plain-executor.ts";
 import { EVERY_FIELD, randomDocument, randomId } from "../testing/random-documents.ts";
 import { randomFilter, randomOrder, randomQuery } from "../testing/random-queries.ts";
 import { MemoryUnit } from "../unit/memory-unit.ts";
+import type { SearchUnit } from "../unit/ports.ts";
+import { buildSegment } from "../unit/segment/build-segment.ts";
+import { openSegment } from "../unit/segment/segment-unit.ts";
 import { plainKernels } from "../vector/kernels/plain.ts";
+import { MemoryReader } from "../vector/testing/memory-reader.ts";
 import { executeQueries } from "./execute.ts";
 import type { Query } from "./query.ts";
 import type { SearchSnapshot } from "./snapshot.ts";
 
 const STILL: Clock = { monotonicMs: () => 0, wallMs: () => 0 };
 const NOW_MS = 1_000;
+const checksum = new PlainHasher();
+const kernels = plainKernels();
 
 /** Documents with different ids. */
 function randomDocuments(random: Prng, count: number): readonly Document[] {
@@ -24,14 +31,21 @@ function randomDocuments(random: Prng, count: number): readonly Document[] {
   return [...documents.values()];
 }
 
-/** The documents in up to `most` units, at random. */
-function inUnits(random: Prng, documents: readonly Document[], most: number): SearchSnapshot {
+/** The documents in up to `most` units, at random, each in memory or in a segment. */
+async function inUnits(random: Prng, documents: readonly Document[], most: number): Promise<SearchSnapshot> {
   const parts = Array.from({ length: random.between(1, most) }, (): Document[] => []);
   for (const document of random.shuffle(documents)) random.pick(parts).push(document);
-  return {
-    schema: EVERY_FIELD,
-    units: parts.map((part, i) => new MemoryUnit(`unit ${i}`, part, EVERY_FIELD, plainKernels())),
-  };
+  const units = parts.map((part, i) =>
+    random.chance(0.5)
+      ? new MemoryUnit(`memory ${i}`, part, EVERY_FIELD, kernels)
+      : inSegment(`segment ${i}`, part, random.fork(`${i}`)),
+  );
+  return { schema: EVERY_FIELD, units: await Promise.all(units) };
+}
+
+async function inSegment(name: string, documents: readonly Document[], prng: Prng): Promise<SearchUnit> {
+  const bytes = await buildSegment({ documents, schema: EVERY_FIELD, kernels, checksum, prng });
+  return await openSegment({ name, reader: new MemoryReader(bytes), schema: EVERY_FIELD, kernels, checksum });
 }
 
 describe("a query", () => {
@@ -41,7 +55,7 @@ describe("a query", () => {
     for (let round = 0; round < 60; round++) {
       const random = createPrng(`${seed} ${round}`);
       const documents = randomDocuments(random, random.between(0, 120));
-      const snapshot = inUnits(random, documents, 4);
+      const snapshot = await inUnits(random, documents, 4);
       for (let i = 0; i < 30; i++) {
         const query = randomQuery(random);
         const [result] = await executeQueries([query], snapshot, { nowMs: NOW_MS }, STILL);
@@ -80,7 +94,7 @@ describe("a query", () => {
       let cursor: string | undefined;
       do {
         // Every page finds the documents in other units.
-        const snapshot = inUnits(random, documents, 3);
+        const snapshot = await inUnits(random, documents, 3);
         const [page] = await executeQueries([order(cursor)], snapshot, { nowMs: NOW_MS }, STILL);
         paged.push(...page!.hits.map(({ id }) => id));
         cursor = page!.nextCursor;
@@ -93,7 +107,7 @@ describe("a query", () => {
   it("shows the fields that were asked for", async () => {
     const random = createPrng(7);
     const documents = randomDocuments(random, 20);
-    const snapshot = inUnits(random, documents, 2);
+    const snapshot = await inUnits(random, documents, 2);
     const base: Query = {
       topK: 100,
       legs: [],
@@ -135,7 +149,7 @@ describe("a query", () => {
   });
 
   it("stops at its deadline and when it is given up", async () => {
-    const snapshot = inUnits(createPrng(1), randomDocuments(createPrng(1), 5), 1);
+    const snapshot = await inUnits(createPrng(1), randomDocuments(createPrng(1), 5), 1);
     const query = randomQuery(createPrng(1));
     const late = executeQueries([query], snapshot, { nowMs: 0, deadlineMs: 0 }, STILL);
     await expect(late).rejects.toMatchObject({ code: "deadline-exceeded" });
@@ -144,7 +158,7 @@ describe("a query", () => {
   });
 
   it("is one of at most 16", async () => {
-    const snapshot = inUnits(createPrng(1), [], 1);
+    const snapshot = await inUnits(createPrng(1), [], 1);
     const queries = Array.from({ length: 17 }, () => randomQuery(createPrng(1)));
     await expect(executeQueries(queries, snapshot, { nowMs: 0 }, STILL)).rejects.toMatchObject({
       details: { limit: "queries" },

@@ -15,6 +15,8 @@ import { s3Form } from "./s3-form.ts";
 import { s3Request } from "./s3-request.ts";
 import { s3Signature } from "./s3-signature.ts";
 import { s3Xml } from "./s3-xml.ts";
+import { searchInput } from "./search-input.ts";
+import { searchSegment } from "./search-segment.ts";
 import { secrets } from "./secrets.ts";
 import { segmentBlocks } from "./segment-blocks.ts";
 import { segmentIndex } from "./segment-index.ts";
@@ -50,4 +52,6 @@ export const TARGETS: readonly FuzzTarget[] = [
   s3Xml,
   s3Form,
   s3Documents,
+  searchSegment,
+  searchInput,
 ];

@@ -360,3 +360,70 @@ export declare type StoredAttributeField = Message<"skerry.search.storage.v1.Sto
  */
 export declare const StoredAttributeFieldSchema: GenMessage<StoredAttributeField>;
 
+/**
+ * The table of contents of an index segment.
+ *
+ * @generated from message skerry.search.storage.v1.SegmentContents
+ */
+export declare type SegmentContents = Message<"skerry.search.storage.v1.SegmentContents"> & {
+  /**
+   * @generated from field: uint32 row_count = 1;
+   */
+  rowCount: number;
+
+  /**
+   * As it was when the segment was built.
+   *
+   * @generated from field: skerry.search.storage.v1.StoredSchema schema = 2;
+   */
+  schema?: StoredSchema | undefined;
+
+  /**
+   * @generated from field: repeated skerry.search.storage.v1.SegmentSection sections = 3;
+   */
+  sections: SegmentSection[];
+};
+
+/**
+ * Describes the message skerry.search.storage.v1.SegmentContents.
+ * Use `create(SegmentContentsSchema)` to create a new message.
+ */
+export declare const SegmentContentsSchema: GenMessage<SegmentContents>;
+
+/**
+ * @generated from message skerry.search.storage.v1.SegmentSection
+ */
+export declare type SegmentSection = Message<"skerry.search.storage.v1.SegmentSection"> & {
+  /**
+   * "documents", "ids", "attribute", "vector", ...: docs/internals/search-segment.md.
+   *
+   * @generated from field: string kind = 1;
+   */
+  kind: string;
+
+  /**
+   * Empty where the section belongs to no field.
+   *
+   * @generated from field: string field = 2;
+   */
+  field: string;
+
+  /**
+   * In the content, without the checksums.
+   *
+   * @generated from field: uint64 offset = 3;
+   */
+  offset: bigint;
+
+  /**
+   * @generated from field: uint64 size_bytes = 4;
+   */
+  sizeBytes: bigint;
+};
+
+/**
+ * Describes the message skerry.search.storage.v1.SegmentSection.
+ * Use `create(SegmentSectionSchema)` to create a new message.
+ */
+export declare const SegmentSectionSchema: GenMessage<SegmentSection>;
+
