@@ -182,7 +182,7 @@ function checkDiversify({ diversify, ranking, legs }: Query, schema: Schema, pat
 }
 
 function checkFields(
-  { projection, highlight }: Query,
+  { projection, highlight, legs }: Query,
   schema: Schema,
   where: (part: string) => string,
 ): void {
@@ -198,6 +198,8 @@ function checkFields(
   }
   if (highlight === undefined) return;
   const path = where("highlight");
+  if (!legs.some(({ kind }) => kind === "text"))
+    throw invalid(`${at(path)}only a text leg says what to mark`, { path });
   for (const field of highlight.fields ?? [])
     if (!schema.text.has(field))
       throw invalid(`${at(path)}${quoted(field)} is no text field`, { path, field });

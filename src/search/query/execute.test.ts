@@ -35,12 +35,12 @@ function randomDocuments(random: Prng, count: number): readonly Document[] {
 async function inUnits(random: Prng, documents: readonly Document[], most: number): Promise<SearchSnapshot> {
   const parts = Array.from({ length: random.between(1, most) }, (): Document[] => []);
   for (const document of random.shuffle(documents)) random.pick(parts).push(document);
-  const units = parts.map((part, i) =>
-    random.chance(0.5)
-      ? new MemoryUnit(`memory ${i}`, part, EVERY_FIELD, kernels)
-      : inSegment(`segment ${i}`, part, random.fork(`${i}`)),
-  );
-  return { schema: EVERY_FIELD, units: await Promise.all(units) };
+  const units: SearchUnit[] = [];
+  for (const [i, part] of parts.entries()) {
+    if (random.chance(0.5)) units.push(new MemoryUnit(`memory ${i}`, part, EVERY_FIELD, kernels));
+    else units.push(await inSegment(`segment ${i}`, part, random.fork(`${i}`)));
+  }
+  return { schema: EVERY_FIELD, units };
 }
 
 async function inSegment(name: string, documents: readonly Document[], prng: Prng): Promise<SearchUnit> {

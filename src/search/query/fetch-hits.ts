@@ -1,6 +1,7 @@
 import { unreachable } from "../../base/index.ts";
 import type { Document } from "../model/document.ts";
 import type { DocumentFields } from "../unit/ports.ts";
+import { highlightedFields, highlighter } from "./highlight.ts";
 import type { Query } from "./query.ts";
 import type { Hit } from "./result.ts";
 import type { RowOfUnit, SearchSnapshot } from "./snapshot.ts";
@@ -11,10 +12,16 @@ export async function fetchHits(
   snapshot: SearchSnapshot,
   rows: readonly (RowOfUnit & { readonly score?: number })[],
 ): Promise<readonly Hit[]> {
-  const documents = await documentsOf(snapshot, rows, fieldsToRead(query));
+  const documents = await documentsOf(
+    snapshot,
+    rows,
+    fieldsToRead(query, highlightedFields(query, snapshot.schema)),
+  );
   const shown = shownFields(query);
+  const highlight = highlighter(query, snapshot.schema);
   return rows.map(({ score }, i) => {
     const document = documents[i] as Document;
+    const highlights = highlight?.(document);
     return {
       id: document.id,
       ...(score === undefined ? {} : { score }),
@@ -22,6 +29,7 @@ export async function fetchHits(
       text: picked(document.text, shown),
       vectors: picked(document.vectors, shown),
       sparse: picked(document.sparse, shown),
+      ...(highlights === undefined ? {} : { highlights }),
     };
   });
 }
@@ -46,14 +54,14 @@ async function documentsOf(
   return documents;
 }
 
-function fieldsToRead({ projection }: Query): DocumentFields {
+function fieldsToRead({ projection }: Query, highlighted: readonly string[]): DocumentFields {
   switch (projection.kind) {
     case "id":
-      return { kind: "none" };
+      return highlighted.length === 0 ? { kind: "none" } : { kind: "fields", fields: new Set(highlighted) };
     case "all":
       return { kind: "all" };
     case "fields":
-      return { kind: "fields", fields: new Set(projection.fields) };
+      return { kind: "fields", fields: new Set([...projection.fields, ...highlighted]) };
     default:
       return unreachable(projection);
   }

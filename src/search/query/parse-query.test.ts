@@ -141,7 +141,8 @@ describe("a query", () => {
     [{ vector: VECTOR, diversify: { field: "color", limit: 0 } }, "from 1 on"],
     [{ include: ["nothing"] }, "no field"],
     [{ include: "title" }, "expected names"],
-    [{ highlight: { fields: ["color"] } }, "no text field"],
+    [{ text: "x", highlight: { fields: ["color"] } }, "no text field"],
+    [{ vector: VECTOR, highlight: true }, "only a text leg"],
   ])("is refused: %j", (plain, message) => {
     const error = refusal(() => bound(plain));
     expect(error.code).toBe("invalid-argument");
@@ -170,8 +171,8 @@ describe("a query", () => {
     ["facets", { facets: many(17, "color") }],
     ["facetValues", { facets: [{ field: "color", limit: 1_001 }] }],
     ["diversifyPerValue", { text: "x", diversify: { field: "color", limit: 1_001 } }],
-    ["highlightFragments", { highlight: { fragments: 17 } }],
-    ["highlightCharacters", { highlight: { characters: 1_025 } }],
+    ["highlightFragments", { text: "x", highlight: { fragments: 17 } }],
+    ["highlightCharacters", { text: "x", highlight: { characters: 1_025 } }],
     ["sparseEntries", { sparse: { field: "terms", value: { indices: many(4_097, 1), values: [] } } }],
   ])("is refused over the limit %s", (limit, plain) => {
     expect(refusal(() => bound(plain)).details.limit).toBe(limit);

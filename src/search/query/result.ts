@@ -18,6 +18,8 @@ export interface Hit {
   readonly text: ReadonlyMap<string, string>;
   readonly vectors: ReadonlyMap<string, Float32Array>;
   readonly sparse: ReadonlyMap<string, SparseVector>;
+  /** Of a query with highlights: fragments by field. */
+  readonly highlights?: ReadonlyMap<string, readonly string[]>;
 }
 
 export interface Group {
