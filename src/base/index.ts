@@ -31,4 +31,4 @@ export { createPrng, type Prng } from "./prng.ts";
 export { RecycledBuffers } from "./recycled-buffers.ts";
 export { BODY_SALT_BYTES, FRAME_BYTES, FRAME_TAG_BYTES, sealedLength } from "./sealed-length.ts";
 export { type Permit, WeightedSemaphore } from "./semaphore.ts";
-export { type Varint, varintLength, writeVarint } from "./varint.ts";
+export { readVarint, type Varint, varintLength, writeVarint } from "./varint.ts";

@@ -170,6 +170,24 @@ export const METRICS = {
     SECONDS,
   ),
 
+  searchIndexingLag: gauge(
+    "skerry_search_indexing_lag_seconds",
+    "How long the oldest write of any namespace has waited for its segment, as this node knows it",
+    [],
+  ),
+  searchUnindexedBytes: gauge(
+    "skerry_search_unindexed_bytes",
+    "Bytes of writes of all namespaces that are in no segment yet, as this node knows it",
+    [],
+  ),
+  searchMemtableBytes: gauge(
+    "skerry_search_memtable_bytes",
+    "Memory of the documents that are in no segment yet and that this node serves",
+    [],
+  ),
+  searchFlushes: counter("skerry_search_flushes_total", "Segments made of writes by this node", []),
+  searchMerges: counter("skerry_search_merges_total", "Merges of segments by this node", []),
+
   repairUnderReplicated: gauge(
     "skerry_repair_under_replicated_blobs",
     "Live blobs that have fewer copies than they should, as this node knows it",

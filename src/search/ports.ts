@@ -1,3 +1,25 @@
+/** What the engine asks of others. `server` joins it to the metadata and to the stores of blobs. */
+
+import type {
+  BranchNamespace,
+  CommandResult,
+  CommitBatch,
+  CommitIndex,
+  CreateNamespace,
+  DeleteNamespace,
+  LeaseNamespaceWork,
+  NewBlob,
+  TrimNamespace,
+  UpdateNamespace,
+} from "../gen/skerry/meta/v1/commands_pb.js";
+import type {
+  ManifestRow,
+  NamespaceLeaseRow,
+  NamespaceNameRow,
+  NamespaceRow,
+  NamespaceWork,
+} from "../gen/skerry/meta/v1/rows_pb.js";
+
 /** Reads parts of one immutable file. What it returns is verified. */
 export interface RangeReader {
   readonly sizeBytes: number;
@@ -10,4 +32,81 @@ export interface RangeReader {
 export interface ByteRange {
   readonly offset: number;
   readonly length: number;
+}
+
+/** A store of immutable blobs. Rejects with SearchError "unavailable" and "data-damaged". */
+export interface BlobDriver {
+  /**
+   * Resolves when the bytes are durable. What it gives goes into the command that refers to the blob; without it the bytes are garbage. At least one
+   * byte.
+   */
+  write(bytes: Uint8Array, signal: AbortSignal): Promise<NewBlob>;
+  /** Verified bytes of [offset, offset + length) of a blob that metadata refers to. */
+  read(blob: BlobName, range: ByteRange, signal: AbortSignal): Promise<Uint8Array>;
+}
+
+export interface BlobName {
+  /** 16 bytes. */
+  readonly blobId: Uint8Array;
+  readonly sizeBytes: number;
+}
+
+/** The commands of namespaces, as protobuf-es spells a oneof. */
+export type NamespaceCommand =
+  | { readonly case: "createNamespace"; readonly value: CreateNamespace }
+  | { readonly case: "updateNamespace"; readonly value: UpdateNamespace }
+  | { readonly case: "deleteNamespace"; readonly value: DeleteNamespace }
+  | { readonly case: "commitBatch"; readonly value: CommitBatch }
+  | { readonly case: "commitIndex"; readonly value: CommitIndex }
+  | { readonly case: "branchNamespace"; readonly value: BranchNamespace }
+  | { readonly case: "leaseNamespaceWork"; readonly value: LeaseNamespaceWork }
+  | { readonly case: "trimNamespace"; readonly value: TrimNamespace };
+
+/** The rows of namespaces in the replicated metadata. */
+export interface NamespaceStore {
+  /** What the state machine decided. Rejects with SearchError "unavailable" when there is no answer, also where the command may yet be applied. */
+  submit(command: NamespaceCommand, signal?: AbortSignal): Promise<CommandResult>;
+  /** After it resolves, `view` shows at least everything that was acknowledged anywhere before the call. */
+  barrier(): Promise<void>;
+  readonly view: NamespaceView;
+}
+
+/** The local rows. They are shared: nobody changes them. */
+export interface NamespaceView {
+  /** Greatest time of a leader that was applied, in milliseconds since the Unix epoch. */
+  appliedTimeMs(): number;
+  namespaceName(org: string, project: string, name: string): NamespaceNameRow | undefined;
+  /** Deleted ones too, until the last of their rows is gone. */
+  namespace(namespaceId: bigint): NamespaceRow | undefined;
+  namespaceNames(options: {
+    readonly org: string;
+    readonly project: string;
+    readonly prefix: string;
+    readonly after: string;
+    readonly limit: number;
+  }): Promise<readonly NamespaceNameRow[]>;
+  /** Live rows of one kind in order of their numbers. */
+  manifest(
+    namespaceId: bigint,
+    options: {
+      readonly kind: "batch" | "segment" | "deletes";
+      readonly after: bigint;
+      readonly limit: number;
+    },
+  ): Promise<readonly ManifestRow[]>;
+  /** Rows that were removed after a revision, in the order in which they were. */
+  manifestPast(
+    namespaceId: bigint,
+    options: { readonly afterRevision: bigint; readonly limit: number },
+  ): Promise<readonly ManifestRow[]>;
+  unindexedNamespaces(options: {
+    readonly after: bigint;
+    readonly limit: number;
+  }): Promise<readonly bigint[]>;
+  trimmableNamespaces(options: {
+    readonly after: bigint;
+    readonly limit: number;
+  }): Promise<readonly bigint[]>;
+  rememberedBatches(namespaceId: bigint, untilMs: number, limit: number): Promise<readonly Uint8Array[]>;
+  namespaceLease(namespaceId: bigint, work: NamespaceWork): NamespaceLeaseRow | undefined;
 }

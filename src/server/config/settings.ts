@@ -141,6 +141,38 @@ export const SETTINGS = {
     description:
       "Time between a blob's last reference going away and its bytes being unlinked; read by cluster init",
   }),
+  "search.memtable_memory": setting({
+    kind: size(8 * MiB, 1024 * GiB),
+    default: 256 * MiB,
+    description:
+      "Memory for documents that are in no index segment yet; beyond it, those of namespaces that were not used lately are read again when they are",
+  }),
+  "search.cache_memory": setting({
+    kind: size(MiB, 1024 * GiB),
+    default: 512 * MiB,
+    description: "Memory for index segments",
+  }),
+  "search.flush_size": setting({
+    kind: size(64 * KiB, GiB),
+    default: 8 * MiB,
+    description: "A namespace whose writes have so many bytes gets an index segment of them",
+  }),
+  "search.flush_after": setting({
+    kind: duration(100, 3_600_000),
+    default: 5_000,
+    description: "... or when the oldest of these writes is so old",
+  }),
+  "search.unindexed_size": setting({
+    kind: size(MiB, 4 * GiB),
+    default: 256 * MiB,
+    description: "Writes to a namespace are refused while so many bytes of it wait to be indexed",
+  }),
+  "search.retention": setting({
+    kind: duration(0, 366 * 86_400_000),
+    default: 3_600_000,
+    description:
+      "How long states of the past can be read and branched, in namespaces that name no retention of their own",
+  }),
   "storage.inline_size": setting({
     kind: size(0, 256 * KiB),
     default: 16 * KiB,

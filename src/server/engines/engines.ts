@@ -22,7 +22,8 @@ import { type Consensus, startConsensus } from "./consensus.ts";
 import { noteRemoved } from "./node-life.ts";
 import type { Certificates, Closers, EnginesOptions } from "./options.ts";
 import { refuseRemoved } from "./removed-peers.ts";
-import { createObjects, createTargets, openSegments } from "./storage.ts";
+import { openSearch, type Search } from "./search.ts";
+import { createBlobs, createIds, createObjects, createTargets, openSegments } from "./storage.ts";
 import { Damages, Upkeep } from "./upkeep.ts";
 import { type StartedWorkers, startWorkers } from "./workers.ts";
 
@@ -62,6 +63,7 @@ export class Engines {
   #isRemoved = false;
   readonly sealer: Sealer;
   objects!: ObjectStore;
+  search!: Search;
   /** Of clients, through `objects`. */
   writes!: Writes;
 
@@ -111,7 +113,11 @@ export class Engines {
     this.#closers.push(() => this.#health.close());
     this.#targets = createTargets(options, this.#segments, this.#health, this.#closers);
     this.writes = new Writes(this.metadata.view);
-    const objects = createObjects(options, this.metadata, this.sealer, this.#targets);
+    const newId = createIds(options);
+    const blobs = createBlobs(options, this.#targets, newId);
+    const { metadata, sealer } = this;
+    const objects = createObjects(options, { metadata, sealer, blobs, newId });
+    this.search = openSearch(options, { metadata, blobs, signal: this.#stopping.signal });
     this.objects = withMaintenance(objects, this.writes);
     this.#certificates = options.certificates(this.metadata, this.sealer);
     const follower = new ClusterFollower({
@@ -154,6 +160,7 @@ export class Engines {
       upkeep: this.#upkeep,
       certificates: this.#certificates,
       writes: this.writes,
+      search: this.search,
       boundConfig,
     });
     this.#settle(boundConfig);

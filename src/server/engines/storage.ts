@@ -1,6 +1,6 @@
 import type { Sealer } from "../../access/index.ts";
 import { ID_RANDOM_BYTES, TimeOrderedIds } from "../../base/index.ts";
-import { createClusterBlobStore } from "../../blob/index.ts";
+import { type BlobStore, createClusterBlobStore } from "../../blob/index.ts";
 import type { HealthView } from "../../cluster/index.ts";
 import type { Metadata } from "../../meta/index.ts";
 import { createObjectStore, type ObjectStore } from "../../object/index.ts";
@@ -62,16 +62,19 @@ export function createTargets(
   return targets;
 }
 
-/** The use cases on buckets, objects and uploads of this node. */
-export function createObjects(
-  options: EnginesOptions,
-  metadata: Metadata,
-  sealer: Sealer,
-  targets: NodeTargets,
-): ObjectStore {
-  const { platform, config, metrics, tuning = {} } = options;
+/** Ids of blobs, versions and uploads that this node makes. */
+export function createIds({ platform }: EnginesOptions): () => Uint8Array {
   const ids = new TimeOrderedIds();
-  const newId = () => ids.next(platform.clock.wallMs(), platform.random.bytes(ID_RANDOM_BYTES));
+  return () => ids.next(platform.clock.wallMs(), platform.random.bytes(ID_RANDOM_BYTES));
+}
+
+/** Blobs in the segments of the cluster. All who write share its memory. */
+export function createBlobs(
+  options: EnginesOptions,
+  targets: NodeTargets,
+  newId: () => Uint8Array,
+): BlobStore {
+  const { platform, config, metrics, tuning = {} } = options;
   const blobs = createClusterBlobStore({
     ...platform,
     targets,
@@ -81,13 +84,24 @@ export function createObjects(
     stragglerMs: tuning.stragglerMs ?? STRAGGLER_MS,
     chunkBytes: tuning.chunkBytes ?? CHUNK_BYTES,
   });
+  return measuredBlobs(blobs, metrics, platform.clock);
+}
+
+/** The use cases on buckets, objects and uploads of this node. */
+export function createObjects(
+  options: EnginesOptions,
+  joined: {
+    readonly metadata: Metadata;
+    readonly sealer: Sealer;
+    readonly blobs: BlobStore;
+    readonly newId: () => Uint8Array;
+  },
+): ObjectStore {
+  const { platform, config, tuning = {} } = options;
   return createObjectStore({
-    metadata,
-    blobs: measuredBlobs(blobs, metrics, platform.clock),
+    ...joined,
     hasher: platform.hasher,
     random: platform.random,
-    sealer,
-    newId,
     requiresIfMatch: bucketsMatching(config["s3.require_if_match_buckets"]),
     minimumPartBytes: tuning.minimumPartBytes ?? MINIMUM_PART_BYTES,
   });

@@ -9,11 +9,13 @@ import {
   unlinkWorker,
 } from "../../cluster/index.ts";
 import { lifecycleWorker, type Writes } from "../../object/index.ts";
+import { searchWorkers } from "../../search/index.ts";
 import { rewriteWorker, type SegmentStore } from "../../segment/index.ts";
 import type { Config } from "../config/index.ts";
 import { describeSelf } from "../identity.ts";
 import type { Consensus } from "./consensus.ts";
 import type { Certificates, EnginesOptions } from "./options.ts";
+import type { Search } from "./search.ts";
 import type { Upkeep } from "./upkeep.ts";
 
 export interface Worked extends Pick<Consensus, "metadata" | "raft"> {
@@ -22,6 +24,7 @@ export interface Worked extends Pick<Consensus, "metadata" | "raft"> {
   readonly upkeep: Upkeep;
   readonly certificates: Certificates;
   readonly writes: Writes;
+  readonly search: Search;
   /** With the ports that the system chose. */
   readonly boundConfig: Config;
 }
@@ -75,6 +78,11 @@ export function startWorkers(options: EnginesOptions, worked: Worked): StartedWo
     onMoved: (bytes) => metrics.segmentRewrittenBytes.add(bytes),
   });
   for (const worker of [...worked.upkeep.workers(), rewriting]) background.add(worker, { throttle: 1 });
+  const { engine, context } = worked.search;
+  const isLeader = () => raft.status().role === "leader";
+  for (const worker of searchWorkers({ context, states: engine.states, isLeader })) {
+    background.add(worker, { throttle: 1 });
+  }
   const followMaintenance = (): void => {
     if (metadata.view.maintenance() !== undefined && background.has("maintenance"))
       background.wake("maintenance");

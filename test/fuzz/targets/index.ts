@@ -15,6 +15,7 @@ import { s3Form } from "./s3-form.ts";
 import { s3Request } from "./s3-request.ts";
 import { s3Signature } from "./s3-signature.ts";
 import { s3Xml } from "./s3-xml.ts";
+import { searchBatch, searchDeletes } from "./search-files.ts";
 import { searchInput } from "./search-input.ts";
 import { searchSegment } from "./search-segment.ts";
 import { secrets } from "./secrets.ts";
@@ -54,4 +55,6 @@ export const TARGETS: readonly FuzzTarget[] = [
   s3Documents,
   searchSegment,
   searchInput,
+  searchBatch,
+  searchDeletes,
 ];

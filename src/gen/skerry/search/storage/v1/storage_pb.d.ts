@@ -427,3 +427,30 @@ export declare type SegmentSection = Message<"skerry.search.storage.v1.SegmentSe
  */
 export declare const SegmentSectionSchema: GenMessage<SegmentSection>;
 
+/**
+ * One frame of a batch file: one atomic write of a namespace, resolved: no patch, no filter, no condition is left. An id stands at most once.
+ *
+ * @generated from message skerry.search.storage.v1.StoredBatch
+ */
+export declare type StoredBatch = Message<"skerry.search.storage.v1.StoredBatch"> & {
+  /**
+   * StoredDocument each.
+   *
+   * @generated from field: repeated bytes upserts = 1;
+   */
+  upserts: Uint8Array[];
+
+  /**
+   * Ids, as in StoredDocument.
+   *
+   * @generated from field: repeated bytes deletes = 2;
+   */
+  deletes: Uint8Array[];
+};
+
+/**
+ * Describes the message skerry.search.storage.v1.StoredBatch.
+ * Use `create(StoredBatchSchema)` to create a new message.
+ */
+export declare const StoredBatchSchema: GenMessage<StoredBatch>;
+

@@ -1,0 +1,59 @@
+import type { Logger, Metrics } from "../../observe/index.ts";
+import type { Clock, Random, Timers } from "../../platform/index.ts";
+import type { Checksum } from "../batch/batch-file.ts";
+import type { BlobDriver, BlobName, NamespaceStore, RangeReader } from "../ports.ts";
+import type { SearchKernel } from "./kernel.ts";
+
+/** What all parts of the engine work with. */
+export interface EngineContext {
+  readonly nodeId: number;
+  readonly store: NamespaceStore;
+  readonly driver: BlobDriver;
+  readonly kernel: SearchKernel;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly checksum: Checksum;
+  /** 32 bytes. */
+  readonly hash: (bytes: Uint8Array) => Uint8Array;
+  readonly settings: EngineSettings;
+  /** Aborts when the node stops. */
+  readonly closing: AbortSignal;
+  /** Parts of a blob, through the caches. */
+  readonly reader: (blob: BlobName) => RangeReader;
+}
+
+export interface EngineSettings {
+  /** Budget of all memtables, in bytes; the namespace that is used right now, and pinned ones, may go beyond it. */
+  readonly memtableBytes: number;
+  /** Budget of open segments, in bytes. */
+  readonly segmentBytes: number;
+  /** A namespace is flushed when its batches have so many bytes ... */
+  readonly flushBytes: number;
+  /** ... or documents ... */
+  readonly flushDocuments: number;
+  /** ... or when the oldest is so old, in milliseconds. */
+  readonly flushAfterMs: number;
+  /** Writes are refused ("overloaded") while so many bytes of a namespace wait to be indexed. */
+  readonly unindexedBytes: number;
+  /** So many segments of one level become one of the next. */
+  readonly mergeSegments: number;
+  /** Segments are merged up to so many bytes together. */
+  readonly mergeBytes: number;
+  /** Of namespaces that name none, in seconds. */
+  readonly retentionSeconds: number;
+}
+
+export const DEFAULT_ENGINE_SETTINGS: EngineSettings = {
+  memtableBytes: 256 * 1024 * 1024,
+  segmentBytes: 512 * 1024 * 1024,
+  flushBytes: 8 * 1024 * 1024,
+  flushDocuments: 20_000,
+  flushAfterMs: 5_000,
+  unindexedBytes: 256 * 1024 * 1024,
+  mergeSegments: 4,
+  mergeBytes: 128 * 1024 * 1024,
+  retentionSeconds: 3_600,
+};

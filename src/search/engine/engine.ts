@@ -1,0 +1,382 @@
+import { create } from "@bufbuild/protobuf";
+import {
+  BranchNamespaceSchema,
+  CreateNamespaceSchema,
+  DeleteNamespaceSchema,
+  RefusalCode,
+  UpdateNamespaceSchema,
+} from "../../gen/skerry/meta/v1/commands_pb.js";
+import { type NamespaceRow, NamespaceSettingsSchema } from "../../gen/skerry/meta/v1/rows_pb.js";
+import { SearchError } from "../errors.ts";
+import { addToSchema, checkSchema, equalSchemas } from "../model/check-schema.ts";
+import type { DocumentId } from "../model/document.ts";
+import { checkLimit } from "../model/limits.ts";
+import type { Schema } from "../model/schema.ts";
+import type { WriteBatch } from "../model/write-batch.ts";
+import type { Query } from "../query/query.ts";
+import type {
+  CompactReport,
+  ExportOptions,
+  ExportPage,
+  FetchResult,
+  ListNamespaces,
+  NamespaceInfo,
+  NamespaceName,
+  NamespaceService,
+  NamespaceSettings,
+  PointInTime,
+  QueriesResult,
+  ReadOptions,
+  RecallReport,
+  VerifyReport,
+  WarmReport,
+  WriteOptions,
+  WriteResult,
+} from "../service.ts";
+import type { EngineContext } from "./context.ts";
+import { copyNamespace } from "./copy.ts";
+import { decodeExportCursor, encodeExportCursor } from "./export-cursor.ts";
+import { flushNamespace } from "./flush.ts";
+import { findRow, readManifestAt, type SegmentRef } from "./manifest.ts";
+import { mergeNamespace } from "./merge.ts";
+import { beginDeadline, type Deadline } from "./moments.ts";
+import { namespaceInfo, settingsOf } from "./namespace-info.ts";
+import { NamespaceStates } from "./namespace-states.ts";
+import { measureRecall } from "./recall.ts";
+import { accepted, refusalOf } from "./refusals.ts";
+import { SCHEMA_FORMAT, schemaBytes, schemaOf } from "./schema-row.ts";
+import type { NamespaceSnapshot } from "./snapshot.ts";
+import { verifyNamespace } from "./verify.ts";
+import { warmNamespace } from "./warm.ts";
+import { NamespaceWriter } from "./writer.ts";
+
+/** How often a change of the schema is tried again when another one was faster. */
+const MAX_ATTEMPTS = 16;
+const MAX_IDEMPOTENCY_CHARACTERS = 256;
+
+/** Namespaces on this node. All that it holds is made of metadata and blobs; any other node serves the same. */
+export class SearchEngine implements NamespaceService {
+  readonly states: NamespaceStates;
+  readonly #context: EngineContext;
+  readonly #writers = new Map<bigint, NamespaceWriter>();
+
+  constructor(context: EngineContext) {
+    this.#context = context;
+    this.states = new NamespaceStates(context);
+  }
+
+  // Namespaces
+
+  async createNamespace(
+    name: NamespaceName,
+    options: { readonly schema: Schema; readonly settings?: Partial<NamespaceSettings> },
+  ): ReturnType<NamespaceService["createNamespace"]> {
+    checkSchema(options.schema);
+    const settings = {
+      defaultTtlSeconds: 0,
+      retentionSeconds: this.#context.settings.retentionSeconds,
+      pinned: false,
+      ...options.settings,
+    };
+    const value = create(CreateNamespaceSchema, {
+      ...name,
+      schema: schemaBytes(options.schema),
+      schemaFormat: SCHEMA_FORMAT,
+      settings: storedSettings(settings),
+    });
+    const result = await this.#context.store.submit({ case: "createNamespace", value });
+    const isExisting = refusalOf(result) === RefusalCode.NAMESPACE_EXISTS;
+    if (!isExisting) accepted(result, "namespaceCreated");
+    const namespace = await this.getNamespace(name);
+    if (isExisting && !equalSchemas(namespace.schema, options.schema)) {
+      throw new SearchError("already-exists", "a namespace of this name has another schema");
+    }
+    return { kind: isExisting ? "existing" : "created", namespace };
+  }
+
+  async getNamespace(name: NamespaceName): Promise<NamespaceInfo> {
+    await this.#context.store.barrier();
+    return this.#info(findRow(this.#context.store, name));
+  }
+
+  async listNamespaces(options: ListNamespaces): Promise<readonly NamespaceInfo[]> {
+    const { store } = this.#context;
+    await store.barrier();
+    const names = await store.view.namespaceNames(options);
+    return names.flatMap((name) => {
+      const row = store.view.namespace(name.namespaceId);
+      return row === undefined ? [] : [namespaceInfo(row, name)];
+    });
+  }
+
+  async updateNamespace(
+    name: NamespaceName,
+    changes: { readonly schema?: Schema; readonly settings?: Partial<NamespaceSettings> },
+  ): Promise<NamespaceInfo> {
+    const { store } = this.#context;
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      await store.barrier();
+      const row = findRow(store, name);
+      const { schema, expectedRevision } = this.#schemaOf(row);
+      const merged = changes.schema === undefined ? undefined : addToSchema(schema, changes.schema);
+      const value = create(UpdateNamespaceSchema, {
+        namespaceId: row.namespaceId,
+        ...(merged !== undefined && {
+          schema: { schema: schemaBytes(merged), schemaFormat: SCHEMA_FORMAT, expectedRevision },
+        }),
+        ...(changes.settings !== undefined && {
+          settings: storedSettings({ ...settingsOf(row), ...changes.settings }),
+        }),
+      });
+      const result = await store.submit({ case: "updateNamespace", value });
+      if (refusalOf(result) === RefusalCode.NAMESPACE_CHANGED) continue;
+      accepted(result, "done");
+      return this.getNamespace(name);
+    }
+    throw new SearchError("overloaded", "the schema changes all the time", { retryAfterMs: 1_000 });
+  }
+
+  async deleteNamespace(name: NamespaceName): Promise<void> {
+    const { store } = this.#context;
+    await store.barrier();
+    const { namespaceId } = findRow(store, name);
+    const value = create(DeleteNamespaceSchema, { namespaceId });
+    accepted(await store.submit({ case: "deleteNamespace", value }), "done");
+    this.states.drop(namespaceId);
+  }
+
+  #info(row: NamespaceRow): NamespaceInfo {
+    const name = this.#context.store.view.namespaceName(row.org, row.project, row.name);
+    if (name === undefined) throw new SearchError("not-found", "the namespace was deleted");
+    return namespaceInfo(row, name);
+  }
+
+  #schemaOf(row: NamespaceRow): { readonly schema: Schema; readonly expectedRevision: bigint } {
+    const name = this.#context.store.view.namespaceName(row.org, row.project, row.name);
+    if (name === undefined) throw new SearchError("not-found", "the namespace was deleted");
+    return { schema: schemaOf(name), expectedRevision: name.schemaRevision };
+  }
+
+  // Documents
+
+  async write(name: NamespaceName, batch: WriteBatch, options: WriteOptions = {}): Promise<WriteResult> {
+    const { idempotencyKey } = options;
+    if (idempotencyKey !== undefined && idempotencyKey.length > MAX_IDEMPOTENCY_CHARACTERS) {
+      throw new SearchError("invalid-argument", "an idempotency key has at most 256 characters");
+    }
+    const row = await this.#known(name);
+    const writer = this.#writerOf(row.namespaceId);
+    return writer.write(batch, options);
+  }
+
+  #writerOf(namespaceId: bigint): NamespaceWriter {
+    for (const [id, writer] of this.#writers) if (writer.isIdle) this.#writers.delete(id);
+    let writer = this.#writers.get(namespaceId);
+    if (writer === undefined) {
+      writer = new NamespaceWriter(this.#context, this.states, namespaceId);
+      this.#writers.set(namespaceId, writer);
+    }
+    return writer;
+  }
+
+  /** The namespace as this node knows it; when it does not know it, others are asked. */
+  async #known(name: NamespaceName): Promise<NamespaceRow> {
+    const { store } = this.#context;
+    try {
+      return findRow(store, name);
+    } catch {
+      await store.barrier();
+      return findRow(store, name);
+    }
+  }
+
+  async fetch(name: NamespaceName, ids: readonly DocumentId[], options: ReadOptions): Promise<FetchResult> {
+    checkLimit("fetchDocuments", ids.length);
+    return this.#reading(name, options, async (snapshot) => ({
+      ...this.#moment(snapshot),
+      documents: await snapshot.fetch(ids, this.#context.clock.wallMs()),
+    }));
+  }
+
+  async query(name: NamespaceName, queries: readonly Query[], options: ReadOptions): Promise<QueriesResult> {
+    const { kernel, clock } = this.#context;
+    return this.#reading(name, options, async (snapshot, { signal, deadlineMs }) => {
+      const on = { units: snapshot.units(), schema: snapshot.schema };
+      const results = await kernel.query(queries, on, { nowMs: clock.wallMs(), signal, deadlineMs });
+      return { ...this.#moment(snapshot), results };
+    });
+  }
+
+  async exportPage(name: NamespaceName, options: ExportOptions): Promise<ExportPage> {
+    checkLimit("fetchDocuments", options.limit);
+    const row = await this.#found(name, options);
+    const cursor =
+      options.cursor === undefined ? undefined : decodeExportCursor(options.cursor, row.namespaceId);
+    const at = cursor === undefined ? options.at : ({ kind: "version", version: cursor.version } as const);
+    const snapshot = await this.states.snapshot(row, isNow(row, at) ? undefined : at);
+    const nowMs = cursor?.nowMs ?? this.#context.clock.wallMs();
+    const documents = await snapshot.page(cursor?.after, options.limit, nowMs);
+    const last = documents.at(-1);
+    const { namespaceId } = row;
+    const isLast = last === undefined || documents.length < options.limit;
+    return {
+      ...this.#moment(snapshot),
+      documents,
+      ...(!isLast && {
+        nextCursor: encodeExportCursor({ namespaceId, version: snapshot.version, nowMs, after: last.id }),
+      }),
+    };
+  }
+
+  async #found(
+    name: NamespaceName,
+    { consistency }: Pick<ReadOptions, "consistency">,
+  ): Promise<NamespaceRow> {
+    if (consistency === "strong") await this.#context.store.barrier();
+    return findRow(this.#context.store, name);
+  }
+
+  async #reading<T>(
+    name: NamespaceName,
+    options: ReadOptions,
+    read: (snapshot: NamespaceSnapshot, deadline: Deadline) => Promise<T>,
+  ): Promise<T> {
+    const deadline = beginDeadline(this.#context, options);
+    try {
+      const row = await this.#found(name, options);
+      const snapshot = await this.states.snapshot(row, isNow(row, options.at) ? undefined : options.at);
+      deadline.signal.throwIfAborted();
+      return await read(snapshot, deadline);
+    } finally {
+      deadline.end();
+    }
+  }
+
+  #moment({ version }: NamespaceSnapshot): { readonly version: bigint; readonly asOfMs: number } {
+    return { version, asOfMs: this.#context.store.view.appliedTimeMs() };
+  }
+
+  // Branches and copies
+
+  async branch(
+    source: NamespaceName,
+    target: NamespaceName,
+    { at }: { readonly at?: PointInTime },
+  ): Promise<NamespaceInfo> {
+    const { store } = this.#context;
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      await store.barrier();
+      const row = findRow(store, source);
+      const manifest = await readManifestAt(store.view, row, at);
+      const value = create(BranchNamespaceSchema, {
+        sourceId: row.namespaceId,
+        revision: manifest.revision,
+        version: manifest.version,
+        ...target,
+        rows: manifest.rows.map(({ kind, number, removedRevision }) => ({ kind, number, removedRevision })),
+      });
+      const result = await store.submit({ case: "branchNamespace", value });
+      // A row was superseded while the command was on its way: it lies elsewhere now.
+      if (refusalOf(result) === RefusalCode.MANIFEST_CHANGED) continue;
+      accepted(result, "namespaceCreated");
+      return this.getNamespace(target);
+    }
+    throw new SearchError("overloaded", "the namespace changes all the time", { retryAfterMs: 1_000 });
+  }
+
+  async copy(
+    source: NamespaceName,
+    target: NamespaceName,
+    options: { readonly at?: PointInTime; readonly schema?: Schema; readonly signal?: AbortSignal },
+  ): Promise<NamespaceInfo> {
+    return copyNamespace(this, source, target, options);
+  }
+
+  // Caches, upkeep, checks
+
+  async warm(name: NamespaceName, options: { readonly signal?: AbortSignal }): Promise<WarmReport> {
+    return this.#reading(name, { consistency: "strong", ...options }, (snapshot, deadline) =>
+      warmNamespace(this.#context, snapshot, deadline.signal),
+    );
+  }
+
+  pin(name: NamespaceName): Promise<NamespaceInfo> {
+    return this.updateNamespace(name, { settings: { pinned: true } });
+  }
+
+  unpin(name: NamespaceName): Promise<NamespaceInfo> {
+    return this.updateNamespace(name, { settings: { pinned: false } });
+  }
+
+  async compact(
+    name: NamespaceName,
+    options: { readonly timeoutMs?: number; readonly signal?: AbortSignal },
+  ): Promise<CompactReport> {
+    const deadline = beginDeadline(this.#context, options);
+    try {
+      const before = await this.getNamespace(name);
+      if (before.statistics.unindexedBatches > 0) await flushNamespace(this.#context, this.states, before.id);
+      deadline.signal.throwIfAborted();
+      const most = this.#context.settings.mergeBytes;
+      const isDone = await mergeNamespace(this.#context, this.states, before.id, (segments) =>
+        isCompact(segments, most) ? [] : smallerThan(segments, most),
+      );
+      const after = await this.getNamespace(name);
+      return {
+        segmentsBefore: before.statistics.segments,
+        segmentsAfter: after.statistics.segments,
+        done: isDone || after.statistics.segments <= 1,
+      };
+    } finally {
+      deadline.end();
+    }
+  }
+
+  async verify(name: NamespaceName, options: { readonly signal?: AbortSignal }): Promise<VerifyReport> {
+    const row = await this.#found(name, { consistency: "strong" });
+    const { closing } = this.#context;
+    const signal = options.signal === undefined ? closing : AbortSignal.any([closing, options.signal]);
+    const manifest = await readManifestAt(this.#context.store.view, row, undefined);
+    return verifyNamespace(this.#context, { manifest, schema: this.#schemaOf(row).schema }, signal);
+  }
+
+  async recall(
+    name: NamespaceName,
+    options: Parameters<NamespaceService["recall"]>[1],
+  ): Promise<RecallReport> {
+    return this.#reading(name, { consistency: "strong", ...signalOf(options) }, (snapshot, deadline) =>
+      measureRecall(this.#context, snapshot, { ...options, ...deadline }),
+    );
+  }
+}
+
+function signalOf({ signal }: { readonly signal?: AbortSignal }): { readonly signal?: AbortSignal } {
+  return signal === undefined ? {} : { signal };
+}
+
+/** The newest version is what is there now, without looking into the past. */
+function isNow(row: NamespaceRow, at: PointInTime | undefined): boolean {
+  return at?.kind === "version" && at.version === row.version;
+}
+
+/** Nothing is left to gain: one segment, and nothing in it is deleted. */
+function isCompact(segments: readonly SegmentRef[], most: number): boolean {
+  const small = smallerThan(segments, most);
+  return small.length <= 1 && small.every(({ deletes }) => deletes === undefined);
+}
+
+function smallerThan(segments: readonly SegmentRef[], most: number): readonly SegmentRef[] {
+  let left = most;
+  return segments.filter(({ blob }) => {
+    left -= blob.sizeBytes;
+    return left >= 0;
+  });
+}
+
+function storedSettings({ defaultTtlSeconds, retentionSeconds, pinned }: NamespaceSettings) {
+  return create(NamespaceSettingsSchema, {
+    defaultTtlSeconds: BigInt(defaultTtlSeconds),
+    retentionSeconds: BigInt(retentionSeconds),
+    pinned,
+  });
+}

@@ -1,0 +1,28 @@
+import type { Filter } from "../filter/filter.ts";
+import type { DocumentPredicate } from "../filter/match-document.ts";
+import type { Document } from "../model/document.ts";
+import type { Schema } from "../model/schema.ts";
+import type { RangeReader } from "../ports.ts";
+import type { Query, QueryOptions } from "../query/query.ts";
+import type { QueryResult } from "../query/result.ts";
+import type { SearchUnit } from "../unit/ports.ts";
+
+/**
+ * What the engine asks of indexing and of queries, so that it can be tested without either and that heavy work can run on other threads. Every row
+ * of a unit that it makes lives, until it expires.
+ */
+export interface SearchKernel {
+  /** Documents in memory; rows in the order of `documents`. */
+  memoryUnit(name: string, documents: readonly Document[], schema: Schema): SearchUnit;
+  /** The bytes of an index segment of these documents, whose ids are all different. */
+  buildSegment(documents: readonly Document[], schema: Schema): Promise<Uint8Array>;
+  openSegment(name: string, reader: RangeReader, schema: Schema): Promise<SearchUnit>;
+  /** All on the same units. */
+  query(
+    queries: readonly Query[],
+    on: { readonly units: readonly SearchUnit[]; readonly schema: Schema },
+    options: QueryOptions,
+  ): Promise<readonly QueryResult[]>;
+  /** Of a bound filter. */
+  matcher(filter: Filter, schema: Schema): DocumentPredicate;
+}

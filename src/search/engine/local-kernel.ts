@@ -1,0 +1,68 @@
+import { createPrng } from "../../base/index.ts";
+import type { Clock, Timers } from "../../platform/index.ts";
+import type { Checksum } from "../batch/batch-file.ts";
+import type { Filter } from "../filter/filter.ts";
+import { type DocumentPredicate, documentPredicate } from "../filter/match-document.ts";
+import { textPredicate } from "../filter/text-predicate.ts";
+import type { Document } from "../model/document.ts";
+import type { Schema } from "../model/schema.ts";
+import type { RangeReader } from "../ports.ts";
+import { executeQueries } from "../query/execute.ts";
+import type { Query, QueryOptions } from "../query/query.ts";
+import type { QueryResult } from "../query/result.ts";
+import { MemoryUnit } from "../unit/memory-unit.ts";
+import type { SearchUnit } from "../unit/ports.ts";
+import { buildSegment } from "../unit/segment/build-segment.ts";
+import { openSegment } from "../unit/segment/segment-unit.ts";
+import type { VectorKernels } from "../vector/index.ts";
+import type { SearchKernel } from "./kernel.ts";
+
+export interface LocalKernelOptions {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly vectors: VectorKernels;
+  readonly checksum: Checksum;
+}
+
+/** Indexing and queries on the calling thread. Indexing lets others run between slices of its work. */
+export class LocalKernel implements SearchKernel {
+  readonly #options: LocalKernelOptions;
+
+  constructor(options: LocalKernelOptions) {
+    this.#options = options;
+  }
+
+  memoryUnit(name: string, documents: readonly Document[], schema: Schema): SearchUnit {
+    return new MemoryUnit(name, documents, schema, this.#options.vectors);
+  }
+
+  buildSegment(documents: readonly Document[], schema: Schema): Promise<Uint8Array> {
+    const { vectors, checksum, timers } = this.#options;
+    return buildSegment({
+      documents,
+      schema,
+      kernels: vectors,
+      checksum: { crc32c: checksum },
+      // The same documents give the same segment, whoever indexes them.
+      prng: createPrng("segment"),
+      pause: () => new Promise((resolve) => timers.endOfTurn(resolve)),
+    });
+  }
+
+  openSegment(name: string, reader: RangeReader, schema: Schema): Promise<SearchUnit> {
+    const { vectors, checksum } = this.#options;
+    return openSegment({ name, reader, schema, kernels: vectors, checksum: { crc32c: checksum } });
+  }
+
+  query(
+    queries: readonly Query[],
+    on: { readonly units: readonly SearchUnit[]; readonly schema: Schema },
+    options: QueryOptions,
+  ): Promise<readonly QueryResult[]> {
+    return executeQueries(queries, on, options, this.#options.clock);
+  }
+
+  matcher(filter: Filter, schema: Schema): DocumentPredicate {
+    return documentPredicate(filter, textPredicate(schema));
+  }
+}

@@ -1,0 +1,63 @@
+import { type CommandResult, type Refusal, RefusalCode } from "../../gen/skerry/meta/v1/commands_pb.js";
+import { SearchError, type SearchErrorCode, type SearchErrorDetails } from "../errors.ts";
+
+/** Why the state machine said no to a command of a namespace. What is not here is a bug of the proposer. */
+const CODE_OF: Partial<Record<RefusalCode, SearchErrorCode>> = {
+  [RefusalCode.NAMESPACE_EXISTS]: "already-exists",
+  [RefusalCode.NAMESPACE_UNKNOWN]: "not-found",
+  [RefusalCode.NAMESPACE_CHANGED]: "unavailable",
+  [RefusalCode.NAMESPACE_VERSION]: "version-conflict",
+  [RefusalCode.MANIFEST_CHANGED]: "unavailable",
+  [RefusalCode.MANIFEST_FULL]: "overloaded",
+  [RefusalCode.NAMESPACE_LEASED]: "unavailable",
+  [RefusalCode.SEARCH_QUOTA]: "quota-exceeded",
+  [RefusalCode.RETENTION_OVER]: "failed-precondition",
+  [RefusalCode.IDEMPOTENCY_CONFLICT]: "idempotency-conflict",
+  [RefusalCode.MAINTENANCE]: "unavailable",
+  [RefusalCode.TOO_LARGE]: "overloaded",
+  // The bytes took too long, or the cluster changed under them: the caller writes them again.
+  [RefusalCode.LAYOUT_STALE]: "unavailable",
+  [RefusalCode.BLOB_EXPIRED]: "unavailable",
+  [RefusalCode.BLOB_GONE]: "unavailable",
+  [RefusalCode.SESSION_UNKNOWN]: "unavailable",
+};
+
+const MESSAGE_OF: Partial<Record<RefusalCode, string>> = {
+  [RefusalCode.NAMESPACE_EXISTS]: "a namespace of this name exists",
+  [RefusalCode.NAMESPACE_UNKNOWN]: "the namespace was deleted",
+  [RefusalCode.NAMESPACE_VERSION]: "the namespace is at another version",
+  [RefusalCode.MANIFEST_FULL]: "the namespace waits for its writes to be indexed",
+  [RefusalCode.SEARCH_QUOTA]: "a quota does not allow it",
+  [RefusalCode.RETENTION_OVER]: "this state of the namespace is older than its retention",
+  [RefusalCode.IDEMPOTENCY_CONFLICT]: "the idempotency key was used for another request",
+  [RefusalCode.MAINTENANCE]: "the cluster is in maintenance and takes no writes",
+};
+
+/** When writing again may help, in milliseconds. */
+const RETRY_AFTER_MS = 1_000;
+
+export function refusalError(refusal: Refusal): SearchError {
+  const code = CODE_OF[refusal.code];
+  if (code === undefined)
+    throw new Error(`the state machine refused with ${RefusalCode[refusal.code]}: ${refusal.detail}`);
+  const message = MESSAGE_OF[refusal.code] ?? "the cluster changed while the request ran; try again";
+  const detail = refusal.detail === "" ? "" : `: ${refusal.detail}`;
+  const details: SearchErrorDetails = code === "overloaded" ? { retryAfterMs: RETRY_AFTER_MS } : {};
+  return new SearchError(code, message + detail, details);
+}
+
+type ResultCase = NonNullable<CommandResult["result"]["case"]>;
+type ResultOf<C extends ResultCase> = Extract<CommandResult["result"], { case: C }>["value"];
+
+/** The value of a result; a refusal as an error. */
+export function accepted<C extends ResultCase>(result: CommandResult, expected: C): ResultOf<C> {
+  const { result: value } = result;
+  if (value.case === "refusal") throw refusalError(value.value);
+  if (value.case !== expected) throw new Error(`a command came to ${value.case}, not ${expected}`);
+  return value.value as ResultOf<C>;
+}
+
+/** The code of a refusal; undefined: it was done. */
+export function refusalOf({ result }: CommandResult): RefusalCode | undefined {
+  return result.case === "refusal" ? result.value.code : undefined;
+}

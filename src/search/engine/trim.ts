@@ -1,0 +1,48 @@
+import { create } from "@bufbuild/protobuf";
+import { TrimNamespaceSchema } from "../../gen/skerry/meta/v1/commands_pb.js";
+import { type ManifestRow, type NamespaceRow, NamespaceState } from "../../gen/skerry/meta/v1/rows_pb.js";
+import type { EngineContext } from "./context.ts";
+import { LEAST_RETENTION_MS } from "./manifest.ts";
+
+/** Rows of one step. */
+const STEP_ROWS = 1_000;
+const REMEMBER_MS = 24 * 60 * 60 * 1000;
+
+/** One step: rows of the past whose retention is over, answers that are old enough, everything of a deleted namespace. False: nothing was due. */
+export async function trimNamespace(context: EngineContext, row: NamespaceRow): Promise<boolean> {
+  const { view } = context.store;
+  const { namespaceId } = row;
+  const nowMs = view.appliedTimeMs();
+  const isDeleted = row.state === NamespaceState.DELETED;
+  const rows = isDeleted ? await rowsOfDeleted(context, namespaceId) : await rowsOver(context, row, nowMs);
+  const untilMs = isDeleted ? Number.MAX_SAFE_INTEGER : nowMs - REMEMBER_MS;
+  const idempotencyHashes = [...(await view.rememberedBatches(namespaceId, untilMs, STEP_ROWS))];
+  if (rows.length + idempotencyHashes.length === 0) return false;
+  const named = rows.map(({ kind, number, removedRevision }) => ({ kind, number, removedRevision }));
+  const value = create(TrimNamespaceSchema, { namespaceId, rows: named, idempotencyHashes });
+  await context.store.submit({ case: "trimNamespace", value });
+  return true;
+}
+
+async function rowsOver(
+  { store }: EngineContext,
+  row: NamespaceRow,
+  nowMs: number,
+): Promise<readonly ManifestRow[]> {
+  const retentionMs = Math.max(Number(row.settings?.retentionSeconds ?? 0n) * 1000, LEAST_RETENTION_MS);
+  const page = await store.view.manifestPast(row.namespaceId, { afterRevision: 0n, limit: STEP_ROWS });
+  return page.filter(({ removedAtMs }) => Number(removedAtMs) + retentionMs <= nowMs);
+}
+
+async function rowsOfDeleted(
+  { store: { view } }: EngineContext,
+  namespaceId: bigint,
+): Promise<readonly ManifestRow[]> {
+  const past = await view.manifestPast(namespaceId, { afterRevision: 0n, limit: STEP_ROWS });
+  if (past.length > 0) return past;
+  for (const kind of ["batch", "segment", "deletes"] as const) {
+    const live = await view.manifest(namespaceId, { kind, after: 0n, limit: STEP_ROWS });
+    if (live.length > 0) return live;
+  }
+  return [];
+}

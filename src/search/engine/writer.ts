@@ -1,0 +1,274 @@
+/**
+ * The writes of one namespace on this node, one commit after the other. What waits while a commit runs goes together into the next: one blob, one
+ * command. A write that depends on what is there is resolved against the newest state and committed on the condition that nothing came between; if
+ * something did, it is resolved again.
+ */
+
+import { create } from "@bufbuild/protobuf";
+import { assert, Deferred } from "../../base/index.ts";
+import {
+  BatchFrameSchema,
+  type BatchFrame as CommandFrame,
+  CommitBatchSchema,
+  type FrameOutcome,
+  RefusalCode,
+  UpdateNamespaceSchema,
+} from "../../gen/skerry/meta/v1/commands_pb.js";
+import type { NamespaceRow } from "../../gen/skerry/meta/v1/rows_pb.js";
+import { encodeBatchFile, encodeFrame, MAX_FRAMES } from "../batch/batch-file.ts";
+import { SearchError } from "../errors.ts";
+import type { Document } from "../model/document.ts";
+import { fitBatch } from "../model/fit-batch.ts";
+import type { Schema } from "../model/schema.ts";
+import type { WriteBatch } from "../model/write-batch.ts";
+import type { WriteOptions, WriteResult } from "../service.ts";
+import type { EngineContext } from "./context.ts";
+import type { NamespaceStates } from "./namespace-states.ts";
+import { accepted, refusalError, refusalOf } from "./refusals.ts";
+import { requestBytes } from "./request-bytes.ts";
+import { needsState, type ResolvedWrite, resolvePlain, resolveWrite } from "./resolve.ts";
+import { SCHEMA_FORMAT, schemaBytes, schemaOf } from "./schema-row.ts";
+
+/** Writes that may wait for their commit; one more is refused. */
+const MAX_WAITING = 1_024;
+/** Documents of one commit, over all of its frames, beside those of the first. */
+const GROUP_DOCUMENTS = 10_000;
+/** How often a write is resolved again, or a schema added to again, before its writer is told that there is too much going on. */
+const MAX_ATTEMPTS = 32;
+const RETRY_AFTER_MS = 250;
+
+interface Waiting {
+  readonly batch: WriteBatch;
+  readonly idempotency:
+    | { readonly idempotencyHash: Uint8Array; readonly requestHash: Uint8Array }
+    | undefined;
+  readonly done: Deferred<WriteResult>;
+  attempts: number;
+}
+
+interface ReadyFrame {
+  readonly waiting: Waiting;
+  readonly write: ResolvedWrite;
+  readonly expectedVersion: bigint | undefined;
+}
+
+export class NamespaceWriter {
+  readonly #context: EngineContext;
+  readonly #states: NamespaceStates;
+  readonly #namespaceId: bigint;
+  readonly #waiting: Waiting[] = [];
+  #isRunning = false;
+
+  constructor(context: EngineContext, states: NamespaceStates, namespaceId: bigint) {
+    this.#context = context;
+    this.#states = states;
+    this.#namespaceId = namespaceId;
+  }
+
+  get isIdle(): boolean {
+    return !this.#isRunning;
+  }
+
+  write(batch: WriteBatch, options: WriteOptions): Promise<WriteResult> {
+    if (this.#waiting.length >= MAX_WAITING)
+      throw new SearchError("overloaded", "too many writes of this namespace wait", {
+        retryAfterMs: RETRY_AFTER_MS,
+      });
+    const { hash } = this.#context;
+    const key = options.idempotencyKey;
+    const waiting: Waiting = {
+      batch,
+      idempotency:
+        key === undefined
+          ? undefined
+          : { idempotencyHash: hash(new TextEncoder().encode(key)), requestHash: hash(requestBytes(batch)) },
+      done: new Deferred(),
+      attempts: 0,
+    };
+    this.#waiting.push(waiting);
+    if (!this.#isRunning) void this.#run();
+    return waiting.done.promise;
+  }
+
+  /** Never rejects: every error is given to those whom it concerns. */
+  async #run(): Promise<void> {
+    this.#isRunning = true;
+    while (this.#waiting.length > 0) {
+      const group = this.#takeGroup();
+      try {
+        await this.#commit(group);
+      } catch (error) {
+        for (const { done } of group) done.reject(error);
+      }
+    }
+    this.#isRunning = false;
+  }
+
+  /** One write that needs the state, or as many plain ones as fit. */
+  #takeGroup(): readonly Waiting[] {
+    const first = this.#waiting.shift();
+    assert(first !== undefined, "search.writer-has-work");
+    const group = [first];
+    if (needsState(first.batch)) return group;
+    let documents = 0;
+    for (
+      let next = this.#waiting[0];
+      next !== undefined && group.length < MAX_FRAMES;
+      next = this.#waiting[0]
+    ) {
+      documents += next.batch.upserts.length + next.batch.deletes.length;
+      if (needsState(next.batch) || documents > GROUP_DOCUMENTS) break;
+      group.push(next);
+      this.#waiting.shift();
+    }
+    return group;
+  }
+
+  async #commit(group: readonly Waiting[]): Promise<void> {
+    const row = this.#row();
+    this.#checkBacklog(row);
+    const fitted = await this.#fit(group, row);
+    const ready: ReadyFrame[] = [];
+    for (const { waiting, batch } of fitted) {
+      try {
+        ready.push(await this.#resolve(waiting, batch));
+      } catch (error) {
+        waiting.done.reject(error);
+      }
+    }
+    if (ready.length > 0) await this.#commitFrames(ready);
+  }
+
+  #row(): NamespaceRow {
+    const row = this.#context.store.view.namespace(this.#namespaceId);
+    if (row === undefined) throw new SearchError("not-found", "the namespace was deleted");
+    return row;
+  }
+
+  #checkBacklog(row: NamespaceRow): void {
+    const most = this.#context.settings.unindexedBytes;
+    const given = Number(row.totals?.batchBytes ?? 0n);
+    if (given < most) return;
+    throw new SearchError("overloaded", "too many bytes of the namespace wait to be indexed", {
+      limit: "unindexedBytes",
+      most,
+      given,
+      retryAfterMs: 4 * RETRY_AFTER_MS,
+    });
+  }
+
+  /** Fits every write to the schema, which grows by what is new in them. A write that does not fit is refused alone. */
+  async #fit(
+    group: readonly Waiting[],
+    row: NamespaceRow,
+  ): Promise<readonly { readonly waiting: Waiting; readonly batch: WriteBatch }[]> {
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      const name = this.#context.store.view.namespaceName(row.org, row.project, row.name);
+      if (name?.namespaceId !== this.#namespaceId)
+        throw new SearchError("not-found", "the namespace was deleted");
+      const before = schemaOf(name);
+      let schema = before;
+      const fitted: { waiting: Waiting; batch: WriteBatch }[] = [];
+      const misfits: (() => void)[] = [];
+      for (const waiting of group) {
+        try {
+          const fit = fitBatch(waiting.batch, schema);
+          schema = fit.schema;
+          fitted.push({ waiting, batch: this.#withExpiry(fit.batch, row) });
+        } catch (error) {
+          misfits.push(() => waiting.done.reject(error));
+        }
+      }
+      if (schema !== before && !(await this.#addToSchema(schema, name.schemaRevision))) continue;
+      for (const refuse of misfits) refuse();
+      return fitted;
+    }
+    throw new SearchError("overloaded", "the schema changes all the time", { retryAfterMs: RETRY_AFTER_MS });
+  }
+
+  /** False: somebody else was faster. */
+  async #addToSchema(schema: Schema, expectedRevision: bigint): Promise<boolean> {
+    const value = create(UpdateNamespaceSchema, {
+      namespaceId: this.#namespaceId,
+      schema: { schema: schemaBytes(schema), schemaFormat: SCHEMA_FORMAT, expectedRevision },
+    });
+    const result = await this.#context.store.submit({ case: "updateNamespace", value });
+    if (refusalOf(result) === RefusalCode.NAMESPACE_CHANGED) return false;
+    accepted(result, "done");
+    return true;
+  }
+
+  #withExpiry(batch: WriteBatch, row: NamespaceRow): WriteBatch {
+    const ttlSeconds = Number(row.settings?.defaultTtlSeconds ?? 0n);
+    if (ttlSeconds === 0) return batch;
+    const expiresAtMs = Math.floor(this.#context.clock.wallMs()) + ttlSeconds * 1000;
+    const upserts = batch.upserts.map(
+      (document): Document => (document.expiresAtMs === undefined ? { ...document, expiresAtMs } : document),
+    );
+    return { ...batch, upserts };
+  }
+
+  async #resolve(waiting: Waiting, batch: WriteBatch): Promise<ReadyFrame> {
+    const { ifVersion } = batch;
+    if (!needsState(batch)) return { waiting, write: resolvePlain(batch), expectedVersion: ifVersion };
+    const snapshot = await this.#states.snapshot(this.#row());
+    // An idempotent repetition gets its answer whatever the version is now.
+    const isOther = ifVersion !== undefined && ifVersion !== snapshot.version;
+    if (isOther && waiting.idempotency === undefined) throw versionConflict(snapshot.version);
+    const { kernel, clock } = this.#context;
+    const write = await resolveWrite(batch, snapshot, { kernel, nowMs: clock.wallMs() });
+    return { waiting, write, expectedVersion: ifVersion ?? snapshot.version };
+  }
+
+  async #commitFrames(ready: readonly ReadyFrame[]): Promise<void> {
+    const { driver, checksum, store, closing } = this.#context;
+    const payloads = ready.map(({ write }) => encodeFrame(write));
+    const bytes = encodeBatchFile(payloads, checksum);
+    const blob = await driver.write(bytes, closing);
+    const frames = ready.map(commandFrame);
+    this.#states.written(
+      blob.blobId,
+      ready.map(({ write }) => write),
+      bytes.length,
+    );
+    const value = create(CommitBatchSchema, { namespaceId: this.#namespaceId, blob, frames });
+    const result = accepted(await store.submit({ case: "commitBatch", value }), "batchCommitted");
+    for (const [at, frame] of ready.entries()) this.#answer(frame, result.outcomes[at]!, result.version);
+  }
+
+  #answer({ waiting }: ReadyFrame, outcome: FrameOutcome, version: bigint): void {
+    const { refusal } = outcome;
+    if (refusal === undefined) {
+      const { upserted, patched, deleted, repeated } = outcome;
+      const counts = { upserted: Number(upserted), patched: Number(patched), deleted: Number(deleted) };
+      waiting.done.resolve({ version: outcome.version, ...counts, repeated });
+      return;
+    }
+    const isRace = refusal.code === RefusalCode.NAMESPACE_VERSION && waiting.batch.ifVersion === undefined;
+    if (isRace && ++waiting.attempts < MAX_ATTEMPTS) {
+      // In front of what came later, so that it is not overtaken for ever.
+      this.#waiting.unshift(waiting);
+      return;
+    }
+    waiting.done.reject(
+      refusal.code === RefusalCode.NAMESPACE_VERSION ? versionConflict(version) : refusalError(refusal),
+    );
+  }
+}
+
+function commandFrame({ waiting, write, expectedVersion }: ReadyFrame): CommandFrame {
+  const { upserted, patched, deleted } = write;
+  return create(BatchFrameSchema, {
+    upserts: BigInt(upserted),
+    patches: BigInt(patched),
+    deletes: BigInt(deleted),
+    ...(expectedVersion !== undefined && { expectedVersion }),
+    ...waiting.idempotency,
+  });
+}
+
+function versionConflict(version: bigint): SearchError {
+  return new SearchError("version-conflict", `the namespace is at version ${version}`, {
+    version: `${version}`,
+  });
+}

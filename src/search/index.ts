@@ -1,0 +1,23 @@
+/**
+ * Namespaces of documents: vectors, text, sparse vectors and attributes, searched together, with branches.
+ *
+ * - `service.ts`: what the surfaces ask. `engine/` does it: writes are grouped, made durable as blobs and committed to the replicated metadata; reads
+ *   see the memtable of what is not indexed yet and the index segments, as one version shows them. docs/internals/search-engine.md.
+ * - `model/`: schemas, documents, writes. `filter/`, `query/`: what is asked of documents. `unit/`: one memtable run or segment.
+ * - `ports.ts`: what it asks of the metadata and of the stores of blobs.
+ *
+ * Invariants: what was acknowledged is in a blob that committed metadata refers to; a strong read sees it; nothing on a node's disk or in its memory is
+ * needed to serve a namespace from another node.
+ */
+
+export { BlockCache } from "./cache/block-cache.ts";
+export { CachedReader } from "./cache/cached-reader.ts";
+export { DEFAULT_ENGINE_SETTINGS, type EngineContext, type EngineSettings } from "./engine/context.ts";
+export { SearchEngine } from "./engine/engine.ts";
+export type { SearchKernel } from "./engine/kernel.ts";
+export { LocalKernel } from "./engine/local-kernel.ts";
+export { searchWorkers } from "./engine/workers.ts";
+export { SearchError, type SearchErrorCode } from "./errors.ts";
+export type { BlobDriver, BlobName, NamespaceCommand, NamespaceStore, NamespaceView } from "./ports.ts";
+export type { NamespaceService } from "./service.ts";
+export { vectorKernels } from "./vector/index.ts";

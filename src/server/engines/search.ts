@@ -1,0 +1,114 @@
+import { concatBytes } from "../../base/index.ts";
+import { BlobError, type BlobStore } from "../../blob/index.ts";
+import { type Metadata, MetaError } from "../../meta/index.ts";
+import {
+  type BlobDriver,
+  BlockCache,
+  CachedReader,
+  DEFAULT_ENGINE_SETTINGS,
+  type EngineContext,
+  LocalKernel,
+  type NamespaceStore,
+  SearchEngine,
+  SearchError,
+  vectorKernels,
+} from "../../search/index.ts";
+import type { EnginesOptions } from "./options.ts";
+
+/** Namespaces on this node. */
+export interface Search {
+  readonly engine: SearchEngine;
+  readonly context: EngineContext;
+}
+
+export interface SearchJoins {
+  readonly metadata: Metadata;
+  readonly blobs: BlobStore;
+  /** Aborts when the node stops. */
+  readonly signal: AbortSignal;
+}
+
+/** Joins the search engine to the metadata and to the blobs of the cluster. */
+export function openSearch(options: EnginesOptions, { metadata, blobs, signal }: SearchJoins): Search {
+  const { platform, config, logger, metrics } = options;
+  const { hasher } = platform;
+  const checksum = (bytes: Uint8Array) => hasher.crc32c(bytes);
+  const driver = clusterDriver(metadata, blobs);
+  // Segments are kept open in most of it; their blocks are read again when they are merged or warmed.
+  const blockBytes = Math.floor(config["search.cache_memory"] / 4);
+  const cache = new BlockCache(blockBytes);
+  const context: EngineContext = {
+    ...platform,
+    nodeId: options.identified.stored.identity.nodeId,
+    store: namespaceStore(metadata),
+    driver,
+    kernel: new LocalKernel({ ...platform, vectors: vectorKernels(), checksum }),
+    logger,
+    metrics,
+    checksum,
+    hash: (bytes) => hasher.blake3(bytes),
+    settings: {
+      ...DEFAULT_ENGINE_SETTINGS,
+      memtableBytes: config["search.memtable_memory"],
+      segmentBytes: config["search.cache_memory"] - blockBytes,
+      flushBytes: config["search.flush_size"],
+      flushAfterMs: config["search.flush_after"],
+      unindexedBytes: config["search.unindexed_size"],
+      retentionSeconds: Math.floor(config["search.retention"] / 1000),
+    },
+    closing: signal,
+    reader: (blob) => new CachedReader(blob, { driver, cache, signal }),
+  };
+  return { engine: new SearchEngine(context), context };
+}
+
+/** The rows and commands of namespaces; no answer is "unavailable". */
+function namespaceStore(metadata: Metadata): NamespaceStore {
+  const answered = async <T>(asked: Promise<T>): Promise<T> => {
+    try {
+      return await asked;
+    } catch (error) {
+      if (error instanceof MetaError) throw new SearchError("unavailable", error.message, {}, error);
+      throw error;
+    }
+  };
+  return {
+    submit: (command, signal) => answered(metadata.submit(command, signal === undefined ? {} : { signal })),
+    barrier: () => answered(metadata.barrier()),
+    view: metadata.view,
+  };
+}
+
+/** The driver `cluster`: blobs in the segments of the cluster's own nodes, found by the rows of the metadata. */
+function clusterDriver(metadata: Metadata, blobs: BlobStore): BlobDriver {
+  return {
+    write: async (bytes, signal) => {
+      const { blob } = await blobs
+        .write({ sizeBytes: bytes.length, bytes: once(bytes), digests: [], signal })
+        .catch(rejectAsSearch);
+      if (blob === undefined) throw new Error("a blob has at least one byte");
+      return blob;
+    },
+    read: async ({ blobId }, { offset, length }, signal) => {
+      const row = metadata.view.blob(blobId);
+      if (row === undefined) throw new SearchError("unavailable", "the state that was read is gone by now");
+      const pieces: Uint8Array[] = [];
+      try {
+        // A piece is the reader's only until the next one is asked for.
+        for await (const piece of blobs.read(row, offset, length, signal)) pieces.push(piece.slice());
+      } catch (error) {
+        rejectAsSearch(error);
+      }
+      return pieces.length === 1 ? pieces[0]! : concatBytes(pieces);
+    },
+  };
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
+function rejectAsSearch(error: unknown): never {
+  if (error instanceof BlobError) throw new SearchError("unavailable", error.message, {}, error);
+  throw error;
+}
