@@ -1,6 +1,5 @@
 import { createPrng } from "../../base/index.ts";
 import type { Clock, Timers } from "../../platform/index.ts";
-import type { Checksum } from "../batch/batch-file.ts";
 import type { Filter } from "../filter/filter.ts";
 import { type DocumentPredicate, documentPredicate } from "../filter/match-document.ts";
 import { textPredicate } from "../filter/text-predicate.ts";
@@ -12,6 +11,7 @@ import type { Query, QueryOptions } from "../query/query.ts";
 import type { QueryResult } from "../query/result.ts";
 import { MemoryUnit } from "../unit/memory-unit.ts";
 import type { SearchUnit } from "../unit/ports.ts";
+import type { Checksum } from "../unit/segment/blocks.ts";
 import { buildSegment } from "../unit/segment/build-segment.ts";
 import { openSegment } from "../unit/segment/segment-unit.ts";
 import type { VectorKernels } from "../vector/index.ts";
@@ -21,7 +21,8 @@ export interface LocalKernelOptions {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly vectors: VectorKernels;
-  readonly checksum: Checksum;
+  /** Continues from a seed: blocks of segments are told apart by it. */
+  readonly hasher: Checksum;
 }
 
 /** Indexing and queries on the calling thread. Indexing lets others run between slices of its work. */
@@ -37,12 +38,12 @@ export class LocalKernel implements SearchKernel {
   }
 
   buildSegment(documents: readonly Document[], schema: Schema): Promise<Uint8Array> {
-    const { vectors, checksum, timers } = this.#options;
+    const { vectors, hasher, timers } = this.#options;
     return buildSegment({
       documents,
       schema,
       kernels: vectors,
-      checksum: { crc32c: checksum },
+      checksum: hasher,
       // The same documents give the same segment, whoever indexes them.
       prng: createPrng("segment"),
       pause: () => new Promise((resolve) => timers.endOfTurn(resolve)),
@@ -50,8 +51,8 @@ export class LocalKernel implements SearchKernel {
   }
 
   openSegment(name: string, reader: RangeReader, schema: Schema): Promise<SearchUnit> {
-    const { vectors, checksum } = this.#options;
-    return openSegment({ name, reader, schema, kernels: vectors, checksum: { crc32c: checksum } });
+    const { vectors, hasher } = this.#options;
+    return openSegment({ name, reader, schema, kernels: vectors, checksum: hasher });
   }
 
   query(

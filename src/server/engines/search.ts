@@ -42,7 +42,7 @@ export function openSearch(options: EnginesOptions, { metadata, blobs, signal }:
     nodeId: options.identified.stored.identity.nodeId,
     store: namespaceStore(metadata),
     driver,
-    kernel: new LocalKernel({ ...platform, vectors: vectorKernels(), checksum }),
+    kernel: new LocalKernel({ ...platform, vectors: vectorKernels() }),
     logger,
     metrics,
     checksum,

@@ -64,7 +64,7 @@ export class EngineWorld {
       nodeId,
       store: this.#store(),
       driver,
-      kernel: new LocalKernel({ clock, timers, vectors: vectorKernels(), checksum }),
+      kernel: new LocalKernel({ clock, timers, hasher, vectors: vectorKernels() }),
       clock,
       timers,
       random,
