@@ -51,5 +51,3 @@ export type Filter =
   | { readonly kind: "phrase"; readonly field: string; readonly query: string }
   | { readonly kind: "exists"; readonly field: string }
   | { readonly kind: "null"; readonly field: string };
-
-export type FilterKind = Filter["kind"];

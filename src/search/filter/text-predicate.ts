@@ -1,6 +1,6 @@
 import type { Schema } from "../model/schema.ts";
-import { type Analyzer, analyzerOf, type Token } from "../text/analyzer/analyzer.ts";
-import type { TextClause } from "../text/index.ts";
+import type { Analyzer, Token } from "../text/analyzer/analyzer.ts";
+import { analyzerOf, type TextClause } from "../text/index.ts";
 import type { TextPredicate } from "./match-document.ts";
 import { textFilterQuery } from "./text-filter-query.ts";
 

@@ -1,7 +1,7 @@
 import type { Document } from "../model/document.ts";
 import type { Schema } from "../model/schema.ts";
-import { analyzerOf, type Token } from "../text/analyzer/analyzer.ts";
-import type { TextQuery } from "../text/index.ts";
+import type { Token } from "../text/analyzer/analyzer.ts";
+import { analyzerOf, type TextQuery } from "../text/index.ts";
 import type { Highlight, Query } from "./query.ts";
 import { textQueryOf } from "./text-query.ts";
 
