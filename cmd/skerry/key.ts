@@ -25,6 +25,10 @@ export function addKeyCommands(program: Command): void {
       "0",
     )
     .option("--bucket <name...>", "limit it to these buckets (default: all)")
+    .option(
+      "--namespace <scope...>",
+      'limit it to "org", "org/project" or "org/project/namespace" (API keys)',
+    )
     .option("--description <text>", "what it is for", "")
     .action(async (options: RemoteOptions & CreateOptions) => {
       const made = await remote(KeyService, options).createKey({
@@ -33,6 +37,7 @@ export function addKeyCommands(program: Command): void {
         user: options.user ?? "",
         inflightLimit: wholeNumber(options.inflight, "--inflight"),
         buckets: options.bucket ?? [],
+        namespaces: options.namespace ?? [],
         description: options.description,
       });
       if (options.output === "json") return printJson({ keyId: made.key?.keyId, secret: made.secret });
@@ -54,11 +59,11 @@ export function addKeyCommands(program: Command): void {
         KeyKind[row.kind].toLowerCase(),
         Role[row.role].toLowerCase(),
         row.ownerDisplayName,
-        row.buckets.join(",") || "all",
+        [...row.buckets, ...row.namespaces].join(",") || "all",
         formatTime(row.createdAtMs),
         row.description,
       ]);
-      printTable(["KEY", "KIND", "ROLE", "OWNER", "BUCKETS", "CREATED", "DESCRIPTION"], rows);
+      printTable(["KEY", "KIND", "ROLE", "OWNER", "SCOPE", "CREATED", "DESCRIPTION"], rows);
     });
 
   addRemoteOptions(key.command("revoke <key-id>"))
@@ -75,6 +80,7 @@ interface CreateOptions {
   readonly user?: string;
   readonly inflight: string;
   readonly bucket?: string[];
+  readonly namespace?: string[];
   readonly description: string;
 }
 

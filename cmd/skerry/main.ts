@@ -15,6 +15,7 @@ const FAMILIES: Readonly<Record<string, () => Promise<(program: Command) => void
   "encryption-key": async () => (await import("./encryption-key.ts")).addEncryptionKeyCommands,
   bucket: async () => (await import("./bucket.ts")).addBucketCommands,
   object: async () => (await import("./object.ts")).addObjectCommands,
+  ns: async () => (await import("./namespace.ts")).addNamespaceCommands,
   ops: async () => (await import("./ops.ts")).addOpsCommands,
   config: async () => (await import("./config.ts")).addConfigCommands,
 };

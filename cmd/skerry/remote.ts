@@ -46,7 +46,7 @@ export function remoteWithKey<S extends DescService>(service: S, endpoint: strin
   );
 }
 
-function apiKey(options: RemoteOptions): string {
+export function apiKey(options: RemoteOptions): string {
   const key =
     options.apiKeyFile === undefined ? process.env["SKERRY_API_KEY"] : readKeyFile(options.apiKeyFile);
   if (key === undefined || key === "") {

@@ -9,6 +9,7 @@
 import { assert, unreachable } from "../base/index.ts";
 import type { BucketAccess } from "./bucket-access.ts";
 import { decideOnBucket } from "./bucket-decision.ts";
+import { mayTouchNamespace } from "./namespaces.ts";
 import type { Operation } from "./operations.ts";
 import { evaluatePolicies } from "./policy/evaluate.ts";
 import { hasRole } from "./roles.ts";
@@ -69,9 +70,10 @@ function decide(asked: Case): Decision {
       return principal.role === "user" ? ofPolicies(asked, principal) : byRole(operation, principal);
     case "cluster":
     case "key":
+    case "namespace":
       if (principal === undefined) return deny("anonymous");
       if (!hasRole(principal.role, operation.leastRole)) return deny("role");
-      return principal.buckets === undefined ? ALLOW : deny("scope");
+      return inScope(operation.resource, principal, request) ? ALLOW : deny("scope");
     case "bucket":
     case "object": {
       const { bucket } = request;
@@ -93,6 +95,15 @@ function decide(asked: Case): Decision {
     default:
       return unreachable(operation.resource);
   }
+}
+
+function inScope(
+  resource: "cluster" | "key" | "namespace",
+  principal: Principal,
+  { namespace }: OperationRequest,
+): boolean {
+  if (resource === "namespace") return namespace !== undefined && mayTouchNamespace(principal, namespace);
+  return principal.buckets === undefined && (resource === "key" || principal.namespaces === undefined);
 }
 
 function byRole(operation: Operation, principal: Principal): Decision {
@@ -123,5 +134,6 @@ function ofPolicies({ operation, request }: Case, principal: Principal): Decisio
 
 /** Whether the principal's allow-list lets it touch this bucket; also what listings of buckets are filtered by. */
 export function mayTouchBucket(principal: Principal, bucket: string): boolean {
-  return principal.buckets === undefined || principal.buckets.includes(bucket);
+  if (principal.buckets === undefined) return principal.namespaces === undefined;
+  return principal.buckets.includes(bucket);
 }

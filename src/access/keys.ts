@@ -12,6 +12,7 @@
 import { toBase64Url, toHex } from "../base/index.ts";
 import { deriveKey, equalSecrets, hmacSha256 } from "./crypto.ts";
 import { AccessError } from "./errors.ts";
+import { checkNamespaces } from "./namespaces.ts";
 import { KEY_KIND, KEY_ROLE, type RandomBytes, type StoredKey } from "./ports.ts";
 import type { Sealer } from "./seal.ts";
 import type { Owner, Principal, Role } from "./types.ts";
@@ -41,6 +42,8 @@ export interface KeyGrant {
   readonly role: Role;
   /** Undefined: every bucket. An empty list is refused. */
   readonly buckets: readonly string[] | undefined;
+  /** Scopes; undefined: every namespace, unless it is limited to buckets. An empty list is refused. */
+  readonly namespaces?: readonly string[] | undefined;
   readonly owner: Owner;
   /** The IAM user of the owner's account; undefined: the account itself. */
   readonly userName?: string;
@@ -131,6 +134,7 @@ export function principalOf(key: StoredKey): Principal | undefined {
     role,
     buckets: key.buckets.length === 0 ? undefined : key.buckets,
     owner: { id: key.ownerId, displayName: key.ownerDisplayName },
+    ...(key.namespaces.length > 0 && { namespaces: key.namespaces }),
     ...(key.inflightLimit > 0 && { inflightLimit: key.inflightLimit }),
   };
 }
@@ -157,6 +161,7 @@ function storedKey(
   secret: { readonly secretSealed?: Uint8Array; readonly secretHash?: Uint8Array },
 ): StoredKey {
   checkBuckets(grant.buckets);
+  checkNamespaces(grant.namespaces);
   return {
     keyId,
     kind,
@@ -164,6 +169,7 @@ function storedKey(
     secretSealed: secret.secretSealed ?? new Uint8Array(0),
     secretHash: secret.secretHash ?? new Uint8Array(0),
     buckets: grant.buckets ?? [],
+    namespaces: grant.namespaces ?? [],
     ownerId: grant.owner.id,
     ownerDisplayName: grant.owner.displayName,
     userName: grant.userName ?? "",

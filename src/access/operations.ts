@@ -10,9 +10,11 @@ import type { Role } from "./types.ts";
  *
  * - `service`: nothing in particular (ListBuckets, GetCallerIdentity). What it returns must be filtered by the principal.
  * - `bucket`, `object`: the bucket that the request names.
- * - `cluster`, `key`: the whole installation; out of reach of a key that is limited to some buckets.
+ * - `namespace`: the namespace that the request names.
+ * - `cluster`: the whole installation; out of reach of a key that is limited to buckets or namespaces.
+ * - `key`: keys; a key that is limited to namespaces gets at those within its own limits, which the operation sees to.
  */
-export type ResourceKind = "service" | "bucket" | "object" | "cluster" | "key";
+export type ResourceKind = "service" | "bucket" | "object" | "namespace" | "cluster" | "key";
 
 export interface Operation {
   /** Unique over all surfaces: "PutObject", "skerry.admin.v1.KeyService/Create". */

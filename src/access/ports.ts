@@ -16,6 +16,8 @@ export interface StoredKey {
   readonly secretHash: Uint8Array;
   /** Empty: every bucket. */
   readonly buckets: readonly string[];
+  /** Scopes; empty: every namespace, unless it is limited to buckets. */
+  readonly namespaces: readonly string[];
   readonly ownerId: string;
   readonly ownerDisplayName: string;
   /** The IAM user of the owner's account whose key it is; "": the account's own. */

@@ -17,6 +17,8 @@ export interface Principal {
   readonly role: Role;
   /** Buckets that it may touch; undefined: all. */
   readonly buckets: readonly string[] | undefined;
+  /** Namespaces that it may touch, as `namespaces.ts` writes scopes; undefined: all, unless it is limited to buckets. */
+  readonly namespaces?: readonly string[];
   readonly owner: Owner;
   /** As what policies see it. Undefined: as the account of its owner. */
   readonly identity?: Identity;
@@ -44,6 +46,8 @@ export interface Owner {
 export interface OperationRequest {
   readonly name: string;
   readonly bucket?: string;
+  /** "org/project/name". */
+  readonly namespace?: string;
   readonly key?: string;
   /** Instead of the row's: "s3:GetObjectVersion" where a version is named. */
   readonly action?: string;

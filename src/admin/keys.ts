@@ -81,6 +81,7 @@ export class KeyAdministration implements KeyAdmin {
     const grant: KeyGrant = {
       role: request.role,
       buckets: request.buckets,
+      namespaces: request.namespaces,
       owner: this.#owner(request),
       inflightLimit: request.inflightLimit,
     };
@@ -135,7 +136,12 @@ export function refuse(result: CommandResult): void {
 
 /** A key as it lies in the metadata. */
 export function keyRow(stored: StoredKey, description: string): KeyRow {
-  return create(KeyRowSchema, { ...stored, buckets: [...stored.buckets], description });
+  return create(KeyRowSchema, {
+    ...stored,
+    buckets: [...stored.buckets],
+    namespaces: [...stored.namespaces],
+    description,
+  });
 }
 
 export function describeKey(row: KeyRow): KeyDescription {
@@ -146,6 +152,7 @@ export function describeKey(row: KeyRow): KeyDescription {
       row.role === KEY_ROLE.user ? "user" : (ROLES.find((role) => KEY_ROLE[role] === row.role) ?? "reader"),
     description: row.description,
     buckets: row.buckets.length === 0 ? undefined : row.buckets,
+    namespaces: row.namespaces.length === 0 ? undefined : row.namespaces,
     createdAtMs: Number(row.createdAtMs),
     ownerId: row.ownerId,
     ownerDisplayName: row.ownerDisplayName,

@@ -11,6 +11,8 @@ export interface NewKey {
   readonly description: string;
   /** Undefined: every bucket. */
   readonly buckets: readonly string[] | undefined;
+  /** Scopes on namespaces. */
+  readonly namespaces: readonly string[] | undefined;
   /** "": named after the description. */
   readonly ownerDisplayName: string;
   /** Name of the user who owns what it makes; "": nobody in particular, see `ownerDisplayName`. */
@@ -26,6 +28,8 @@ export interface KeyDescription {
   readonly description: string;
   /** Undefined: every bucket. */
   readonly buckets: readonly string[] | undefined;
+  /** Scopes on namespaces. */
+  readonly namespaces: readonly string[] | undefined;
   readonly createdAtMs: number;
   readonly ownerId: string;
   readonly ownerDisplayName: string;

@@ -53,6 +53,7 @@ function key(more: Partial<StoredKey>): StoredKey {
     secretSealed: new Uint8Array(1),
     secretHash: new Uint8Array(0),
     buckets: [],
+    namespaces: [],
     ownerId: "",
     ownerDisplayName: "",
     userName: "",
@@ -114,7 +115,7 @@ describe("users", () => {
 
   test("stay while they have a key or a bucket", async () => {
     const { canonicalId } = await accounts.create(request("alice"));
-    const row = create(KeyRowSchema, { ...key({ ownerId: canonicalId }), buckets: [] });
+    const row = create(KeyRowSchema, { ...key({ ownerId: canonicalId }), buckets: [], namespaces: [] });
     await node.metadata.submit({ case: "putKey", value: create(PutKeySchema, { key: row }) });
     expect(await code(accounts.remove("alice"))).toBe("conflict");
     expect(await code(accounts.remove("nobody"))).toBe("not-found");

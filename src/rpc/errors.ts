@@ -1,9 +1,11 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { AccessError } from "../access/index.ts";
 import { AdminError, type AdminErrorCode } from "../admin/index.ts";
+import { ErrorInfoSchema } from "../gen/google/rpc/error_details_pb.js";
 import { OperationRefusedSchema } from "../gen/skerry/admin/v1/admin_pb.js";
 import { IdentityError, type IdentityErrorCode } from "../identity/index.ts";
 import { ObjectError, type ObjectErrorCode } from "../object/index.ts";
+import { SearchError, type SearchErrorCode } from "../search/index.ts";
 
 const ADMIN_CODES: Readonly<Record<AdminErrorCode, Code>> = {
   invalid: Code.InvalidArgument,
@@ -88,16 +90,54 @@ export const OBJECT_CODES: Readonly<Record<ObjectErrorCode, Code>> = {
   canceled: Code.Canceled,
 };
 
+/** Every refusal of `search` as a Connect code; its own name is the reason in an ErrorInfo. Complete by type. */
+const SEARCH_CODES: Readonly<Record<SearchErrorCode, Code>> = {
+  "invalid-argument": Code.InvalidArgument,
+  "limit-exceeded": Code.InvalidArgument,
+  "not-found": Code.NotFound,
+  "already-exists": Code.AlreadyExists,
+  "schema-conflict": Code.FailedPrecondition,
+  "failed-precondition": Code.FailedPrecondition,
+  "version-conflict": Code.FailedPrecondition,
+  "idempotency-conflict": Code.Aborted,
+  "quota-exceeded": Code.ResourceExhausted,
+  overloaded: Code.ResourceExhausted,
+  unavailable: Code.Unavailable,
+  "deadline-exceeded": Code.DeadlineExceeded,
+  cancelled: Code.Canceled,
+  "data-damaged": Code.DataLoss,
+  "format-too-new": Code.DataLoss,
+};
+
 /** The answer for an error; undefined for a bug, which the caller learns nothing about. */
 export function toConnectError(error: unknown): ConnectError | undefined {
   if (error instanceof ConnectError) return error;
   if (error instanceof ObjectError) return new ConnectError(error.message, OBJECT_CODES[error.code]);
   if (error instanceof AdminError) return adminError(error);
+  if (error instanceof SearchError) return searchError(error);
   if (error instanceof IdentityError) return new ConnectError(error.message, IDENTITY_CODES[error.code]);
   if (error instanceof AccessError && error.code === "key-invalid") {
     return new ConnectError(error.message, Code.InvalidArgument);
   }
   return undefined;
+}
+
+/** With its name as the reason and its details as metadata. */
+function searchError({ code, message, details }: SearchError): ConnectError {
+  const { retryAfterMs, ...named } = details;
+  const metadata = Object.fromEntries(
+    Object.entries(named).map(([name, value]) => [snakeCase(name), String(value)]),
+  );
+  const reason = code.toUpperCase().replaceAll("-", "_");
+  const header =
+    retryAfterMs === undefined ? undefined : { "retry-after": String(Math.ceil(retryAfterMs / 1000)) };
+  return new ConnectError(message, SEARCH_CODES[code], header, [
+    { desc: ErrorInfoSchema, value: { reason, domain: "search.skerry", metadata } },
+  ]);
+}
+
+function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
 /** With the reason for programs and the advice for people as a detail. */

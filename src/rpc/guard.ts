@@ -44,8 +44,13 @@ export interface GuardOptions {
 /** What a call touches, named by the handler as soon as it knows. */
 export interface Touches {
   readonly bucket?: string;
+  /** "org/project/name". */
+  readonly namespace?: string;
   readonly key?: string;
 }
+
+/** Where what is left out depends on who calls, it is known once that is. */
+type TouchesOf = readonly Touches[] | ((principal: Principal) => readonly Touches[]);
 
 export interface GuardedCall {
   readonly principal: Principal;
@@ -66,10 +71,10 @@ export class Guard implements RestAdmission {
   async unary<T>(
     operation: RpcOperationName,
     context: HandlerContext,
-    touches: readonly Touches[],
+    touches: TouchesOf,
     run: (call: GuardedCall) => Promise<T>,
   ): Promise<T> {
-    const report = this.#begin(operation, context, touches[0]);
+    const report = this.#begin(operation, context, touches);
     try {
       const result = await run(await this.#admit(operation, context, touches, report));
       report.done("ok");
@@ -84,10 +89,10 @@ export class Guard implements RestAdmission {
   async *stream<T>(
     operation: RpcOperationName,
     context: HandlerContext,
-    touches: readonly Touches[],
+    touches: TouchesOf,
     run: (call: GuardedCall) => AsyncIterable<T>,
   ): AsyncIterable<T> {
-    const report = this.#begin(operation, context, touches[0]);
+    const report = this.#begin(operation, context, touches);
     try {
       yield* run(await this.#admit(operation, context, touches, report));
       report.done("ok");
@@ -114,14 +119,16 @@ export class Guard implements RestAdmission {
   async #admit(
     operation: RpcOperationName,
     context: HandlerContext,
-    touches: readonly Touches[],
+    touches: TouchesOf,
     report: Report,
   ): Promise<GuardedCall> {
     const principal = context.values.get(PROGRESS)?.principal ?? this.#authenticate(context);
     report.principal = principal;
     const { requestId, remoteAddress } = context.values.get(CALL_INFO);
     const values = (key: string) => contextValues(key, remoteAddress, this.#options.clock.wallMs());
-    for (const touched of touches.length === 0 ? [{}] : touches) {
+    const named = typeof touches === "function" ? touches(principal) : touches;
+    report.touched = named[0] ?? {};
+    for (const touched of named.length === 0 ? [{}] : named) {
       const denial = await this.#judge(principal, { name: operation, ...touched, context: { values } });
       if (denial !== undefined) {
         throw new ConnectError(`the key may not do this (${denial.reason})`, Code.PermissionDenied);
@@ -169,8 +176,9 @@ export class Guard implements RestAdmission {
     return settled.kind === "deny" ? settled : undefined;
   }
 
-  #begin(operation: RpcOperationName, context: HandlerContext, touched: Touches | undefined): Report {
-    return new Report(this.#options, operation, context, touched ?? {});
+  #begin(operation: RpcOperationName, context: HandlerContext, touches: TouchesOf): Report {
+    const touched = typeof touches === "function" ? {} : (touches[0] ?? {});
+    return new Report(this.#options, operation, context, touched);
   }
 }
 
@@ -185,11 +193,11 @@ class Report {
   principal: Principal | undefined;
   /** Gives back what was entered. */
   leave: () => void = () => undefined;
+  touched: Touches;
   readonly #options: GuardOptions;
   readonly #operation: string;
   readonly #info: CallInfo;
   readonly #progress: Progress | undefined;
-  readonly #touched: Touches;
   readonly #startedMs: number;
   #reported = false;
 
@@ -198,7 +206,7 @@ class Report {
     this.#operation = operation;
     this.#info = context.values.get(CALL_INFO);
     this.#progress = context.values.get(PROGRESS);
-    this.#touched = touched;
+    this.touched = touched;
     this.#startedMs = options.clock.monotonicMs();
   }
 
@@ -211,8 +219,9 @@ class Report {
       requestId: this.#info.requestId,
       operation: this.#operation,
       principalKeyId: this.principal?.keyId,
-      bucket: this.#touched.bucket,
-      key: this.#touched.key,
+      bucket: this.touched.bucket,
+      key: this.touched.key,
+      namespace: this.touched.namespace,
       outcome,
       durationMs: this.#options.clock.monotonicMs() - this.#startedMs,
       remoteAddress: this.#info.remoteAddress,

@@ -26,6 +26,8 @@ export interface RpcEvent {
   readonly principalKeyId: string | undefined;
   readonly bucket: string | undefined;
   readonly key: string | undefined;
+  /** "org/project/name". */
+  readonly namespace: string | undefined;
   /** "ok" or the Connect code. */
   readonly outcome: string;
   readonly durationMs: number;

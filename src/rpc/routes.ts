@@ -12,17 +12,23 @@ import { ClusterService, KeyService, UserService } from "../gen/skerry/admin/v1/
 import { EncryptionKeyService } from "../gen/skerry/admin/v1/encryption_pb.js";
 import { MaintenanceService } from "../gen/skerry/admin/v1/maintenance_pb.js";
 import { MetaService } from "../gen/skerry/admin/v1/meta_pb.js";
+import { DocumentService, NamespaceService, QueryService } from "../gen/skerry/search/v1/search_pb.js";
 import { BucketService, ObjectService } from "../gen/skerry/storage/v1/storage_pb.js";
 import type { Accounts } from "../identity/index.ts";
 import type { ObjectStore } from "../object/index.ts";
-import { clusterService, keyService, userService } from "./admin-services.ts";
+import type { NamespaceService as Namespaces } from "../search/index.ts";
+import { clusterService, userService } from "./admin-services.ts";
 import { bucketService } from "./bucket-service.ts";
 import { encryptionKeyService } from "./encryption-key-service.ts";
 import type { Guard, GuardOptions } from "./guard.ts";
+import { keyService } from "./key-service.ts";
 import { maintenanceService } from "./maintenance-service.ts";
 import { metaService } from "./meta-service.ts";
 import { objectService } from "./object-service.ts";
 import type { ImplementedService } from "./rest/index.ts";
+import { documentService } from "./search/document-service.ts";
+import { namespaceService } from "./search/namespace-service.ts";
+import { queryService } from "./search/query-service.ts";
 
 export interface RpcServices extends GuardOptions {
   readonly objects: ObjectStore;
@@ -33,6 +39,7 @@ export interface RpcServices extends GuardOptions {
   readonly membership: MembershipAdmin;
   readonly maintenance: MaintenanceAdmin;
   readonly statistics: StatisticsAdmin;
+  readonly namespaces: Namespaces;
   readonly region: string;
 }
 
@@ -46,6 +53,9 @@ export function implementedServices(services: RpcServices, guard: Guard): readon
     implemented(UserService, userService(accounts, guard)),
     implemented(EncryptionKeyService, encryptionKeyService(encryptionKeys, guard)),
     implemented(ClusterService, clusterService(cluster, membership, guard)),
+    implemented(NamespaceService, namespaceService(services.namespaces, guard)),
+    implemented(DocumentService, documentService(services.namespaces, guard)),
+    implemented(QueryService, queryService(services.namespaces, guard)),
     implemented(MaintenanceService, maintenanceService(services.maintenance, guard)),
     implemented(MetaService, metaService(services.statistics, guard)),
   ];

@@ -7,18 +7,7 @@ import {
   createGrpcWebTransport,
 } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createGate, InflightLimiter, type Principal, type Role, TrustedProxies } from "../access/index.ts";
-import {
-  AdminError,
-  type ClusterAdmin,
-  type EncryptionKeyAdmin,
-  type KeyAdmin,
-  type MaintenanceAdmin,
-  type MembershipAdmin,
-  type NodeDescription,
-  type StatisticsAdmin,
-} from "../admin/index.ts";
-import type { WorkerStatus } from "../background/index.ts";
+import type { Role } from "../access/index.ts";
 import { Health, HealthCheckResponse_ServingStatus } from "../gen/grpc/health/v1/health_pb.js";
 import {
   ServerReflection,
@@ -36,207 +25,20 @@ import { EncryptionKeyService } from "../gen/skerry/admin/v1/encryption_pb.js";
 import { MaintenanceService } from "../gen/skerry/admin/v1/maintenance_pb.js";
 import { MetaService } from "../gen/skerry/admin/v1/meta_pb.js";
 import { BucketService, ObjectService } from "../gen/skerry/storage/v1/storage_pb.js";
-import { Accounts, IdentityStore } from "../identity/index.ts";
 import { OBJECT_ERROR_CODES } from "../object/index.ts";
-import { OWNER, SingleNode } from "../object/testing/single-node.ts";
-import { NodeClock, NodeTimers } from "../platform/node/index.ts";
 import { OBJECT_CODES } from "./errors.ts";
-import { RPC_OPERATIONS, type RpcEvent, type RpcServer, startRpcServer } from "./index.ts";
+import { RPC_OPERATIONS } from "./index.ts";
+import { searchCalls } from "./testing/fake-namespaces.ts";
+import { as, codeOf, TestApi } from "./testing/test-api.ts";
 
-const KEYS: Readonly<Record<string, Pick<Principal, "role" | "buckets">>> = {
-  admin: { role: "admin", buckets: undefined },
-  writer: { role: "writer", buckets: undefined },
-  reader: { role: "reader", buckets: undefined },
-  limited: { role: "writer", buckets: ["mine"] },
-};
-
-const keys: KeyAdmin = {
-  create: async (request) => ({
-    key: { ...request, keyId: "k", createdAtMs: 1, ownerId: "o", userName: "", inactive: false },
-    secret: "shown once",
-  }),
-  list: async () => [],
-  revoke: async (keyId) => {
-    if (keyId !== "known") throw new AdminError("not-found", "there is no key of this id");
-  },
-};
-
-const encryptionKey = { keyId: "k", description: "", createdAtMs: 1, version: 1, rotatedAtMs: 1 };
-const encryptionKeys: EncryptionKeyAdmin = {
-  create: async () => encryptionKey,
-  list: async () => [encryptionKey],
-  rotate: async (keyId) => {
-    if (keyId !== "k") throw new AdminError("not-found", "there is no encryption key of this id");
-    return { ...encryptionKey, version: 2 };
-  },
-};
-
-const NODE: NodeDescription = {
-  nodeId: 1,
-  name: "node-1",
-  zone: "a",
-  roles: ["meta"],
-  state: "active",
-  health: "alive",
-  peerAddress: "a:1",
-  s3Address: "",
-  apiAddress: "",
-  storageWritable: true,
-  storageUsedBytes: 1,
-  storageFreeBytes: 2,
-  appliedIndex: 3,
-  held: { blobs: 4, bytes: 5 },
-  raftTerm: 2,
-  raftLastIndex: 3,
-  raftFenced: true,
-  snapshotReceivedBytes: 6,
-};
-
-const WORKER: WorkerStatus = {
-  name: "unlink",
-  state: "failing",
-  progress: { done: 1, total: undefined, unit: "blobs" },
-  unitsDone: 7,
-  errors: 1,
-  consecutiveErrors: 1,
-  lastError: { message: "no disk", wallMs: 1 },
-  lastRunWallMs: 1,
-  nextRunWallMs: undefined,
-};
-
-const cluster: ClusterAdmin = {
-  status: async () => ({
-    clusterId: "c",
-    nodeId: 1,
-    replicationFactor: 3,
-    leaderNodeId: 1,
-    term: 2,
-    commitIndex: 3,
-    appliedIndex: 3,
-    voters: [1],
-    learners: [],
-    votersOutgoing: [],
-    firstIndex: 1,
-    lastIndex: 3,
-    progress: [{ nodeId: 1, match: 3, state: "replicate", recentlyActive: true, learner: false }],
-    fenced: false,
-    nodes: [NODE],
-    underReplicated: { blobs: 2, bytes: 9 },
-    maxVoters: 5,
-    workers: [WORKER],
-    notReadyReason: undefined,
-    maintenance: "off",
-  }),
-  createJoinToken: async () => ({ token: "t", expiresAtMs: 5, peerAddresses: ["a:1"] }),
-};
-
-const membership: MembershipAdmin = {
-  drain: async (nodeId, { cancel }) => {
-    if (nodeId === 7) throw new AdminError("not-found", "there is no node 7");
-    return { state: cancel ? "active" : "draining", held: { blobs: 3, bytes: 30 } };
-  },
-  remove: async (_, { force }) => {
-    if (force) return { blobs: 4, bytes: 40 };
-    const refusal = { reason: "not-drained", advice: "drain it first" };
-    throw new AdminError("refused", "node-2 still holds copies", { refusal });
-  },
-  transferLeadership: async (nodeId) => ({ leaderNodeId: nodeId ?? 5, term: 9 }),
-};
-
-const quiesced = { state: "quiesced" as const, sinceMs: 7, waitingNodeIds: [2], writesUnderWay: 3 };
-const maintenance: MaintenanceAdmin = {
-  describe: async () => quiesced,
-  set: async ({ on, force }) => {
-    if (on && !force) throw new AdminError("unavailable", "no quorum");
-    return { ...quiesced, state: on ? "quiesced" : "off" };
-  },
-};
-
-const statistics: StatisticsAdmin = {
-  statistics: async () => ({
-    nodeId: 1,
-    stored: { buckets: 1, objects: 2, objectBytes: 3, versions: 4, versionBytes: 5, uploads: 6 },
-    underReplicated: { blobs: 2, bytes: 9 },
-    maintenance: quiesced,
-    segments: {
-      writable: true,
-      reason: undefined,
-      segments: 7,
-      liveBytes: 8,
-      deadBytes: 9,
-      freeBytes: 10,
-      totalBytes: 11,
-      damaged: 0,
-    },
-    scrub: { isRunning: true, startedMs: 12, finishedMs: undefined, checkedBytes: 13, badChunks: 14 },
-    workers: [WORKER],
-    operations: [
-      {
-        surface: "s3",
-        operation: "GetObject",
-        outcomes: new Map([["ok", 15]]),
-        latency: { p50Ms: 1.5, p95Ms: 2, p99Ms: 3, samples: 15 },
-      },
-    ],
-    requestsInFlight: 16,
-    bytesIn: 17,
-    bytesOut: 18,
-    replays: 19,
-  }),
-};
-
-let server: RpcServer;
-let maintenanceState = "off";
-const inflight = new InflightLimiter(100);
-let reason: string | undefined;
-const events: RpcEvent[] = [];
-
+let api: TestApi;
 beforeAll(async () => {
-  const node = await SingleNode.create();
-  let requests = 0;
-  server = await startRpcServer({
-    listen: { host: "127.0.0.1", port: 0 },
-    tls: undefined,
-    newRequestId: () => `request-${++requests}`,
-    notReadyReason: () => reason,
-    maintenanceState: () => maintenanceState,
-    trustedProxies: new TrustedProxies(["127.0.0.0/8", "::1"]),
-    limits: { enter: ({ keyId }) => inflight.enter(keyId) },
-    authenticator: {
-      authenticate: (header) => {
-        const name = /^Bearer (.*)$/.exec(header ?? "")?.[1];
-        if (name === undefined) return { kind: "anonymous" };
-        const key = KEYS[name];
-        if (key === undefined) return { kind: "refused", reason: "unknown-key", claimedKeyId: name };
-        return { kind: "authenticated", principal: { ...key, keyId: name, owner: OWNER } };
-      },
-    },
-    gate: createGate(RPC_OPERATIONS),
-    clock: new NodeClock(),
-    timers: new NodeTimers(),
-    hooks: { onCall: (event) => events.push(event) },
-    objects: node.objects,
-    region: "r",
-    keys,
-    encryptionKeys,
-    cluster,
-    accounts: new Accounts(new IdentityStore(node.metadata), "c"),
-    membership,
-    maintenance,
-    statistics,
-  });
+  api = await TestApi.start();
 });
+afterAll(() => api.close());
 
-afterAll(() => server.close(1000));
-
-const baseUrl = () => `http://127.0.0.1:${server.address.port}`;
-const http2 = () => createConnectTransport({ baseUrl: baseUrl(), httpVersion: "2" });
-const as = (key: string) => ({ headers: { authorization: `Bearer ${key}` } });
-const codeOf = (promise: Promise<unknown>) =>
-  promise.then(
-    () => "ok",
-    (error: ConnectError) => Code[error.code],
-  );
+const http2 = () => api.http2();
+const baseUrl = () => api.baseUrl;
 
 describe("one port", () => {
   const transports: [string, () => Transport][] = [
@@ -262,14 +64,17 @@ describe("one port", () => {
   it("shows health without a key, and nothing else", async () => {
     expect((await fetch(`${baseUrl()}/healthz`)).status).toBe(200);
     expect((await fetch(`${baseUrl()}/readyz`)).status).toBe(200);
-    reason = "no leader";
+    api.notReadyReason = "no leader";
     const unready = await fetch(`${baseUrl()}/readyz`);
-    expect([unready.status, await unready.json()]).toEqual([503, { status: "unavailable", reason }]);
-    reason = undefined;
-    maintenanceState = "quiesced";
+    expect([unready.status, await unready.json()]).toEqual([
+      503,
+      { status: "unavailable", reason: "no leader" },
+    ]);
+    api.notReadyReason = undefined;
+    api.maintenanceState = "quiesced";
     const reading = await fetch(`${baseUrl()}/readyz`);
     expect([reading.status, await reading.json()]).toEqual([200, { status: "ok", maintenance: "quiesced" }]);
-    maintenanceState = "off";
+    api.maintenanceState = "off";
     expect((await fetch(`${baseUrl()}/`)).status).toBe(404);
   });
 });
@@ -317,34 +122,20 @@ describe("tools for gRPC", () => {
     expect(await health.check({ service: BucketService.typeName })).toMatchObject(serving);
     expect(await codeOf(health.check({ service: "skerry.none" }))).toBe("NotFound");
     expect((await health.list({})).statuses[KeyService.typeName]).toMatchObject(serving);
-    reason = "no leader";
+    api.notReadyReason = "no leader";
     expect(await health.check({})).toMatchObject({ status: HealthCheckResponse_ServingStatus.NOT_SERVING });
     const watching = health.watch({})[Symbol.asyncIterator]();
     expect((await watching.next()).value).toMatchObject({
       status: HealthCheckResponse_ServingStatus.NOT_SERVING,
     });
-    reason = undefined;
+    api.notReadyReason = undefined;
     expect((await watching.next()).value).toMatchObject(serving);
     await watching.return?.();
   });
 });
 
 describe("REST", () => {
-  const rest = async (
-    verb: string,
-    path: string,
-    options: { key?: string; body?: string; type?: string } = {},
-  ) => {
-    const response = await fetch(`${baseUrl()}${path}`, {
-      method: verb,
-      headers: {
-        ...(options.key !== undefined && { authorization: `Bearer ${options.key}` }),
-        ...(options.body !== undefined && { "content-type": options.type ?? "application/json" }),
-      },
-      ...(options.body !== undefined && { body: options.body }),
-    });
-    return { status: response.status, header: response.headers, body: (await response.json()) as object };
-  };
+  const rest: TestApi["rest"] = (verb, path, options) => api.rest(verb, path, options);
 
   it("calls the same methods, in JSON", async () => {
     const status = await rest("GET", "/v1/cluster/status", { key: "reader" });
@@ -410,21 +201,21 @@ describe("REST", () => {
   });
 
   it("refuses a stranger before it reads what he sends", async () => {
-    const before = events.length;
+    const before = api.events.length;
     expect(await rest("POST", "/v1/keys", { key: "nobody", body: "not even JSON" })).toMatchObject({
       status: 401,
     });
-    expect(events.slice(before)).toMatchObject([
+    expect(api.events.slice(before)).toMatchObject([
       { operation: "KeyService/CreateKey", outcome: "unauthenticated", principalKeyId: undefined },
     ]);
   });
 
   it("reports a call once, whoever refused it", async () => {
-    const before = events.length;
+    const before = api.events.length;
     await rest("POST", "/v1/keys", { key: "admin", body: "{" });
     await rest("GET", "/v1/keys", { key: "reader" });
     await rest("GET", "/v1/keys", { key: "admin" });
-    expect(events.slice(before).map(({ outcome, principalKeyId }) => [outcome, principalKeyId])).toEqual([
+    expect(api.events.slice(before).map(({ outcome, principalKeyId }) => [outcome, principalKeyId])).toEqual([
       ["invalidargument", "admin"],
       ["permissiondenied", "reader"],
       ["ok", "admin"],
@@ -569,18 +360,18 @@ describe("limits", () => {
     );
 
   it("a key with too much under way is told to wait, and enters again afterwards", async () => {
-    const leaves = Array.from({ length: 100 }, () => inflight.enter("reader"));
+    const leaves = Array.from({ length: 100 }, () => api.inflight.enter("reader"));
     const refused = await listing({}).catch((error: ConnectError) => error);
     if (!(refused instanceof ConnectError)) throw new Error("it was not refused");
     expect([Code[refused.code], refused.metadata.get("retry-after")]).toEqual(["ResourceExhausted", "1"]);
     for (const leave of leaves) leave?.();
     for (let call = 0; call < 3; call++) await listing({});
-    expect(inflight.inflight("reader")).toBe(0);
+    expect(api.inflight.inflight("reader")).toBe(0);
   });
 
   it("behind a trusted proxy the client is who the proxy says", async () => {
     await listing({ "x-forwarded-for": "203.0.113.9, 198.51.100.1" });
-    expect(events.at(-1)).toMatchObject({ remoteAddress: "198.51.100.1" });
+    expect(api.events.at(-1)).toMatchObject({ remoteAddress: "198.51.100.1" });
   });
 });
 
@@ -685,6 +476,7 @@ describe("the gate", () => {
       createClient(MaintenanceService, http2()).getMaintenance({}, as(key)),
     "MaintenanceService/SetMaintenance": (key) =>
       createClient(MaintenanceService, http2()).setMaintenance({ on: false }, as(key)),
+    ...searchCalls((service) => createClient(service, http2()), as),
     "ServerReflection/ServerReflectionInfo": (key) => reflect({ case: "listServices", value: "" }, key),
   };
   const order: Role[] = ["reader", "writer", "admin"];
@@ -697,11 +489,19 @@ describe("the gate", () => {
         const isDenied = (await codeOf(calls[name](role, "mine"))) === "PermissionDenied";
         expect([role, isDenied]).toEqual([role, order.indexOf(role) < order.indexOf(row.leastRole)]);
       }
-      if (row.leastRole === "admin") return;
-      const outOfScope = await codeOf(calls[name]("limited", "theirs"));
-      if (row.resource === "bucket" || row.resource === "object" || row.resource === "cluster") {
-        expect(outOfScope).toBe("PermissionDenied");
-      }
+      if (row.leastRole === "admin" || row.resource === "service") return;
+      expect(await codeOf(calls[name]("limited", "theirs"))).toBe("PermissionDenied");
+    },
+  );
+
+  it.each(RPC_OPERATIONS.map((row) => [row.name, row] as const))(
+    "%s: a key that is limited to another project",
+    async (name, row) => {
+      const isDenied = (await codeOf(calls[name]("project", "mine"))) === "PermissionDenied";
+      // Of keys it gets at those within its own limits.
+      const isOpen =
+        row.resource === "service" || ["KeyService/ListKeys", "KeyService/RevokeKey"].includes(name);
+      expect(isDenied).toBe(!isOpen);
     },
   );
 
@@ -719,7 +519,9 @@ describe("the gate", () => {
   });
 
   it("reports every call with who and what", () => {
-    const denied = events.find((event) => event.outcome === "permissiondenied" && event.bucket === "theirs");
+    const denied = api.events.find(
+      (event) => event.outcome === "permissiondenied" && event.bucket === "theirs",
+    );
     expect(denied).toMatchObject({
       principalKeyId: "limited",
       requestId: expect.stringMatching(/^request-/),

@@ -42,6 +42,7 @@ import {
   restError,
 } from "./rest/index.ts";
 import { implementedServices, type RpcServices } from "./routes.ts";
+import { SEARCH_FORMS } from "./search/query-forms.ts";
 
 /** One message of a request, in bytes: the body limit of the API. */
 const MAX_MESSAGE_BYTES = 32 * 1024 * 1024;
@@ -83,7 +84,7 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
   const services = implementedServices(options, guard);
   const rest = new RestHandler({
     services,
-    forms: jsonForms([]),
+    forms: jsonForms(SEARCH_FORMS),
     admission: guard,
     maxBodyBytes: MAX_MESSAGE_BYTES,
     timeoutMs: REST_TIMEOUT_MS,

@@ -3,11 +3,12 @@
  *
  * - `service.ts`: what the surfaces ask. `engine/` does it: writes are grouped, made durable as blobs and committed to the replicated metadata; reads
  *   see the memtable of what is not indexed yet and the index segments, as one version shows them. docs/internals/search-engine.md.
- * - `model/`: schemas, documents, writes. `filter/`, `query/`: what is asked of documents. `unit/`: one memtable run or segment.
+ * - `model/`: schemas, documents, writes: parsed from plain values, checked, encoded. `filter/`, `query/`: what is asked of documents.
+ * - `vector/`, `text/`, `sparse/`, `attributes/`: the indexes of one unit. `unit/`: one memtable run or segment, behind one interface.
  * - `ports.ts`: what it asks of the metadata and of the stores of blobs.
  *
  * Invariants: what was acknowledged is in a blob that committed metadata refers to; a strong read sees it; nothing on a node's disk or in its memory is
- * needed to serve a namespace from another node.
+ * needed to serve a namespace from another node; ranking by an index equals exhaustive ranking wherever an answer says "exhaustive".
  */
 
 export { BlockCache } from "./cache/block-cache.ts";
@@ -18,6 +19,23 @@ export type { SearchKernel } from "./engine/kernel.ts";
 export { LocalKernel } from "./engine/local-kernel.ts";
 export { searchWorkers } from "./engine/workers.ts";
 export { SearchError, type SearchErrorCode } from "./errors.ts";
+export type { AttributeValue, Document, DocumentId, Scalar } from "./model/document.ts";
+export { LIMITS } from "./model/limits.ts";
+export { checkName } from "./model/names.ts";
+export { parseBatch } from "./model/parse-batch.ts";
+export { parseSchema } from "./model/plain-schema.ts";
+export { readId } from "./model/scalar.ts";
+export type { AttributeType, Schema } from "./model/schema.ts";
 export type { BlobDriver, BlobName, NamespaceCommand, NamespaceStore, NamespaceView } from "./ports.ts";
-export type { NamespaceService } from "./service.ts";
+export { parseQuery } from "./query/parse-query.ts";
+export type { Query } from "./query/query.ts";
+export type { QueryResult } from "./query/result.ts";
+export type {
+  NamespaceInfo,
+  NamespaceName,
+  NamespaceService,
+  NamespaceSettings,
+  PointInTime,
+  WriteOptions,
+} from "./service.ts";
 export { vectorKernels } from "./vector/index.ts";

@@ -33,6 +33,8 @@ interface Happening {
   readonly principalKeyId: string | undefined;
   readonly bucket: string | undefined;
   readonly key: string | undefined;
+  /** "org/project/name". */
+  readonly namespace?: string | undefined;
   readonly durationMs: number;
   readonly remoteAddress: string;
 }
@@ -82,7 +84,8 @@ export class Observing {
   /** A failed entry is the audit log's own to report: it counts, retries and shows what it could not write. */
   #audit(happening: Happening): void {
     const { audit, isRead } = this.#options;
-    const { operation, outcome, requestId, principalKeyId, bucket, key, remoteAddress } = happening;
+    const { operation, outcome, requestId, principalKeyId, bucket, key, namespace, remoteAddress } = happening;
+    const [organization, project, name] = namespace?.split("/") ?? [];
     if (audit === undefined || (isRead(operation) && REFUSED[outcome] === undefined)) return;
     const written = audit.record({
       requestId,
@@ -90,6 +93,9 @@ export class Observing {
       outcome,
       sourceAddress: remoteAddress,
       ...(principalKeyId !== undefined && { keyFingerprint: fingerprint(principalKeyId) }),
+      ...(organization !== undefined && { organization }),
+      ...(project !== undefined && { project }),
+      ...(name !== undefined && { namespace: name }),
       ...(bucket !== undefined && { bucket }),
       ...(key !== undefined && { key }),
     });

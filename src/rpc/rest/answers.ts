@@ -1,5 +1,5 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.js";
+import { type ErrorInfo, ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.js";
 import { formatJson, type Json } from "./json-text.ts";
 
 /** An answer of the REST surface, before it is on a socket. */
@@ -34,7 +34,8 @@ const STATUS_OF_REASON: ReadonlyMap<string, number> = new Map([
   ["PAYLOAD_TOO_LARGE", 413],
   ["UNSUPPORTED_MEDIA_TYPE", 415],
   ["METHOD_NOT_ALLOWED", 405],
-  ["CONFLICT", 409],
+  ["SCHEMA_CONFLICT", 409],
+  ["FAILED_PRECONDITION", 409],
 ]);
 
 const ENCODER = new TextEncoder();
@@ -52,7 +53,7 @@ export function jsonAnswer(status: number, value: Json, header: Headers = new He
  */
 export function errorAnswer(error: ConnectError, requestId: string): RestAnswer {
   const info = error.findDetails(ErrorInfoSchema)[0];
-  const status = (info === undefined ? undefined : STATUS_OF_REASON.get(info.reason)) ?? STATUSES[error.code];
+  const status = (info === undefined ? undefined : statusOf(info)) ?? STATUSES[error.code];
   const header = new Headers(error.metadata);
   header.set("x-request-id", requestId);
   const code = (info?.reason ?? snakeCase(Code[error.code])).toLowerCase();
@@ -62,6 +63,14 @@ export function errorAnswer(error: ConnectError, requestId: string): RestAnswer 
     { error: { code, message: error.rawMessage, request_id: requestId, details } },
     header,
   );
+}
+
+/** Of limits, those on the size of the request are 413. */
+const SIZE_LIMITS: ReadonlySet<string> = new Set(["batchBytes", "batchDocuments", "documentBytes"]);
+
+function statusOf({ reason, metadata }: ErrorInfo): number | undefined {
+  if (reason === "LIMIT_EXCEEDED" && SIZE_LIMITS.has(metadata["limit"] ?? "")) return 413;
+  return STATUS_OF_REASON.get(reason);
 }
 
 function snakeCase(name: string): string {

@@ -11,6 +11,12 @@
  * - Errors are `{"error":{"code","message","request_id","details"}}`.
  */
 export { errorAnswer, type RestAnswer, restError } from "./answers.ts";
+export { JsonError } from "./json-error.ts";
+export type { JsonForm } from "./json-form.ts";
 export { jsonForms } from "./json-form.ts";
-export { RestHandler } from "./rest-handler.ts";
+export type { Json } from "./json-text.ts";
+export { keptForm, plainOf } from "./plain-messages.ts";
+export { isObject, readMessage } from "./read-message.ts";
+export { HTTP_ANSWER, RestHandler } from "./rest-handler.ts";
 export type { ImplementedService } from "./route-table.ts";
+export { writeMessage } from "./write-message.ts";

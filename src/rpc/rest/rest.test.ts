@@ -160,6 +160,7 @@ describe("a message", () => {
       owner_display_name: "",
       user: "",
       inflight_limit: 0,
+      namespaces: [],
     });
   });
 

@@ -76,6 +76,13 @@ export declare type Key = Message<"skerry.admin.v1.Key"> & {
    * @generated from field: uint32 inflight_limit = 11;
    */
   inflightLimit: number;
+
+  /**
+   * Scopes ("org", "org/project", "org/project/name"); empty: every namespace, unless it is limited to buckets.
+   *
+   * @generated from field: repeated string namespaces = 12;
+   */
+  namespaces: string[];
 };
 
 /**
@@ -128,6 +135,11 @@ export declare type CreateKeyRequest = Message<"skerry.admin.v1.CreateKeyRequest
    * @generated from field: uint32 inflight_limit = 7;
    */
   inflightLimit: number;
+
+  /**
+   * @generated from field: repeated string namespaces = 8;
+   */
+  namespaces: string[];
 };
 
 /**

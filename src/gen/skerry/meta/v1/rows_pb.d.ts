@@ -347,6 +347,13 @@ export declare type KeyRow = Message<"skerry.meta.v1.KeyRow"> & {
    * @generated from field: uint32 inflight_limit = 22;
    */
   inflightLimit: number;
+
+  /**
+   * Scopes on namespaces ("org", "org/project", "org/project/name"). Empty: every one, unless the key is limited to buckets.
+   *
+   * @generated from field: repeated string namespaces = 24;
+   */
+  namespaces: string[];
 };
 
 /**

@@ -1,0 +1,210 @@
+import { createReadStream, readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
+import type { Command } from "commander";
+import {
+  type Document,
+  type Namespace,
+  parseJson,
+  type Query,
+  SkerryClient,
+  SkerryError,
+} from "../../src/client/index.ts";
+import { CommandError } from "./exit.ts";
+import {
+  addRemoteOptions,
+  apiKey,
+  formatBytes,
+  formatTime,
+  printJson,
+  printTable,
+  type RemoteOptions,
+} from "./remote.ts";
+
+/** Exit codes of the program for codes of the API. Everything else failed: 1. */
+const EXIT_CODES: Readonly<Record<string, number>> = {
+  invalid_argument: 2,
+  limit_exceeded: 2,
+  unavailable: 3,
+  overloaded: 3,
+  resource_exhausted: 3,
+  unreachable: 3,
+  timeout: 3,
+  not_found: 4,
+  unauthenticated: 5,
+  permission_denied: 5,
+};
+
+export function addNamespaceCommands(program: Command): void {
+  const family = program
+    .command("ns")
+    .description('Namespaces: documents that are searched; written "name" or "org/project/name"');
+
+  on(family, "create <namespace>", "Make a namespace, or find it with the same schema")
+    .option("--schema <json|@file>", "its fields (default: taken from the first documents)", "{}")
+    .action((name: string, options: RemoteOptions & { schema: string }) =>
+      withNamespace(name, options, async (namespace) => {
+        const made = await namespace.create({ schema: jsonOption(options.schema, "--schema") as object });
+        if (options.output === "json") printJson(made);
+      }),
+    );
+
+  on(family, "list", "Namespaces of a project that the key may read")
+    .option("--project <org/project>", "default: the project of the key")
+    .option("--prefix <text>", "only names that begin with it", "")
+    .action((options: RemoteOptions & { project?: string; prefix: string }) =>
+      translated(async () => {
+        const rows: string[][] = [];
+        const { project, prefix } = options;
+        for await (const row of client(options).namespaces({
+          prefix,
+          ...(project !== undefined && { project }),
+        })) {
+          if (options.output === "json") printJson(row);
+          else {
+            const {
+              indexed_documents: indexed = 0,
+              unindexed_documents: fresh = 0,
+              segment_bytes: bytes = 0,
+            } = row.statistics;
+            rows.push([
+              `${row.org}/${row.project}/${row.namespace}`,
+              String(row.version),
+              String(indexed + fresh),
+              formatBytes(bytes),
+              formatTime(BigInt(row.created_at_ms)),
+            ]);
+          }
+        }
+        if (options.output !== "json")
+          printTable(["NAMESPACE", "VERSION", "DOCUMENTS", "INDEX", "CREATED"], rows);
+      }),
+    );
+
+  on(family, "get <namespace>", "Schema, settings, statistics and lineage").action(
+    (name: string, options: RemoteOptions) =>
+      withNamespace(name, options, async (namespace) => printJson(await namespace.info())),
+  );
+
+  on(family, "delete <namespace>", "Remove a namespace; its branches stay").action(
+    (name: string, options: RemoteOptions) =>
+      withNamespace(name, options, async (namespace) => {
+        await namespace.delete();
+        if (options.output === "json") printJson({ deleted: name });
+      }),
+  );
+
+  on(family, "upsert <namespace> [file]", "Write documents, one JSON object a line (default: standard input)")
+    .option("--batch <documents>", "documents of one atomic batch", "500")
+    .action((name: string, file: string | undefined, options: RemoteOptions & { batch: string }) =>
+      withNamespace(name, options, async (namespace) => {
+        const done = await namespace.upsertAll(documentsOf(file), {
+          batchDocuments: batchSize(options.batch),
+          onProgress: ({ documents }) => {
+            if (process.stderr.isTTY) process.stderr.write(`\r${documents} documents`);
+          },
+        });
+        if (process.stderr.isTTY) process.stderr.write("\n");
+        if (options.output === "json") printJson(done);
+      }),
+    );
+
+  on(
+    family,
+    "query <namespace> <json|@file>",
+    'Search, as the REST API takes it: \'{"text":"rocks","top_k":3}\'',
+  ).action((name: string, query: string, options: RemoteOptions) =>
+    withNamespace(name, options, async (namespace) => {
+      printJson(await namespace.query(jsonOption(query, "the query") as Query));
+    }),
+  );
+
+  on(
+    family,
+    "branch <namespace> <target>",
+    "A namespace that shares everything with its source and goes its own way",
+  )
+    .option("--at-version <version>", "of a version of the past")
+    .action((name: string, target: string, options: RemoteOptions & { atVersion?: string }) =>
+      withNamespace(name, options, async (namespace) => {
+        const { atVersion } = options;
+        const made = await namespace.branch(
+          target,
+          atVersion === undefined ? {} : { at_version: Number(atVersion) },
+        );
+        if (options.output === "json") printJson(made);
+      }),
+    );
+
+  on(family, "export <namespace>", "Every document, one JSON object a line").action(
+    (name: string, options: RemoteOptions) =>
+      withNamespace(name, options, async (namespace) => {
+        for await (const document of namespace.export()) printJson(document);
+      }),
+  );
+}
+
+function on(family: Command, usage: string, description: string): Command {
+  return addRemoteOptions(family.command(usage)).description(description);
+}
+
+function client(options: RemoteOptions): SkerryClient {
+  return new SkerryClient({ endpoint: options.endpoint, apiKey: apiKey(options) });
+}
+
+function withNamespace(
+  name: string,
+  options: RemoteOptions,
+  run: (namespace: Namespace) => Promise<void>,
+): Promise<void> {
+  return translated(() => run(client(options).namespace(name)));
+}
+
+async function translated(run: () => Promise<void>): Promise<void> {
+  try {
+    await run();
+  } catch (error) {
+    if (error instanceof TypeError) throw new CommandError(error.message, 2);
+    if (!(error instanceof SkerryError)) throw error;
+    throw new CommandError(error.message, EXIT_CODES[error.code] ?? 1);
+  }
+}
+
+async function* documentsOf(file: string | undefined): AsyncIterable<Document> {
+  const input = file === undefined ? process.stdin : createReadStream(file);
+  let number = 0;
+  try {
+    for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
+      number++;
+      if (line.trim() !== "") yield json(line, `${file ?? "standard input"}, line ${number}`) as Document;
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT")
+      throw new CommandError(`there is no file ${file}`, 2);
+    throw error;
+  }
+}
+
+/** JSON itself, or "@file". */
+function jsonOption(text: string, what: string): unknown {
+  if (!text.startsWith("@")) return json(text, what);
+  try {
+    return json(readFileSync(text.slice(1), "utf8"), text.slice(1));
+  } catch (error) {
+    if (error instanceof CommandError) throw error;
+    throw new CommandError(`${text.slice(1)} cannot be read: ${(error as Error).message}`, 2);
+  }
+}
+
+function json(text: string, what: string): unknown {
+  try {
+    return parseJson(text);
+  } catch (error) {
+    throw new CommandError(`${what} is not JSON: ${(error as Error).message}`, 2);
+  }
+}
+
+function batchSize(text: string): number {
+  const size = Number(text);
+  if (Number.isInteger(size) && size >= 1 && size <= 10_000) return size;
+  throw new CommandError("--batch is a number from 1 to 10000", 2);
+}

@@ -1,0 +1,202 @@
+import { createServer, type IncomingMessage, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, describe, expect, it } from "vitest";
+import { and, eq, fuzzy, gte, isIn, not, SkerryClient, SkerryError } from "./index.ts";
+
+interface Answer {
+  readonly status?: number;
+  readonly headers?: Record<string, string>;
+  readonly body: string;
+}
+
+interface Seen {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: IncomingMessage["headers"];
+  readonly body: string;
+}
+
+const servers: Server[] = [];
+afterEach(() => {
+  for (const server of servers.splice(0)) server.close();
+});
+
+/** A client of a server that gives these answers, in turn. */
+async function client(
+  answers: readonly (Answer | "cut")[],
+  options: { maxAttempts?: number; timeoutMs?: number } = {},
+) {
+  const seen: Seen[] = [];
+  const server = createServer((request, response) => {
+    let body = "";
+    request.on("data", (piece: Buffer) => {
+      body += piece.toString();
+    });
+    request.on("end", () => {
+      const answer = answers[Math.min(seen.length, answers.length - 1)];
+      seen.push({ method: request.method ?? "", url: request.url ?? "", headers: request.headers, body });
+      if (answer === undefined || answer === "cut") return request.socket.destroy();
+      return response.writeHead(answer.status ?? 200, answer.headers).end(answer.body);
+    });
+  });
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return { seen, skerry: new SkerryClient({ endpoint, apiKey: "sk_test", ...options }) };
+}
+
+const written = { body: '{"version":4,"upserted":1,"patched":0,"deleted":0,"repeated":false}' };
+const refusal = (status: number, code: string, headers?: Record<string, string>): Answer => ({
+  status,
+  body: JSON.stringify({
+    error: { code, message: `it is ${code}`, request_id: "r1", details: { limit: "x" } },
+  }),
+  ...(headers !== undefined && { headers }),
+});
+
+describe("the client", () => {
+  it("says who it is and what it wants", async () => {
+    const { seen, skerry } = await client([
+      { body: '{"results":[],"performance":{},"version":9007199254740993}' },
+    ]);
+    const filter = and(
+      gte("year", 2023),
+      not(isIn("tag", ["a"])),
+      eq("gone", null),
+      fuzzy("name", "rok", { distance: 2 }),
+    );
+    const answer = await skerry
+      .namespace("acme/web/docs")
+      .query({ text: "rocks", filter }, { consistency: "eventual" });
+    expect(answer.version).toBe(9007199254740993n);
+    expect(seen[0]).toMatchObject({
+      method: "POST",
+      url: "/v1/orgs/acme/projects/web/namespaces/docs/query",
+      headers: { authorization: "Bearer sk_test", "content-type": "application/json" },
+    });
+    expect(JSON.parse(seen[0]?.body ?? "")).toEqual({
+      text: "rocks",
+      filter: [
+        "And",
+        [
+          ["year", "Gte", 2023],
+          ["Not", ["tag", "In", ["a"]]],
+          ["gone", "Eq", null],
+          ["name", "Fuzzy", "rok", { distance: 2 }],
+        ],
+      ],
+      consistency: "eventual",
+    });
+  });
+
+  it("writes whole numbers with all their digits", async () => {
+    const { seen, skerry } = await client([written]);
+    await skerry.namespace("docs").write({ deletes: [18446744073709551615n] });
+    expect(seen[0]).toMatchObject({
+      url: "/v1/namespaces/docs/documents",
+      body: '{"deletes":[18446744073709551615]}',
+    });
+  });
+
+  it("tries again what failed for now, with the same idempotency key", async () => {
+    const { seen, skerry } = await client([
+      refusal(503, "unavailable"),
+      "cut",
+      refusal(429, "overloaded", { "retry-after": "0" }),
+      written,
+    ]);
+    expect(await skerry.namespace("docs").write({ upserts: [{ id: 1 }] })).toMatchObject({ version: 4 });
+    const keys = seen.map(({ headers }) => headers["idempotency-key"]);
+    expect([seen.length, new Set(keys).size]).toEqual([4, 1]);
+  });
+
+  it.each([400, 401, 403, 404, 409, 412, 413, 500])(
+    "does not repeat what will not succeed: %i",
+    async (status) => {
+      const { seen, skerry } = await client([refusal(status, "some_code")]);
+      const error = await skerry
+        .namespace("docs")
+        .info()
+        .catch((refused: unknown) => refused);
+      expect(error).toBeInstanceOf(SkerryError);
+      expect(error).toMatchObject({ status, code: "some_code", requestId: "r1", details: { limit: "x" } });
+      expect(seen.length).toBe(1);
+    },
+  );
+
+  it("gives up after its attempts, and when the server asks for too much patience", async () => {
+    const twice = await client([refusal(503, "unavailable")], { maxAttempts: 2 });
+    await expect(twice.skerry.namespace("docs").info()).rejects.toMatchObject({ code: "unavailable" });
+    expect(twice.seen.length).toBe(2);
+    const patient = await client([refusal(429, "overloaded", { "retry-after": "3600" })]);
+    await expect(patient.skerry.namespace("docs").info()).rejects.toMatchObject({ code: "overloaded" });
+    expect(patient.seen.length).toBe(1);
+  });
+
+  it("says what it could not reach", async () => {
+    const unreachable = new SkerryClient({ endpoint: "http://127.0.0.1:1", apiKey: "k", maxAttempts: 1 });
+    await expect(unreachable.namespace("docs").info()).rejects.toMatchObject({
+      code: "unreachable",
+      status: 0,
+    });
+    const { skerry } = await client([{ body: "no JSON at all", status: 418 }]);
+    await expect(skerry.namespace("docs").info()).rejects.toMatchObject({ code: "unknown", status: 418 });
+  });
+
+  it("writes many documents in batches, and tells how far it is", async () => {
+    const { seen, skerry } = await client([written]);
+    const documents = Array.from({ length: 25 }, (_, id) => ({
+      id,
+      text: { title: "x".repeat(id === 7 ? 5000 : 5) },
+    }));
+    const progress: number[] = [];
+    const done = await skerry.namespace("docs").upsertAll(documents, {
+      batchDocuments: 10,
+      batchBytes: 10_000,
+      concurrency: 2,
+      onProgress: (now) => progress.push(now.documents),
+    });
+    expect(done).toMatchObject({ documents: 25, version: 4 });
+    const sizes = seen.map(({ body }) => (JSON.parse(body) as { upserts: unknown[] }).upserts.length);
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(25);
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(10);
+    // The large document fills a batch by itself.
+    expect(sizes).toContain(1);
+    expect(progress.at(-1)).toBe(25);
+    expect(progress).toEqual([...progress].sort((a, b) => a - b));
+  });
+
+  it("ends a run of batches at the first that is refused", async () => {
+    const { seen, skerry } = await client([refusal(400, "invalid_argument")]);
+    const documents = Array.from({ length: 100 }, (_, id) => ({ id }));
+    const run = skerry.namespace("docs").upsertAll(documents, { batchDocuments: 1, concurrency: 2 });
+    await expect(run).rejects.toMatchObject({ code: "invalid_argument" });
+    expect(seen.length).toBeLessThan(10);
+  });
+
+  it("reads an export line by line, and lists in pages", async () => {
+    const lines = await client([
+      { body: '{"document":{"id":"a"}}\n{"document":{"id":18446744073709551615},"cursor":"c"}\n' },
+    ]);
+    const ids: unknown[] = [];
+    for await (const { id } of lines.skerry.namespace("docs").export({ at_version: 3 })) ids.push(id);
+    expect(ids).toEqual(["a", 18446744073709551615n]);
+    expect(lines.seen[0]?.url).toBe("/v1/namespaces/docs/export?at_version=3");
+    const pages = await client([
+      { body: '{"namespaces":[{"namespace":"a"}],"next_cursor":"x"}' },
+      { body: '{"namespaces":[{"namespace":"b"}]}' },
+    ]);
+    const names: string[] = [];
+    for await (const { namespace } of pages.skerry.namespaces({ project: "acme/web" })) names.push(namespace);
+    expect(names).toEqual(["a", "b"]);
+    expect(pages.seen.map(({ url }) => url)).toEqual([
+      "/v1/orgs/acme/projects/web/namespaces?prefix=&cursor=",
+      "/v1/orgs/acme/projects/web/namespaces?prefix=&cursor=x",
+    ]);
+  });
+
+  it("takes no name that is none", async () => {
+    const { skerry } = await client([written]);
+    expect(() => skerry.namespace("a/b")).toThrow(TypeError);
+  });
+});

@@ -1,0 +1,150 @@
+import type { Http } from "./http.ts";
+import { parse } from "./http.ts";
+import type {
+  Document,
+  DocumentId,
+  NamespaceInfo,
+  Query,
+  QueryResult,
+  ReadOptions,
+  Schema,
+  Settings,
+  WriteBatch,
+  WriteResult,
+} from "./types.ts";
+import { type UpsertAllOptions, type UpsertProgress, upsertAll } from "./upsert-all.ts";
+
+export interface WriteOptions {
+  /** A second write with the same key within 24 hours gets the first one's answer. Default: a new one for each call, so that a retry does nothing twice. */
+  readonly idempotencyKey?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** One namespace. Nothing is asked of the server before a method is called. */
+export class Namespace {
+  readonly #http: Http;
+  readonly #path: string;
+
+  constructor(http: Http, path: string) {
+    this.#http = http;
+    this.#path = path;
+  }
+
+  /** Makes it, or finds it with the same schema. SkerryError "already_exists" for another schema. */
+  async create(
+    options: { readonly schema?: Schema; readonly settings?: Settings } = {},
+  ): Promise<NamespaceInfo> {
+    const { namespace } = await this.#json<{ namespace: NamespaceInfo }>("PUT", "", options);
+    return namespace;
+  }
+
+  async info(): Promise<NamespaceInfo> {
+    return (await this.#json<{ namespace: NamespaceInfo }>("GET", "")).namespace;
+  }
+
+  async update(changes: { readonly schema?: Schema; readonly settings?: Settings }): Promise<NamespaceInfo> {
+    return (await this.#json<{ namespace: NamespaceInfo }>("PATCH", "", changes)).namespace;
+  }
+
+  async delete(): Promise<void> {
+    await this.#json("DELETE", "");
+  }
+
+  /** One atomic batch: durable, and seen by every strong read, when it resolves. */
+  write(
+    batch: WriteBatch,
+    { idempotencyKey = crypto.randomUUID(), signal }: WriteOptions = {},
+  ): Promise<WriteResult> {
+    return this.#http.json<WriteResult>({
+      method: "POST",
+      path: `${this.#path}/documents`,
+      body: batch,
+      headers: { "idempotency-key": idempotencyKey },
+      signal,
+    });
+  }
+
+  /** Any number of documents, in batches. */
+  upsertAll(
+    documents: Iterable<Document> | AsyncIterable<Document>,
+    options: UpsertAllOptions = {},
+  ): Promise<UpsertProgress> {
+    const { signal } = options;
+    const write = (upserts: readonly Document[]) =>
+      this.write({ upserts }, { ...(signal !== undefined && { signal }) });
+    return upsertAll(documents, write, options);
+  }
+
+  /** In no order; those that are not there are left out. */
+  async fetch(ids: readonly DocumentId[], options: ReadOptions = {}): Promise<readonly Document[]> {
+    const body = { ids, ...options };
+    return (await this.#json<{ documents: Document[] }>("POST", "/documents/fetch", body)).documents;
+  }
+
+  query(query: Query, options: ReadOptions = {}): Promise<QueryResult & { readonly version: number }> {
+    return this.#json("POST", "/query", { ...query, ...options });
+  }
+
+  /** Up to 16 queries of one snapshot. */
+  queryMany(
+    queries: readonly Query[],
+    options: ReadOptions = {},
+  ): Promise<{ readonly results: readonly QueryResult[]; readonly version: number }> {
+    return this.#json("POST", "/query", { queries, ...options });
+  }
+
+  /** Every document of one state, in the order of ids. */
+  async *export(
+    options: Omit<ReadOptions, "timeout_ms"> & { readonly signal?: AbortSignal } = {},
+  ): AsyncIterable<Document> {
+    const { signal, ...read } = options;
+    const query = new URLSearchParams(
+      Object.entries(read).map(([name, value]): [string, string] => [name, String(value)]),
+    );
+    const response = await this.#http.request({
+      method: "GET",
+      path: `${this.#path}/export?${query}`,
+      signal,
+    });
+    for await (const line of linesOf(response)) {
+      const { document } = parse(line) as { readonly document?: Document };
+      if (document !== undefined) yield document;
+    }
+  }
+
+  /** `target`: "name" beside this one, or "org/project/name". */
+  async branch(
+    target: string,
+    at: { readonly at_version?: number | bigint; readonly at_time_ms?: number } = {},
+  ): Promise<NamespaceInfo> {
+    return (await this.#json<{ namespace: NamespaceInfo }>("POST", "/branch", { target, ...at })).namespace;
+  }
+
+  /** Writes every document again, into a schema that may be another one. */
+  async copy(
+    target: string,
+    options: {
+      readonly at_version?: number | bigint;
+      readonly at_time_ms?: number;
+      readonly schema?: Schema;
+    } = {},
+  ): Promise<NamespaceInfo> {
+    return (await this.#json<{ namespace: NamespaceInfo }>("POST", "/copy", { target, ...options }))
+      .namespace;
+  }
+
+  #json<T>(method: string, path: string, body?: unknown): Promise<T> {
+    return this.#http.json<T>({ method, path: `${this.#path}${path}`, ...(body !== undefined && { body }) });
+  }
+}
+
+async function* linesOf(response: Response): AsyncIterable<string> {
+  if (response.body === null) return;
+  let rest = "";
+  for await (const text of response.body.pipeThrough(new TextDecoderStream())) {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) if (line !== "") yield line;
+  }
+  if (rest !== "") yield rest;
+}

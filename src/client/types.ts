@@ -1,0 +1,152 @@
+import type { Filter, Scalar } from "./filters.ts";
+
+/** What the REST API takes and gives, as docs/reference/search.md describes it. */
+
+export interface SparseVector {
+  readonly indices: readonly number[];
+  readonly values: readonly number[];
+}
+
+/** A number beyond 2^53 comes as a bigint, and may be given as one. */
+export type DocumentId = string | number | bigint;
+
+export interface Document {
+  readonly id: DocumentId;
+  /** The field "vector". */
+  readonly vector?: readonly number[];
+  readonly vectors?: Readonly<Record<string, readonly number[]>>;
+  readonly sparse?: Readonly<Record<string, SparseVector>>;
+  readonly text?: Readonly<Record<string, string>>;
+  readonly attributes?: Readonly<Record<string, Scalar | readonly Scalar[]>>;
+  /** RFC 3339, or milliseconds since the Unix epoch. */
+  readonly expires_at?: string | number;
+}
+
+/** Fields to change; null removes one. */
+export interface DocumentPatch {
+  readonly id: DocumentId;
+  readonly vector?: readonly number[] | null;
+  readonly vectors?: Readonly<Record<string, readonly number[] | null>>;
+  readonly sparse?: Readonly<Record<string, SparseVector | null>>;
+  readonly text?: Readonly<Record<string, string | null>>;
+  readonly attributes?: Readonly<Record<string, Scalar | readonly Scalar[] | null>>;
+  readonly expires_at?: string | number | null;
+}
+
+export interface WriteBatch {
+  readonly upserts?: readonly Document[];
+  readonly patches?: readonly DocumentPatch[];
+  readonly deletes?: readonly DocumentId[];
+  readonly delete_by_filter?: Filter;
+  readonly patch_by_filter?: { readonly filter: Filter; readonly set: Omit<DocumentPatch, "id"> };
+  /** Each upsert, patch and delete is done only where this holds for the old row. */
+  readonly if?: Filter;
+  readonly if_version?: number | bigint;
+}
+
+export interface WriteResult {
+  readonly version: number;
+  readonly upserted: number;
+  readonly patched: number;
+  readonly deleted: number;
+  readonly repeated: boolean;
+}
+
+export interface Schema {
+  readonly vectors?: Readonly<
+    Record<
+      string,
+      {
+        readonly dimensions: number;
+        readonly metric?: "cosine" | "dot" | "euclidean";
+        readonly element?: "f32" | "f16" | "i8";
+      }
+    >
+  >;
+  readonly sparse?: Readonly<Record<string, Readonly<Record<string, never>>>>;
+  readonly text?: Readonly<
+    Record<
+      string,
+      {
+        readonly language?: string;
+        readonly stemming?: boolean;
+        readonly stop_words?: boolean;
+        readonly weight?: number;
+        readonly k1?: number;
+        readonly b?: number;
+      }
+    >
+  >;
+  readonly attributes?: Readonly<
+    Record<string, string | { readonly type: string; readonly filterable?: boolean }>
+  >;
+}
+
+export interface Settings {
+  readonly default_ttl_seconds?: number;
+  readonly retention_seconds?: number;
+  readonly pinned?: boolean;
+}
+
+export interface NamespaceInfo {
+  readonly org: string;
+  readonly project: string;
+  readonly namespace: string;
+  readonly namespace_id: number;
+  readonly schema: Schema;
+  readonly settings: Settings;
+  readonly version: number;
+  readonly created_at_ms: number;
+  readonly updated_at_ms: number;
+  readonly branched_from?: {
+    readonly org: string;
+    readonly project: string;
+    readonly namespace: string;
+    readonly version: number;
+  };
+  readonly statistics: Readonly<Record<string, number>>;
+}
+
+/** One query; docs/reference/search.md has every part. */
+export interface Query {
+  readonly top_k?: number;
+  readonly vector?: readonly number[] | Readonly<Record<string, unknown>>;
+  readonly text?: string | Readonly<Record<string, unknown>>;
+  readonly sparse?: Readonly<Record<string, unknown>>;
+  readonly legs?: readonly Readonly<Record<string, unknown>>[];
+  readonly filter?: Filter;
+  readonly fusion?: "rrf" | "weighted" | { readonly method?: "rrf" | "weighted"; readonly k?: number };
+  readonly rank_by?: unknown;
+  readonly order_by?: readonly (readonly string[])[];
+  readonly cursor?: string;
+  readonly aggregate?: Readonly<Record<string, unknown>>;
+  readonly facets?: readonly (string | { readonly field: string; readonly limit?: number })[];
+  readonly diversify?: { readonly field: string; readonly limit?: number };
+  readonly include?: boolean | readonly string[];
+  readonly highlight?: boolean | Readonly<Record<string, unknown>>;
+  readonly explain?: boolean;
+}
+
+export interface ReadOptions {
+  readonly consistency?: "strong" | "eventual";
+  readonly at_version?: number | bigint;
+  readonly at_time_ms?: number;
+  readonly timeout_ms?: number;
+}
+
+export interface Hit extends Omit<Document, "vector"> {
+  readonly score?: number;
+  readonly highlights?: Readonly<Record<string, readonly string[]>>;
+}
+
+export interface QueryResult {
+  readonly results: readonly Hit[];
+  readonly aggregations?: readonly {
+    readonly key: Readonly<Record<string, Scalar>>;
+    readonly values: Readonly<Record<string, number>>;
+  }[];
+  readonly facets?: Readonly<Record<string, readonly { readonly value: Scalar; readonly count: number }[]>>;
+  readonly next_cursor?: string;
+  readonly performance: Readonly<Record<string, number | boolean>>;
+  readonly explain?: unknown;
+}

@@ -1,0 +1,116 @@
+import { create } from "@bufbuild/protobuf";
+import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
+import { mayTouchNamespace, type Principal, ROLES, type Role } from "../access/index.ts";
+import type { KeyAdmin, KeyDescription } from "../admin/index.ts";
+import { KeyKind, KeySchema, type KeyService, Role as RoleMessage } from "../gen/skerry/admin/v1/admin_pb.js";
+import type { Guard } from "./guard.ts";
+
+const ROLE_MESSAGES: Readonly<Record<Role, RoleMessage>> = {
+  reader: RoleMessage.READER,
+  writer: RoleMessage.WRITER,
+  admin: RoleMessage.ADMIN,
+  user: RoleMessage.USER,
+};
+export function keyService(keys: KeyAdmin, guard: Guard): ServiceImpl<typeof KeyService> {
+  return {
+    createKey: (request, context) =>
+      guard.unary("KeyService/CreateKey", context, [], async ({ principal }) => {
+        const role = roleOf(request.role, request.user !== "");
+        const namespaces = request.namespaces.length === 0 ? undefined : request.namespaces;
+        refuseWider(principal, { role, kind: request.kind, namespaces });
+        const minted = await keys.create({
+          kind: kindOf(request.kind),
+          role,
+          description: request.description,
+          buckets: request.buckets.length === 0 ? undefined : request.buckets,
+          namespaces,
+          ownerDisplayName: request.ownerDisplayName,
+          user: request.user,
+          inflightLimit: request.inflightLimit,
+        });
+        return { key: keyMessage(minted.key), secret: minted.secret };
+      }),
+    listKeys: (_, context) =>
+      guard.unary("KeyService/ListKeys", context, [], async ({ principal }) => ({
+        keys: (await keys.list()).filter((key) => mayManage(principal, key)).map(keyMessage),
+      })),
+    revokeKey: ({ keyId }, context) =>
+      guard.unary("KeyService/RevokeKey", context, [], async ({ principal }) => {
+        await refuseForeign(keys, principal, keyId);
+        await keys.revoke(keyId);
+        return {};
+      }),
+  };
+}
+
+/** Nobody mints a key that may do more than the own one, or elsewhere. */
+function refuseWider(
+  principal: Principal,
+  { role, kind, namespaces }: Pick<KeyDescription, "role" | "namespaces"> & { readonly kind: KeyKind },
+): void {
+  if (ROLES.indexOf(role) > ROLES.indexOf(principal.role)) {
+    throw new ConnectError("a key cannot mint a key with a greater role than its own", Code.PermissionDenied);
+  }
+  if (principal.namespaces === undefined) return;
+  if (kind !== KeyKind.API || role === "user" || !isWithinOwn(principal, namespaces)) {
+    throw new ConnectError("a key mints only API keys within its own namespaces", Code.PermissionDenied);
+  }
+}
+
+/** A key that is limited to namespaces knows of no keys but those within its own limits. */
+function mayManage(principal: Principal, { namespaces }: Pick<KeyDescription, "namespaces">): boolean {
+  return principal.namespaces === undefined || isWithinOwn(principal, namespaces);
+}
+
+function isWithinOwn(principal: Principal, namespaces: readonly string[] | undefined): boolean {
+  return namespaces?.every((scope) => mayTouchNamespace(principal, scope)) === true;
+}
+
+async function refuseForeign(keys: KeyAdmin, principal: Principal, keyId: string): Promise<void> {
+  if (principal.namespaces === undefined) return;
+  const key = (await keys.list()).find((one) => one.keyId === keyId);
+  if (key === undefined || !mayManage(principal, key)) {
+    throw new ConnectError("there is no key of this id", Code.NotFound);
+  }
+}
+
+function kindOf(kind: KeyKind): "s3" | "api" {
+  if (kind === KeyKind.S3) return "s3";
+  if (kind === KeyKind.API) return "api";
+  throw new ConnectError("the kind is S3 or API", Code.InvalidArgument);
+}
+
+function roleOf(role: RoleMessage, hasUser: boolean): Role {
+  switch (role) {
+    case RoleMessage.USER:
+      return "user";
+    case RoleMessage.UNSPECIFIED:
+      if (hasUser) return "user";
+      throw new ConnectError("the role is READER, WRITER or ADMIN", Code.InvalidArgument);
+    case RoleMessage.READER:
+      return "reader";
+    case RoleMessage.WRITER:
+      return "writer";
+    case RoleMessage.ADMIN:
+      return "admin";
+    default:
+      throw new ConnectError("the role is READER, WRITER or ADMIN", Code.InvalidArgument);
+  }
+}
+
+function keyMessage(key: KeyDescription) {
+  return create(KeySchema, {
+    keyId: key.keyId,
+    kind: key.kind === "s3" ? KeyKind.S3 : KeyKind.API,
+    role: ROLE_MESSAGES[key.role],
+    description: key.description,
+    buckets: [...(key.buckets ?? [])],
+    namespaces: [...(key.namespaces ?? [])],
+    createdAtMs: BigInt(key.createdAtMs),
+    ownerId: key.ownerId,
+    ownerDisplayName: key.ownerDisplayName,
+    userName: key.userName,
+    inactive: key.inactive,
+    inflightLimit: key.inflightLimit,
+  });
+}
