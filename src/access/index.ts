@@ -66,7 +66,7 @@ export {
   type RateDecision,
   type RateLimit,
 } from "./limits.ts";
-export { isWithin, mayTouchNamespace, projectOf } from "./namespaces.ts";
+export { mayTouchNamespace, projectOf } from "./namespaces.ts";
 export type { Operation, ResourceKind } from "./operations.ts";
 export { accountIdOf, ownerNamed } from "./owner.ts";
 export { conditionKeyName, type PolicyContext } from "./policy/context.ts";

@@ -84,7 +84,7 @@ export class Http {
       });
       return { response };
     } catch (cause) {
-      if (signal?.aborted === true) throw signal.reason;
+      signal?.throwIfAborted();
       const code = timeout.aborted ? "timeout" : "unreachable";
       const why =
         cause instanceof Error

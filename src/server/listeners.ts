@@ -144,6 +144,7 @@ async function startApi(options: ListenersOptions, shared: Shared): Promise<RpcS
       onUnexpectedError: observing.unexpected.bind(observing),
     },
     objects: engines.objects,
+    namespaces: engines.search.engine,
     region: config["s3.region"],
     keys: new KeyAdministration({
       clusterId: identity.clusterId,
