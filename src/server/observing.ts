@@ -84,7 +84,8 @@ export class Observing {
   /** A failed entry is the audit log's own to report: it counts, retries and shows what it could not write. */
   #audit(happening: Happening): void {
     const { audit, isRead } = this.#options;
-    const { operation, outcome, requestId, principalKeyId, bucket, key, namespace, remoteAddress } = happening;
+    const { operation, outcome, requestId, principalKeyId, bucket, key, namespace, remoteAddress } =
+      happening;
     const [organization, project, name] = namespace?.split("/") ?? [];
     if (audit === undefined || (isRead(operation) && REFUSED[outcome] === undefined)) return;
     const written = audit.record({
