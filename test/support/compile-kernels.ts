@@ -9,9 +9,22 @@ export const KERNELS_FILE = join(FOLDER, "kernels-wasm.ts");
 
 /** The text of that file, from the source in AssemblyScript. */
 export async function compileKernels(): Promise<string> {
+  return [
+    "// Compiled from assembly/kernels.ts by `make kernels`; do not edit.",
+    "export const KERNELS_WASM =",
+    `  "${await compiled("")}";`,
+    "",
+    "/** The same for a memory that threads share. */",
+    "export const SHARED_KERNELS_WASM =",
+    `  "${await compiled("--sharedMemory ")}";`,
+    "",
+  ].join("\n");
+}
+
+async function compiled(memory: string): Promise<string> {
   const written = new Map<string, Uint8Array | string>();
   const options = [
-    "--outFile kernels.wasm --importMemory --sharedMemory --initialMemory 1 --maximumMemory 65536",
+    `--outFile kernels.wasm --importMemory ${memory}--initialMemory 1 --maximumMemory 65536`,
     "--enable simd,threads --runtime stub -O3 --noAssert",
   ];
   const { error, stderr } = await asc.main([SOURCE, "--baseDir", "/", ...options.join(" ").split(" ")], {
@@ -20,10 +33,5 @@ export async function compileKernels(): Promise<string> {
   const wasm = [...written].find(([name]) => name.endsWith("kernels.wasm"))?.[1];
   if (error !== null || wasm === undefined)
     throw new Error(`the kernels do not compile: ${stderr.toString()}`);
-  return [
-    "// Compiled from assembly/kernels.ts by `make kernels`; do not edit.",
-    "export const KERNELS_WASM =",
-    `  "${Buffer.from(wasm).toString("base64")}";`,
-    "",
-  ].join("\n");
+  return Buffer.from(wasm).toString("base64");
 }

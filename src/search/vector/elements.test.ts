@@ -52,6 +52,17 @@ test("a query is not rounded to the element", () => {
   expect(() => queryVector(field("i8", 2, "cosine"), [0, 0])).toThrow("no direction");
 });
 
+test.each(["f32", "f16", "i8"] as const)("%s is read from wherever it lies, in a Buffer too", (element) => {
+  const values = storedVector(field(element, 3), [1, -2, 3]);
+  const bytes = encodeElements(element, values);
+  for (let offset = 0; offset < 5; offset++) {
+    const file = Buffer.alloc(64);
+    file.set(bytes, offset);
+    const part = file.subarray(offset, offset + bytes.length);
+    expect([...decodeElements(element, part, kernels)]).toEqual([1, -2, 3]);
+  }
+});
+
 test("f16: every half comes back as itself", () => {
   const halves = Uint16Array.from({ length: 0x7c00 * 2 }, (_, i) => (i < 0x7c00 ? i : 0x8000 + i - 0x7c00));
   const values = new Float32Array(halves.length);

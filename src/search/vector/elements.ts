@@ -85,7 +85,7 @@ export function decodeElements(
     case "f32":
       return floatsOf(bytes);
     case "f16": {
-      const aligned = bytes.byteOffset % 2 === 0 ? bytes : bytes.slice();
+      const aligned = alignedTo(2, bytes);
       const halves = new Uint16Array(aligned.buffer, aligned.byteOffset, aligned.length >>> 1);
       const values = new Float32Array(halves.length);
       kernels.decodeHalves(halves, values);
@@ -98,17 +98,22 @@ export function decodeElements(
 
 /** The bytes as floats, copied only when they do not lie on a boundary of four. */
 export function floatsOf(bytes: Uint8Array): Float32Array {
-  const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
+  const aligned = alignedTo(4, bytes);
   return new Float32Array(aligned.buffer, aligned.byteOffset, aligned.length >>> 2);
 }
 
 /** The bytes as whole numbers of 32 bits, copied only when they do not lie on a boundary of four. */
 export function uint32sOf(bytes: Uint8Array): Uint32Array {
-  const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
+  const aligned = alignedTo(4, bytes);
   return new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.length >>> 2);
 }
 
-export function int8sOf(bytes: Uint8Array): Int8Array {
+/** Copied in the one way that also copies a Buffer, whose `slice` does not. */
+function alignedTo(sizeBytes: number, bytes: Uint8Array): Uint8Array {
+  return bytes.byteOffset % sizeBytes === 0 ? bytes : new Uint8Array(bytes);
+}
+
+function int8sOf(bytes: Uint8Array): Int8Array {
   return new Int8Array(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 

@@ -22,21 +22,23 @@ export function scanExactly(
 ): number {
   const { vectors, dimensions, rowAt } = scanned;
   const count = vectors.length / dimensions;
-  const gathered = new Float32Array(Math.min(count, BATCH_VECTORS) * dimensions);
-  const rows = new Uint32Array(BATCH_VECTORS);
+  const gathered = new Float32Array(allowed === undefined ? 0 : Math.min(count, BATCH_VECTORS) * dimensions);
+  const indexes = new Uint32Array(BATCH_VECTORS);
   let candidates = 0;
   for (let first = 0; first < count; first += BATCH_VECTORS) {
     const end = Math.min(count, first + BATCH_VECTORS);
     let matching = 0;
     for (let i = first; i < end; i++) {
-      const row = rowAt(i);
-      if (allowed !== undefined && !allowed.has(row)) continue;
-      rows[matching] = row;
-      gathered.set(vectors.subarray(i * dimensions, (i + 1) * dimensions), matching * dimensions);
-      matching++;
+      if (allowed === undefined || allowed.has(rowAt(i))) indexes[matching++] = i;
     }
-    const scores = scorer.score(gathered, matching);
-    for (let i = 0; i < matching; i++) top.offer(rows[i]!, scores[i]!);
+    const isWhole = matching === end - first;
+    for (let i = 0; i < matching && !isWhole; i++) {
+      const start = indexes[i]! * dimensions;
+      gathered.set(vectors.subarray(start, start + dimensions), i * dimensions);
+    }
+    const batch = isWhole ? vectors.subarray(first * dimensions, end * dimensions) : gathered;
+    const scores = scorer.score(batch, matching);
+    for (let i = 0; i < matching; i++) top.offer(rowAt(indexes[i]!), scores[i]!);
     candidates += matching;
   }
   return candidates;

@@ -11,8 +11,10 @@
  *
  * Scores are higher is better: the cosine, the dot product, the negative squared distance. Ties go to the smaller row.
  */
-export { planVectorIndex, type VectorBuild, type VectorIndexPlan } from "./build/plan.ts";
-export { GATHERED_ROWS, memorySource, type VectorSource } from "./build/vector-source.ts";
+export type { LaidOut } from "./build/lay-out.ts";
+export { planVectorIndex, type VectorIndexPlan } from "./build/plan.ts";
+export type { VectorBuild } from "./build/vector-build.ts";
+export { memorySource, type VectorSource } from "./build/vector-source.ts";
 export { queryVector, storedVector } from "./elements.ts";
 export { type OpenVectorIndex, openVectorIndex } from "./index/open.ts";
 export type { VectorKernels } from "./kernels/kernels.ts";

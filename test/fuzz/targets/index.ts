@@ -23,6 +23,7 @@ import { segmentBlocks } from "./segment-blocks.ts";
 import { segmentIndex } from "./segment-index.ts";
 import { segmentRecord } from "./segment-record.ts";
 import { snapshotDialog } from "./snapshot-dialog.ts";
+import { vectorIndex } from "./vector-index.ts";
 import { walHeader } from "./wal-header.ts";
 import { walRecord } from "./wal-record.ts";
 import { walSegment } from "./wal-segment.ts";
@@ -57,4 +58,5 @@ export const TARGETS: readonly FuzzTarget[] = [
   searchInput,
   searchBatch,
   searchDeletes,
+  vectorIndex,
 ];

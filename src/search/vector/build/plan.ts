@@ -1,70 +1,41 @@
-import type { Prng } from "../../../base/index.ts";
 import { assert } from "../../../base/index.ts";
-import type { VectorField } from "../../model/schema.ts";
-import { encodeElements } from "../elements.ts";
-import { encodeHead, type Head, layoutOf, MOST_ROWS } from "../format/head.ts";
-import type { VectorKernels } from "../kernels/kernels.ts";
-import { GATHERED_ROWS, type VectorSource } from "./vector-source.ts";
+import { MOST_ROWS } from "../format/head.ts";
+import { type LaidOut, layOut } from "./lay-out.ts";
+import { type Lists, makeLists } from "./lists.ts";
+import type { VectorBuild } from "./vector-build.ts";
 
-export interface VectorBuild {
-  readonly field: VectorField;
-  readonly source: VectorSource;
-  readonly kernels: VectorKernels;
-  /** Decides the samples, the first centroids and the rotation: the same generator and vectors give the same bytes. */
-  readonly prng: Prng;
-  /** Awaited between slices of some milliseconds of work: the place to let others run, or to throw when the work is no longer wanted. */
-  readonly pause?: () => Promise<void>;
-}
+/** With fewer vectors an index has no lists: comparing all of them costs a query about as much. */
+const LISTS_FROM_VECTORS = 2_000;
 
 /** How the vectors of a field will lie, before anything is written. */
 export interface VectorIndexPlan {
   /** The order that suits this field: the source's row for each row of the new unit; every row once, those without a vector last. */
   readonly rowOrder: Uint32Array;
-  /**
-   * The index for a unit whose rows come in this order: `rowOrder` of this plan, or of the field that decides it. `chunks` can be read once;
-   * together they are `sizeBytes` long.
-   */
-  layOut(rowOrder: Uint32Array): { readonly sizeBytes: number; readonly chunks: AsyncIterable<Uint8Array> };
+  /** The index for a unit whose rows come in this order: `rowOrder` of this plan, or of the field that decides it. */
+  layOut(rowOrder: Uint32Array): LaidOut;
 }
 
-/** First half of a build: reads all vectors and decides their order. */
-export function planVectorIndex(build: VectorBuild): Promise<VectorIndexPlan> {
-  const { source } = build;
-  assert(source.rowCount <= MOST_ROWS, "search.unit-rows");
-  const positions = source.present.toRows();
-  const rowOrder = new Uint32Array(source.rowCount);
+/**
+ * First half of a build: reads the vectors and decides their order. What it costs stands at `makeLists`; the second half reads them three times more,
+ * each time in the new order, and holds `GATHERED_ROWS` of them and the centroids.
+ */
+export async function planVectorIndex(build: VectorBuild): Promise<VectorIndexPlan> {
+  const { present, rowCount } = build.source;
+  assert(rowCount <= MOST_ROWS, "search.unit-rows");
+  const lists = present.count() < LISTS_FROM_VECTORS ? undefined : await makeLists(build);
+  const positions = lists === undefined ? present.toRows() : inListOrder(lists, present.count());
+  const rowOrder = new Uint32Array(rowCount);
   rowOrder.set(positions);
-  rowOrder.set(source.present.complement().toRows(), positions.length);
-  return Promise.resolve({ rowOrder, layOut: (order) => layOut(build, positions, order) });
+  rowOrder.set(present.complement().toRows(), positions.length);
+  return { rowOrder, layOut: (order) => layOut({ build, lists, positions }, order) };
 }
 
-function layOut(build: VectorBuild, positions: Uint32Array, rowOrder: Uint32Array) {
-  const { field, source } = build;
-  assert(rowOrder.length === source.rowCount, "search.row-order-is-complete");
-  const newRows = new Uint32Array(source.rowCount);
-  rowOrder.forEach((sourceRow, row) => {
-    newRows[sourceRow] = row;
-  });
-  const map = positions.map((sourceRow) => newRows[sourceRow]!);
-  const rowsInOrder = map.every((row, position) => row === position);
-  const head: Head = {
-    field,
-    rowCount: source.rowCount,
-    vectorCount: positions.length,
-    listCount: 0,
-    groupCount: 0,
-    rowsInOrder,
-  };
-  async function* chunks(): AsyncGenerator<Uint8Array> {
-    yield encodeHead(head);
-    if (!rowsInOrder) yield new Uint8Array(map.buffer);
-    for (let first = 0; first < positions.length; first += GATHERED_ROWS) {
-      await build.pause?.();
-      yield encodeElements(
-        field.element,
-        await source.gather(positions.subarray(first, first + GATHERED_ROWS)),
-      );
-    }
+function inListOrder({ members }: Lists, count: number): Uint32Array {
+  const positions = new Uint32Array(count);
+  let at = 0;
+  for (const list of members.flat()) {
+    positions.set(list, at);
+    at += list.length;
   }
-  return { sizeBytes: layoutOf(head).end, chunks: chunks() };
+  return positions;
 }

@@ -2,6 +2,10 @@ import { SearchError } from "../../errors.ts";
 import { LIMITS } from "../../model/limits.ts";
 import type { Metric, VectorElement, VectorField } from "../../model/schema.ts";
 import { ELEMENT_BYTES } from "../elements.ts";
+import { codeRowBytes } from "./codes.ts";
+import { damaged } from "./damaged.ts";
+import { middleRowBytes } from "./middle.ts";
+import { signBytes, spaceDimensions } from "./space.ts";
 
 /**
  * The head of a vector index: everything that the places and sizes of its parts follow from. Drawn in docs/internals/search-vectors.md. No offset
@@ -75,18 +79,30 @@ export function decodeHead(bytes: Uint8Array): Head {
   return { field, rowCount, vectorCount, listCount, groupCount, rowsInOrder: flags === IN_ORDER };
 }
 
-/** Where the parts lie, in bytes from the start of the file. */
+/** Where the parts lie, in bytes from the start of the file; a part ends where the next one begins. */
 export interface Layout {
   readonly rowMap: number;
+  readonly codes: number;
+  readonly middle: number;
   readonly full: number;
+  readonly tree: number;
   readonly end: number;
 }
 
 export function layoutOf(head: Head): Layout {
+  const { field, vectorCount } = head;
+  const dimensions = spaceDimensions(field.dimensions);
   const rowMap = HEAD_BYTES;
-  const full = rowMap + (head.rowsInOrder ? 0 : head.vectorCount * 4);
-  const end = full + head.vectorCount * fullBytes(head.field);
-  return { rowMap, full, end };
+  const codes = rowMap + (head.rowsInOrder ? 0 : vectorCount * 4);
+  const middle = codes + (head.listCount === 0 ? 0 : vectorCount * codeRowBytes(dimensions));
+  const full = middle + (hasMiddle(head) ? vectorCount * middleRowBytes(dimensions) : 0);
+  const tree = full + vectorCount * fullBytes(field);
+  return { rowMap, codes, middle, full, tree, end: tree + treeBytes(head) };
+}
+
+/** Full vectors of bytes need no tier of bytes before them. */
+export function hasMiddle(head: Head): boolean {
+  return head.listCount > 0 && head.field.element !== "i8";
 }
 
 /** Bytes of one full vector. */
@@ -94,11 +110,19 @@ export function fullBytes(field: VectorField): number {
   return field.dimensions * ELEMENT_BYTES[field.element];
 }
 
-export function damaged(what: string): SearchError {
-  return new SearchError("data-damaged", `a vector index ${what}`);
-}
-
 function keyOf<K extends string>(table: Readonly<Record<K, number>>, byte: number): K {
   for (const key of Object.keys(table) as K[]) if (table[key] === byte) return key;
   throw damaged("has a head that contradicts itself");
+}
+
+function treeBytes(head: Head): number {
+  if (head.listCount === 0) return 0;
+  const dimensions = spaceDimensions(head.field.dimensions);
+  const numbers =
+    head.field.dimensions +
+    (head.groupCount + head.listCount) * dimensions +
+    (head.groupCount + 1) +
+    (head.listCount + 1) +
+    head.listCount;
+  return numbers * 4 + signBytes(dimensions);
 }

@@ -1,15 +1,14 @@
 import { assert, fromBase64 } from "../../../base/index.ts";
 import type { VectorKernels } from "./kernels.ts";
-import { KERNELS_WASM } from "./kernels-wasm.ts";
+import { KERNELS_WASM, SHARED_KERNELS_WASM } from "./kernels-wasm.ts";
 
-const COMPILED = compiled();
 const PAGE_BYTES = 65_536;
 /** The queries, some rows and their results. */
 const REGION_BYTES = 4_194_304;
 
 /**
- * Where an instance works. Threads that share a memory each have an instance with a region of their own; rows that lie elsewhere in that memory are
- * read where they are, everything else is copied into the region first.
+ * Where an instance works. Threads may share a memory: each has an instance with a region of its own. Rows that lie elsewhere in the memory are read
+ * where they are, everything else is copied into the region first, which V8 does far more slowly into a shared memory. The memory does not grow.
  */
 export interface KernelRegion {
   readonly memory: WebAssembly.Memory;
@@ -33,7 +32,9 @@ type Numbers = Float32Array | Uint16Array | Int16Array | Int32Array | Int8Array 
 
 /** Whether this machine runs the kernels: WebAssembly with SIMD and threads, little-endian as the files are. */
 export function wasmKernelsRunHere(): boolean {
-  return new Uint8Array(Uint16Array.of(1).buffer)[0] === 1 && WebAssembly.validate(COMPILED);
+  return (
+    new Uint8Array(Uint16Array.of(1).buffer)[0] === 1 && WebAssembly.validate(decoded(SHARED_KERNELS_WASM))
+  );
 }
 
 /** The kernels in WebAssembly SIMD, in a memory of their own when none is given. */
@@ -43,7 +44,7 @@ export function wasmKernels(region: KernelRegion = ownRegion()): VectorKernels {
 
 function ownRegion(): KernelRegion {
   const pages = REGION_BYTES / PAGE_BYTES;
-  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: false });
   return { memory, offset: 0, sizeBytes: REGION_BYTES };
 }
 
@@ -56,7 +57,8 @@ class WasmKernels implements VectorKernels {
 
   constructor({ memory, offset, sizeBytes }: KernelRegion) {
     assert(sizeBytes >= 1_048_576 && offset % 16 === 0, "search.kernel-region");
-    const module = new WebAssembly.Module(COMPILED);
+    const isShared = memory.buffer instanceof SharedArrayBuffer;
+    const module = new WebAssembly.Module(decoded(isShared ? SHARED_KERNELS_WASM : KERNELS_WASM));
     this.#run = new WebAssembly.Instance(module, { env: { memory } }).exports as Exports;
     this.#bytes = new Uint8Array(memory.buffer);
     this.#start = offset;
@@ -172,8 +174,8 @@ class WasmKernels implements VectorKernels {
   }
 }
 
-function compiled(): Uint8Array {
-  const bytes = fromBase64(KERNELS_WASM);
+function decoded(wasm: string): Uint8Array {
+  const bytes = fromBase64(wasm);
   assert(bytes !== undefined, "search.kernels-are-base64");
   return bytes;
 }

@@ -1,0 +1,52 @@
+import { MIDDLE_HEAD_BYTES, middleRowBytes } from "../format/middle.ts";
+import type { VectorKernels } from "../kernels/kernels.ts";
+import { Candidates } from "./candidates.ts";
+import { squaredLength } from "./choose-lists.ts";
+
+/** Steps of the query's numbers: with 16,384 dimensions a product with bytes still fits 32 bits. */
+const QUERY_STEPS = 511;
+/** Standard deviations of the rounding that the error is taken to be. */
+const DEVIATIONS = 5;
+
+/** Estimates from the middle tier for the vectors at these positions, whose records lie one after another. */
+export function scanMiddle(
+  kernels: VectorKernels,
+  query: Float32Array,
+  positions: Uint32Array,
+  records: Uint8Array,
+): Candidates {
+  const dimensions = query.length;
+  const rowBytes = middleRowBytes(dimensions);
+  const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
+  const bytes = new Int8Array(records.buffer, records.byteOffset, records.byteLength);
+  const rows = new Int8Array(positions.length * dimensions);
+  for (let i = 0; i < positions.length; i++) {
+    const at = i * rowBytes + MIDDLE_HEAD_BYTES;
+    rows.set(bytes.subarray(at, at + dimensions), i * dimensions);
+  }
+  const squaredNorm = squaredLength(kernels, query);
+  const queryScale = largestOf(query) / QUERY_STEPS || 1;
+  const dots = new Int32Array(positions.length);
+  kernels.dotInt8Rows(
+    Int16Array.from(query, (value) => Math.round(value / queryScale)),
+    rows,
+    dots,
+  );
+  const found = new Candidates(positions.length);
+  for (let i = 0; i < positions.length; i++) {
+    const scale = view.getFloat32(i * rowBytes, true);
+    const norm = view.getFloat32(i * rowBytes + 4, true);
+    const key = norm + squaredNorm - 2 * scale * queryScale * dots[i]!;
+    // Twice the product's deviation: both sides were rounded evenly within a step; a stored number is about a third of the largest.
+    const stored = scale * Math.sqrt(squaredNorm);
+    const asked = queryScale * scale * 42 * Math.sqrt(dimensions);
+    found.add(positions[i]!, key, DEVIATIONS * 2 * Math.hypot(stored, asked) * Math.sqrt(1 / 12));
+  }
+  return found;
+}
+
+function largestOf(vector: Float32Array): number {
+  let largest = 0;
+  for (const value of vector) largest = Math.max(largest, Math.abs(value));
+  return largest;
+}
