@@ -11,8 +11,6 @@
  * unit (one wave: the postings).
  */
 
-export { type Analyzer, analyzerName, analyzerOf, type Token } from "./analyzer/analyzer.ts";
-export { TEXT_LANGUAGES, type TextLanguage } from "./analyzer/languages.ts";
 export { MemoryTextIndex, type TextFieldToIndex } from "./memory-index.ts";
 export { parseTextQuery, type RequestedField, type TextQueryRequest } from "./parse-query.ts";
 export {
@@ -39,7 +37,7 @@ export type {
   TokenMatch,
 } from "./query.ts";
 export { runToEnd, TextIndexBuilder } from "./segment/build.ts";
-export { type BuildSteps, type MergePart, type MergeRequest, mergeTextIndexes } from "./segment/merge.ts";
+export type { BuildSteps } from "./segment/merge.ts";
 export { openTextIndex } from "./segment/open.ts";
 export type { AnalyzerSettings, TextFieldSettings } from "./settings.ts";
 export { addTextStatistics } from "./statistics.ts";

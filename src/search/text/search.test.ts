@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { createPrng } from "../../base/index.ts";
 import { RowSet } from "../rows/row-set.ts";
+import { CountingReaders } from "../testing/counting-readers.ts";
 import { MemoryTextIndex } from "./memory-index.ts";
 import type { TextIndex } from "./ports.ts";
 import { runToEnd, TextIndexBuilder } from "./segment/build.ts";
 import { openTextIndex } from "./segment/open.ts";
 import { addTextStatistics } from "./statistics.ts";
-import { CountingReaders } from "./testing/bytes-reader.ts";
 import { PlainCorpus } from "./testing/plain-search.ts";
 import { type RandomCorpus, randomCorpus, randomQuery } from "./testing/random-corpus.ts";
 

@@ -1,12 +1,12 @@
 import { expect, it } from "vitest";
 import { createPrng, type Prng } from "../../base/index.ts";
 import { RowSet } from "../rows/row-set.ts";
+import { CountingReaders } from "../testing/counting-readers.ts";
 import { parseTextQuery } from "./parse-query.ts";
 import type { TextIndexSections } from "./ports.ts";
 import { runToEnd, TextIndexBuilder } from "./segment/build.ts";
 import { mergeTextIndexes } from "./segment/merge.ts";
 import { openTextIndex } from "./segment/open.ts";
-import { CountingReaders } from "./testing/bytes-reader.ts";
 import { PlainCorpus } from "./testing/plain-search.ts";
 
 const SETTINGS = { language: "none", stemming: false, stopWords: false, weight: 1, k1: 1.2, b: 0.75 };

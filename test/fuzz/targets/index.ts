@@ -18,6 +18,7 @@ import { s3Xml } from "./s3-xml.ts";
 import { searchBatch, searchDeletes } from "./search-files.ts";
 import { searchInput } from "./search-input.ts";
 import { searchSegment } from "./search-segment.ts";
+import { searchText } from "./search-text.ts";
 import { secrets } from "./secrets.ts";
 import { segmentBlocks } from "./segment-blocks.ts";
 import { segmentIndex } from "./segment-index.ts";
@@ -59,4 +60,5 @@ export const TARGETS: readonly FuzzTarget[] = [
   searchBatch,
   searchDeletes,
   vectorIndex,
+  searchText,
 ];

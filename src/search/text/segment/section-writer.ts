@@ -5,11 +5,6 @@ import { DICTIONARY_BLOCK_TERMS, writeTerm } from "./dictionary-block.ts";
 import { compareTerms, type DictionaryBlock, writeHead } from "./head.ts";
 import { type PostingsToWrite, writePostings } from "./posting-blocks.ts";
 
-export interface FieldToWrite extends IndexedTextField {
-  /** By row. */
-  readonly lengthCodes: Uint8Array;
-}
-
 /** Writes the sections of an index term by term, in their order. */
 export class SectionWriter {
   readonly #rowCount: number;

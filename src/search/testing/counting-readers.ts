@@ -1,10 +1,16 @@
-import type { RangeReader } from "../../ports.ts";
-import { TEXT_SECTIONS, type TextIndexReaders, type TextIndexSections } from "../ports.ts";
+import type { RangeReader } from "../ports.ts";
+import { TEXT_SECTIONS, type TextIndexReaders, type TextIndexSections } from "../text/index.ts";
 
 /** Readers of sections in memory, which count their waves: calls that do not overlap. */
 export class CountingReaders {
   waves = 0;
   #running = 0;
+  readonly #waits: boolean;
+
+  /** Without waiting, every read is a wave of its own. */
+  constructor({ waits }: { readonly waits: boolean } = { waits: true }) {
+    this.#waits = waits;
+  }
 
   of(sections: TextIndexSections): TextIndexReaders {
     return Object.fromEntries(
@@ -23,7 +29,7 @@ export class CountingReaders {
 
   async #wave<T>(read: () => T): Promise<T> {
     if (this.#running++ === 0) this.waves++;
-    await new Promise((resolve) => setImmediate(resolve));
+    if (this.#waits) await new Promise((resolve) => setImmediate(resolve));
     this.#running--;
     return read();
   }
