@@ -9,10 +9,10 @@
 import { assert, unreachable } from "../base/index.ts";
 import type { BucketAccess } from "./bucket-access.ts";
 import { decideOnBucket } from "./bucket-decision.ts";
+import { allowsItself, decideOnIdentity } from "./identity-decision.ts";
 import type { Operation } from "./operations.ts";
-import { evaluatePolicies } from "./policy/evaluate.ts";
 import { hasRole } from "./roles.ts";
-import { type Decision, type Denial, deny, type OperationRequest, type Principal } from "./types.ts";
+import { type Decision, deny, type OperationRequest, type Principal } from "./types.ts";
 
 export interface Gate {
   /**
@@ -72,6 +72,12 @@ function decide(asked: Case): Decision {
       if (principal === undefined) return deny("anonymous");
       if (!hasRole(principal.role, operation.leastRole)) return deny("role");
       return principal.buckets === undefined ? ALLOW : deny("scope");
+    case "caller":
+      return principal === undefined ? deny("anonymous") : ALLOW;
+    case "identity":
+    case "session":
+    case "role":
+      return principal === undefined ? deny("anonymous") : decideOnIdentity(operation, principal, request);
     case "bucket":
     case "object": {
       const { bucket } = request;
@@ -104,21 +110,9 @@ function ofCreation(asked: Case, principal: Principal): Decision {
 }
 
 /** What belongs to no bucket: the account may, others as their policies say. */
-function ofPolicies({ operation, request }: Case, principal: Principal): Decision | Denial {
-  const { identity } = principal;
-  if (identity === undefined) return ALLOW;
+function ofPolicies({ operation, request }: Case, principal: Principal): Decision {
   const resource = request.bucket === undefined ? "*" : `arn:aws:s3:::${request.bucket}`;
-  const context = { values: (key: string) => identity.context.get(key) ?? request.context?.values(key) };
-  const asked = {
-    caller: identity.caller,
-    action: operation.policyAction ?? operation.action,
-    resource,
-    context,
-  };
-  for (const policies of [identity.policies, identity.sessionPolicies]) {
-    if (policies !== undefined && evaluatePolicies(policies, asked) !== "allow") return deny("policy");
-  }
-  return ALLOW;
+  return allowsItself(principal, operation, resource, request.context) ? ALLOW : deny("policy");
 }
 
 /** Whether the principal's allow-list lets it touch this bucket; also what listings of buckets are filtered by. */

@@ -43,7 +43,7 @@ export interface KeyGrant {
   readonly buckets: readonly string[] | undefined;
   readonly owner: Owner;
   /** The IAM user of the owner's account; undefined: the account itself. */
-  readonly userName?: string;
+  readonly user?: { readonly name: string; readonly userId: string };
   readonly inflightLimit?: number;
 }
 
@@ -166,7 +166,8 @@ function storedKey(
     buckets: grant.buckets ?? [],
     ownerId: grant.owner.id,
     ownerDisplayName: grant.owner.displayName,
-    userName: grant.userName ?? "",
+    userName: grant.user?.name ?? "",
+    userId: grant.user?.userId ?? "",
     inactive: false,
     inflightLimit: grant.inflightLimit ?? 0,
   };
@@ -204,7 +205,7 @@ function sealContext(keyId: string): string {
   return `key/${keyId}/secret`;
 }
 
-function randomBase32(characters: number, randomBytes: RandomBytes): string {
+export function randomBase32(characters: number, randomBytes: RandomBytes): string {
   let text = "";
   for (const byte of randomBytes(characters)) text += BASE32[byte & 31];
   return text;

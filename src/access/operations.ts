@@ -11,8 +11,21 @@ import type { Role } from "./types.ts";
  * - `service`: nothing in particular (ListBuckets, GetCallerIdentity). What it returns must be filtered by the principal.
  * - `bucket`, `object`: the bucket that the request names.
  * - `cluster`, `key`: the whole installation; out of reach of a key that is limited to some buckets.
+ * - `caller`: who asks. Everybody with a key may know who it is.
+ * - `identity`: users, groups, roles, policies and keys of the caller's account, by the ARN that the request names.
+ * - `session`: credentials for a while, of a user that shows lasting ones.
+ * - `role`: a role that lets in whom its trust policy names.
  */
-export type ResourceKind = "service" | "bucket" | "object" | "cluster" | "key";
+export type ResourceKind =
+  | "service"
+  | "bucket"
+  | "object"
+  | "cluster"
+  | "key"
+  | "caller"
+  | "identity"
+  | "session"
+  | "role";
 
 export interface Operation {
   /** Unique over all surfaces: "PutObject", "skerry.admin.v1.KeyService/Create". */

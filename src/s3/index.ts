@@ -41,4 +41,5 @@ export type {
   ReplayGuard,
   RequestEvent,
 } from "./ports.ts";
+export { queryOperationRows } from "./query/operations.ts";
 export { S3Server, type S3ServerOptions, type TlsCertificate } from "./server.ts";

@@ -14,7 +14,7 @@ import { Accounts, IdentityDirectory, IdentityStore } from "../identity/index.ts
 import { AuditLog, type Logger, type Metrics, newRequestId } from "../observe/index.ts";
 import type { Platform, SocketAddress } from "../platform/index.ts";
 import { RPC_OPERATIONS, type RpcServer, startRpcServer } from "../rpc/index.ts";
-import { S3Gateway, S3Server, s3OperationRows } from "../s3/index.ts";
+import { queryOperationRows, S3Gateway, S3Server, s3OperationRows } from "../s3/index.ts";
 import { apiAuthenticator } from "./api-authenticator.ts";
 import { bucketsMatching } from "./bucket-patterns.ts";
 import { type CountingReplayGuard, type NodeLimits, nodeLimits, replayGuard } from "./caller-limits.ts";
@@ -50,7 +50,7 @@ export interface Listeners {
 export async function startListeners(options: ListenersOptions, closers: Closers): Promise<Listeners> {
   const { config, metrics, logger, engines } = options;
   const { objects } = engines;
-  const gate = createGate([...s3OperationRows, ...RPC_OPERATIONS], {
+  const gate = createGate([...s3OperationRows, ...queryOperationRows, ...RPC_OPERATIONS], {
     bucket: (name) => objects.bucketAccess(name),
     isPublicBucket: bucketsMatching(config["s3.public_buckets"]),
   });
@@ -109,13 +109,15 @@ interface Shared {
 }
 
 interface Identities {
+  readonly store: IdentityStore;
   readonly directory: IdentityDirectory;
   readonly accounts: Accounts;
 }
 
 function identitiesOf({ metadata, identity }: Engines): Identities {
   const store = new IdentityStore(metadata);
-  return { directory: new IdentityDirectory(store), accounts: new Accounts(store, identity.clusterId) };
+  const accounts = new Accounts(store, identity.clusterId);
+  return { store, directory: new IdentityDirectory(store), accounts };
 }
 
 async function startApi(options: ListenersOptions, shared: Shared): Promise<RpcServer> {
@@ -189,6 +191,7 @@ function createS3(options: ListenersOptions, shared: Shared): S3Server {
     credentials: s3Credentials(engines.metadata, identities.directory, engines.sealer),
     authorizer: gate,
     owners: identities.directory,
+    identities: { store: identities.store, sealer: engines.sealer },
     region: config["s3.region"],
     anyRegion: true,
     customerKeysOverHttp: config["s3.customer_keys_over_http"],
