@@ -8,6 +8,7 @@ import {
   stateHashWatch,
   unlinkWorker,
 } from "../../cluster/index.ts";
+import { type Metadata, MetaError } from "../../meta/index.ts";
 import { lifecycleWorker, type Writes } from "../../object/index.ts";
 import { rewriteWorker, type SegmentStore } from "../../segment/index.ts";
 import type { Config } from "../config/index.ts";
@@ -76,8 +77,7 @@ export function startWorkers(options: EnginesOptions, worked: Worked): StartedWo
   });
   for (const worker of [...worked.upkeep.workers(), rewriting]) background.add(worker, { throttle: 1 });
   const followMaintenance = (): void => {
-    if (metadata.view.maintenance() !== undefined && background.has("maintenance"))
-      background.wake("maintenance");
+    if (background.has("maintenance") && mayBeInMaintenance(metadata)) background.wake("maintenance");
   };
   writes.onDrained = followMaintenance;
   const unsubscribe = metadata.onChange((change) => {
@@ -90,6 +90,16 @@ export function startWorkers(options: EnginesOptions, worked: Worked): StartedWo
     await background.stop();
   };
   return { status: () => background.status(), stop };
+}
+
+/** Asked behind every write: that the metadata cannot be read is for the worker to find out, and no error of the write. */
+function mayBeInMaintenance({ view }: Metadata): boolean {
+  try {
+    return view.maintenance() !== undefined;
+  } catch (error) {
+    if (error instanceof MetaError) return true;
+    throw error;
+  }
 }
 
 function bucketLifecycle({ platform, config, metrics }: EnginesOptions, worked: Worked): Worker {
