@@ -16,6 +16,7 @@ const FAMILIES: Readonly<Record<string, () => Promise<(program: Command) => void
   bucket: async () => (await import("./bucket.ts")).addBucketCommands,
   object: async () => (await import("./object.ts")).addObjectCommands,
   ops: async () => (await import("./ops.ts")).addOpsCommands,
+  audit: async () => (await import("./audit.ts")).addAuditCommands,
   config: async () => (await import("./config.ts")).addConfigCommands,
 };
 
