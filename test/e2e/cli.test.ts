@@ -415,7 +415,7 @@ describe("a node as a process", () => {
 });
 
 describe("the audit log", () => {
-  it("is verified, and one that was edited or cut is noticed", { timeout: 60_000 }, async () => {
+  it("is verified, and one that was edited or cut is noticed", { timeout: 180_000 }, async () => {
     const data = join(directory, "audited");
     const audited = await startSkerry({ buckets: ["audited"], dataDirectory: data });
     await audited.stop();

@@ -10,6 +10,7 @@ import { cleanEnvironment } from "./clean-environment.ts";
 
 const CACHE = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "skerry/clients");
 const INSTALL_TIMEOUT_MS = 300_000;
+const MACHINE_CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt";
 
 /** The folder with the commands of these PyPI packages ("name==version"); undefined: they cannot be had. */
 export function fromPyPi(name: string, packages: readonly string[]): string | undefined {
@@ -72,6 +73,8 @@ function succeeds(command: string, args: readonly string[], cwd?: string): boole
     env: cleanEnvironment({
       PIP_INDEX_URL: process.env["PIP_INDEX_URL"],
       npm_config_registry: process.env["npm_config_registry"],
+      // npm alone does not look where the machine keeps whom it trusts.
+      ...(existsSync(MACHINE_CERTIFICATES) && { NODE_EXTRA_CA_CERTS: MACHINE_CERTIFICATES }),
       PIP_DISABLE_PIP_VERSION_CHECK: "1",
       PYENV_ROOT: process.env["PYENV_ROOT"],
     }),
