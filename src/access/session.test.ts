@@ -42,6 +42,18 @@ describe("a session", () => {
     expect(openSession(minted.keyId, minted.token, sealerOf(2, [1]))).toEqual(expected);
   });
 
+  it("that an earlier version minted is read as it was meant", () => {
+    const token = [
+      "AWZhIKgwMTIzNDU2Nzg5OjuY-a4YNy01KVYDpO2fRRf0fzMeRJidgp1Ds6XJaYC6uytdk2ZeUw4YdATU4NoezVpxnAo0U3mgXdv4",
+      "4YF57Jqs29ZB3rJAbf3fS-E1irSPTLhjrOcfs2Mi36DrENrsYH4u03Edjvt2Dx0HaHW648eT0Ww0eT7VHq_bHbUFoQdjyaETXPsY",
+      "pydjzLsS05qtxtcshJfRU7Pz2-dWpwTPrKGrYC-FH7C3i9Reee1WnKAUnuEEP2ff3goohRcvp24bR7f0gxU7G16LpHUK62J_ghwh",
+      "yclFMI0IFbCLgIEmoeGL995Q21G6sxPHdQ_v-jaXBWmUk6V7kzA5h6xc7sOqi0m3_u-ESCLMgSk66DGCaPkeW8QMc3vdf2727OYu",
+      "s9YDBnh0AwIgOd1bO-DpILDlIfAAF6OgTOYcQevcEBuY",
+    ].join("");
+    const expected = { ...CLAIMS, secret: "EhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4v" };
+    expect(openSession("STABCDEFGHIJKLMNOPQR", token, sealerOf(1))).toEqual(expected);
+  });
+
   it("opens for its own key only, and under the cluster's key only", () => {
     expect(outcome(`${minted.keyId.slice(0, -1)}_`, minted.token)).toBe("session-invalid");
     expect(outcome(minted.keyId, minted.token, 3)).toBe("session-invalid");

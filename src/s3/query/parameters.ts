@@ -72,7 +72,7 @@ export function readParameters(body: Uint8Array): QueryParametersOf {
   const values = new Map<string, string>();
   let text: string;
   try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(body);
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(body);
     for (const pair of text.split("&")) {
       if (pair === "") continue;
       const at = pair.indexOf("=");
