@@ -106,6 +106,11 @@ export const S3_ERRORS = {
   InvalidRetentionPeriod: { status: 400, message: "The retention period must be a positive whole number." },
   InvalidStorageClass: { status: 400, message: "The storage class you specified is not valid." },
   InvalidTag: { status: 400, message: "The tag provided was not a valid tag." },
+  InvalidTargetBucketForLogging: {
+    status: 400,
+    message:
+      "The target bucket for logging does not exist, is not owned by you, or does not have the appropriate grants for the log-delivery group.",
+  },
   InvalidToken: { status: 400, message: "The provided token is malformed or otherwise not valid." },
   InvalidURI: { status: 400, message: "Couldn't parse the specified URI." },
   "KMS.NotFoundException": { status: 400, message: "The encryption key that you named does not exist." },

@@ -69,6 +69,7 @@ export interface GatewayOptions {
 export interface RequestFacts {
   readonly operation: S3OperationName | QueryName | undefined;
   readonly principalKeyId: string | undefined;
+  readonly requesterId: string | undefined;
   readonly bucket: string | undefined;
   readonly key: string | undefined;
   readonly errorCode: S3ErrorCode | undefined;
@@ -114,6 +115,7 @@ const NO_OWNERS: OwnerDirectory = { ownerById: () => undefined, ownerByEmail: ()
 const NO_FACTS: RequestFacts = {
   operation: undefined,
   principalKeyId: undefined,
+  requesterId: undefined,
   bucket: undefined,
   key: undefined,
   errorCode: undefined,
@@ -421,6 +423,7 @@ function factsOf(progress: Progress, errorCode: S3ErrorCode | undefined): Reques
   return {
     operation: progress.operation,
     principalKeyId: progress.principal?.keyId,
+    requesterId: progress.principal?.owner.id,
     bucket: progress.bucket,
     key: progress.key,
     errorCode,

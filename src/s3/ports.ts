@@ -1,5 +1,6 @@
 import type { Decision, OperationRequest, Owner, Principal, RateDecision } from "../access/index.ts";
 import type { S3ErrorCode } from "./errors.ts";
+import type { RequestHead, S3Response } from "./http.ts";
 import type { S3OperationName } from "./operations.ts";
 import type { QueryName } from "./query/operations.ts";
 
@@ -53,6 +54,8 @@ export interface RequestEvent {
   readonly operation: S3OperationName | QueryName | undefined;
   /** Of an authenticated caller only. */
   readonly principalKeyId: string | undefined;
+  /** Canonical id of an authenticated caller. */
+  readonly requesterId: string | undefined;
   readonly bucket: string | undefined;
   readonly key: string | undefined;
   readonly status: number;
@@ -66,9 +69,15 @@ export interface RequestEvent {
   readonly remoteAddress: string;
 }
 
+/** The request and its answer themselves: they hold secrets, so what is kept of them is chosen. */
+export interface FinishedExchange {
+  readonly request: RequestHead & { readonly secure: boolean };
+  readonly response: S3Response;
+}
+
 /** What the gateway tells the composition root. Neither callback may throw. */
 export interface GatewayHooks {
-  readonly onRequest?: (event: RequestEvent) => void;
+  readonly onRequest?: (event: RequestEvent, exchange: FinishedExchange) => void;
   /** A bug or an error outside the closed sets: the client was told "InternalError" and nothing else. */
   readonly onUnexpectedError?: (error: unknown, requestId: string) => void;
 }

@@ -20,6 +20,7 @@ import {
   LIFECYCLE_PARAMETERS,
   type LifecycleOperation,
 } from "./lifecycle/operations.ts";
+import { LOGGING_OPERATIONS, LOGGING_PARAMETERS, type LoggingOperation } from "./logging/operations.ts";
 import {
   type GetObjectAttributes,
   OBJECT_ATTRIBUTES_OPERATIONS,
@@ -68,6 +69,7 @@ export type FeatureOperation =
   | BucketTaggingOperation
   | GetObjectAttributes
   | LifecycleOperation
+  | LoggingOperation
   | ObjectLockOperation
   | ObjectTaggingOperation
   | RenameObject
@@ -83,6 +85,7 @@ export const FEATURE_OPERATIONS = {
   ...PUBLIC_ACCESS_BLOCK_OPERATIONS,
   ...BUCKET_TAGGING_OPERATIONS,
   ...LIFECYCLE_OPERATIONS,
+  ...LOGGING_OPERATIONS,
   ...OBJECT_ATTRIBUTES_OPERATIONS,
   ...OBJECT_LOCK_OPERATIONS,
   ...OBJECT_TAGGING_OPERATIONS,
@@ -100,6 +103,7 @@ export const FEATURE_PARAMETERS = {
   ...PUBLIC_ACCESS_BLOCK_PARAMETERS,
   ...BUCKET_TAGGING_PARAMETERS,
   ...LIFECYCLE_PARAMETERS,
+  ...LOGGING_PARAMETERS,
   ...OBJECT_ATTRIBUTES_PARAMETERS,
   ...OBJECT_LOCK_PARAMETERS,
   ...OBJECT_TAGGING_PARAMETERS,

@@ -210,6 +210,17 @@ export const SETTINGS = {
     description:
       "Let lifecycle.day_seconds be shorter than a day: objects then expire long before their time",
   }),
+  "access_logs.interval": setting({
+    kind: duration(1000, 86_400_000),
+    default: 5 * 60_000,
+    description:
+      "How often this node puts the access logs of buckets that it gathered into their target buckets",
+  }),
+  "access_logs.buffer_size": setting({
+    kind: size(64 * KiB, GiB),
+    default: 16 * MiB,
+    description: "Memory for records of access logs that wait for delivery; beyond it they are dropped",
+  }),
   "raft.wal_segment_size": setting({
     kind: size(MiB, GiB),
     default: 64 * MiB,

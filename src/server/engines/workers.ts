@@ -25,6 +25,8 @@ export interface Worked extends Pick<Consensus, "metadata" | "raft"> {
   readonly writes: Writes;
   /** With the ports that the system chose. */
   readonly boundConfig: Config;
+  /** Of other parts of the node. */
+  readonly others: readonly Worker[];
 }
 
 export interface StartedWorkers {
@@ -67,6 +69,7 @@ export function startWorkers(options: EnginesOptions, worked: Worked): StartedWo
     }),
   ];
   for (const worker of workers) background.add(worker, { throttle: 0 });
+  for (const worker of worked.others) background.add(worker, { throttle: 0 });
   background.add(bucketLifecycle(options, worked), { throttle: 1 });
   // What goes over everything leaves at least half of the time to those who wait.
   const rewriting = rewriteWorker({

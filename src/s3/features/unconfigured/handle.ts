@@ -12,8 +12,6 @@ const DONE: S3Response = { status: 200, headers: [], body: NO_BODY };
 
 export const unconfiguredHandlers: Handlers<UnconfiguredOperation["name"]> = {
   GetBucketAccelerateConfiguration: ({ bucket }, call) => empty(bucket, call, "AccelerateConfiguration"),
-  GetBucketLogging: ({ bucket }, call) => empty(bucket, call, "BucketLoggingStatus"),
-  PutBucketLogging: ({ bucket }, call) => onlyEmpty(bucket, call, "BucketLoggingStatus"),
   GetBucketNotificationConfiguration: ({ bucket }, call) => empty(bucket, call, "NotificationConfiguration"),
   PutBucketNotificationConfiguration: ({ bucket }, call) =>
     onlyEmpty(bucket, call, "NotificationConfiguration"),

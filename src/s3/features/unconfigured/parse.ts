@@ -7,8 +7,6 @@ export const unconfiguredParsers: FeatureParsers<UnconfiguredOperation> = {
     name: "GetBucketAccelerateConfiguration",
     ...onBucket(input),
   }),
-  GetBucketLogging: (input) => ({ name: "GetBucketLogging", ...onBucket(input) }),
-  PutBucketLogging: (input) => ({ name: "PutBucketLogging", ...onBucket(input) }),
   GetBucketNotificationConfiguration: (input) => ({
     name: "GetBucketNotificationConfiguration",
     ...onBucket(input),

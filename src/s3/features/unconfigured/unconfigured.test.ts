@@ -4,12 +4,10 @@ import {
   DeleteBucketReplicationCommand,
   DeleteBucketWebsiteCommand,
   GetBucketAccelerateConfigurationCommand,
-  GetBucketLoggingCommand,
   GetBucketNotificationConfigurationCommand,
   GetBucketReplicationCommand,
   GetBucketRequestPaymentCommand,
   GetBucketWebsiteCommand,
-  PutBucketLoggingCommand,
   PutBucketNotificationConfigurationCommand,
   PutBucketRequestPaymentCommand,
   type S3Client,
@@ -36,7 +34,6 @@ afterAll(async () => {
 
 it("there is nothing to read", async () => {
   expect((await s3.send(new GetBucketAccelerateConfigurationCommand({ Bucket }))).Status).toBeUndefined();
-  expect((await s3.send(new GetBucketLoggingCommand({ Bucket }))).LoggingEnabled).toBeUndefined();
   expect(
     (await s3.send(new GetBucketNotificationConfigurationCommand({ Bucket }))).QueueConfigurations,
   ).toBeUndefined();
@@ -53,7 +50,6 @@ it("there is nothing to read", async () => {
 it("taking away what is not there, and saying that it is off, is fine", async () => {
   await s3.send(new DeleteBucketReplicationCommand({ Bucket }));
   await s3.send(new DeleteBucketWebsiteCommand({ Bucket }));
-  await s3.send(new PutBucketLoggingCommand({ Bucket, BucketLoggingStatus: {} }));
   await s3.send(new PutBucketNotificationConfigurationCommand({ Bucket, NotificationConfiguration: {} }));
   await s3.send(
     new PutBucketRequestPaymentCommand({ Bucket, RequestPaymentConfiguration: { Payer: "BucketOwner" } }),
@@ -62,9 +58,7 @@ it("taking away what is not there, and saying that it is off, is fine", async ()
 
 const payer = (who: string) =>
   `<RequestPaymentConfiguration><Payer>${who}</Payer></RequestPaymentConfiguration>`;
-const logging = `<BucketLoggingStatus><LoggingEnabled><TargetBucket>b</TargetBucket></LoggingEnabled></BucketLoggingStatus>`;
 it.each([
-  ["logging", logging, "NotImplemented"],
   [
     "notification",
     "<NotificationConfiguration><EventBridgeConfiguration/></NotificationConfiguration>",
@@ -87,7 +81,6 @@ it.each([
 
 it("a bucket that is not there is missing", async () => {
   const missing = { Bucket: "missing" };
-  expect((await failureOf(s3.send(new GetBucketLoggingCommand(missing)))).name).toBe("NoSuchBucket");
   expect((await failureOf(s3.send(new GetBucketWebsiteCommand(missing)))).name).toBe("NoSuchBucket");
   expect((await failureOf(s3.send(new DeleteBucketReplicationCommand(missing)))).name).toBe("NoSuchBucket");
 });
