@@ -130,13 +130,13 @@ export class AccessLogs {
   async runUnit(signal: AbortSignal): Promise<"idle"> {
     const batches = [...this.#batches.values()];
     this.#batches = new Map();
-    let failure: unknown;
+    let failure: Error | undefined;
     for (const batch of batches) {
       try {
         await this.#deliver(batch, signal);
         this.#heldBytes -= batch.bytes;
       } catch (error) {
-        failure ??= error;
+        failure ??= error instanceof Error ? error : new Error(String(error));
         this.#keep(batch);
       }
     }
