@@ -58,6 +58,12 @@ export interface AppliedChange {
   readonly oplogSequence: bigint;
 }
 
+/** Sequences of the oplog: of the oldest row that is kept, and of the next one there will be. */
+export interface OplogBounds {
+  readonly first: bigint;
+  readonly next: bigint;
+}
+
 /** Rows are shared: callers must not change them. */
 export interface MetadataView {
   appliedIndex(): number;
@@ -132,6 +138,7 @@ export interface MetadataView {
   blobs(blobIds: readonly Uint8Array[]): Promise<readonly BlobRow[]>;
   /** All rows of blobs, in order of their ids. */
   allBlobs(options: BlobRange): Promise<readonly BlobRow[]>;
+  oplogBounds(): OplogBounds;
   oplog(afterSequence: bigint, limit: number): Promise<readonly OplogRow[]>;
   /** Sessions that were not used since `beforeMs`, at most `limit`; for CloseSessions. */
   idleSessions(beforeMs: number, limit: number): Promise<readonly bigint[]>;

@@ -7,6 +7,7 @@ import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/proto
 import { LRUCache } from "lru-cache";
 import { compareKeys, toHex } from "../base/index.ts";
 import {
+  AppliedRowSchema,
   type BlobRow,
   BlobRowSchema,
   type BucketConfigurationKind,
@@ -52,6 +53,7 @@ import type { DiskError, ScanRange, StoreRow } from "../platform/index.ts";
 import type { AppliedBatch } from "./apply-state.ts";
 import { hasKind } from "./configurations.ts";
 import {
+  APPLIED_KEY,
   accessKeyKey,
   blobHexOf,
   blobKey,
@@ -102,6 +104,7 @@ import type {
   Holdings,
   ListRange,
   MetadataView,
+  OplogBounds,
   UnderReplicatedBlob,
   UploadListRange,
   VersionListRange,
@@ -374,6 +377,11 @@ export class StateView implements MetadataView {
   allBlobs({ after, limit }: BlobRange): Promise<readonly BlobRow[]> {
     const gt = after === undefined ? {} : { gt: blobKey(blobHexOf(after)) };
     return this.#page(narrowed(tableRange("blob"), gt, limit), BlobRowSchema);
+  }
+
+  oplogBounds(): OplogBounds {
+    const applied = this.#row(APPLIED_KEY, AppliedRowSchema);
+    return { first: applied?.firstOplogSequence ?? 1n, next: applied?.nextOplogSequence ?? 1n };
   }
 
   oplog(afterSequence: bigint, limit: number): Promise<readonly OplogRow[]> {

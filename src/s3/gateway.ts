@@ -53,6 +53,8 @@ export interface GatewayOptions {
   readonly anyRegion?: boolean;
   /** Take customers' keys (SSE-C) from clients without TLS too: where something before this server ends TLS. Default: refuse. */
   readonly customerKeysOverHttp?: boolean;
+  /** Names of destinations that notifications may go to. Default: none. */
+  readonly notificationDestinations?: readonly string[];
   /** Domains whose direct children are buckets ("s3.example.com" for "photos.s3.example.com"). Path style always works. */
   readonly baseDomains?: readonly string[];
   /** Names this node in answers (x-amz-id-2); nothing that tells an outsider more than to tell nodes apart. */
@@ -141,6 +143,7 @@ export class S3Gateway {
       owners: options.owners ?? NO_OWNERS,
       region: options.region,
       anyRegion: options.anyRegion ?? false,
+      notificationDestinations: new Set(options.notificationDestinations),
       customerKeysOverHttp: options.customerKeysOverHttp ?? false,
       requiredDigest: options.requiredDigest ?? "off",
     };

@@ -21,6 +21,7 @@ import { bucketsMatching } from "./bucket-patterns.ts";
 import { type CountingReplayGuard, type NodeLimits, nodeLimits, replayGuard } from "./caller-limits.ts";
 import type { Config } from "./config/index.ts";
 import { s3Credentials } from "./credentials.ts";
+import { parseDestination } from "./destinations.ts";
 import type { Engines } from "./engines/engines.ts";
 import type { Closers } from "./engines/options.ts";
 import { startMetricsServer } from "./metrics-server.ts";
@@ -218,6 +219,9 @@ function createS3(options: ListenersOptions, shared: Shared, accessLogs: AccessL
     anyRegion: true,
     customerKeysOverHttp: config["s3.customer_keys_over_http"],
     baseDomains: config["s3.domains"],
+    notificationDestinations: config["notifications.destinations"].flatMap(
+      (entry) => parseDestination(entry)?.name ?? [],
+    ),
     hostId: hostIdOf(engines),
     maxClockSkewMs: config["s3.max_clock_skew"],
     limits,

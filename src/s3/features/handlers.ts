@@ -6,6 +6,7 @@ import { bucketTaggingHandlers } from "./bucket-tagging/handle.ts";
 import { corsHandlers } from "./cors/handle.ts";
 import { lifecycleHandlers } from "./lifecycle/handle.ts";
 import { loggingHandlers } from "./logging/handle.ts";
+import { notificationHandlers } from "./notification/handle.ts";
 import { objectAttributesHandlers } from "./object-attributes/handle.ts";
 import { objectLockHandlers } from "./object-lock/handle.ts";
 import { objectTaggingHandlers } from "./object-tagging/handle.ts";
@@ -26,6 +27,7 @@ export const featureHandlers: Handlers<FeatureOperation["name"]> = {
   ...bucketTaggingHandlers,
   ...lifecycleHandlers,
   ...loggingHandlers,
+  ...notificationHandlers,
   ...objectAttributesHandlers,
   ...renameHandlers,
   ...unconfiguredHandlers,

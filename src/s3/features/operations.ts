@@ -22,6 +22,11 @@ import {
 } from "./lifecycle/operations.ts";
 import { LOGGING_OPERATIONS, LOGGING_PARAMETERS, type LoggingOperation } from "./logging/operations.ts";
 import {
+  NOTIFICATION_OPERATIONS,
+  NOTIFICATION_PARAMETERS,
+  type NotificationOperation,
+} from "./notification/operations.ts";
+import {
   type GetObjectAttributes,
   OBJECT_ATTRIBUTES_OPERATIONS,
   OBJECT_ATTRIBUTES_PARAMETERS,
@@ -70,6 +75,7 @@ export type FeatureOperation =
   | GetObjectAttributes
   | LifecycleOperation
   | LoggingOperation
+  | NotificationOperation
   | ObjectLockOperation
   | ObjectTaggingOperation
   | RenameObject
@@ -86,6 +92,7 @@ export const FEATURE_OPERATIONS = {
   ...BUCKET_TAGGING_OPERATIONS,
   ...LIFECYCLE_OPERATIONS,
   ...LOGGING_OPERATIONS,
+  ...NOTIFICATION_OPERATIONS,
   ...OBJECT_ATTRIBUTES_OPERATIONS,
   ...OBJECT_LOCK_OPERATIONS,
   ...OBJECT_TAGGING_OPERATIONS,
@@ -104,6 +111,7 @@ export const FEATURE_PARAMETERS = {
   ...BUCKET_TAGGING_PARAMETERS,
   ...LIFECYCLE_PARAMETERS,
   ...LOGGING_PARAMETERS,
+  ...NOTIFICATION_PARAMETERS,
   ...OBJECT_ATTRIBUTES_PARAMETERS,
   ...OBJECT_LOCK_PARAMETERS,
   ...OBJECT_TAGGING_PARAMETERS,

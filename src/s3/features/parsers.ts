@@ -6,6 +6,7 @@ import { corsParsers } from "./cors/parse.ts";
 import type { FeatureParsers } from "./feature.ts";
 import { lifecycleParsers } from "./lifecycle/parse.ts";
 import { loggingParsers } from "./logging/parse.ts";
+import { notificationParsers } from "./notification/parse.ts";
 import { objectAttributesParsers } from "./object-attributes/parse.ts";
 import { objectLockParsers } from "./object-lock/parse.ts";
 import { objectTaggingParsers } from "./object-tagging/parse.ts";
@@ -26,6 +27,7 @@ export const featureParsers: FeatureParsers<FeatureOperation> = {
   ...bucketTaggingParsers,
   ...lifecycleParsers,
   ...loggingParsers,
+  ...notificationParsers,
   ...objectAttributesParsers,
   ...renameParsers,
   ...unconfiguredParsers,

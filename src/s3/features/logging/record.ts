@@ -11,7 +11,7 @@ export interface LoggedRequest {
   /** Canonical id; undefined: nobody. */
   readonly requesterId: string | undefined;
   readonly requestId: string;
-  readonly operation: S3OperationName;
+  readonly operation: string;
   readonly method: string;
   readonly key: string | undefined;
   /** As it was sent: path and query. */
@@ -31,29 +31,31 @@ export interface LoggedRequest {
 }
 
 /** Names of the log that do not follow from the method and the sub-resource. */
-const OPERATION_NAMES: Partial<Record<S3OperationName, string>> = {
-  ListObjects: "REST.GET.BUCKET",
-  ListObjectsV2: "REST.GET.BUCKET",
-  ListObjectVersions: "REST.GET.BUCKETVERSIONS",
-  GetObject: "REST.GET.OBJECT",
-  HeadObject: "REST.HEAD.OBJECT",
-  PutObject: "REST.PUT.OBJECT",
-  PostObject: "REST.POST.OBJECT",
-  DeleteObject: "REST.DELETE.OBJECT",
-  DeleteObjects: "REST.POST.MULTI_OBJECT_DELETE",
-  CopyObject: "REST.COPY.OBJECT",
-  RenameObject: "REST.RENAME.OBJECT",
-  CreateMultipartUpload: "REST.POST.UPLOADS",
-  UploadPart: "REST.PUT.PART",
-  UploadPartCopy: "REST.COPY.PART",
-  CompleteMultipartUpload: "REST.POST.UPLOAD",
-  AbortMultipartUpload: "REST.DELETE.UPLOAD",
-  ListParts: "REST.GET.UPLOAD",
-  ListMultipartUploads: "REST.GET.UPLOADS",
-  HeadBucket: "REST.HEAD.BUCKET",
-  CreateBucket: "REST.PUT.BUCKET",
-  DeleteBucket: "REST.DELETE.BUCKET",
-};
+const OPERATION_NAMES = new Map<string, string>(
+  Object.entries({
+    ListObjects: "REST.GET.BUCKET",
+    ListObjectsV2: "REST.GET.BUCKET",
+    ListObjectVersions: "REST.GET.BUCKETVERSIONS",
+    GetObject: "REST.GET.OBJECT",
+    HeadObject: "REST.HEAD.OBJECT",
+    PutObject: "REST.PUT.OBJECT",
+    PostObject: "REST.POST.OBJECT",
+    DeleteObject: "REST.DELETE.OBJECT",
+    DeleteObjects: "REST.POST.MULTI_OBJECT_DELETE",
+    CopyObject: "REST.COPY.OBJECT",
+    RenameObject: "REST.RENAME.OBJECT",
+    CreateMultipartUpload: "REST.POST.UPLOADS",
+    UploadPart: "REST.PUT.PART",
+    UploadPartCopy: "REST.COPY.PART",
+    CompleteMultipartUpload: "REST.POST.UPLOAD",
+    AbortMultipartUpload: "REST.DELETE.UPLOAD",
+    ListParts: "REST.GET.UPLOAD",
+    ListMultipartUploads: "REST.GET.UPLOADS",
+    HeadBucket: "REST.HEAD.BUCKET",
+    CreateBucket: "REST.PUT.BUCKET",
+    DeleteBucket: "REST.DELETE.BUCKET",
+  } satisfies Partial<Record<S3OperationName, string>>),
+);
 
 const LOGGED_SUB_RESOURCES: ReadonlyMap<string, string> = new Map([
   ["logging", "LOGGING_STATUS"],
@@ -74,7 +76,7 @@ export function loggedOperation({
   target,
   key,
 }: Pick<LoggedRequest, "operation" | "method" | "target" | "key">): string {
-  const known = OPERATION_NAMES[operation];
+  const known = OPERATION_NAMES.get(operation);
   if (known !== undefined) return known;
   const [, query = ""] = target.split("?", 2);
   // Some clients write "?logging", some "?logging=".

@@ -5,8 +5,6 @@ import type { FeatureParameters, FeatureRows } from "../feature.ts";
 /** Configurations that no bucket has: asking for them, taking them away and saying that they are off is answered as S3 does. */
 export type UnconfiguredOperation =
   | BucketOperation<"GetBucketAccelerateConfiguration">
-  | BucketOperation<"GetBucketNotificationConfiguration">
-  | BucketOperation<"PutBucketNotificationConfiguration">
   | BucketOperation<"GetBucketReplication">
   | BucketOperation<"DeleteBucketReplication">
   | BucketOperation<"GetBucketRequestPayment">
@@ -16,8 +14,6 @@ export type UnconfiguredOperation =
 
 export const UNCONFIGURED_OPERATIONS: FeatureRows<UnconfiguredOperation> = {
   GetBucketAccelerateConfiguration: supported("bucket", "reader", "GetAccelerateConfiguration"),
-  GetBucketNotificationConfiguration: supported("bucket", "reader", "GetBucketNotification"),
-  PutBucketNotificationConfiguration: supported("bucket", "admin", "PutBucketNotification"),
   GetBucketReplication: supported("bucket", "reader", "GetReplicationConfiguration"),
   DeleteBucketReplication: supported("bucket", "admin", "PutReplicationConfiguration"),
   GetBucketRequestPayment: supported("bucket", "reader", "GetBucketRequestPayment"),
@@ -30,8 +26,6 @@ const one = (subResource: string): ReadonlySet<string> => new Set([subResource])
 
 export const UNCONFIGURED_PARAMETERS: FeatureParameters<UnconfiguredOperation> = {
   GetBucketAccelerateConfiguration: one("accelerate"),
-  GetBucketNotificationConfiguration: one("notification"),
-  PutBucketNotificationConfiguration: one("notification"),
   GetBucketReplication: one("replication"),
   DeleteBucketReplication: one("replication"),
   GetBucketRequestPayment: one("requestPayment"),

@@ -7,14 +7,6 @@ export const unconfiguredParsers: FeatureParsers<UnconfiguredOperation> = {
     name: "GetBucketAccelerateConfiguration",
     ...onBucket(input),
   }),
-  GetBucketNotificationConfiguration: (input) => ({
-    name: "GetBucketNotificationConfiguration",
-    ...onBucket(input),
-  }),
-  PutBucketNotificationConfiguration: (input) => ({
-    name: "PutBucketNotificationConfiguration",
-    ...onBucket(input),
-  }),
   GetBucketReplication: (input) => ({ name: "GetBucketReplication", ...onBucket(input) }),
   DeleteBucketReplication: (input) => ({ name: "DeleteBucketReplication", ...onBucket(input) }),
   GetBucketRequestPayment: (input) => ({ name: "GetBucketRequestPayment", ...onBucket(input) }),

@@ -4,11 +4,9 @@ import {
   DeleteBucketReplicationCommand,
   DeleteBucketWebsiteCommand,
   GetBucketAccelerateConfigurationCommand,
-  GetBucketNotificationConfigurationCommand,
   GetBucketReplicationCommand,
   GetBucketRequestPaymentCommand,
   GetBucketWebsiteCommand,
-  PutBucketNotificationConfigurationCommand,
   PutBucketRequestPaymentCommand,
   type S3Client,
 } from "@aws-sdk/client-s3";
@@ -34,9 +32,6 @@ afterAll(async () => {
 
 it("there is nothing to read", async () => {
   expect((await s3.send(new GetBucketAccelerateConfigurationCommand({ Bucket }))).Status).toBeUndefined();
-  expect(
-    (await s3.send(new GetBucketNotificationConfigurationCommand({ Bucket }))).QueueConfigurations,
-  ).toBeUndefined();
   expect((await s3.send(new GetBucketRequestPaymentCommand({ Bucket }))).Payer).toBe("BucketOwner");
   const replication = s3.send(new GetBucketReplicationCommand({ Bucket }));
   expect(await failureOf(replication)).toEqual({
@@ -50,7 +45,6 @@ it("there is nothing to read", async () => {
 it("taking away what is not there, and saying that it is off, is fine", async () => {
   await s3.send(new DeleteBucketReplicationCommand({ Bucket }));
   await s3.send(new DeleteBucketWebsiteCommand({ Bucket }));
-  await s3.send(new PutBucketNotificationConfigurationCommand({ Bucket, NotificationConfiguration: {} }));
   await s3.send(
     new PutBucketRequestPaymentCommand({ Bucket, RequestPaymentConfiguration: { Payer: "BucketOwner" } }),
   );
@@ -59,11 +53,6 @@ it("taking away what is not there, and saying that it is off, is fine", async ()
 const payer = (who: string) =>
   `<RequestPaymentConfiguration><Payer>${who}</Payer></RequestPaymentConfiguration>`;
 it.each([
-  [
-    "notification",
-    "<NotificationConfiguration><EventBridgeConfiguration/></NotificationConfiguration>",
-    "NotImplemented",
-  ],
   ["requestPayment", payer("Requester"), "NotImplemented"],
   ["requestPayment", payer("Nobody"), "MalformedXML"],
   ["replication", "<ReplicationConfiguration/>", "NotImplemented"],

@@ -2227,6 +2227,11 @@ export enum WorkerCursorRow_Worker {
    * @generated from enum value: WORKER_LIFECYCLE = 1;
    */
   LIFECYCLE = 1,
+
+  /**
+   * @generated from enum value: WORKER_NOTIFICATIONS = 2;
+   */
+  NOTIFICATIONS = 2,
 }
 
 /**
