@@ -31,6 +31,7 @@ export type {
   DefaultRetention,
   Versioning,
 } from "./bucket-versioning.ts";
+export type { ListChangesRequest, ListChangesResult, ListedChange } from "./changes.ts";
 export type { ObjectStoreOptions } from "./context.ts";
 export { MAX_DELETE_TARGETS } from "./delete.ts";
 export {
