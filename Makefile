@@ -93,6 +93,10 @@ test: lint $(BUILT) ## Everything that needs only this repository and the machin
 test-fast: $(BUILT) ## Unit tests only
 	vitest run src cmd
 
+.PHONY: compat
+compat: $(BUILT) ## All clients of S3 that PyPI, npm and Debian have here, also the slow ones; ARGS=s3fs
+	SKERRY_COMPAT=all vitest run --silent=false $(if $(ARGS),$(ARGS),test/compat-clients)
+
 .PHONY: fuzz
 fuzz: $(PACKAGES) ## Mutated bytes for every decoder; ARGS="--seconds 60 --target wal --seed 7"
 	node test/fuzz/main.ts $(ARGS)

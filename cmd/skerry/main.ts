@@ -17,6 +17,7 @@ const FAMILIES: Readonly<Record<string, () => Promise<(program: Command) => void
   object: async () => (await import("./object.ts")).addObjectCommands,
   ns: async () => (await import("./namespace.ts")).addNamespaceCommands,
   ops: async () => (await import("./ops.ts")).addOpsCommands,
+  audit: async () => (await import("./audit.ts")).addAuditCommands,
   config: async () => (await import("./config.ts")).addConfigCommands,
 };
 

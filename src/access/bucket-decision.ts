@@ -215,7 +215,7 @@ function tagOf(object: ObjectAccess | undefined, key: string): readonly string[]
 }
 
 /** Keys without an identity of their own speak for their owner's account. */
-function callerOf(principal: Principal | undefined): Caller {
+export function callerOf(principal: Principal | undefined): Caller {
   if (principal === undefined) return NOBODY;
   if (principal.identity !== undefined) return principal.identity.caller;
   const canonicalId = principal.owner.id;

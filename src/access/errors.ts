@@ -7,6 +7,7 @@ export const ACCESS_ERROR_CODES = [
   "key-invalid",
   "policy-malformed",
   "acl-malformed",
+  "session-invalid",
 ] as const;
 
 export type AccessErrorCode = (typeof ACCESS_ERROR_CODES)[number];

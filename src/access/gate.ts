@@ -9,11 +9,11 @@
 import { assert, unreachable } from "../base/index.ts";
 import type { BucketAccess } from "./bucket-access.ts";
 import { decideOnBucket } from "./bucket-decision.ts";
+import { allowsItself, decideOnIdentity } from "./identity-decision.ts";
 import { mayTouchNamespace } from "./namespaces.ts";
 import type { Operation } from "./operations.ts";
-import { evaluatePolicies } from "./policy/evaluate.ts";
 import { hasRole } from "./roles.ts";
-import { type Decision, type Denial, deny, type OperationRequest, type Principal } from "./types.ts";
+import { type Decision, deny, type OperationRequest, type Principal } from "./types.ts";
 
 export interface Gate {
   /**
@@ -74,6 +74,12 @@ function decide(asked: Case): Decision {
       if (principal === undefined) return deny("anonymous");
       if (!hasRole(principal.role, operation.leastRole)) return deny("role");
       return inScope(operation.resource, principal, request) ? ALLOW : deny("scope");
+    case "caller":
+      return principal === undefined ? deny("anonymous") : ALLOW;
+    case "identity":
+    case "session":
+    case "role":
+      return principal === undefined ? deny("anonymous") : decideOnIdentity(operation, principal, request);
     case "bucket":
     case "object": {
       const { bucket } = request;
@@ -115,21 +121,9 @@ function ofCreation(asked: Case, principal: Principal): Decision {
 }
 
 /** What belongs to no bucket: the account may, others as their policies say. */
-function ofPolicies({ operation, request }: Case, principal: Principal): Decision | Denial {
-  const { identity } = principal;
-  if (identity === undefined) return ALLOW;
+function ofPolicies({ operation, request }: Case, principal: Principal): Decision {
   const resource = request.bucket === undefined ? "*" : `arn:aws:s3:::${request.bucket}`;
-  const context = { values: (key: string) => identity.context.get(key) ?? request.context?.values(key) };
-  const asked = {
-    caller: identity.caller,
-    action: operation.policyAction ?? operation.action,
-    resource,
-    context,
-  };
-  for (const policies of [identity.policies, identity.sessionPolicies]) {
-    if (policies !== undefined && evaluatePolicies(policies, asked) !== "allow") return deny("policy");
-  }
-  return ALLOW;
+  return allowsItself(principal, operation, resource, request.context) ? ALLOW : deny("policy");
 }
 
 /** Whether the principal's allow-list lets it touch this bucket; also what listings of buckets are filtered by. */

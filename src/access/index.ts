@@ -12,6 +12,7 @@
  * - `keys`, `owner`, `bearer`: minting, parsing and checking keys; what a stored key says about its caller.
  * - `seal`, `crypto`: secrets at rest. `crypto` is the one file with node:crypto in it.
  * - `data-key`: encryption of object bytes: data keys, their wrapping, and the frames of a body.
+ * - `session`: credentials for a while, which are all in their token.
  * - `limits`, `replay`: token buckets, requests under way, failed authentications, requests that come again.
  * - `trusted-proxies`: who is behind a proxy.
  *
@@ -56,6 +57,7 @@ export {
   mintS3Key,
   openS3Secret,
   principalOf,
+  randomBase32,
   storeApiKey,
   storeS3Key,
 } from "./keys.ts";
@@ -70,6 +72,7 @@ export { mayTouchNamespace, projectOf } from "./namespaces.ts";
 export type { Operation, ResourceKind } from "./operations.ts";
 export { accountIdOf, ownerNamed } from "./owner.ts";
 export { conditionKeyName, type PolicyContext } from "./policy/context.ts";
+export { evaluatePolicy, type PolicyVerdict } from "./policy/evaluate.ts";
 export { fromNativePolicy, isNativePolicy } from "./policy/native-policy.ts";
 export { parsePolicy } from "./policy/parse-policy.ts";
 export { MAX_POLICY_BYTES, type Policy } from "./policy/policy.ts";
@@ -80,5 +83,21 @@ export { KEY_KIND, KEY_ROLE, type KeyDirectory, type RandomBytes, type StoredKey
 export { ReplayCache } from "./replay.ts";
 export { ROLES } from "./roles.ts";
 export { createSealer, type Sealer, type SealerOptions } from "./seal.ts";
+export {
+  type MintedSession,
+  mintSession,
+  openSession,
+  type SessionClaims,
+  type SessionSubject,
+} from "./session.ts";
 export { type ClientOrigin, isAddressBlock, TrustedProxies } from "./trusted-proxies.ts";
-export type { Decision, Denial, Identity, OperationRequest, Owner, Principal, Role } from "./types.ts";
+export type {
+  Decision,
+  Denial,
+  Identity,
+  OperationRequest,
+  Owner,
+  Principal,
+  Role,
+  RoleAccess,
+} from "./types.ts";

@@ -46,7 +46,7 @@ export interface KeyGrant {
   readonly namespaces?: readonly string[] | undefined;
   readonly owner: Owner;
   /** The IAM user of the owner's account; undefined: the account itself. */
-  readonly userName?: string;
+  readonly user?: { readonly name: string; readonly userId: string };
   readonly inflightLimit?: number;
 }
 
@@ -172,7 +172,8 @@ function storedKey(
     namespaces: grant.namespaces ?? [],
     ownerId: grant.owner.id,
     ownerDisplayName: grant.owner.displayName,
-    userName: grant.userName ?? "",
+    userName: grant.user?.name ?? "",
+    userId: grant.user?.userId ?? "",
     inactive: false,
     inflightLimit: grant.inflightLimit ?? 0,
   };
@@ -210,7 +211,7 @@ function sealContext(keyId: string): string {
   return `key/${keyId}/secret`;
 }
 
-function randomBase32(characters: number, randomBytes: RandomBytes): string {
+export function randomBase32(characters: number, randomBytes: RandomBytes): string {
   let text = "";
   for (const byte of randomBytes(characters)) text += BASE32[byte & 31];
   return text;

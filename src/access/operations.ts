@@ -13,8 +13,22 @@ import type { Role } from "./types.ts";
  * - `namespace`: the namespace that the request names.
  * - `cluster`: the whole installation; out of reach of a key that is limited to buckets or namespaces.
  * - `key`: keys; a key that is limited to namespaces gets at those within its own limits, which the operation sees to.
+ * - `caller`: who asks. Everybody with a key may know who it is.
+ * - `identity`: users, groups, roles, policies and keys of the caller's account, by the ARN that the request names.
+ * - `session`: credentials for a while, of a user that shows lasting ones.
+ * - `role`: a role that lets in whom its trust policy names.
  */
-export type ResourceKind = "service" | "bucket" | "object" | "namespace" | "cluster" | "key";
+export type ResourceKind =
+  | "service"
+  | "bucket"
+  | "object"
+  | "namespace"
+  | "cluster"
+  | "key"
+  | "caller"
+  | "identity"
+  | "session"
+  | "role";
 
 export interface Operation {
   /** Unique over all surfaces: "PutObject", "skerry.admin.v1.KeyService/Create". */

@@ -20,8 +20,10 @@ export interface StoredKey {
   readonly namespaces: readonly string[];
   readonly ownerId: string;
   readonly ownerDisplayName: string;
-  /** The IAM user of the owner's account whose key it is; "": the account's own. */
+  /** The IAM user of the owner's account whose key it is, as it was called then; "": the account's own. */
   readonly userName: string;
+  /** The unique id of that user. */
+  readonly userId: string;
   /** Switched off. */
   readonly inactive: boolean;
   /** 0: the configured number. */

@@ -51,8 +51,17 @@ export interface OperationRequest {
   readonly key?: string;
   /** Instead of the row's: "s3:GetObjectVersion" where a version is named. */
   readonly action?: string;
+  /** ARN of what an operation on identities touches. */
+  readonly resource?: string;
+  /** What the role says of itself that the caller asks to be; undefined: there is none of that name. */
+  readonly role?: RoleAccess;
   /** What policies may ask about the request. */
   readonly context?: PolicyContext;
+}
+
+export interface RoleAccess {
+  readonly accountId: string;
+  readonly trust: Policy;
 }
 
 export type Decision =

@@ -9,9 +9,12 @@ import {
   type Principal,
   parsePolicy,
   principalOf,
+  type SessionClaims,
+  type SessionSubject,
   type StoredKey,
 } from "../access/index.ts";
-import { accountRow, emailRow, ownedRow } from "./names.ts";
+import { givenPolicy } from "./given-policies.ts";
+import { accountRow, emailRow, ownedRow, userIdRow } from "./names.ts";
 import type { IdentityStore } from "./store.ts";
 
 /** Compiled documents that are kept. */
@@ -39,8 +42,65 @@ export class IdentityDirectory {
     if (principal === undefined || principal.role !== "user") return principal;
     const owner = this.ownerById(key.ownerId) ?? principal.owner;
     const identity =
-      key.userName === "" ? this.accountIdentity(owner.id) : this.userIdentity(owner.id, key.userName);
+      key.userId === "" ? this.accountIdentity(owner.id) : this.userIdentity(owner.id, key.userId);
     return identity && { ...principal, owner, identity };
+  }
+
+  /**
+   * Who a session is, with what it may do now; undefined when its account, its user or its role is gone. The claims come out of a token that was
+   * opened, so that they are as this cluster wrote them.
+   */
+  principalOfSession(keyId: string, claims: SessionClaims): Principal | undefined {
+    const owner = this.ownerById(claims.canonicalId);
+    const identity = owner && this.#subjectIdentity(claims);
+    if (owner === undefined || identity === undefined) return undefined;
+    const issued = conditionKeyName("aws:TokenIssueTime");
+    const context = new Map([...identity.context, [issued, [new Date(claims.issuedAtMs).toISOString()]]]);
+    const sessionPolicies = claims.policies?.map((text) => this.#compile(text));
+    return {
+      keyId,
+      role: "user",
+      buckets: undefined,
+      owner,
+      identity: { ...identity, context, sessionPolicies },
+    };
+  }
+
+  #subjectIdentity({ canonicalId, subject }: SessionClaims): Identity | undefined {
+    switch (subject.kind) {
+      case "account":
+        return this.accountIdentity(canonicalId);
+      case "user":
+        return this.userIdentity(canonicalId, subject.userId);
+      case "role":
+        return this.#roleIdentity(canonicalId, subject);
+    }
+  }
+
+  #roleIdentity(
+    canonicalId: string,
+    subject: Extract<SessionSubject, { readonly kind: "role" }>,
+  ): Identity | undefined {
+    const { roleName, roleId, sessionName } = subject;
+    const role = this.#store.record(ownedRow("r", canonicalId, roleName), "role");
+    if (role === undefined || role.roleId !== roleId) return undefined;
+    const accountId = this.accountIdOf(canonicalId);
+    const caller: Caller = {
+      kind: "role-session",
+      accountId,
+      canonicalId,
+      arn: `arn:aws:sts::${accountId}:assumed-role/${role.name}/${sessionName}`,
+      roleArn: `arn:aws:iam::${accountId}:role${role.path}${role.name}`,
+      uniqueId: roleId,
+    };
+    const tags = role.tags.map(({ name, value }) => [`aws:PrincipalTag/${name}`, value] as const);
+    const more = [["aws:userid", `${roleId}:${sessionName}`] as const, ...tags];
+    return {
+      caller,
+      policies: this.policiesOf(role),
+      sessionPolicies: undefined,
+      context: contextOfCaller(caller, "AssumedRole", more),
+    };
   }
 
   /** The account itself, which may do everything in it. */
@@ -63,8 +123,9 @@ export class IdentityDirectory {
     };
   }
 
-  userIdentity(canonicalId: string, userName: string): Identity | undefined {
-    const user = this.#store.record(ownedRow("u", canonicalId, userName), "user");
+  userIdentity(canonicalId: string, userId: string): Identity | undefined {
+    const row = this.#store.record(userIdRow(canonicalId, userId), "reference");
+    const user = row === undefined ? undefined : this.#store.record(row, "user");
     if (user === undefined) return undefined;
     const accountId = this.accountIdOf(canonicalId);
     const arn = `arn:aws:iam::${accountId}:user${user.path}${user.name}`;
@@ -91,6 +152,11 @@ export class IdentityDirectory {
   policiesOf(granted: Granted): readonly Policy[] {
     const texts = granted.inlinePolicies.map(({ document }) => document);
     for (const name of granted.attachedPolicies) {
+      const given = givenPolicy(name);
+      if (given !== undefined) {
+        texts.push(given.document);
+        continue;
+      }
       const policy = this.#store.record(name, "policy");
       const version = policy?.versions.find((one) => one.version === policy.defaultVersion);
       if (version !== undefined) texts.push(version.document);

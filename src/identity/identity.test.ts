@@ -12,7 +12,7 @@ import { SingleNode } from "../object/testing/single-node.ts";
 import { Accounts } from "./accounts.ts";
 import { IdentityDirectory } from "./directory.ts";
 import { IdentityError } from "./errors.ts";
-import { ownedRow } from "./names.ts";
+import { ownedRow, userIdRow } from "./names.ts";
 import { IdentityStore } from "./store.ts";
 
 let node: SingleNode;
@@ -57,6 +57,7 @@ function key(more: Partial<StoredKey>): StoredKey {
     ownerId: "",
     ownerDisplayName: "",
     userName: "",
+    userId: "",
     inactive: false,
     inflightLimit: 0,
     ...more,
@@ -189,16 +190,22 @@ describe("who stands behind a key", () => {
         groups: ["Devs"],
         attachedPolicies: [p],
       };
-      draft.put(ownedRow("u", canonicalId, "Bob"), { case: "user", value: create(UserRecordSchema, user) });
+      const row = ownedRow("u", canonicalId, "Bob");
+      draft.put(row, { case: "user", value: create(UserRecordSchema, user) });
+      draft.put(userIdRow(canonicalId, "AIDA1"), { case: "reference", value: row });
     });
-    const principal = directory.principalOfKey(key({ ownerId: canonicalId, userName: "bob" }));
+    const principal = directory.principalOfKey(
+      key({ ownerId: canonicalId, userName: "bob", userId: "AIDA1" }),
+    );
     expect(principal?.identity?.caller).toMatchObject({ kind: "user", uniqueId: "AIDA1" });
     expect(principal?.identity?.policies).toHaveLength(2);
     expect(principal?.identity?.context.get("aws:username")).toEqual(["Bob"]);
   });
 
   test("nobody, when the IAM user is gone or the key is switched off", () => {
-    expect(directory.principalOfKey(key({ ownerId: "c", userName: "gone" }))).toBeUndefined();
+    expect(
+      directory.principalOfKey(key({ ownerId: "c", userName: "gone", userId: "AIDA9" })),
+    ).toBeUndefined();
     expect(directory.principalOfKey(key({ ownerId: "c", inactive: true }))).toBeUndefined();
     expect(directory.principalOfKey(key({ role: KEY_ROLE.admin, inactive: true }))).toBeUndefined();
   });

@@ -5,6 +5,9 @@ export const accountNameRow = (name: string): string => `n/${name}`;
 export const emailRow = (email: string): string => `e/${email.toLowerCase()}`;
 export const accountIdRow = (accountId: string): string => `d/${accountId}`;
 
+/** Where a user is found by its unique id, whatever it is called. */
+export const userIdRow = (canonicalId: string, userId: string): string => `i/${canonicalId}/${userId}`;
+
 /** Kinds of records that belong to an account, by the letter of their rows. */
 export type OwnedKind = "u" | "g" | "r" | "p" | "o";
 

@@ -91,6 +91,18 @@ export class IdentityStore {
     }
   }
 
+  /** How many rows have names that begin so. */
+  async count(prefix: string): Promise<number> {
+    let count = 0;
+    let after = "";
+    for (;;) {
+      const page = await this.#metadata.view.identities({ prefix, after, limit: PAGE_ROWS });
+      count += page.length;
+      if (page.length < PAGE_ROWS) return count;
+      after = page.at(-1)?.name ?? "";
+    }
+  }
+
   async has(prefix: string): Promise<boolean> {
     return (await this.#metadata.view.identities({ prefix, after: "", limit: 1 })).length > 0;
   }

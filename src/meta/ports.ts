@@ -66,6 +66,12 @@ export interface AppliedChange {
   readonly oplogSequence: bigint;
 }
 
+/** Sequences of the oplog: of the oldest row that is kept, and of the next one there will be. */
+export interface OplogBounds {
+  readonly first: bigint;
+  readonly next: bigint;
+}
+
 /** Rows are shared: callers must not change them. */
 export interface MetadataView {
   appliedIndex(): number;
@@ -140,6 +146,7 @@ export interface MetadataView {
   blobs(blobIds: readonly Uint8Array[]): Promise<readonly BlobRow[]>;
   /** All rows of blobs, in order of their ids. */
   allBlobs(options: BlobRange): Promise<readonly BlobRow[]>;
+  oplogBounds(): OplogBounds;
   oplog(afterSequence: bigint, limit: number): Promise<readonly OplogRow[]>;
   namespaceName(org: string, project: string, name: string): NamespaceNameRow | undefined;
   /** Deleted ones too, until the last of their rows is gone. */

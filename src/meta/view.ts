@@ -7,6 +7,7 @@ import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/proto
 import { LRUCache } from "lru-cache";
 import { compareKeys, fromHex, toHex } from "../base/index.ts";
 import {
+  AppliedRowSchema,
   type BlobRow,
   BlobRowSchema,
   type BucketConfigurationKind,
@@ -64,6 +65,7 @@ import type { DiskError, ScanRange, StoreRow } from "../platform/index.ts";
 import type { AppliedBatch } from "./apply-state.ts";
 import { hasKind } from "./configurations.ts";
 import {
+  APPLIED_KEY,
   accessKeyKey,
   blobHexOf,
   blobKey,
@@ -128,6 +130,7 @@ import type {
   MetadataView,
   NamespaceIdRange,
   NamespaceListRange,
+  OplogBounds,
   UnderReplicatedBlob,
   UploadListRange,
   VersionListRange,
@@ -465,6 +468,11 @@ export class StateView implements MetadataView {
   allBlobs({ after, limit }: BlobRange): Promise<readonly BlobRow[]> {
     const gt = after === undefined ? {} : { gt: blobKey(blobHexOf(after)) };
     return this.#page(narrowed(tableRange("blob"), gt, limit), BlobRowSchema);
+  }
+
+  oplogBounds(): OplogBounds {
+    const applied = this.#row(APPLIED_KEY, AppliedRowSchema);
+    return { first: applied?.firstOplogSequence ?? 1n, next: applied?.nextOplogSequence ?? 1n };
   }
 
   oplog(afterSequence: bigint, limit: number): Promise<readonly OplogRow[]> {

@@ -42,6 +42,7 @@ export const OBJECT_ERROR_CODES = [
   "size-mismatch",
   "source-changed",
   "token-reused",
+  "changes-gone",
   "too-many-targets",
   "tags-invalid",
   "too-many-tags",

@@ -31,6 +31,7 @@ export type {
   DefaultRetention,
   Versioning,
 } from "./bucket-versioning.ts";
+export type { ListChangesRequest, ListChangesResult, ListedChange } from "./changes.ts";
 export type { ObjectStoreOptions } from "./context.ts";
 export { MAX_DELETE_TARGETS } from "./delete.ts";
 export {
@@ -59,6 +60,16 @@ export { type LifecycleOptions, lifecycleWorker } from "./lifecycle/worker.ts";
 export type { ListedVersion, ListVersionsRequest, ListVersionsResult } from "./list-versions.ts";
 export { Writes, withMaintenance } from "./maintenance.ts";
 export { bucketNameFault, MAX_KEY_BYTES } from "./names.ts";
+export {
+  destinationOf,
+  EVENT_NAMES,
+  includesEvent,
+  type NotificationRule,
+  type Notifications,
+  notificationsDocument,
+  readNotifications,
+} from "./notifications/rules.ts";
+export { type NotificationOptions, notificationWorker } from "./notifications/worker.ts";
 export type * from "./ports.ts";
 export { MAX_SINGLE_PUT_BYTES } from "./put.ts";
 export type { LegalHold, Retention, RetentionMode } from "./retention.ts";

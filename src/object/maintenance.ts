@@ -28,6 +28,7 @@ export const IS_WRITE: Readonly<Record<keyof ObjectStore, boolean>> = {
   uploadPartCopy: true,
   completeUpload: true,
   abortUpload: true,
+  listChanges: false,
   listParts: false,
   listUploads: false,
   getBucketConfiguration: false,

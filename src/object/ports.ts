@@ -6,6 +6,7 @@ import type { CustomerKey, EncryptionInfo, EncryptionRequest } from "./encryptio
 export type { CustomerKey, EncryptionInfo, EncryptionRequest } from "./encryption/types.ts";
 
 import type { BucketVersioning } from "./bucket-versioning.ts";
+import type { ListChangesRequest, ListChangesResult } from "./changes.ts";
 import type { ListVersionsRequest, ListVersionsResult } from "./list-versions.ts";
 import type { LegalHold, Retention } from "./retention.ts";
 import type { Tag } from "./tags.ts";
@@ -49,6 +50,7 @@ export interface ObjectStore extends BucketAccesses, BucketConfigurations, Bucke
   renameObject(request: RenameObjectRequest): Promise<void>;
   listObjects(request: ListObjectsRequest): Promise<ListObjectsResult>;
   listVersions(request: ListVersionsRequest): Promise<ListVersionsResult>;
+  listChanges(request: ListChangesRequest): Promise<ListChangesResult>;
 
   createUpload(request: CreateUploadRequest): Promise<CreateUploadResult>;
   uploadPart(request: UploadPartRequest): Promise<UploadPartResult>;

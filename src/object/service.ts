@@ -2,6 +2,7 @@ import { bucketAccesses } from "./bucket-access.ts";
 import { bucketConfigurations } from "./bucket-configuration.ts";
 import { bucketVersioning } from "./bucket-versioning.ts";
 import { createBucket, deleteBucket, headBucket, listBuckets } from "./buckets.ts";
+import { listChanges } from "./changes.ts";
 import { ObjectContext, type ObjectStoreOptions } from "./context.ts";
 import { copyObject } from "./copy.ts";
 import { deleteObject, deleteObjects } from "./delete.ts";
@@ -38,6 +39,7 @@ export function createObjectStore(options: ObjectStoreOptions): ObjectStore {
     copyObject: (request) => copyObject(context, request),
     renameObject: (request) => renameObject(context, request),
     listObjects: (request) => listObjects(context, request),
+    listChanges: (request) => listChanges(context, request),
     listVersions: (request) => listVersions(context, request),
     createUpload: (request) => createUpload(context, request),
     uploadPart: (request) => uploadPart(context, request),

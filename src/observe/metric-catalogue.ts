@@ -208,6 +208,16 @@ export const METRICS = {
     "Bytes of chunks that the metadata records this node for",
     [],
   ),
+  notificationEvents: counter(
+    "skerry_notification_events_total",
+    "Events of buckets for webhooks: delivered, given up because the webhook did not take them, or lost because it was too far behind",
+    ["outcome"],
+  ),
+  accessLogRecords: counter(
+    "skerry_access_log_records_total",
+    "Records of the access logs of buckets: delivered, refused by the target bucket, or dropped because the buffer was full",
+    ["outcome"],
+  ),
   lifecycleExamined: counter(
     "skerry_lifecycle_examined_total",
     "Versions, delete markers and uploads that the lifecycle's worker has looked at",

@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import type { ServiceImpl } from "@connectrpc/connect";
-import { BucketSchema, type BucketService } from "../gen/skerry/storage/v1/storage_pb.js";
-import type { BucketInfo, ObjectStore } from "../object/index.ts";
+import { BucketSchema, type BucketService, ChangeSchema } from "../gen/skerry/storage/v1/storage_pb.js";
+import type { BucketInfo, ListedChange, ObjectStore } from "../object/index.ts";
 import type { Guard } from "./guard.ts";
 import { pageSize, parsePageToken, toPageToken } from "./pages.ts";
 
@@ -34,7 +34,24 @@ export function bucketService(
         await objects.deleteBucket(bucket);
         return {};
       }),
+    listChanges: ({ bucket, afterSequence: after, pageSize: size }, context) =>
+      guard.unary("BucketService/ListChanges", context, [{ bucket }], async () => {
+        const { changes, next, more } = await objects.listChanges({ bucket, after, limit: pageSize(size) });
+        return { changes: changes.map(changeMessage), nextSequence: next, more };
+      }),
   };
+}
+
+function changeMessage({ sequence, timeMs, name, key, versionId, size, etag }: ListedChange) {
+  return create(ChangeSchema, {
+    sequence,
+    timeMs: BigInt(timeMs),
+    event: name,
+    key,
+    versionId,
+    size: BigInt(size),
+    etag,
+  });
 }
 
 function bucketMessage(bucket: BucketInfo) {

@@ -71,6 +71,7 @@ export const OBJECT_CODES: Readonly<Record<ObjectErrorCode, Code>> = {
   "copy-source-invalid": Code.InvalidArgument,
   "copy-to-itself": Code.InvalidArgument,
   "token-reused": Code.InvalidArgument,
+  "changes-gone": Code.OutOfRange,
   "checksum-type-invalid": Code.InvalidArgument,
   "size-mismatch": Code.InvalidArgument,
   "source-changed": Code.Aborted,

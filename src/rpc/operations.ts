@@ -32,6 +32,14 @@ export const RPC_OPERATIONS = [
     policyAction: "s3:DeleteBucket",
   },
   {
+    name: "BucketService/ListChanges",
+    action: "storage:ListChanges",
+    leastRole: "reader",
+    resource: "bucket",
+    // What it shows is what the list of versions shows.
+    policyAction: "s3:ListBucketVersions",
+  },
+  {
     name: "ObjectService/PutObject",
     action: "storage:PutObject",
     leastRole: "writer",

@@ -155,6 +155,26 @@ describe("REST", () => {
     expect(await rest("DELETE", "/v1/keys/known", { key: "admin" })).toMatchObject({ status: 200, body: {} });
   });
 
+  it("gives the changes of a bucket from a sequence on", async () => {
+    const client = createClient(ObjectService, http2());
+    await createClient(BucketService, http2()).createBucket({ bucket: "followed" }, as("writer"));
+    async function* upload(key: string) {
+      yield { part: { case: "header" as const, value: { bucket: "followed", key, size: 1n } } };
+      yield { part: { case: "data" as const, value: new Uint8Array(1) } };
+    }
+    for (const key of ["a", "b"]) await client.putObject(upload(key), as("writer"));
+    const first = await rest("GET", "/v1/buckets/followed/changes?page_size=1", { key: "reader" });
+    expect(first).toMatchObject({
+      status: 200,
+      body: { changes: [{ event: "ObjectCreated:Put", key: "a", version_id: "null", size: 1 }], more: true },
+    });
+    const { next_sequence: next } = first.body as { next_sequence: number };
+    const path = `/v1/buckets/followed/changes?after_sequence=${next}`;
+    expect(await rest("GET", path, { key: "reader" })).toMatchObject({ body: { changes: [{ key: "b" }] } });
+    const { body } = await rest("GET", "/v1/buckets/followed/changes", { key: "limited" });
+    expect(body).toMatchObject({ error: { code: "permission_denied" } });
+  });
+
   it("answers errors in one form", async () => {
     const unknown = await rest("DELETE", "/v1/keys/other", { key: "admin" });
     expect(unknown).toMatchObject({
@@ -471,6 +491,8 @@ describe("the gate", () => {
       createClient(ClusterService, http2()).removeNode({ nodeId: 1n, force: true }, as(key)),
     "ClusterService/TransferLeadership": (key) =>
       createClient(ClusterService, http2()).transferLeadership({}, as(key)),
+    "BucketService/ListChanges": (key, bucket) =>
+      createClient(BucketService, http2()).listChanges({ bucket }, as(key)),
     "MetaService/GetStats": (key) => createClient(MetaService, http2()).getStats({}, as(key)),
     "MaintenanceService/GetMaintenance": (key) =>
       createClient(MaintenanceService, http2()).getMaintenance({}, as(key)),

@@ -44,11 +44,15 @@ export const S3_ERRORS = {
     message: "Your previous request to create the named bucket succeeded and you already own it.",
   },
   BucketNotEmpty: { status: 409, message: "The bucket you tried to delete is not empty." },
+  ConcurrentModification: { status: 409, message: "Others change the same identities; try again." },
+  DeleteConflict: { status: 409, message: "Something else still depends on it." },
+  EntityAlreadyExists: { status: 409, message: "There is one of this name already." },
   EntityTooLarge: { status: 400, message: "Your proposed upload exceeds the maximum allowed object size." },
   EntityTooSmall: {
     status: 400,
     message: "Your proposed upload is smaller than the minimum allowed object size.",
   },
+  ExpiredToken: { status: 400, message: "The provided token has expired." },
   IdempotencyParameterMismatch: {
     status: 400,
     message:
@@ -78,6 +82,7 @@ export const S3_ERRORS = {
     status: 400,
     message: "Only the last chunk is allowed to have a size less than 8192 bytes.",
   },
+  InvalidClientTokenId: { status: 403, message: "The security token included in the request is invalid." },
   InvalidDigest: { status: 400, message: "The Content-MD5 you specified is not valid." },
   InvalidEncryptionAlgorithmError: {
     status: 400,
@@ -101,10 +106,17 @@ export const S3_ERRORS = {
   InvalidRetentionPeriod: { status: 400, message: "The retention period must be a positive whole number." },
   InvalidStorageClass: { status: 400, message: "The storage class you specified is not valid." },
   InvalidTag: { status: 400, message: "The tag provided was not a valid tag." },
+  InvalidTargetBucketForLogging: {
+    status: 400,
+    message:
+      "The target bucket for logging does not exist, is not owned by you, or does not have the appropriate grants for the log-delivery group.",
+  },
   InvalidToken: { status: 400, message: "The provided token is malformed or otherwise not valid." },
   InvalidURI: { status: 400, message: "Couldn't parse the specified URI." },
   "KMS.NotFoundException": { status: 400, message: "The encryption key that you named does not exist." },
   KeyTooLongError: { status: 400, message: "Your key is too long." },
+  LimitExceeded: { status: 409, message: "A limit on identities is reached." },
+  MalformedPolicyDocument: { status: 400, message: "The policy document is malformed." },
   MalformedPOSTRequest: {
     status: 400,
     message: "The body of your POST request is not well-formed multipart/form-data.",
@@ -127,9 +139,11 @@ export const S3_ERRORS = {
     message: "Your metadata headers exceed the maximum allowed metadata size.",
   },
   MethodNotAllowed: { status: 405, message: "The specified method is not allowed against this resource." },
+  MissingAuthenticationToken: { status: 403, message: "The request must contain a signature." },
   MissingContentLength: { status: 411, message: "You must provide the Content-Length HTTP header." },
   MissingSecurityHeader: { status: 400, message: "Your request was missing a required header." },
   NoSuchBucket: { status: 404, message: "The specified bucket does not exist." },
+  NoSuchEntity: { status: 404, message: "There is none of this name." },
   NoSuchKey: { status: 404, message: "The specified key does not exist." },
   NoSuchLifecycleConfiguration: {
     status: 404,
@@ -196,6 +210,7 @@ export const S3_ERRORS = {
   },
   SlowDown: { status: 503, message: "Please reduce your request rate." },
   UnexpectedContent: { status: 400, message: "This request does not support content." },
+  ValidationError: { status: 400, message: "The input fails to satisfy the constraints of the service." },
   XAmzContentSHA256Mismatch: {
     status: 400,
     message: "The provided 'x-amz-content-sha256' header does not match what was computed.",
@@ -249,6 +264,7 @@ export const OBJECT_ERRORS: Readonly<Record<ObjectErrorCode, ObjectErrorRow>> = 
   "part-too-small": { code: "EntityTooSmall", message: "of-s3" },
   "part-not-found": { code: "InvalidPart", message: "of-error" },
   "copy-source-invalid": { code: "InvalidArgument", message: "of-error" },
+  "changes-gone": { code: "InvalidArgument", message: "of-error" },
   "token-reused": { code: "IdempotencyParameterMismatch", message: "of-s3" },
   "copy-to-itself": { code: "InvalidRequest", message: "of-error" },
   "checksum-type-invalid": { code: "InvalidRequest", message: "of-error" },

@@ -385,7 +385,7 @@ describe("callers", () => {
     expect((await rig.store.headBucket("bkt")).name).toBe("bkt");
   });
 
-  it("may ask for a preflight or for IAM, and are told no", async () => {
+  it("may ask for a preflight or for IAM without a key, and are told no", async () => {
     const preflight = await open()
       .write(
         rawHead("OPTIONS", "/bkt/k", {
@@ -396,12 +396,15 @@ describe("callers", () => {
       )
       .response();
     expect([preflight.status, codeOf(preflight)]).toEqual([403, "AccessForbidden"]);
-    const body = "Action=ListRoles&Version=2010-05-08";
-    const head = rawHead("POST", "/", { host: "localhost", "content-length": String(body.length) });
-    const iam = await open()
-      .write(head + body)
-      .response();
-    expect([iam.status, codeOf(iam)]).toEqual([501, "NotImplemented"]);
+    const ask = async (body: string) => {
+      const head = rawHead("POST", "/", { host: "localhost", "content-length": String(body.length) });
+      const answer = await open()
+        .write(head + body)
+        .response();
+      return [answer.status, codeOf(answer)];
+    };
+    expect(await ask("Action=ListRoles&Version=2010-05-08")).toEqual([403, "MissingAuthenticationToken"]);
+    expect(await ask("Action=AssumeRoleWithWebIdentity&Version=2011-06-15")).toEqual([501, "NotImplemented"]);
   });
 
   it("get the headers and documents that S3 gives", async () => {

@@ -1,7 +1,9 @@
 import { accountIdOf, type Principal } from "../access/index.ts";
+import type { IamContext } from "../identity/index.ts";
 import type { ObjectStore } from "../object/index.ts";
 import type { Clock, Hasher, Random } from "../platform/index.ts";
 import { type Authenticated, authenticate } from "./auth/authenticate.ts";
+import { sha256Hex } from "./auth/hmac.ts";
 import { SigningKeys } from "./auth/signing-keys.ts";
 import { anonymousCaller } from "./authorize/anonymous.ts";
 import { authorizationsOf, copySourceOf } from "./authorize/authorizations.ts";
@@ -15,7 +17,7 @@ import { handleOperation } from "./handlers/handle-operation.ts";
 import type { RequestHeaders, S3Request, S3Response } from "./http.ts";
 import type { S3Operation, SupportedOperation } from "./operation.ts";
 import { S3_OPERATIONS, type S3OperationName, type UnsupportedName } from "./operations.ts";
-import { type ParsedRequest, parsePosted, parseRequest } from "./parse/parse-request.ts";
+import { parsePosted, parseRequest } from "./parse/parse-request.ts";
 import type { QueryParameters } from "./parse/query.ts";
 import type { RequestTarget } from "./parse/target.ts";
 import type {
@@ -28,6 +30,10 @@ import type {
 } from "./ports.ts";
 import { authenticateForm } from "./post/authenticate-form.ts";
 import { asPut, checkForm, readForm, renderPosted } from "./post/post-object.ts";
+import { answerQuery, readQuery } from "./query/endpoint.ts";
+import { queryRefusalOf } from "./query/errors.ts";
+import type { QueryName } from "./query/operations.ts";
+import { renderQueryError } from "./query/render.ts";
 import { refusalOf, renderError } from "./render/error.ts";
 import { RequestIds } from "./request-ids.ts";
 
@@ -37,6 +43,8 @@ export interface GatewayOptions {
   readonly authorizer: Authorizer;
   /** Who is meant by an id or an address in a grant. Without it nobody can be granted anything by name. */
   readonly owners?: OwnerDirectory;
+  /** What IAM and STS act on. Without it their calls are answered with 501. */
+  readonly identities?: Pick<IamContext, "store" | "sealer">;
   readonly hasher: Hasher;
   readonly clock: Clock;
   readonly random: Random;
@@ -45,6 +53,8 @@ export interface GatewayOptions {
   readonly anyRegion?: boolean;
   /** Take customers' keys (SSE-C) from clients without TLS too: where something before this server ends TLS. Default: refuse. */
   readonly customerKeysOverHttp?: boolean;
+  /** Names of destinations that notifications may go to. Default: none. */
+  readonly notificationDestinations?: readonly string[];
   /** Domains whose direct children are buckets ("s3.example.com" for "photos.s3.example.com"). Path style always works. */
   readonly baseDomains?: readonly string[];
   /** Names this node in answers (x-amz-id-2); nothing that tells an outsider more than to tell nodes apart. */
@@ -59,8 +69,9 @@ export interface GatewayOptions {
 
 /** What became of one request, as far as it is known before the answer is sent. */
 export interface RequestFacts {
-  readonly operation: S3OperationName | undefined;
+  readonly operation: S3OperationName | QueryName | undefined;
   readonly principalKeyId: string | undefined;
+  readonly requesterId: string | undefined;
   readonly bucket: string | undefined;
   readonly key: string | undefined;
   readonly errorCode: S3ErrorCode | undefined;
@@ -78,7 +89,9 @@ export interface Answer {
 
 /** Facts that are found out on the way. */
 interface Progress {
-  operation: S3OperationName | undefined;
+  operation: S3OperationName | QueryName | undefined;
+  /** IAM and STS write errors in another way. */
+  isQuery: boolean;
   principal: Principal | undefined;
   bucket: string | undefined;
   key: string | undefined;
@@ -104,6 +117,7 @@ const NO_OWNERS: OwnerDirectory = { ownerById: () => undefined, ownerByEmail: ()
 const NO_FACTS: RequestFacts = {
   operation: undefined,
   principalKeyId: undefined,
+  requesterId: undefined,
   bucket: undefined,
   key: undefined,
   errorCode: undefined,
@@ -129,6 +143,7 @@ export class S3Gateway {
       owners: options.owners ?? NO_OWNERS,
       region: options.region,
       anyRegion: options.anyRegion ?? false,
+      notificationDestinations: new Set(options.notificationDestinations),
       customerKeysOverHttp: options.customerKeysOverHttp ?? false,
       requiredDigest: options.requiredDigest ?? "off",
     };
@@ -150,6 +165,7 @@ export class S3Gateway {
   async handle(request: S3Request, requestId: string): Promise<Answer> {
     const progress: Progress = {
       operation: undefined,
+      isQuery: false,
       principal: undefined,
       bucket: undefined,
       key: undefined,
@@ -157,20 +173,24 @@ export class S3Gateway {
       unserved: NOTHING_TO_RELEASE,
     };
     try {
-      const response = this.#forBrowser(await this.#run(request, progress), request, progress.bucket);
+      const response = this.#forBrowser(
+        await this.#run(request, requestId, progress),
+        request,
+        progress.bucket,
+      );
       const { release, unserved } = progress;
       return { requestId, response, facts: factsOf(progress, undefined), release, unserved };
     } catch (error) {
-      const refusal = refusalOf(error) ?? this.#unexpected(error, requestId);
+      const known = progress.isQuery ? queryRefusalOf(error, refusalOf(error)) : refusalOf(error);
+      const refusal = known ?? this.#unexpected(error, requestId);
       const facts = factsOf(progress, refusal.code);
       progress.unserved();
+      const response = progress.isQuery
+        ? renderQueryError(refusal, requestId)
+        : this.#renderError(refusal, request, requestId, facts);
       return {
         requestId,
-        response: this.#forBrowser(
-          this.#renderError(refusal, request, requestId, facts),
-          request,
-          facts.bucket,
-        ),
+        response: this.#forBrowser(response, request, facts.bucket),
         facts,
         release: progress.release,
         unserved: NOTHING_TO_RELEASE,
@@ -206,7 +226,7 @@ export class S3Gateway {
     return withCorsHeaders(response, { method, headers, bucket }, this.#options.store);
   }
 
-  async #run(request: S3Request, progress: Progress): Promise<S3Response> {
+  async #run(request: S3Request, requestId: string, progress: Progress): Promise<S3Response> {
     const parsed = parseRequest(request, this.#parseOptions);
     progress.operation = parsed.kind === "operation" ? parsed.operation.name : parsed.operationName;
     progress.bucket = parsed.target?.bucket;
@@ -214,11 +234,14 @@ export class S3Gateway {
     if (parsed.kind === "operation" && parsed.operation.name === "Preflight") {
       return answerPreflight(progress.bucket, request.headers, this.#options.store);
     }
-    refuseBeforeAuthentication(parsed);
+    if (parsed.kind === "refused" && parsed.target === undefined) throw parsed.refusal;
     if (parsed.kind === "operation" && parsed.operation.name === "PostObject") {
       return this.#post(request, parsed.target, progress);
     }
-    const authenticated = await this.#authenticate(request, parsed);
+    if (parsed.kind === "operation" && parsed.operation.name === "IdentityApi") {
+      return this.#query(request, parsed.target, requestId, progress);
+    }
+    const authenticated = await this.#authenticate(request, parsed.target);
     progress.principal = authenticated?.principal;
     // Whoever cannot prove who it is does not learn what was wrong with the rest.
     if (parsed.kind === "refused")
@@ -258,6 +281,40 @@ export class S3Gateway {
     });
   }
 
+  /** A call of IAM or STS: its clients sign the whole body, so that it is read before anything of it is believed. */
+  async #query(
+    request: S3Request,
+    target: RequestTarget,
+    requestId: string,
+    progress: Progress,
+  ): Promise<S3Response> {
+    const { identities, clock, random, region, authorizer } = this.#options;
+    progress.isQuery = true;
+    if (identities === undefined) throw notImplemented("The IAM and STS API");
+    const query = await readQuery(request);
+    progress.operation = query.name;
+    const { service } = query.operation;
+    const bodyHash = sha256Hex(query.body);
+    const authenticated = await this.#authenticate(request, target, { service, bodyHash });
+    if (authenticated === undefined) throw new S3Refusal("MissingAuthenticationToken");
+    progress.principal = authenticated.principal;
+    this.#refuseReplay(authenticated, request, progress);
+    const { headers } = request;
+    const nowMs = clock.wallMs();
+    return answerQuery({
+      query,
+      principal: authenticated.principal,
+      iam: { ...identities, clock, random },
+      authorizer,
+      context: requestContext({ request, headers, query: target.query, nowMs, region }),
+      requestId,
+      admitted: (resource) => {
+        progress.key = resource;
+        progress.release = this.#enter(authenticated.principal);
+      },
+    });
+  }
+
   /** A form proves who sends it by its fields, and is a PutObject to the gate and to everything behind it. */
   async #post(request: S3Request, target: RequestTarget, progress: Progress): Promise<S3Response> {
     const bucket = target.bucket ?? "";
@@ -265,11 +322,13 @@ export class S3Gateway {
     const form = await readForm(request, bucket);
     progress.key = form.key;
     const signingKeys = this.#signingKeys;
-    const credential = await authenticateForm(form.fields, { credentials, signingKeys }).catch(
-      (error: unknown) => {
-        throw this.#failedAuthentication(error, request.remoteAddress);
-      },
-    );
+    const credential = await authenticateForm(form.fields, {
+      credentials,
+      signingKeys,
+      nowMs: clock.wallMs(),
+    }).catch((error: unknown) => {
+      throw this.#failedAuthentication(error, request.remoteAddress);
+    });
     progress.principal = credential?.principal;
     checkForm(form, clock.wallMs());
     const operation = parsePosted(target, form.key, form.headers);
@@ -285,8 +344,11 @@ export class S3Gateway {
     return renderPosted(form, bucket, put, request);
   }
 
-  async #authenticate(request: S3Request, parsed: ParsedRequest): Promise<Authenticated | undefined> {
-    const { target } = parsed;
+  async #authenticate(
+    request: S3Request,
+    target: RequestTarget | undefined,
+    ofService: { readonly service?: string; readonly bodyHash?: string } = {},
+  ): Promise<Authenticated | undefined> {
     if (target === undefined) return undefined;
     const { credentials, clock, region, anyRegion, maxClockSkewMs } = this.#options;
     try {
@@ -295,6 +357,7 @@ export class S3Gateway {
         signingKeys: this.#signingKeys,
         region: anyRegion === true ? "any" : region,
         nowMs: clock.wallMs(),
+        ...ofService,
         ...(maxClockSkewMs !== undefined && { maxClockSkewMs }),
       });
     } catch (error) {
@@ -355,19 +418,6 @@ export class S3Gateway {
   }
 }
 
-/**
- * What touches nothing and callers without S3 credentials wait for: the IAM and STS calls that
- * clients try on the same endpoint, signed for another service.
- */
-function refuseBeforeAuthentication(parsed: ParsedRequest): void {
-  if (parsed.kind === "refused") {
-    if (parsed.target === undefined) throw parsed.refusal;
-    return;
-  }
-  const { name } = parsed.operation;
-  if (name === "IdentityApi") throw notImplemented("The IAM and STS API");
-}
-
 function isSupported(operation: S3Operation): operation is Exclude<S3Operation, { name: UnsupportedName }> {
   return S3_OPERATIONS[operation.name].supported;
 }
@@ -376,6 +426,7 @@ function factsOf(progress: Progress, errorCode: S3ErrorCode | undefined): Reques
   return {
     operation: progress.operation,
     principalKeyId: progress.principal?.keyId,
+    requesterId: progress.principal?.owner.id,
     bucket: progress.bucket,
     key: progress.key,
     errorCode,

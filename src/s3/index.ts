@@ -25,6 +25,7 @@
 
 export type { RequiredDigest } from "./body/required-digest.ts";
 export type { S3ErrorCode } from "./errors.ts";
+export { AccessLogs } from "./features/logging/delivery.ts";
 export { type Answer, type GatewayOptions, type RequestFacts, S3Gateway } from "./gateway.ts";
 export type { RequestHead, RequestHeaders, ResponseBody, S3Request, S3Response } from "./http.ts";
 export type { ServerLimits } from "./http-server/server-limits.ts";
@@ -41,4 +42,5 @@ export type {
   ReplayGuard,
   RequestEvent,
 } from "./ports.ts";
+export { queryOperationRows } from "./query/operations.ts";
 export { S3Server, type S3ServerOptions, type TlsCertificate } from "./server.ts";

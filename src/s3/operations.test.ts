@@ -76,7 +76,7 @@ describe("the table of errors", () => {
     const missing = refusalOf(new ObjectError("object-not-found", ""))!;
     expect(renderError(missing, { ...context, key: "a<b" })).toEqual({
       status: 404,
-      headers: ["Content-Type", "application/xml"],
+      headers: ["Content-Type", "application/xml", "x-amz-delete-marker", "false"],
       body: {
         kind: "text",
         text: '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>NoSuchKey</Code><Message>The specified key does not exist.</Message><Key>a&lt;b</Key><Resource>/b/a&lt;b</Resource><RequestId>R</RequestId><HostId>H</HostId></Error>',

@@ -1,6 +1,8 @@
 import type { Decision, OperationRequest, Owner, Principal, RateDecision } from "../access/index.ts";
 import type { S3ErrorCode } from "./errors.ts";
+import type { RequestHead, S3Response } from "./http.ts";
 import type { S3OperationName } from "./operations.ts";
+import type { QueryName } from "./query/operations.ts";
 
 /** The gate: the only place where it is decided whether a caller may do what it asks. */
 export interface Authorizer {
@@ -23,6 +25,12 @@ export interface Credential {
 /** Access keys, unsealed and cached by the composition root. A revoked key must stop being found at once. */
 export interface CredentialSource {
   lookup(accessKeyId: string): Credential | undefined | Promise<Credential | undefined>;
+  /** The session of a token, whether or not it is over; undefined: the token is none, or whoever it was made for is gone. */
+  session?(accessKeyId: string, token: string): SessionCredential | undefined;
+}
+
+export interface SessionCredential extends Credential {
+  readonly expiresAtMs: number;
 }
 
 /** Limits on callers, kept by the composition root for all surfaces together. */
@@ -43,9 +51,11 @@ export interface ReplayGuard {
 export interface RequestEvent {
   readonly requestId: string;
   /** Undefined when the request was refused before it was known what it asks for. */
-  readonly operation: S3OperationName | undefined;
+  readonly operation: S3OperationName | QueryName | undefined;
   /** Of an authenticated caller only. */
   readonly principalKeyId: string | undefined;
+  /** Canonical id of an authenticated caller. */
+  readonly requesterId: string | undefined;
   readonly bucket: string | undefined;
   readonly key: string | undefined;
   readonly status: number;
@@ -59,9 +69,15 @@ export interface RequestEvent {
   readonly remoteAddress: string;
 }
 
+/** The request and its answer themselves: they hold secrets, so what is kept of them is chosen. */
+export interface FinishedExchange {
+  readonly request: RequestHead & { readonly secure: boolean };
+  readonly response: S3Response;
+}
+
 /** What the gateway tells the composition root. Neither callback may throw. */
 export interface GatewayHooks {
-  readonly onRequest?: (event: RequestEvent) => void;
+  readonly onRequest?: (event: RequestEvent, exchange: FinishedExchange) => void;
   /** A bug or an error outside the closed sets: the client was told "InternalError" and nothing else. */
   readonly onUnexpectedError?: (error: unknown, requestId: string) => void;
 }

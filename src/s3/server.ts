@@ -263,7 +263,7 @@ export class S3Server {
     if (sent.error !== undefined && cutBy === undefined)
       hooks.onUnexpectedError?.(sent.error, answer.requestId);
     const cutCode = cutBy?.code ?? (sent.error === undefined ? undefined : "InternalError");
-    hooks.onRequest?.({
+    const event = {
       ...answer.facts,
       errorCode: answer.facts.errorCode ?? cutCode,
       requestId: answer.requestId,
@@ -273,7 +273,8 @@ export class S3Server {
       durationMs: clock.monotonicMs() - startedMs,
       completed: sent.completed,
       remoteAddress: request.remoteAddress,
-    });
+    };
+    hooks.onRequest?.(event, { request, response: answer.response });
   }
 
   /** What arrived is not HTTP, too large, too slow, or ended in the middle. */

@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
 import { KEY_KIND, openS3Secret, type Sealer } from "../access/index.ts";
-import type { IdentityDirectory } from "../identity/index.ts";
+import { type IdentityDirectory, sessionHolder } from "../identity/index.ts";
 import type { Metadata } from "../meta/index.ts";
 import type { Credential, CredentialSource } from "../s3/index.ts";
 import { refusedWhenUnreadable } from "./readable.ts";
@@ -33,5 +33,6 @@ export function s3Credentials(
       cache.set(accessKeyId, credential);
       return credential;
     },
+    session: (keyId, token) => sessionHolder(identities, sealer, { keyId, token }),
   };
 }

@@ -10,16 +10,18 @@ import {
   type NodeStatistics,
   StatisticsAdministration,
 } from "../admin/index.ts";
+import type { Worker } from "../background/index.ts";
 import { Accounts, IdentityDirectory, IdentityStore } from "../identity/index.ts";
 import { AuditLog, type Logger, type Metrics, newRequestId } from "../observe/index.ts";
 import type { Platform, SocketAddress } from "../platform/index.ts";
 import { RPC_OPERATIONS, type RpcServer, startRpcServer } from "../rpc/index.ts";
-import { S3Gateway, S3Server, s3OperationRows } from "../s3/index.ts";
+import { AccessLogs, queryOperationRows, S3Gateway, S3Server, s3OperationRows } from "../s3/index.ts";
 import { apiAuthenticator } from "./api-authenticator.ts";
 import { bucketsMatching } from "./bucket-patterns.ts";
 import { type CountingReplayGuard, type NodeLimits, nodeLimits, replayGuard } from "./caller-limits.ts";
 import type { Config } from "./config/index.ts";
 import { s3Credentials } from "./credentials.ts";
+import { parseDestination } from "./destinations.ts";
 import type { Engines } from "./engines/engines.ts";
 import type { Closers } from "./engines/options.ts";
 import { startMetricsServer } from "./metrics-server.ts";
@@ -44,13 +46,15 @@ export interface ListenersOptions {
 export interface Listeners {
   readonly s3Address: SocketAddress;
   readonly apiAddress: SocketAddress;
+  /** What they leave to the background. */
+  readonly workers: readonly Worker[];
 }
 
 /** Opens audit log, metrics, API and S3, in this order. What it opened ends with `closers`. */
 export async function startListeners(options: ListenersOptions, closers: Closers): Promise<Listeners> {
   const { config, metrics, logger, engines } = options;
   const { objects } = engines;
-  const gate = createGate([...s3OperationRows, ...RPC_OPERATIONS], {
+  const gate = createGate([...s3OperationRows, ...queryOperationRows, ...RPC_OPERATIONS], {
     bucket: (name) => objects.bucketAccess(name),
     isPublicBucket: bucketsMatching(config["s3.public_buckets"]),
   });
@@ -80,12 +84,15 @@ export async function startListeners(options: ListenersOptions, closers: Closers
   };
   const api = await startApi(options, shared);
   closers.push(() => api.close(STOP_GRACE_MS));
-  const s3 = createS3(options, shared);
+  const accessLogs = createAccessLogs(options);
+  // After the last request was answered.
+  closers.push(() => accessLogs.runUnit(AbortSignal.timeout(STOP_GRACE_MS)).then(() => undefined));
+  const s3 = createS3(options, shared, accessLogs);
   s3InFlight = () => s3.inflight;
   const s3Address = await s3.listen(config["s3.listen"]);
   metrics.onRender(() => metrics.requestsInFlight.set(s3.inflight, { surface: "s3" }));
   closers.push(() => s3.close(STOP_GRACE_MS));
-  return { s3Address, apiAddress: api.address };
+  return { s3Address, apiAddress: api.address, workers: [accessLogs] };
 }
 
 async function openAudit(options: ListenersOptions, closers: Closers): Promise<AuditLog | undefined> {
@@ -109,13 +116,15 @@ interface Shared {
 }
 
 interface Identities {
+  readonly store: IdentityStore;
   readonly directory: IdentityDirectory;
   readonly accounts: Accounts;
 }
 
 function identitiesOf({ metadata, identity }: Engines): Identities {
   const store = new IdentityStore(metadata);
-  return { directory: new IdentityDirectory(store), accounts: new Accounts(store, identity.clusterId) };
+  const accounts = new Accounts(store, identity.clusterId);
+  return { store, directory: new IdentityDirectory(store), accounts };
 }
 
 async function startApi(options: ListenersOptions, shared: Shared): Promise<RpcServer> {
@@ -181,7 +190,23 @@ async function startApi(options: ListenersOptions, shared: Shared): Promise<RpcS
   });
 }
 
-function createS3(options: ListenersOptions, shared: Shared): S3Server {
+function createAccessLogs({ platform, config, metrics, engines }: ListenersOptions): AccessLogs {
+  return new AccessLogs({
+    ...platform,
+    store: engines.objects,
+    region: config["s3.region"],
+    hostId: hostIdOf(engines),
+    intervalMs: config["access_logs.interval"],
+    bufferBytes: config["access_logs.buffer_size"],
+    onRecords: (outcome, count) => metrics.accessLogRecords.add(count, { outcome }),
+  });
+}
+
+function hostIdOf({ identity }: Engines): string {
+  return `node-${identity.nodeId}`;
+}
+
+function createS3(options: ListenersOptions, shared: Shared, accessLogs: AccessLogs): S3Server {
   const { gate, observing, identities, limits, trustedProxies, replays } = shared;
   const { platform, config, engines } = options;
   const gateway = new S3Gateway({
@@ -190,17 +215,24 @@ function createS3(options: ListenersOptions, shared: Shared): S3Server {
     credentials: s3Credentials(engines.metadata, identities.directory, engines.sealer),
     authorizer: gate,
     owners: identities.directory,
+    identities: { store: identities.store, sealer: engines.sealer },
     region: config["s3.region"],
     anyRegion: true,
     customerKeysOverHttp: config["s3.customer_keys_over_http"],
     baseDomains: config["s3.domains"],
-    hostId: `node-${engines.identity.nodeId}`,
+    notificationDestinations: config["notifications.destinations"].flatMap(
+      (entry) => parseDestination(entry)?.name ?? [],
+    ),
+    hostId: hostIdOf(engines),
     maxClockSkewMs: config["s3.max_clock_skew"],
     limits,
     ...(replays && { replays }),
     requiredDigest: config["s3.require_digest"],
     hooks: {
-      onRequest: observing.s3Request.bind(observing),
+      onRequest: (event, exchange) => {
+        observing.s3Request(event);
+        accessLogs.note(event, exchange);
+      },
       onUnexpectedError: observing.unexpected.bind(observing),
     },
   });

@@ -110,8 +110,10 @@ class Node implements RunningNode {
     const shared = { ...this.#start, dataDirectory, engines, recycle };
     this.#listeners = await startListeners(shared, this.#closers);
     // With the ports that the system chose where the configuration leaves that to it.
-    const { s3Address, apiAddress } = this.#listeners;
-    this.#closers.push(engines.work({ ...config, "s3.listen": s3Address, "api.listen": apiAddress }));
+    const { s3Address, apiAddress, workers } = this.#listeners;
+    this.#closers.push(
+      engines.work({ ...config, "s3.listen": s3Address, "api.listen": apiAddress }, workers),
+    );
   }
 
   notReadyReason(): string | undefined {

@@ -34,6 +34,9 @@ export const COVERAGE_MARKS = [
   "multipart completed",
   "copy made",
   "node replaced",
+  "node added",
+  "removed node stopped",
+  "node replaced as planned",
 ] as const;
 
 export type CoverageMark = (typeof COVERAGE_MARKS)[number];

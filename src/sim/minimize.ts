@@ -11,6 +11,8 @@ export interface MinimizeOptions {
   /** How many runs it may take. */
   readonly maxRuns: number;
   readonly onProgress?: (text: string) => void;
+  /** What runs a seed. */
+  readonly run?: typeof runSeed;
 }
 
 /**
@@ -19,7 +21,7 @@ export interface MinimizeOptions {
  */
 export async function minimize(
   seed: string | number,
-  { maxRuns, onProgress }: MinimizeOptions,
+  { maxRuns, onProgress, run = runSeed }: MinimizeOptions,
 ): Promise<Minimized | undefined> {
   const scenario = drawScenario(seed);
   let narrowing: Required<Narrowing> = {
@@ -27,14 +29,14 @@ export async function minimize(
     operations: scenario.clients.flatMap(({ operations }) => operations.map(({ id }) => id)),
     safetyMs: scenario.settings.safetyMs,
   };
-  let report = await runSeed(seed, { narrowing });
+  let report = await run(seed, { narrowing });
   if (report.failure === undefined) return undefined;
   const { checker } = report.failure;
   let runs = 1;
   const stillFails = async (smaller: Required<Narrowing>): Promise<boolean> => {
     if (runs >= maxRuns) return false;
     runs++;
-    const next = await runSeed(seed, { narrowing: smaller });
+    const next = await run(seed, { narrowing: smaller });
     if (next.failure?.checker !== checker) return false;
     narrowing = smaller;
     report = next;

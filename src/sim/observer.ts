@@ -73,6 +73,7 @@ export function observe(options: ObserverOptions): ClusterObserver {
       );
       coverage.mark(when === "start" ? "node could not start" : "node stopped itself");
       if (isLost(node, error)) options.lost(node);
+      else if (node.isLeaving && isRemoved(error)) coverage.mark("removed node stopped");
       else if (!isOfTheWorld(error)) {
         options.fail(
           new CheckFailure("no node stops but for its disk", `${node.name}: ${describe(error)}`, {
@@ -140,6 +141,11 @@ function isBug(error: unknown): boolean {
 function isLost(node: SimulatedNode, error: unknown): boolean {
   const wasTaken = node.isWiped || node.hasDamagedLog;
   return wasTaken && [...chainOf(error)].some((one) => LOST_CODES.has(codeOf(one)));
+}
+
+/** It was taken out, and says so. */
+function isRemoved(error: unknown): boolean {
+  return [...chainOf(error)].some((one) => codeOf(one) === "node-removed");
 }
 
 function describe(error: unknown): string {

@@ -1,15 +1,12 @@
-import { create } from "@bufbuild/protobuf";
-import { SetNodeStateSchema } from "../gen/skerry/meta/v1/commands_pb.js";
-import { NodeState } from "../gen/skerry/meta/v1/rows_pb.js";
 import type { Simulation } from "../platform/sim/index.ts";
 import { checkSettled } from "./checkers/settled.ts";
 import type { StateChecker } from "./checkers/state.ts";
 import { type FormedClusters, formCluster, restartFormed } from "./cluster/forming.ts";
 import { BUCKET } from "./cluster/node-config.ts";
+import type { Operator } from "./cluster/operator.ts";
 import type { SimulatedCluster } from "./cluster/simulated-cluster.ts";
 import type { SimulatedNode } from "./cluster/simulated-node.ts";
 import { areReady, describeCluster, haveAppliedTheSame } from "./cluster/standing.ts";
-import type { Coverage } from "./coverage.ts";
 import { check } from "./failure.ts";
 import type { FaultInjector } from "./faults/injector.ts";
 import type { ScenarioSettings } from "./scenario/settings.ts";
@@ -36,6 +33,7 @@ export interface PhasesOptions extends ClientWorld {
   readonly clients: readonly SimulatedClient[];
   readonly hasFailed: () => boolean;
   readonly formed: FormedClusters;
+  readonly operator: Operator;
 }
 
 /**
@@ -46,17 +44,14 @@ export class Phases {
   readonly #options: PhasesOptions;
   readonly #simulation: Simulation;
   readonly #cluster: SimulatedCluster;
-  readonly #coverage: Coverage;
   readonly #trace: Trace;
   readonly #waiting: Waiting;
-  #replacing = 0;
   #lastOperation = 1_000_000;
 
   constructor(options: PhasesOptions) {
     this.#options = options;
     this.#simulation = options.simulation;
     this.#cluster = options.cluster;
-    this.#coverage = options.coverage;
     this.#trace = options.trace;
     this.#waiting = new Waiting({
       simulation: options.simulation,
@@ -75,21 +70,6 @@ export class Phases {
     await this.#progress();
     if (this.#options.hasFailed()) return;
     await this.#settle();
-  }
-
-  /** A node whose data is lost for good: another one joins in its place. */
-  replace(node: SimulatedNode): void {
-    if (node.isRetired) return;
-    node.isRetired = true;
-    node.isWanted = false;
-    this.#replacing++;
-    this.#replace(node).then(
-      () => {
-        this.#replacing--;
-        this.#coverage.mark("node replaced");
-      },
-      (error: unknown) => this.#options.onFailure(error),
-    );
   }
 
   async #form(): Promise<void> {
@@ -175,75 +155,24 @@ export class Phases {
   }
 
   async #settle(): Promise<void> {
-    await this.#waiting.until("deletions are carried out", SETTLING_LIMIT_MS, () => this.#isDrained());
+    const limitMs = SETTLING_LIMIT_MS + this.#options.settings.deleteGraceMs;
+    await this.#waiting.until("redundancy is restored and deletions are carried out", limitMs, () =>
+      this.#isSettled(),
+    );
     this.#trace.add(this.#simulation.nowMs, "settled");
     await this.#simulation.complete(checkSettled(this.#cluster, this.#options.states), SETTLING_LIMIT_MS);
   }
 
-  async #replace(node: SimulatedNode): Promise<void> {
-    this.#trace.add(this.#simulation.nowMs, `${node.name} is lost and will be replaced`);
-    await this.#untilDone(async (through) => {
-      await this.#retire(through, node);
-    });
-    await this.#untilDone(async (through) => {
-      await this.#cluster.join(through);
-    });
-  }
-
-  async #retire(through: SimulatedNode, lost: SimulatedNode): Promise<void> {
-    const { metadata } = through.life!.engines!;
-    await metadata.barrier();
-    const row = (await metadata.view.nodes()).find(({ nodeId }) => Number(nodeId) === lost.nodeId);
-    if (row === undefined || row.state === NodeState.REMOVED) return;
-    const { result } = await metadata.submit({
-      case: "setNodeState",
-      value: create(SetNodeStateSchema, {
-        nodeId: row.nodeId,
-        incarnation: row.incarnation,
-        expectedState: row.state,
-        state: NodeState.REMOVED,
-        force: true,
-      }),
-    });
-    if (result.case === "refusal") throw new Error(result.value.detail);
-  }
-
-  /** Through one node after the other, until it worked. */
-  async #untilDone(action: (through: SimulatedNode) => Promise<void>): Promise<void> {
-    for (let attempt = 0; ; attempt++) {
-      const { serving } = this.#cluster;
-      const through = serving[attempt % Math.max(1, serving.length)];
-      const done = through === undefined ? false : await this.#attempt(through, action);
-      if (done) return;
-      await this.#wait(RETRY_MS);
-    }
-  }
-
-  /** A node that dies meanwhile does not answer. */
-  #attempt(through: SimulatedNode, action: (through: SimulatedNode) => Promise<void>): Promise<boolean> {
-    return new Promise((resolve) => {
-      const forget = through.life!.onDeath(() => resolve(false));
-      action(through).then(
-        () => {
-          forget();
-          resolve(true);
-        },
-        () => {
-          forget();
-          resolve(false);
-        },
-      );
-    });
-  }
-
   /** All members are ready, none is missing, and all have applied what is committed. */
   #isWell(): boolean {
-    return this.#replacing === 0 && areReady(this.#cluster) && haveAppliedTheSame(this.#cluster);
+    return !this.#options.operator.isBusy && areReady(this.#cluster) && haveAppliedTheSame(this.#cluster);
   }
 
-  async #isDrained(): Promise<boolean> {
+  /** Nothing has too few copies, nothing waits to be deleted, and no node has orders. */
+  async #isSettled(): Promise<boolean> {
     if (!this.#isWell()) return false;
     const { view } = this.#cluster.members[0]!.life!.engines!.metadata;
+    if (view.underReplicatedTotal().blobs > 0) return false;
     const pending = await view.pendingDeletes(Number.MAX_SAFE_INTEGER, 1);
     if (pending.length > 0) return false;
     for (const { nodeId } of await view.nodes()) {

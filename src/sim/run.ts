@@ -5,6 +5,7 @@ import { checkHistory } from "./checkers/history-check.ts";
 import { HistoryRecorder, type ObjectInput, type ObjectOutput } from "./checkers/linearizability/index.ts";
 import { StateChecker } from "./checkers/state.ts";
 import { FormedClusters } from "./cluster/forming.ts";
+import { Operator } from "./cluster/operator.ts";
 import { SimulatedCluster } from "./cluster/simulated-cluster.ts";
 import { Coverage, type CoverageMark } from "./coverage.ts";
 import { type EntropyLeak, withoutEntropy } from "./entropy.ts";
@@ -87,6 +88,7 @@ class Run {
   readonly #operations: Operations;
   readonly #cluster: SimulatedCluster;
   readonly #consensus: ConsensusChecker;
+  readonly #operator: Operator;
   readonly #injector: FaultInjector;
   readonly #phases: Phases;
   readonly #clients: readonly SimulatedClient[];
@@ -110,15 +112,22 @@ class Run {
         consensus: () => this.#consensus,
         states: this.#states,
         fail: (error) => this.fail(error),
-        lost: (node) => this.#phases.replace(node),
+        lost: (node) => this.#operator.replaceLost(node),
       }),
     );
     this.#consensus = new ConsensusChecker(this.#cluster, (bytes) => hasher.crc32c(bytes));
+    this.#operator = new Operator({
+      cluster: this.#cluster,
+      trace: this.#trace,
+      coverage: this.#coverage,
+      onFailure: (error) => this.fail(error),
+    });
     this.#injector = new FaultInjector({
       cluster: this.#cluster,
       faults: scenario.faults,
       prng: this.#simulation.prng.fork("faults"),
       trace: this.#trace,
+      operator: this.#operator,
     });
     const world = {
       simulation: this.#simulation,
@@ -136,6 +145,7 @@ class Run {
       states: this.#states,
       clients: this.#clients,
       formed: FORMED,
+      operator: this.#operator,
       hasFailed: () => this.#failure !== undefined,
     });
   }

@@ -64,4 +64,24 @@ describe.skipIf(bin === undefined)("rclone", { timeout: 120_000 }, () => {
     await rclone("purge", "s:rclone-two");
     expect((await rclone("lsd", "s:")).includes("rclone-")).toBe(false);
   });
+
+  it("shows old versions, copies them back, and cleans up", async () => {
+    await rclone("mkdir", "s:rclone-versions");
+    await rclone("backend", "versioning", "s:rclone-versions", "Enabled");
+    for (const generation of ["one", "two"]) {
+      writeFileSync(join(directory, "file"), generation);
+      await rclone("copyto", "file", "s:rclone-versions/file");
+    }
+    await rclone("deletefile", "s:rclone-versions/file");
+    expect(await rclone("lsf", "s:rclone-versions")).toBe("");
+    const names = (await rclone("lsf", "--s3-versions", "s:rclone-versions")).trim().split("\n");
+    expect(names).toHaveLength(2);
+    const contents = await Promise.all(
+      names.map((name) => rclone("cat", "--s3-versions", `s:rclone-versions/${name}`)),
+    );
+    expect(contents.sort()).toEqual(["one", "two"]);
+    await rclone("backend", "cleanup-hidden", "s:rclone-versions");
+    expect(await rclone("lsf", "--s3-versions", "s:rclone-versions")).toBe("");
+    await rclone("purge", "s:rclone-versions");
+  });
 });

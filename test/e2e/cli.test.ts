@@ -413,3 +413,32 @@ describe("a node as a process", () => {
     expect(said.stderr).not.toContain("    at ");
   });
 });
+
+describe("the audit log", () => {
+  it("is verified, and one that was edited or cut is noticed", { timeout: 180_000 }, async () => {
+    const data = join(directory, "audited");
+    const audited = await startSkerry({ buckets: ["audited"], dataDirectory: data });
+    await audited.stop();
+    const log = join(data, "audit");
+    const env = { SKERRY_API_KEY: undefined };
+    const report = JSON.parse(await done(["audit", "verify", log, "--output", "json"], env)) as {
+      headHash: string;
+      problems: object[];
+    };
+    expect(report.problems).toEqual([]);
+    await done(["audit", "verify", log, "--expect-hash", report.headHash], env);
+    const other = await say(["audit", "verify", log, "--expect-hash", "0".repeat(64)], env);
+    expect(other).toMatchObject({ exitCode: 5, stderr: expect.stringContaining("does not end in") });
+    const [first = ""] = readdirSync(log);
+    const text = readFileSync(join(log, first), "utf8");
+    writeFileSync(
+      join(log, first),
+      text.replace(/[0-9]{3}/, (digits) => String(999 - Number(digits)).padStart(3, "0")),
+    );
+    const edited = await say(["audit", "verify", log], env);
+    expect(edited).toMatchObject({ exitCode: 5, stderr: expect.stringContaining("not as it was written") });
+    expect(await say(["audit", "verify", join(directory, "nowhere")], env)).not.toMatchObject({
+      exitCode: 0,
+    });
+  });
+});

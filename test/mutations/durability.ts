@@ -174,4 +174,22 @@ export const DURABILITY: readonly Mutation[] = [
     detector: STATE_IMAGES,
     withinSeeds: 1,
   },
+  {
+    name: "recovery-not-repeated",
+    what: "a store whose disk failed while segments were recovered takes no work until a restart",
+    file: "src/segment/store.ts",
+    find: "if (this.#health.isFinal) return this.#options.onRecoverable();",
+    replace: "if (this.#health.isFinal) return;",
+    detector: directed("src/segment/reopening-store.test.ts"),
+    withinSeeds: 1,
+  },
+  {
+    name: "unread-called-missing",
+    what: "chunks of a segment that could not be recovered are called missing",
+    file: "src/segment/store.ts",
+    find: "this.#isIncomplete = !recovered.isComplete;",
+    replace: "this.#isIncomplete = false;",
+    detector: directed("src/segment/reopening-store.test.ts"),
+    withinSeeds: 1,
+  },
 ];

@@ -1,6 +1,7 @@
 /**
  * `make mutations`: switches each known bug on alone and runs what must catch it. Fails when one is not caught within its seeds, or cannot be
- * made any more. `--write` keeps the table in docs/internals/mutations.md; `--only a,b` takes some.
+ * made any more. `--write` keeps the table in docs/internals/mutations.md; `--only a,b` takes some. `--simulate N` asks the simulated cluster instead, with
+ * the seeds 1 to N, for those of the list of known bugs: what it does not notice is no failure, for others do.
  */
 
 import { readFileSync, writeFileSync } from "node:fs";
@@ -8,12 +9,19 @@ import { parseArgs } from "node:util";
 import { MUTATIONS, NOT_APPLICABLE } from "./list.ts";
 import { type Mutation, mutated, sourceOf } from "./mutation.ts";
 import { judge, type Verdict } from "./run-mutation.ts";
+import { simulate, simulatedRow } from "./simulate.ts";
 
 const PAGE = new URL("../../docs/internals/mutations.md", import.meta.url);
 const MARK = "<!-- the table: make mutations ARGS=--write -->";
 
+const SIMULATED_MARK = '<!-- the table: make mutations ARGS="--simulate 40 --write" -->';
+
 const { values } = parseArgs({
-  options: { only: { type: "string" }, write: { type: "boolean", default: false } },
+  options: {
+    only: { type: "string" },
+    write: { type: "boolean", default: false },
+    simulate: { type: "string" },
+  },
 });
 const only = values.only?.split(",");
 const chosen = MUTATIONS.filter(
@@ -21,17 +29,37 @@ const chosen = MUTATIONS.filter(
 );
 for (const mutation of chosen) mutated(mutation, sourceOf(mutation));
 
-const rows: string[] = [];
-let missed = 0;
-for (const mutation of chosen) {
-  const verdict = await judge(mutation);
-  if (verdict.kind === "missed") missed++;
-  rows.push(rowOf(mutation, verdict));
-  console.log(rows.at(-1));
+if (values.simulate === undefined) await judgeAll();
+else await simulateAll(Number(values.simulate));
+
+async function judgeAll(): Promise<never> {
+  const rows: string[] = [];
+  let missed = 0;
+  for (const mutation of chosen) {
+    const verdict = await judge(mutation);
+    if (verdict.kind === "missed") missed++;
+    rows.push(rowOf(mutation, verdict));
+    console.log(rows.at(-1));
+  }
+  console.log(`${chosen.length} mutations, ${chosen.length - missed} caught`);
+  if (values.write && missed === 0) keepTable(rows);
+  process.exit(missed === 0 && chosen.length > 0 ? 0 : 1);
 }
-console.log(`${chosen.length} mutations, ${chosen.length - missed} caught`);
-if (values.write && missed === 0) keep();
-process.exit(missed === 0 && chosen.length > 0 ? 0 : 1);
+
+async function simulateAll(seeds: number): Promise<never> {
+  const known = chosen.filter((mutation) => mutation.known !== undefined || only !== undefined);
+  const rows: string[] = [];
+  let caught = 0;
+  for (const mutation of known) {
+    const simulated = await simulate(mutation, seeds);
+    if (simulated.kind === "caught" || simulated.kind === "hung") caught++;
+    rows.push(simulatedRow(mutation, seeds, simulated));
+    console.log(rows.at(-1));
+  }
+  console.log(`${known.length} mutations, ${caught} noticed by the simulated cluster within ${seeds} seeds`);
+  if (values.write) keepSimulated(rows);
+  process.exit(known.length > 0 ? 0 : 1);
+}
 
 function rowOf({ name, known = "", what, detector }: Mutation, verdict: Verdict): string {
   const found =
@@ -43,24 +71,40 @@ function rowOf({ name, known = "", what, detector }: Mutation, verdict: Verdict)
 }
 
 /** Rows of mutations that did not run now stay as they are. */
-function keep(): void {
-  const [before = "", table = ""] = readFileSync(PAGE, "utf8").split(MARK);
+function merged(table: string, rows: readonly string[]): readonly string[] {
   const known = [...table.split("\n"), ...rows].filter((row) => row.startsWith("| "));
   const byName = new Map(known.map((row) => [row.slice(2, row.indexOf(" |")), row]));
-  const kept = MUTATIONS.map(({ name }) => byName.get(name)).filter((row) => row !== undefined);
-  const head =
-    "| mutation | known as | the bug | detector | seeds | what noticed it |\n|---|---|---|---|---|---|";
+  return MUTATIONS.map(({ name }) => byName.get(name)).filter((row) => row !== undefined);
+}
+
+function keepTable(rows: readonly string[]): void {
+  const [before = "", rest = ""] = readFileSync(PAGE, "utf8").split(MARK);
+  const [table = "", simulated = ""] = rest.split(SIMULATED_MARK);
   const others = NOT_APPLICABLE.map(({ known: number, why }) => `- ${number}: ${why}`);
   const page = [
     before + MARK,
     "",
-    head,
-    ...kept,
+    "| mutation | known as | the bug | detector | seeds | what noticed it |\n|---|---|---|---|---|---|",
+    ...merged(table, rows),
     "",
     "Known bugs that cannot be made here:",
     "",
     ...others,
     "",
+    ...introduction(table),
+    SIMULATED_MARK + simulated,
   ];
   writeFileSync(PAGE, page.join("\n"));
+}
+
+/** What stands between the two tables, from its heading on. */
+function introduction(table: string): readonly string[] {
+  const at = table.indexOf("## ");
+  return at < 0 ? [] : [table.slice(at).trimEnd(), ""];
+}
+
+function keepSimulated(rows: readonly string[]): void {
+  const [before = "", table = ""] = readFileSync(PAGE, "utf8").split(SIMULATED_MARK);
+  const head = "| mutation | known as | seeds | what noticed it |\n|---|---|---|---|";
+  writeFileSync(PAGE, [before + SIMULATED_MARK, "", head, ...merged(table, rows), ""].join("\n"));
 }

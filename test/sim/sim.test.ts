@@ -30,6 +30,9 @@ const IMPORTANT: readonly CoverageMark[] = [
   "multipart completed",
   "copy made",
   "node replaced",
+  "node added",
+  "node replaced as planned",
+  "removed node stopped",
 ];
 
 const totals = new Totals();

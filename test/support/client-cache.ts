@@ -10,6 +10,7 @@ import { cleanEnvironment } from "./clean-environment.ts";
 
 const CACHE = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "skerry/clients");
 const INSTALL_TIMEOUT_MS = 300_000;
+const MACHINE_CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt";
 
 /** The folder with the commands of these PyPI packages ("name==version"); undefined: they cannot be had. */
 export function fromPyPi(name: string, packages: readonly string[]): string | undefined {
@@ -23,16 +24,31 @@ export function fromPyPi(name: string, packages: readonly string[]): string | un
   );
 }
 
-/** The folder with the commands of a Debian package, which is not installed but unpacked. */
-export function fromDebian(packageName: string): string | undefined {
-  const directory = join(CACHE, `debian-${packageName}`);
+/** The folder with the commands of a Debian package, which is not installed but unpacked, together with others that it needs and this machine lacks. */
+export function fromDebian(packageName: string, needed: readonly string[] = []): string | undefined {
+  const directory = join(CACHE, `debian-${[packageName, ...needed].join("+").slice(0, 200)}`);
   return (
     installed(directory, (fresh) => {
       mkdirSync(fresh, { recursive: true });
-      if (!succeeds("apt-get", ["download", "--quiet", packageName], fresh)) return false;
-      const [archive] = globSync("*.deb", { cwd: fresh });
-      return archive !== undefined && succeeds("dpkg-deb", ["--extract", archive, "."], fresh);
+      if (!succeeds("apt-get", ["download", "--quiet", packageName, ...needed], fresh)) return false;
+      const archives = globSync("*.deb", { cwd: fresh });
+      return (
+        archives.length > needed.length &&
+        archives.every((archive) => succeeds("dpkg-deb", ["--extract", archive, "."], fresh))
+      );
     }) && join(directory, "usr/bin")
+  );
+}
+
+/** The folder with the modules of these npm packages ("name@version"); undefined: they cannot be had. */
+export function fromNpm(name: string, packages: readonly string[]): string | undefined {
+  const directory = join(CACHE, `npm-${name}-${packages.join("_").replaceAll(/[^\w.=@-]/g, "")}`);
+  return (
+    installed(directory, (fresh) => {
+      mkdirSync(fresh, { recursive: true });
+      const flags = ["--prefix", fresh, "--ignore-scripts", "--no-audit", "--no-fund", "--silent"];
+      return succeeds("npm", ["install", ...flags, ...packages]);
+    }) && join(directory, "node_modules")
   );
 }
 
@@ -56,6 +72,9 @@ function succeeds(command: string, args: readonly string[], cwd?: string): boole
   const { status } = spawnSync(command, args, {
     env: cleanEnvironment({
       PIP_INDEX_URL: process.env["PIP_INDEX_URL"],
+      npm_config_registry: process.env["npm_config_registry"],
+      // npm alone does not look where the machine keeps whom it trusts.
+      ...(existsSync(MACHINE_CERTIFICATES) && { NODE_EXTRA_CA_CERTS: MACHINE_CERTIFICATES }),
       PIP_DISABLE_PIP_VERSION_CHECK: "1",
       PYENV_ROOT: process.env["PYENV_ROOT"],
     }),

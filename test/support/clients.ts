@@ -11,6 +11,13 @@ export function missing(command: string, args: readonly string[]): string | unde
   return reason;
 }
 
+/** Clients that take long to fetch or to run are for `make compat`. True: not now, and it is said loudly. */
+export function isLeftToCompat(client: string): boolean {
+  if (process.env["SKERRY_COMPAT"] === "all") return false;
+  console.warn(`SKIPPED: ${client} is tested by make compat`);
+  return true;
+}
+
 /** What clients of AWS are told of a node; nothing of the caller's own settings is left. */
 export function awsEnvironment(skerry: Skerry, home: string): Record<string, string> {
   return cleanEnvironment({

@@ -354,6 +354,23 @@ describe("keys", () => {
     expect(outcome(replica.run(remove))).toBe("KEY_UNKNOWN");
     await expectSound();
   });
+
+  test("that were removed do not come back by being changed", async () => {
+    replica.run(initCluster());
+    const change: CommandBody = {
+      case: "putKey",
+      value: create(PutKeySchema, {
+        key: { keyId: "k", kind: KeyKind.S3, role: KeyRole.USER, inactive: true },
+        replace: true,
+        onlyExisting: true,
+      }),
+    };
+    expect(outcome(replica.run(change))).toBe("KEY_UNKNOWN");
+    replica.run(put("k", false, KeyRole.USER));
+    expect(outcome(replica.run(change))).toBe("done");
+    expect(fromBinary(KeyRowSchema, replica.store.get(accessKeyKey("k"))!).inactive).toBe(true);
+    await expectSound();
+  });
 });
 
 describe("TrimOplog", () => {

@@ -263,10 +263,11 @@ describe("a copy goes", () => {
   });
 
   test("of bytes that nothing refers to, from a node that leaves, when a commit would take what is left", async () => {
-    replica.run(deleteObjects("a"));
+    replica.run(deleteObjects("a", "b"));
     expect(run(drop(2, 101))).toBe("COPY_REFUSED");
     setNodeState(replica, 2, NodeState.DRAINING);
     expect(run(drop(1, 101))).toBe("COPY_REFUSED");
+    expect(run(drop(2, 102))).toBe("COPY_REFUSED");
     expect(run(drop(2, 101))).toBe("done");
     expect(holders(101)).toEqual([[1, 3]]);
     expect(view().holdings(2).blobs).toBe(1);

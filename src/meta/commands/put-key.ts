@@ -18,6 +18,7 @@ export function putKey(state: ApplyState, command: PutKey): CommandResult {
   const rowKey = accessKeyKey(key.keyId);
   const known = state.read(rowKey, KeyRowSchema);
   if (known !== undefined && !command.replace) return refused(RefusalCode.KEY_EXISTS, "");
+  if (known === undefined && command.onlyExisting) return refused(RefusalCode.KEY_UNKNOWN, "");
   if (known === undefined) {
     if (cluster.keyCount >= MAX_KEYS) return refused(RefusalCode.TOO_LARGE, "too many keys");
     state.write(CLUSTER_KEY, ClusterRowSchema, { ...cluster, keyCount: cluster.keyCount + 1 });

@@ -54,7 +54,7 @@ export class SingleNode {
   readonly targets = new MemoryTargets([1, 2, 3], 2);
   readonly objects: ObjectStore;
   readonly writes: Writes;
-  readonly #sealer: Sealer;
+  readonly sealer: Sealer;
   readonly #machine: MetaStateMachine;
   readonly #metadata: ReplicatedMetadata;
 
@@ -76,7 +76,7 @@ export class SingleNode {
     });
     const ids = new TimeOrderedIds();
     const newId = () => ids.next(nowMs(), platform.random.bytes(ID_RANDOM_BYTES));
-    this.#sealer = createSealer({
+    this.sealer = createSealer({
       keyEncryptionKey: new Uint8Array(32).fill(7),
       randomBytes: (length) => platform.random.bytes(length),
     });
@@ -93,7 +93,7 @@ export class SingleNode {
       }),
       hasher,
       random: platform.random,
-      sealer: this.#sealer,
+      sealer: this.sealer,
       newId,
       minimumPartBytes: MINIMUM_PART_BYTES,
       ...options,
@@ -181,7 +181,7 @@ export class SingleNode {
   async encryptionKey(keyId: string): Promise<void> {
     const expectedVersion = this.#metadata.view.encryptionKey(keyId)?.versions.length ?? 0;
     const secret = new Uint8Array(32).fill(100 + expectedVersion);
-    const secretSealed = this.#sealer.seal(secret, secretContext(keyId, expectedVersion + 1));
+    const secretSealed = this.sealer.seal(secret, secretContext(keyId, expectedVersion + 1));
     if (expectedVersion === 0) {
       await this.#must({
         case: "putEncryptionKey",

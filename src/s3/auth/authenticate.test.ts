@@ -279,8 +279,10 @@ describe("malformed authentication", () => {
   });
 
   it("session tokens, two mechanisms at once, SigV2 in the URL", async () => {
-    const token = headOf("GET", "/bucket/key", { ...good, "x-amz-security-token": "t" });
-    expect(await refusal(token)).toMatch(/^InvalidToken/);
+    const unsigned = headOf("GET", "/bucket/key", { ...good, "x-amz-security-token": "t" });
+    expect(await refusal(unsigned)).toMatch(/^AccessDenied/);
+    const nobodys = headOf("GET", "/bucket/key", { host: "h", "x-amz-security-token": "t" });
+    expect(await refusal(nobodys)).toMatch(/^InvalidToken/);
     expect(await refusal(headOf("GET", "/bucket/key?X-Amz-Signature=0", { ...good }))).toMatch(
       /^InvalidArgument/,
     );

@@ -17,6 +17,10 @@ export interface AuthenticateOptions {
   readonly region: string | "any";
   readonly nowMs: number;
   readonly maxClockSkewMs?: number;
+  /** Whose calls these are; undefined: S3's. */
+  readonly service?: string;
+  /** SHA-256 of the body in hexadecimal digits, for services whose clients do not send it. */
+  readonly bodyHash?: string;
 }
 
 /** What an authenticated request is allowed to claim. */
@@ -56,18 +60,15 @@ export async function authenticate(
 ): Promise<Authenticated | undefined> {
   const claim = readSignatureClaim(head.headers, target.query);
   if (claim === undefined) return undefined;
-  checkScope(claim, options.region);
+  checkScope(claim, options);
   checkFreshness(claim, options);
   checkSignedHeaders(claim, head);
-  const payloadHash = readPayloadHash(claim, head, target);
+  const payloadHash = options.bodyHash ?? readPayloadHash(claim, head, target);
   const payload = parsePayload(payloadHash);
   if (claim.via === "query") checkPresignedPayload(payload);
   // Awaiting costs a turn of the event loop: only where there is something to wait for.
-  const found = options.credentials.lookup(claim.accessKeyId);
+  const found = findCredential(claim, options);
   const credential = found instanceof Promise ? await found : found;
-  if (credential === undefined) {
-    throw new S3Refusal("InvalidAccessKeyId", undefined, { AWSAccessKeyId: claim.accessKeyId });
-  }
   const { signingKeys } = options;
   const key = verify(claim, credential, { head, target, payloadHash, signingKeys });
   const { via, amzDate, timeMs, signature } = claim;
@@ -76,17 +77,39 @@ export async function authenticate(
   return { principal: credential.principal, payload, chain, signature: accepted };
 }
 
-const SERVICE = "s3";
+/** The credential of a key, or of the session whose token comes with it. Refuses keys that are not there, and sessions that are over. */
+export function findCredential(
+  { accessKeyId, sessionToken }: Pick<SignatureClaim, "accessKeyId" | "sessionToken">,
+  { credentials, nowMs }: Pick<AuthenticateOptions, "credentials" | "nowMs">,
+): Credential | Promise<Credential> {
+  if (sessionToken !== undefined) {
+    const session = credentials.session?.(accessKeyId, sessionToken);
+    if (session === undefined) throw new S3Refusal("InvalidToken");
+    if (session.expiresAtMs <= nowMs) throw new S3Refusal("ExpiredToken");
+    return session;
+  }
+  const found = credentials.lookup(accessKeyId);
+  return found instanceof Promise
+    ? found.then((one) => one ?? unknownKey(accessKeyId))
+    : (found ?? unknownKey(accessKeyId));
+}
 
-function checkScope(claim: SignatureClaim, region: string): void {
+function unknownKey(accessKeyId: string): never {
+  throw new S3Refusal("InvalidAccessKeyId", undefined, { AWSAccessKeyId: accessKeyId });
+}
+
+function checkScope(
+  claim: SignatureClaim,
+  { region, service = "s3" }: Pick<AuthenticateOptions, "region" | "service">,
+): void {
   const [code, prefix] =
     claim.via === "header"
       ? (["AuthorizationHeaderMalformed", "The authorization header is malformed; "] as const)
       : (["AuthorizationQueryParametersError", "Error parsing the X-Amz-Credential parameter; "] as const);
-  if (claim.service !== SERVICE) {
+  if (claim.service !== service) {
     throw new S3Refusal(
       code,
-      `${prefix}incorrect service "${claim.service}". This endpoint belongs to "s3".`,
+      `${prefix}incorrect service "${claim.service}". This endpoint belongs to "${service}".`,
     );
   }
   if (region !== "any" && claim.region !== region) {

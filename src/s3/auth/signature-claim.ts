@@ -19,6 +19,8 @@ export interface SignatureClaim {
   readonly timeMs: number;
   /** Of a presigned URL. */
   readonly expiresSeconds: number | undefined;
+  /** What temporary credentials show beside the signature. */
+  readonly sessionToken: string | undefined;
 }
 
 const ALGORITHM = "AWS4-HMAC-SHA256";
@@ -27,7 +29,7 @@ const SIGV2_MESSAGE =
 
 /**
  * Reads the claim from the Authorization header or from the parameters of a presigned URL; undefined: the request is not signed. Refuses
- * both at once, other mechanisms, session tokens (there are no temporary keys) and everything malformed, in S3's words.
+ * both at once, other mechanisms, a session token without a signature, and everything malformed, in S3's words.
  */
 export function readSignatureClaim(
   headers: RequestHeaders,
@@ -42,11 +44,11 @@ export function readSignatureClaim(
       "",
     );
   }
-  if (headers.has("x-amz-security-token") || query.has("X-Amz-Security-Token")) {
-    throw new S3Refusal("InvalidToken");
-  }
-  if (authorization !== undefined) return readHeader(authorization, headers);
-  return presigned ? readQuery(query) : undefined;
+  const sessionToken = headers.get("x-amz-security-token") ?? query.get("X-Amz-Security-Token");
+  if (authorization !== undefined) return { ...readHeader(authorization, headers), sessionToken };
+  if (presigned) return { ...readQuery(query), sessionToken };
+  if (sessionToken !== undefined) throw new S3Refusal("InvalidToken");
+  return undefined;
 }
 
 function isPresigned(query: QueryParameters): boolean {
@@ -55,7 +57,9 @@ function isPresigned(query: QueryParameters): boolean {
   return query.has("X-Amz-Algorithm") || query.has("X-Amz-Signature") || query.has("X-Amz-Credential");
 }
 
-function readHeader(authorization: string, headers: RequestHeaders): SignatureClaim {
+type Signed = Omit<SignatureClaim, "sessionToken">;
+
+function readHeader(authorization: string, headers: RequestHeaders): Signed {
   const space = authorization.indexOf(" ");
   const mechanism = space < 0 ? authorization : authorization.slice(0, space);
   checkMechanism(mechanism, "AuthorizationHeaderMalformed");
@@ -108,7 +112,8 @@ function parseCredential(
   const region = parts.pop();
   const date = parts.pop();
   const accessKeyId = parts.join("/");
-  if (terminator !== "aws4_request" || !service || !region || !date || accessKeyId === "") {
+  // Clients without a region sign for an empty one; whether that will do is for the endpoint to say.
+  if (terminator !== "aws4_request" || !service || region === undefined || !date || accessKeyId === "") {
     throw new S3Refusal(
       code,
       'The Credential is malformed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".',
@@ -175,7 +180,7 @@ const REQUIRED_PARAMETERS = [
   "X-Amz-Signature",
 ];
 
-function readQuery(query: QueryParameters): SignatureClaim {
+function readQuery(query: QueryParameters): Signed {
   for (const name of REQUIRED_PARAMETERS) {
     if (!query.get(name)) {
       throw badQuery(

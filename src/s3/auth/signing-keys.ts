@@ -8,7 +8,7 @@ interface Entry {
   readonly key: SigningKey;
 }
 
-/** Derived signing keys by access key, date and region. Only keys that exist get in; a new secret under an old id is noticed. */
+/** Derived signing keys by access key, date, region and service. Only keys that exist get in; a new secret under an old id is noticed. */
 export class SigningKeys {
   readonly #entries: LRUCache<string, Entry>;
 
@@ -20,7 +20,7 @@ export class SigningKeys {
     scope: Pick<SignatureClaim, "accessKeyId" | "date" | "region" | "service">,
     secret: string,
   ): SigningKey {
-    const id = `${scope.accessKeyId}/${scope.date}/${scope.region}`;
+    const id = `${scope.accessKeyId}/${scope.date}/${scope.region}/${scope.service}`;
     const known = this.#entries.get(id);
     if (known !== undefined && known.secret === secret) return known.key;
     const key = deriveSigningKey(secret, scope.date, scope.region, scope.service);

@@ -5,6 +5,8 @@ import { bucketPolicyHandlers } from "./bucket-policy/handle.ts";
 import { bucketTaggingHandlers } from "./bucket-tagging/handle.ts";
 import { corsHandlers } from "./cors/handle.ts";
 import { lifecycleHandlers } from "./lifecycle/handle.ts";
+import { loggingHandlers } from "./logging/handle.ts";
+import { notificationHandlers } from "./notification/handle.ts";
 import { objectAttributesHandlers } from "./object-attributes/handle.ts";
 import { objectLockHandlers } from "./object-lock/handle.ts";
 import { objectTaggingHandlers } from "./object-tagging/handle.ts";
@@ -24,6 +26,8 @@ export const featureHandlers: Handlers<FeatureOperation["name"]> = {
   ...publicAccessBlockHandlers,
   ...bucketTaggingHandlers,
   ...lifecycleHandlers,
+  ...loggingHandlers,
+  ...notificationHandlers,
   ...objectAttributesHandlers,
   ...renameHandlers,
   ...unconfiguredHandlers,

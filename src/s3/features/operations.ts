@@ -20,6 +20,12 @@ import {
   LIFECYCLE_PARAMETERS,
   type LifecycleOperation,
 } from "./lifecycle/operations.ts";
+import { LOGGING_OPERATIONS, LOGGING_PARAMETERS, type LoggingOperation } from "./logging/operations.ts";
+import {
+  NOTIFICATION_OPERATIONS,
+  NOTIFICATION_PARAMETERS,
+  type NotificationOperation,
+} from "./notification/operations.ts";
 import {
   type GetObjectAttributes,
   OBJECT_ATTRIBUTES_OPERATIONS,
@@ -68,6 +74,8 @@ export type FeatureOperation =
   | BucketTaggingOperation
   | GetObjectAttributes
   | LifecycleOperation
+  | LoggingOperation
+  | NotificationOperation
   | ObjectLockOperation
   | ObjectTaggingOperation
   | RenameObject
@@ -83,6 +91,8 @@ export const FEATURE_OPERATIONS = {
   ...PUBLIC_ACCESS_BLOCK_OPERATIONS,
   ...BUCKET_TAGGING_OPERATIONS,
   ...LIFECYCLE_OPERATIONS,
+  ...LOGGING_OPERATIONS,
+  ...NOTIFICATION_OPERATIONS,
   ...OBJECT_ATTRIBUTES_OPERATIONS,
   ...OBJECT_LOCK_OPERATIONS,
   ...OBJECT_TAGGING_OPERATIONS,
@@ -100,6 +110,8 @@ export const FEATURE_PARAMETERS = {
   ...PUBLIC_ACCESS_BLOCK_PARAMETERS,
   ...BUCKET_TAGGING_PARAMETERS,
   ...LIFECYCLE_PARAMETERS,
+  ...LOGGING_PARAMETERS,
+  ...NOTIFICATION_PARAMETERS,
   ...OBJECT_ATTRIBUTES_PARAMETERS,
   ...OBJECT_LOCK_PARAMETERS,
   ...OBJECT_TAGGING_PARAMETERS,

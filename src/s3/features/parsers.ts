@@ -5,6 +5,8 @@ import { bucketTaggingParsers } from "./bucket-tagging/parse.ts";
 import { corsParsers } from "./cors/parse.ts";
 import type { FeatureParsers } from "./feature.ts";
 import { lifecycleParsers } from "./lifecycle/parse.ts";
+import { loggingParsers } from "./logging/parse.ts";
+import { notificationParsers } from "./notification/parse.ts";
 import { objectAttributesParsers } from "./object-attributes/parse.ts";
 import { objectLockParsers } from "./object-lock/parse.ts";
 import { objectTaggingParsers } from "./object-tagging/parse.ts";
@@ -24,6 +26,8 @@ export const featureParsers: FeatureParsers<FeatureOperation> = {
   ...publicAccessBlockParsers,
   ...bucketTaggingParsers,
   ...lifecycleParsers,
+  ...loggingParsers,
+  ...notificationParsers,
   ...objectAttributesParsers,
   ...renameParsers,
   ...unconfiguredParsers,

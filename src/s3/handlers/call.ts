@@ -19,6 +19,8 @@ export interface HandlerContext {
   /** Whether customers' keys are taken from clients that do not use TLS. */
   readonly customerKeysOverHttp: boolean;
   readonly requiredDigest: RequiredDigest;
+  /** Names of the destinations of notifications that the operator has declared. */
+  readonly notificationDestinations: ReadonlySet<string>;
   /** Whether CreateBucket may name any other. */
   readonly anyRegion: boolean;
 }

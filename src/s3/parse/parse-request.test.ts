@@ -66,7 +66,6 @@ describe("which operation a request is", () => {
     ["GET", "/b/k?annotation&annotationName=n", "GetObjectAnnotation"],
     ["POST", "/b/k?select&select-type=2", "SelectObjectContent"],
     ["PUT", "/b/k?tagging", "PutObjectTagging"],
-    ["PUT", "/b/k?renameObject", "RenameObject"],
   ])("%s %s is %s", (method, target, expected) => {
     expect(nameOf(method, target)).toBe(expected);
   });
@@ -75,6 +74,8 @@ describe("which operation a request is", () => {
     expect(nameOf("PUT", "/b/k", COPY)).toBe("CopyObject");
     expect(nameOf("PUT", "/b/k?uploadId=u&partNumber=1", COPY)).toBe("UploadPartCopy");
     expect(nameOf("PUT", "/b/k?tagging", COPY)).toBe("! InvalidRequest");
+    expect(nameOf("PUT", "/b/k?renameObject", { "x-amz-rename-source": "key" })).toBe("RenameObject");
+    expect(nameOf("PUT", "/b/k?renameObject")).toBe("! InvalidArgument");
   });
 
   it.each([

@@ -1,4 +1,5 @@
 import { fromBase64, toBase64 } from "../../base/index.ts";
+import { findCredential } from "../auth/authenticate.ts";
 import { equalSignatures, hmacHex, hmacSha1 } from "../auth/hmac.ts";
 import { parseAmzDate } from "../auth/signature-claim.ts";
 import type { SigningKeys } from "../auth/signing-keys.ts";
@@ -8,6 +9,7 @@ import type { Credential, CredentialSource } from "../ports.ts";
 export interface FormAuthentication {
   readonly credentials: CredentialSource;
   readonly signingKeys: SigningKeys;
+  readonly nowMs: number;
 }
 
 /**
@@ -16,24 +18,23 @@ export interface FormAuthentication {
  */
 export async function authenticateForm(
   fields: ReadonlyMap<string, string>,
-  { credentials, signingKeys }: FormAuthentication,
+  authentication: FormAuthentication,
 ): Promise<Credential | undefined> {
   const policy = fields.get("policy");
   const algorithm = fields.get("x-amz-algorithm");
   const oldKeyId = fields.get("awsaccesskeyid");
-  if (fields.has("x-amz-security-token")) throw new S3Refusal("InvalidToken");
   if (policy === undefined && algorithm === undefined && oldKeyId === undefined) return undefined;
   if (policy === undefined) throw missing("policy");
   if (algorithm !== undefined) {
     if (algorithm !== "AWS4-HMAC-SHA256") {
       throw invalidArgument('X-Amz-Algorithm only supports "AWS4-HMAC-SHA256"', "X-Amz-Algorithm", algorithm);
     }
-    return verifyVersion4(fields, policy, { credentials, signingKeys });
+    return verifyVersion4(fields, policy, authentication);
   }
   if (oldKeyId === undefined) throw missing("AWSAccessKeyId");
   const signature = fields.get("signature");
   if (signature === undefined) throw missing("signature");
-  const credential = await find(credentials, oldKeyId);
+  const credential = await find(fields, oldKeyId, authentication);
   if (!equalSignatures(toBase64(hmacSha1(credential.secret, policy)), toCanonical(signature))) {
     throw new S3Refusal("SignatureDoesNotMatch");
   }
@@ -43,7 +44,7 @@ export async function authenticateForm(
 async function verifyVersion4(
   fields: ReadonlyMap<string, string>,
   policy: string,
-  { credentials, signingKeys }: FormAuthentication,
+  authentication: FormAuthentication,
 ): Promise<Credential> {
   const scope = (fields.get("x-amz-credential") ?? "").split("/");
   const [service, terminator] = [scope.at(-2), scope.at(-1)];
@@ -60,20 +61,21 @@ async function verifyVersion4(
   if (parseAmzDate(amzDate) === undefined || !amzDate.startsWith(date)) {
     throw invalidArgument("X-Amz-Date must be formatted via ISO8601 Long format", "X-Amz-Date", amzDate);
   }
-  const credential = await find(credentials, accessKeyId);
-  const key = signingKeys.get({ accessKeyId, date, region, service }, credential.secret);
+  const credential = await find(fields, accessKeyId, authentication);
+  const key = authentication.signingKeys.get({ accessKeyId, date, region, service }, credential.secret);
   if (!equalSignatures(hmacHex(key, policy), fields.get("x-amz-signature") ?? "")) {
     throw new S3Refusal("SignatureDoesNotMatch");
   }
   return credential;
 }
 
-async function find(credentials: CredentialSource, accessKeyId: string): Promise<Credential> {
-  const credential = await credentials.lookup(accessKeyId);
-  if (credential === undefined) {
-    throw new S3Refusal("InvalidAccessKeyId", undefined, { AWSAccessKeyId: accessKeyId });
-  }
-  return credential;
+async function find(
+  fields: ReadonlyMap<string, string>,
+  accessKeyId: string,
+  authentication: FormAuthentication,
+): Promise<Credential> {
+  const sessionToken = fields.get("x-amz-security-token");
+  return findCredential({ accessKeyId, sessionToken }, authentication);
 }
 
 /** Base64 with its padding, however the form spelled it. */

@@ -42,6 +42,9 @@ function extraHeaders(refusal: S3Refusal): readonly string[] {
       details.VersionId ?? "null",
     );
     if (refusal.code === "MethodNotAllowed") headers.push("Allow", "DELETE");
+  } else if (refusal.code === "NoSuchKey") {
+    // Nothing at all, and not a marker in the place of something.
+    headers.push("x-amz-delete-marker", "false");
   }
   if (refusal.code === "InvalidRange" && details.ActualObjectSize !== undefined) {
     headers.push("Content-Range", `bytes */${details.ActualObjectSize}`);

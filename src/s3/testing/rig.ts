@@ -2,17 +2,20 @@ import {
   accountIdOf,
   createGate,
   type Owner,
+  openS3Secret,
   type Principal,
   parsePolicy,
   type TrustedProxies,
 } from "../../access/index.ts";
+import { Accounts, IdentityDirectory, IdentityStore, sessionHolder } from "../../identity/index.ts";
 import { SingleNode } from "../../object/testing/single-node.ts";
 import type { SocketAddress } from "../../platform/index.ts";
 import { NodeClock, NodeRandom, NodeTimers, PlainHasher } from "../../platform/node/index.ts";
 import { type GatewayOptions, S3Gateway } from "../gateway.ts";
 import type { ServerLimits } from "../http-server/server-limits.ts";
 import { s3OperationRows } from "../operations.ts";
-import type { Credential, OwnerDirectory, RequestEvent } from "../ports.ts";
+import type { Credential, CredentialSource, OwnerDirectory, RequestEvent } from "../ports.ts";
+import { queryOperationRows } from "../query/operations.ts";
 import { S3Server } from "../server.ts";
 import { type FaultyStore, faultyStore } from "./faulty-store.ts";
 
@@ -102,6 +105,20 @@ const CREDENTIALS = new Map<string, Credential>([
   ],
 ]);
 
+/** The keys above, and those that IAM and STS give out. */
+function credentialsOf(directory: IdentityDirectory, { metadata, sealer }: SingleNode): CredentialSource {
+  return {
+    lookup: (accessKeyId) => {
+      const fixed = CREDENTIALS.get(accessKeyId);
+      if (fixed !== undefined) return fixed;
+      const row = metadata.view.key(accessKeyId);
+      const found = row && directory.principalOfKey(row);
+      return row && found && { principal: found, secret: openS3Secret(row, sealer) };
+    },
+    session: (keyId, token) => sessionHolder(directory, sealer, { keyId, token }),
+  };
+}
+
 export interface Rig {
   readonly store: FaultyStore;
   readonly node: SingleNode;
@@ -132,12 +149,20 @@ export async function startRig(
   const hasher = new PlainHasher();
   const node = await SingleNode.create(Date.now, { ...(requiresIfMatch && { requiresIfMatch }) });
   const store = faultyStore(node.objects);
+  const identities = new IdentityStore(node.metadata);
+  const directory = new IdentityDirectory(identities);
+  const accounts = new Accounts(identities, "rig");
+  for (const { id, displayName } of [ALICE_OWNER, BOB_OWNER]) {
+    const name = displayName.toLowerCase();
+    await accounts.create({ name, displayName, email: `${name}@example.com`, canonicalId: id });
+  }
   const events: RequestEvent[] = [];
   const unexpected: unknown[] = [];
   const gateway = new S3Gateway({
     store,
-    credentials: { lookup: (accessKeyId) => CREDENTIALS.get(accessKeyId) },
-    authorizer: createGate(s3OperationRows, {
+    credentials: credentialsOf(directory, node),
+    identities: { store: identities, sealer: node.sealer },
+    authorizer: createGate([...s3OperationRows, ...queryOperationRows], {
       bucket: (name) => store.bucketAccess(name),
       isPublicBucket: (name) => name.startsWith("public"),
     }),

@@ -15,6 +15,8 @@ export interface SignInput {
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
   readonly nowMs: number;
   readonly region?: string;
+  /** "s3" without a word. */
+  readonly service?: string;
   readonly unsigned?: readonly string[];
   /** Of a client that signs another spelling of the path than the canonical one. */
   readonly signedPath?: string;
@@ -30,7 +32,8 @@ export function signRequest(input: SignInput): Signed {
   const amzDate = formatAmzDate(input.nowMs);
   const date = amzDate.slice(0, 8);
   const region = input.region ?? "us-east-1";
-  const scope = `${date}/${region}/s3/aws4_request`;
+  const service = input.service ?? "s3";
+  const scope = `${date}/${region}/${service}/aws4_request`;
   const headers: Record<string, string> = {
     ...input.headers,
     "x-amz-date": amzDate,
@@ -50,7 +53,7 @@ export function signRequest(input: SignInput): Signed {
     signedHeaders,
     payloadHash: input.payloadHash,
   });
-  const key = deriveSigningKey(input.credentials.secretAccessKey, date, region, "s3");
+  const key = deriveSigningKey(input.credentials.secretAccessKey, date, region, service);
   const signature = hmacHex(key, `AWS4-HMAC-SHA256\n${amzDate}\n${scope}\n${sha256Hex(canonical)}`);
   headers.authorization = `AWS4-HMAC-SHA256 Credential=${input.credentials.accessKeyId}/${scope},SignedHeaders=${signedHeaders},Signature=${signature}`;
   return { headers, chain: { key, amzDate, scope, seedSignature: signature } };

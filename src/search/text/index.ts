@@ -11,6 +11,7 @@
  * unit (one wave: the postings).
  */
 
+export { analyzerOf } from "./analyzer/analyzer.ts";
 export { MemoryTextIndex, type TextFieldToIndex } from "./memory-index.ts";
 export { parseTextQuery, type RequestedField, type TextQueryRequest } from "./parse-query.ts";
 export {

@@ -1,8 +1,11 @@
 import { isAddressBlock } from "../../access/index.ts";
 import { bucketNameFault } from "../../object/index.ts";
+import { parseDestination } from "../destinations.ts";
 import type { Config, SettingName } from "./settings.ts";
 
 const ROLES = ["meta", "storage", "gateway", "search"];
+const MAX_DESTINATIONS = 16;
+const LEAST_SIGNING_KEY_LENGTH = 16;
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1)$/;
 
 /** What is wrong with a configuration whose values are each valid: combinations that are unsafe or make no sense. */
@@ -14,6 +17,7 @@ export function checkConfig(config: Config, where: (name: SettingName) => string
     ...rootKeyFaults(config, where),
     ...bucketFaults(config, where),
     ...lifecycleFaults(config, where),
+    ...notificationFaults(config, where),
     ...proxyFaults(config, where),
   ];
 }
@@ -65,6 +69,29 @@ function* rootKeyFaults(config: Config, where: (name: SettingName) => string): I
   if (api !== "" && !/^sk_[A-Za-z0-9_-]{16,200}$/.test(api)) {
     yield `${where("root.api_key")}: an API key is "sk_" and 16 to 200 letters, digits, hyphens or underscores`;
   }
+}
+
+function* notificationFaults(config: Config, where: (name: SettingName) => string): Iterable<string> {
+  const entries = config["notifications.destinations"];
+  const at = where("notifications.destinations");
+  if (entries.length > MAX_DESTINATIONS) yield `${at}: there are at most ${MAX_DESTINATIONS} destinations`;
+  const destinations = entries.map(parseDestination);
+  for (const [index, destination] of destinations.entries()) {
+    if (destination === undefined) {
+      yield `${at}: "${entries[index]}" is not name=URL; a name has letters, digits, hyphens and underscores, a URL begins with https:// or http:// and has no password in it`;
+    } else if (!isEncrypted(destination.url) && !config["listeners.allow_plaintext"]) {
+      yield `${at}: ${destination.name} would be told without TLS; use https, or listeners.allow_plaintext = true if something in front encrypts`;
+    }
+  }
+  const names = destinations.flatMap((destination) => destination?.name ?? []);
+  if (new Set(names).size < names.length) yield `${at}: a name occurs twice`;
+  if (entries.length > 0 && config["notifications.signing_key"].length < LEAST_SIGNING_KEY_LENGTH) {
+    yield `${where("notifications.signing_key")}: notifications.signing_key has at least ${LEAST_SIGNING_KEY_LENGTH} characters where there are destinations, so that they can tell who speaks to them`;
+  }
+}
+
+function isEncrypted(url: URL): boolean {
+  return url.protocol === "https:" || LOOPBACK.test(url.hostname.replace(/^\[|\]$/g, ""));
 }
 
 function* lifecycleFaults(config: Config, where: (name: SettingName) => string): Iterable<string> {

@@ -242,6 +242,34 @@ export const SETTINGS = {
     description:
       "Let lifecycle.day_seconds be shorter than a day: objects then expire long before their time",
   }),
+  "notifications.destinations": setting({
+    kind: list,
+    default: [],
+    description:
+      "Webhooks that buckets may tell of their changes, each as name=URL; a rule names one as the last part of its ARN. Nothing else is ever called. The same on every node",
+  }),
+  "notifications.signing_key": setting({
+    kind: text,
+    default: "",
+    description: "Key of the HMAC-SHA256 in the header X-Skerry-Signature of messages to webhooks",
+    secret: true,
+  }),
+  "notifications.give_up_after": setting({
+    kind: duration(1000, 7 * 86_400_000),
+    default: 86_400_000,
+    description: "How long a webhook may fail to take an event before the event is given up",
+  }),
+  "access_logs.interval": setting({
+    kind: duration(1000, 86_400_000),
+    default: 5 * 60_000,
+    description:
+      "How often this node puts the access logs of buckets that it gathered into their target buckets",
+  }),
+  "access_logs.buffer_size": setting({
+    kind: size(64 * KiB, GiB),
+    default: 16 * MiB,
+    description: "Memory for records of access logs that wait for delivery; beyond it they are dropped",
+  }),
   "raft.wal_segment_size": setting({
     kind: size(MiB, GiB),
     default: 64 * MiB,

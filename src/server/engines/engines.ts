@@ -1,5 +1,5 @@
 import { createSealer, type Sealer } from "../../access/index.ts";
-import type { WorkerStatus } from "../../background/index.ts";
+import type { Worker, WorkerStatus } from "../../background/index.ts";
 import {
   HealthService,
   handOver,
@@ -150,8 +150,8 @@ export class Engines {
     this.#health.start();
   }
 
-  /** Begins the background work, and what needs the cluster; `boundConfig` has the ports that the system chose. What it returns ends it. */
-  work(boundConfig: Config): () => Promise<void> {
+  /** Begins the background work, with what `workers` adds, and what needs the cluster; `boundConfig` has the ports that the system chose. What it returns ends it. */
+  work(boundConfig: Config, workers: readonly Worker[] = []): () => Promise<void> {
     this.#workers = startWorkers(this.#options, {
       metadata: this.metadata,
       raft: this.raft,
@@ -162,6 +162,7 @@ export class Engines {
       writes: this.writes,
       search: this.search,
       boundConfig,
+      others: workers,
     });
     this.#settle(boundConfig);
     const { stop } = this.#workers;

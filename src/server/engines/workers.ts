@@ -8,11 +8,13 @@ import {
   stateHashWatch,
   unlinkWorker,
 } from "../../cluster/index.ts";
-import { lifecycleWorker, type Writes } from "../../object/index.ts";
+import { type Metadata, MetaError } from "../../meta/index.ts";
+import { lifecycleWorker, notificationWorker, type Writes } from "../../object/index.ts";
 import { searchWorkers } from "../../search/index.ts";
 import { rewriteWorker, type SegmentStore } from "../../segment/index.ts";
 import type { Config } from "../config/index.ts";
 import { describeSelf } from "../identity.ts";
+import { Webhooks } from "../webhooks.ts";
 import type { Consensus } from "./consensus.ts";
 import type { Certificates, EnginesOptions } from "./options.ts";
 import type { Search } from "./search.ts";
@@ -27,6 +29,8 @@ export interface Worked extends Pick<Consensus, "metadata" | "raft"> {
   readonly search: Search;
   /** With the ports that the system chose. */
   readonly boundConfig: Config;
+  /** Of other parts of the node. */
+  readonly others: readonly Worker[];
 }
 
 export interface StartedWorkers {
@@ -69,7 +73,11 @@ export function startWorkers(options: EnginesOptions, worked: Worked): StartedWo
     }),
   ];
   for (const worker of workers) background.add(worker, { throttle: 0 });
+  for (const worker of worked.others) background.add(worker, { throttle: 0 });
   background.add(bucketLifecycle(options, worked), { throttle: 1 });
+  if (options.config["notifications.destinations"].length > 0) {
+    background.add(bucketNotifications(options, worked), { throttle: 0 });
+  }
   // What goes over everything leaves at least half of the time to those who wait.
   const rewriting = rewriteWorker({
     ...platform,
@@ -84,8 +92,7 @@ export function startWorkers(options: EnginesOptions, worked: Worked): StartedWo
     background.add(worker, { throttle: 1 });
   }
   const followMaintenance = (): void => {
-    if (metadata.view.maintenance() !== undefined && background.has("maintenance"))
-      background.wake("maintenance");
+    if (background.has("maintenance") && mayBeInMaintenance(metadata)) background.wake("maintenance");
   };
   writes.onDrained = followMaintenance;
   const unsubscribe = metadata.onChange((change) => {
@@ -98,6 +105,38 @@ export function startWorkers(options: EnginesOptions, worked: Worked): StartedWo
     await background.stop();
   };
   return { status: () => background.status(), stop };
+}
+
+/** Asked behind every write: that the metadata cannot be read is for the worker to find out, and no error of the write. */
+function mayBeInMaintenance({ view }: Metadata): boolean {
+  try {
+    return view.maintenance() !== undefined;
+  } catch (error) {
+    if (error instanceof MetaError) return true;
+    throw error;
+  }
+}
+
+function bucketNotifications(options: EnginesOptions, worked: Worked): Worker {
+  const { platform, config, metrics, logger } = options;
+  const webhooks = new Webhooks({
+    destinations: config["notifications.destinations"],
+    signingKey: config["notifications.signing_key"],
+    clock: platform.clock,
+  });
+  return notificationWorker({
+    metadata: worked.metadata,
+    isLeader: () => worked.raft.status().role === "leader",
+    clock: platform.clock,
+    region: config["s3.region"],
+    destinations: webhooks.names,
+    send: (destination, message, signal) => webhooks.send(destination, message, signal),
+    giveUpAfterMs: config["notifications.give_up_after"],
+    onEvents: (outcome, destination, count, error) => {
+      metrics.notificationEvents.add(count, { outcome });
+      if (outcome !== "delivered") logger.error("events of buckets", { outcome, destination, count, error });
+    },
+  });
 }
 
 function bucketLifecycle({ platform, config, metrics }: EnginesOptions, worked: Worked): Worker {

@@ -15,7 +15,8 @@ interface Seen {
   isLeader: boolean;
   durableIndex: number;
   durableTerm: number;
-  configuration: Configuration | undefined;
+  /** What counted at the last look. */
+  configuration: Configuration;
 }
 
 type Configuration = Pick<ConfState, "voters" | "votersOutgoing">;
@@ -94,7 +95,7 @@ export class ConsensusChecker {
         isLeader: false,
         durableIndex: 0,
         durableTerm: 0,
-        configuration: undefined,
+        configuration: configurationOf(node),
       };
       this.#seen.set(node, seen);
     }
@@ -151,12 +152,14 @@ export class ConsensusChecker {
       "applied <= commit <= last",
       () => `${node.name}: ${applied}, ${commit}, ${lastIndex}`,
     );
-    if (commit > seen.commit) this.#committedBy(node, seen, member);
+    const now = configurationOf(node);
+    if (commit > seen.commit) this.#committedBy(node, seen, member, now);
     seen.commit = commit;
     seen.applied = applied;
+    seen.configuration = now;
   }
 
-  #committedBy(node: SimulatedNode, seen: Seen, member: MemberInspection): void {
+  #committedBy(node: SimulatedNode, seen: Seen, member: MemberInspection, now: Configuration): void {
     const { commit } = member;
     for (let index = Math.max(seen.commit + 1, member.durable.firstIndex()); index <= commit; index++) {
       const term = member.termAt(index);
@@ -174,20 +177,21 @@ export class ConsensusChecker {
     if (commit <= this.#committedUpTo) return;
     this.#committedUpTo = commit;
     const term = member.termAt(commit);
-    if (member.isLeader && term !== undefined) this.#checkQuorum(node, seen, commit, term);
+    if (member.isLeader && term !== undefined)
+      this.#checkQuorum(node, [seen.configuration, now], { index: commit, term });
   }
 
   /** A configuration counts from when it is applied: what was committed in the same turn was so by the one before. */
-  #checkQuorum(node: SimulatedNode, seen: Seen, index: number, term: number): void {
-    const before = seen.configuration;
-    const now = node.life!.raft!.status().confState;
-    seen.configuration = now;
-    const isDurable = this.#isOnQuorums(now, index, term) || this.#isOnQuorums(before ?? now, index, term);
+  #checkQuorum(
+    node: SimulatedNode,
+    configurations: readonly Configuration[],
+    { index, term }: { readonly index: number; readonly term: number },
+  ): void {
     check(
-      isDurable,
+      configurations.some((configuration) => this.#isOnQuorums(configuration, index, term)),
       "committed on a quorum",
       () =>
-        `${node.name} committed ${index} of term ${term}, which is not durable on a majority of ${JSON.stringify(now)}`,
+        `${node.name} committed ${index} of term ${term}, which is not durable on a majority of ${JSON.stringify(configurations)}`,
     );
   }
 
@@ -235,4 +239,9 @@ export class ConsensusChecker {
       );
     }
   }
+}
+
+/** As the node has applied it. */
+function configurationOf(node: SimulatedNode): Configuration {
+  return node.life!.raft!.status().confState;
 }

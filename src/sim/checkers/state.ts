@@ -30,16 +30,17 @@ export class StateChecker {
   readonly #coverage: Coverage;
   readonly #hashes = new Map<bigint, string>();
   readonly #blobs = new Map<string, Known>();
-  readonly #holders = new Map<string, Set<bigint>>();
+  /** By blob: nodes that were told to unlink it. */
+  readonly #ordered = new Map<string, ReadonlySet<bigint>>();
   #newest = 0n;
 
   constructor(coverage: Coverage) {
     this.#coverage = coverage;
   }
 
-  /** Nodes that were recorded as holders of a blob at some time. */
-  wereHolders(blobHex: string): ReadonlySet<bigint> {
-    return this.#holders.get(blobHex) ?? new Set();
+  /** Nodes that were told to unlink a blob: those that were recorded for it when it began to be deleted. */
+  toldToUnlink(blobHex: string): ReadonlySet<bigint> {
+    return this.#ordered.get(blobHex) ?? new Set();
   }
 
   /** A batch that a node has written into its state store, or into that of a snapshot which it receives. */
@@ -65,9 +66,9 @@ export class StateChecker {
   #note(blobHex: string, change: StoreChange): Known {
     if (change.kind === "delete") return "gone";
     const blob = fromBinary(BlobRowSchema, change.value);
-    const holders = this.#holders.get(blobHex) ?? new Set();
-    for (const { nodeIds } of blob.chunks) for (const nodeId of nodeIds) holders.add(nodeId);
-    this.#holders.set(blobHex, holders);
+    if (blob.state === BlobState.DELETING && !this.#ordered.has(blobHex)) {
+      this.#ordered.set(blobHex, new Set(blob.chunks.flatMap(({ nodeIds }) => nodeIds)));
+    }
     return blob.state;
   }
 

@@ -1,10 +1,12 @@
-import type { SimProcess } from "../../platform/sim/index.ts";
+import type { Platform } from "../../platform/index.ts";
+import type { SimBoot, SimProcess } from "../../platform/sim/index.ts";
 import type { StartedInlineRaft } from "../../raft/index.ts";
 import type { Engines } from "../../server/index.ts";
 
 /** One run of the program on a simulated machine, from its start to its end. */
 export class Life {
   readonly process: SimProcess;
+  readonly platform: Platform;
   /** How many processes ran on this machine before. */
   readonly number: number;
   /** Undefined while it starts. */
@@ -15,8 +17,9 @@ export class Life {
   isStopping = false;
   readonly #onDeath = new Set<() => void>();
 
-  constructor(process: SimProcess, number: number) {
+  constructor({ process, platform }: SimBoot, number: number) {
     this.process = process;
+    this.platform = platform;
     this.number = number;
   }
 

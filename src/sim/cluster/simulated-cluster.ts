@@ -147,10 +147,10 @@ export class SimulatedCluster {
   /** Boots the machine's program; what comes of it, the observer is told. */
   start(node: SimulatedNode): void {
     if (node.life !== undefined || !node.isWanted) return;
-    const { process, platform } = node.machine.boot();
-    const life = new Life(process, node.nextLifeNumber());
+    const boot = node.machine.boot();
+    const life = new Life(boot, node.nextLifeNumber());
     node.life = life;
-    this.#open(node, life, platform).then(
+    this.#open(node, life, boot.platform).then(
       () => this.#observer.started(node, life),
       (error: unknown) => this.#ended(node, life, error, "start"),
     );

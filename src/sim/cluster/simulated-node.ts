@@ -12,6 +12,8 @@ export class SimulatedNode {
   isWanted = true;
   /** Its disk is gone; another node took its place. */
   isRetired = false;
+  /** It is being taken out, and stops by itself once it was removed. */
+  isLeaving = false;
   /** Bytes of segments on this disk were damaged: copies may be missing. */
   hasDamagedSegments = false;
   hasDamagedLog = false;

@@ -1,6 +1,7 @@
 import type { Prng } from "../../base/index.ts";
 import { unreachable } from "../../base/index.ts";
 import { DATA_DIRECTORY } from "../cluster/node-config.ts";
+import type { Operator } from "../cluster/operator.ts";
 import type { SimulatedCluster } from "../cluster/simulated-cluster.ts";
 import type { SimulatedNode } from "../cluster/simulated-node.ts";
 import type { Trace } from "../trace.ts";
@@ -16,6 +17,7 @@ export interface InjectorOptions {
   readonly faults: readonly PlannedFault[];
   readonly prng: Prng;
   readonly trace: Trace;
+  readonly operator: Operator;
 }
 
 /** Makes go wrong what was planned, and right again. */
@@ -130,6 +132,11 @@ export class FaultInjector {
         return this.#with(fault.to, ({ nodeId }) => {
           for (const node of cluster.serving) node.life?.raft?.transferLeadership(nodeId);
         });
+      case "add":
+        this.#options.operator.add();
+        return true;
+      case "replace":
+        return this.#with(fault.node, (node) => this.#options.operator.replace(node));
       default:
         return unreachable(fault);
     }

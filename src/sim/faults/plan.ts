@@ -50,7 +50,11 @@ export type Fault =
   | { readonly kind: "clock-jump"; readonly node: number; readonly byMs: number }
   /** The disk is replaced by an empty one; the node comes back as another one. */
   | { readonly kind: "wipe"; readonly node: number; readonly downMs: number }
-  | { readonly kind: "transfer"; readonly to: number };
+  | { readonly kind: "transfer"; readonly to: number }
+  /** Not a fault: a node is added by an operator. */
+  | { readonly kind: "add" }
+  /** Not a fault: a node is added, and this one drained and removed. */
+  | { readonly kind: "replace"; readonly node: number };
 
 export type FaultKind = Fault["kind"];
 export type PlannedFault = Fault & { readonly id: number; readonly atMs: number };
@@ -76,6 +80,8 @@ const WEIGHTS: Readonly<Record<FaultKind, number>> = {
   "clock-jump": 2,
   wipe: 1,
   transfer: 2,
+  add: 1,
+  replace: 2,
 };
 
 const KINDS = Object.keys(WEIGHTS) as readonly FaultKind[];
@@ -161,6 +167,10 @@ function drawFault(prng: Prng, kind: FaultKind, { nodes }: ScenarioSettings): Fa
       return { kind, node, byMs: prng.pick([-3_600_000, -60_000, -500, 500, 60_000, 3_600_000]) };
     case "transfer":
       return { kind, to: node };
+    case "add":
+      return { kind };
+    case "replace":
+      return { kind, node };
   }
 }
 

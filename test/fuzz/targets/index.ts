@@ -3,6 +3,7 @@ import { awsChunked } from "./aws-chunked.ts";
 import { chunkMessages } from "./chunk-messages.ts";
 import { configFile } from "./config-file.ts";
 import { envelopes } from "./envelopes.ts";
+import { identityApi } from "./identity-api.ts";
 import { identityFiles } from "./identity-files.ts";
 import { metaCommand } from "./meta-command.ts";
 import { metaKeys } from "./meta-keys.ts";
@@ -61,4 +62,5 @@ export const TARGETS: readonly FuzzTarget[] = [
   searchDeletes,
   vectorIndex,
   searchText,
+  identityApi,
 ];

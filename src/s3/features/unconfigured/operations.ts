@@ -5,10 +5,6 @@ import type { FeatureParameters, FeatureRows } from "../feature.ts";
 /** Configurations that no bucket has: asking for them, taking them away and saying that they are off is answered as S3 does. */
 export type UnconfiguredOperation =
   | BucketOperation<"GetBucketAccelerateConfiguration">
-  | BucketOperation<"GetBucketLogging">
-  | BucketOperation<"PutBucketLogging">
-  | BucketOperation<"GetBucketNotificationConfiguration">
-  | BucketOperation<"PutBucketNotificationConfiguration">
   | BucketOperation<"GetBucketReplication">
   | BucketOperation<"DeleteBucketReplication">
   | BucketOperation<"GetBucketRequestPayment">
@@ -18,10 +14,6 @@ export type UnconfiguredOperation =
 
 export const UNCONFIGURED_OPERATIONS: FeatureRows<UnconfiguredOperation> = {
   GetBucketAccelerateConfiguration: supported("bucket", "reader", "GetAccelerateConfiguration"),
-  GetBucketLogging: supported("bucket", "reader", "GetBucketLogging"),
-  PutBucketLogging: supported("bucket", "admin", "PutBucketLogging"),
-  GetBucketNotificationConfiguration: supported("bucket", "reader", "GetBucketNotification"),
-  PutBucketNotificationConfiguration: supported("bucket", "admin", "PutBucketNotification"),
   GetBucketReplication: supported("bucket", "reader", "GetReplicationConfiguration"),
   DeleteBucketReplication: supported("bucket", "admin", "PutReplicationConfiguration"),
   GetBucketRequestPayment: supported("bucket", "reader", "GetBucketRequestPayment"),
@@ -34,10 +26,6 @@ const one = (subResource: string): ReadonlySet<string> => new Set([subResource])
 
 export const UNCONFIGURED_PARAMETERS: FeatureParameters<UnconfiguredOperation> = {
   GetBucketAccelerateConfiguration: one("accelerate"),
-  GetBucketLogging: one("logging"),
-  PutBucketLogging: one("logging"),
-  GetBucketNotificationConfiguration: one("notification"),
-  PutBucketNotificationConfiguration: one("notification"),
   GetBucketReplication: one("replication"),
   DeleteBucketReplication: one("replication"),
   GetBucketRequestPayment: one("requestPayment"),

@@ -7,16 +7,6 @@ export const unconfiguredParsers: FeatureParsers<UnconfiguredOperation> = {
     name: "GetBucketAccelerateConfiguration",
     ...onBucket(input),
   }),
-  GetBucketLogging: (input) => ({ name: "GetBucketLogging", ...onBucket(input) }),
-  PutBucketLogging: (input) => ({ name: "PutBucketLogging", ...onBucket(input) }),
-  GetBucketNotificationConfiguration: (input) => ({
-    name: "GetBucketNotificationConfiguration",
-    ...onBucket(input),
-  }),
-  PutBucketNotificationConfiguration: (input) => ({
-    name: "PutBucketNotificationConfiguration",
-    ...onBucket(input),
-  }),
   GetBucketReplication: (input) => ({ name: "GetBucketReplication", ...onBucket(input) }),
   DeleteBucketReplication: (input) => ({ name: "DeleteBucketReplication", ...onBucket(input) }),
   GetBucketRequestPayment: (input) => ({ name: "GetBucketRequestPayment", ...onBucket(input) }),

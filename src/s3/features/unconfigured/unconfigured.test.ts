@@ -4,13 +4,9 @@ import {
   DeleteBucketReplicationCommand,
   DeleteBucketWebsiteCommand,
   GetBucketAccelerateConfigurationCommand,
-  GetBucketLoggingCommand,
-  GetBucketNotificationConfigurationCommand,
   GetBucketReplicationCommand,
   GetBucketRequestPaymentCommand,
   GetBucketWebsiteCommand,
-  PutBucketLoggingCommand,
-  PutBucketNotificationConfigurationCommand,
   PutBucketRequestPaymentCommand,
   type S3Client,
 } from "@aws-sdk/client-s3";
@@ -36,10 +32,6 @@ afterAll(async () => {
 
 it("there is nothing to read", async () => {
   expect((await s3.send(new GetBucketAccelerateConfigurationCommand({ Bucket }))).Status).toBeUndefined();
-  expect((await s3.send(new GetBucketLoggingCommand({ Bucket }))).LoggingEnabled).toBeUndefined();
-  expect(
-    (await s3.send(new GetBucketNotificationConfigurationCommand({ Bucket }))).QueueConfigurations,
-  ).toBeUndefined();
   expect((await s3.send(new GetBucketRequestPaymentCommand({ Bucket }))).Payer).toBe("BucketOwner");
   const replication = s3.send(new GetBucketReplicationCommand({ Bucket }));
   expect(await failureOf(replication)).toEqual({
@@ -53,8 +45,6 @@ it("there is nothing to read", async () => {
 it("taking away what is not there, and saying that it is off, is fine", async () => {
   await s3.send(new DeleteBucketReplicationCommand({ Bucket }));
   await s3.send(new DeleteBucketWebsiteCommand({ Bucket }));
-  await s3.send(new PutBucketLoggingCommand({ Bucket, BucketLoggingStatus: {} }));
-  await s3.send(new PutBucketNotificationConfigurationCommand({ Bucket, NotificationConfiguration: {} }));
   await s3.send(
     new PutBucketRequestPaymentCommand({ Bucket, RequestPaymentConfiguration: { Payer: "BucketOwner" } }),
   );
@@ -62,14 +52,7 @@ it("taking away what is not there, and saying that it is off, is fine", async ()
 
 const payer = (who: string) =>
   `<RequestPaymentConfiguration><Payer>${who}</Payer></RequestPaymentConfiguration>`;
-const logging = `<BucketLoggingStatus><LoggingEnabled><TargetBucket>b</TargetBucket></LoggingEnabled></BucketLoggingStatus>`;
 it.each([
-  ["logging", logging, "NotImplemented"],
-  [
-    "notification",
-    "<NotificationConfiguration><EventBridgeConfiguration/></NotificationConfiguration>",
-    "NotImplemented",
-  ],
   ["requestPayment", payer("Requester"), "NotImplemented"],
   ["requestPayment", payer("Nobody"), "MalformedXML"],
   ["replication", "<ReplicationConfiguration/>", "NotImplemented"],
@@ -87,7 +70,6 @@ it.each([
 
 it("a bucket that is not there is missing", async () => {
   const missing = { Bucket: "missing" };
-  expect((await failureOf(s3.send(new GetBucketLoggingCommand(missing)))).name).toBe("NoSuchBucket");
   expect((await failureOf(s3.send(new GetBucketWebsiteCommand(missing)))).name).toBe("NoSuchBucket");
   expect((await failureOf(s3.send(new DeleteBucketReplicationCommand(missing)))).name).toBe("NoSuchBucket");
 });

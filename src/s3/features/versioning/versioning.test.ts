@@ -136,6 +136,8 @@ describe("versions", () => {
     const answer = await sendRaw(rig, { method: "GET", target: `/${Bucket}/k`, credentials: ADMIN });
     expect([answer.status, answer.headers.get("x-amz-delete-marker")]).toEqual([404, "true"]);
     expect(answer.headers.get("x-amz-version-id")).toBe(deleted.VersionId);
+    const none = await sendRaw(rig, { method: "HEAD", target: `/${Bucket}/never`, credentials: ADMIN });
+    expect([none.status, none.headers.get("x-amz-delete-marker")]).toEqual([404, "false"]);
     const target = `/${Bucket}/k?versionId=${deleted.VersionId}`;
     const marker = await sendRaw(rig, { method: "GET", target, credentials: ADMIN });
     expect([marker.status, errorCodeOf(marker), marker.headers.get("allow")]).toEqual([

@@ -922,6 +922,13 @@ export declare type PutKey = Message<"skerry.meta.v1.PutKey"> & {
    * @generated from field: bool replace = 2;
    */
   replace: boolean;
+
+  /**
+   * Only in the place of a key that is there: one that was revoked does not come back.
+   *
+   * @generated from field: bool only_existing = 3;
+   */
+  onlyExisting: boolean;
 };
 
 /**

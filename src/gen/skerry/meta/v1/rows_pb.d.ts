@@ -328,7 +328,7 @@ export declare type KeyRow = Message<"skerry.meta.v1.KeyRow"> & {
   ownerDisplayName: string;
 
   /**
-   * The IAM user of the owner's account whose key it is; empty: the account's own.
+   * The IAM user of the owner's account whose key it is, as it was called when the key was made; empty: the account's own.
    *
    * @generated from field: string user_name = 20;
    */
@@ -354,6 +354,13 @@ export declare type KeyRow = Message<"skerry.meta.v1.KeyRow"> & {
    * @generated from field: repeated string namespaces = 24;
    */
   namespaces: string[];
+
+  /**
+   * The unique id of that user, which finds it under whatever name; a user that is made again has another one.
+   *
+   * @generated from field: string user_id = 23;
+   */
+  userId: string;
 };
 
 /**
@@ -1882,6 +1889,13 @@ export declare type UserRecord = Message<"skerry.meta.v1.UserRecord"> & {
    * @generated from field: repeated skerry.meta.v1.Header tags = 8;
    */
   tags: Header[];
+
+  /**
+   * 0: the row's. Renaming makes another row of it.
+   *
+   * @generated from field: int64 created_at_ms = 9;
+   */
+  createdAtMs: bigint;
 };
 
 /**
@@ -1930,6 +1944,13 @@ export declare type GroupRecord = Message<"skerry.meta.v1.GroupRecord"> & {
    * @generated from field: repeated string members = 7;
    */
   members: string[];
+
+  /**
+   * 0: the row's. Renaming makes another row of it.
+   *
+   * @generated from field: int64 created_at_ms = 8;
+   */
+  createdAtMs: bigint;
 };
 
 /**
@@ -2231,6 +2252,11 @@ export enum WorkerCursorRow_Worker {
    * @generated from enum value: WORKER_LIFECYCLE = 1;
    */
   LIFECYCLE = 1,
+
+  /**
+   * @generated from enum value: WORKER_NOTIFICATIONS = 2;
+   */
+  NOTIFICATIONS = 2,
 }
 
 /**

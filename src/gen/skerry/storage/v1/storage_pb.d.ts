@@ -185,6 +185,116 @@ export declare type DeleteBucketResponse = Message<"skerry.storage.v1.DeleteBuck
 export declare const DeleteBucketResponseSchema: GenMessage<DeleteBucketResponse>;
 
 /**
+ * @generated from message skerry.storage.v1.ListChangesRequest
+ */
+export declare type ListChangesRequest = Message<"skerry.storage.v1.ListChangesRequest"> & {
+  /**
+   * @generated from field: string bucket = 1;
+   */
+  bucket: string;
+
+  /**
+   * 0: from the oldest that is kept.
+   *
+   * @generated from field: uint64 after_sequence = 2;
+   */
+  afterSequence: bigint;
+
+  /**
+   * 0: 1,000.
+   *
+   * @generated from field: uint32 page_size = 3;
+   */
+  pageSize: number;
+};
+
+/**
+ * Describes the message skerry.storage.v1.ListChangesRequest.
+ * Use `create(ListChangesRequestSchema)` to create a new message.
+ */
+export declare const ListChangesRequestSchema: GenMessage<ListChangesRequest>;
+
+/**
+ * @generated from message skerry.storage.v1.ListChangesResponse
+ */
+export declare type ListChangesResponse = Message<"skerry.storage.v1.ListChangesResponse"> & {
+  /**
+   * @generated from field: repeated skerry.storage.v1.Change changes = 1;
+   */
+  changes: Change[];
+
+  /**
+   * after_sequence of the next call.
+   *
+   * @generated from field: uint64 next_sequence = 2;
+   */
+  nextSequence: bigint;
+
+  /**
+   * There is more to read already. Otherwise ask again after a while.
+   *
+   * @generated from field: bool more = 3;
+   */
+  more: boolean;
+};
+
+/**
+ * Describes the message skerry.storage.v1.ListChangesResponse.
+ * Use `create(ListChangesResponseSchema)` to create a new message.
+ */
+export declare const ListChangesResponseSchema: GenMessage<ListChangesResponse>;
+
+/**
+ * @generated from message skerry.storage.v1.Change
+ */
+export declare type Change = Message<"skerry.storage.v1.Change"> & {
+  /**
+   * Grows with every change of the cluster.
+   *
+   * @generated from field: uint64 sequence = 1;
+   */
+  sequence: bigint;
+
+  /**
+   * @generated from field: int64 time_ms = 2;
+   */
+  timeMs: bigint;
+
+  /**
+   * "ObjectCreated:Put", as event notifications name it.
+   *
+   * @generated from field: string event = 3;
+   */
+  event: string;
+
+  /**
+   * @generated from field: string key = 4;
+   */
+  key: string;
+
+  /**
+   * @generated from field: string version_id = 5;
+   */
+  versionId: string;
+
+  /**
+   * @generated from field: uint64 size = 6;
+   */
+  size: bigint;
+
+  /**
+   * @generated from field: string etag = 7;
+   */
+  etag: string;
+};
+
+/**
+ * Describes the message skerry.storage.v1.Change.
+ * Use `create(ChangeSchema)` to create a new message.
+ */
+export declare const ChangeSchema: GenMessage<Change>;
+
+/**
  * @generated from message skerry.storage.v1.Object
  */
 export declare type Object$ = Message<"skerry.storage.v1.Object"> & {
@@ -634,6 +744,17 @@ export declare const BucketService: GenService<{
     methodKind: "unary";
     input: typeof DeleteBucketRequestSchema;
     output: typeof DeleteBucketResponseSchema;
+  },
+  /**
+   * ListChanges gives what has changed in a bucket, in order, from a sequence number on: whoever keeps the last one misses nothing and sees nothing
+   * twice. OUT_OF_RANGE: changes behind it are not kept any more; list the bucket, and begin anew.
+   *
+   * @generated from rpc skerry.storage.v1.BucketService.ListChanges
+   */
+  listChanges: {
+    methodKind: "unary";
+    input: typeof ListChangesRequestSchema;
+    output: typeof ListChangesResponseSchema;
   },
 }>;
 

@@ -1,0 +1,110 @@
+/** IAM and STS on the service root: forms in, XML out. The same order as for S3: parse, authenticate, authorize, limits, act, render. */
+
+import {
+  accountIdOf,
+  type OperationRequest,
+  type PolicyContext,
+  type Principal,
+} from "../../access/index.ts";
+import { concatBytes } from "../../base/index.ts";
+import type { IamContext } from "../../identity/index.ts";
+import { notImplemented, S3Refusal } from "../errors.ts";
+import type { S3Request, S3Response } from "../http.ts";
+import type { Authorizer } from "../ports.ts";
+import type { QueryCall, QueryOperation } from "./operation.ts";
+import { QUERY_OPERATIONS, type QueryName, queryName } from "./operations.ts";
+import { invalid, MAX_QUERY_BODY_BYTES, type QueryParametersOf, readParameters } from "./parameters.ts";
+import { renderResult } from "./render.ts";
+
+/** A call whose action is known, and nothing else of it believed. */
+export interface ParsedQuery {
+  readonly name: QueryName;
+  readonly action: string;
+  readonly operation: QueryOperation;
+  readonly parameters: QueryParametersOf;
+  readonly body: Uint8Array;
+}
+
+/** What every call has beside those of its own. */
+const COMMON_PARAMETERS: ReadonlySet<string> = new Set(["Action", "Version"]);
+
+/** Reads at most 256 KiB. Refuses "NotImplemented" for calls that are not answered here. */
+export async function readQuery(request: S3Request): Promise<ParsedQuery> {
+  const body = await readBody(request);
+  const parameters = readParameters(body);
+  const action = parameters.required("Action");
+  const operation = Object.hasOwn(QUERY_OPERATIONS, action) ? QUERY_OPERATIONS[action] : undefined;
+  if (operation === undefined) throw notImplemented(`The action ${action.slice(0, 64)}`);
+  return { name: queryName(action, operation), action, operation, parameters, body };
+}
+
+async function readBody(request: S3Request): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  let sizeBytes = 0;
+  for await (const piece of request.body) {
+    sizeBytes += piece.length;
+    if (sizeBytes > MAX_QUERY_BODY_BYTES) {
+      throw invalid(`A request has at most ${MAX_QUERY_BODY_BYTES} bytes.`);
+    }
+    pieces.push(piece);
+  }
+  return concatBytes(pieces);
+}
+
+export interface QueryRun {
+  readonly query: ParsedQuery;
+  readonly principal: Principal;
+  readonly iam: IamContext;
+  readonly authorizer: Authorizer;
+  readonly context: PolicyContext;
+  readonly requestId: string;
+  /** Called once the gate has let the call in, with what it touches. */
+  readonly admitted: (resource: string | undefined) => void;
+}
+
+/** For a caller that proved who it is. */
+export async function answerQuery(run: QueryRun): Promise<S3Response> {
+  const { query, principal, iam, authorizer, requestId } = run;
+  const { operation, parameters, action } = query;
+  for (const name of parameters.names()) {
+    if (!COMMON_PARAMETERS.has(name) && !operation.parameters.includes(name)) {
+      throw notImplemented(`The parameter ${name.slice(0, 64)} of ${action}`);
+    }
+  }
+  const canonicalId = principal.owner.id;
+  const account = { canonicalId, accountId: accountIdOf(canonicalId) };
+  const call: QueryCall = { iam, principal, account, parameters };
+  const { resource, role } = await operation.target(call);
+  const asked: OperationRequest = {
+    name: query.name,
+    context: withParameters(run.context, parameters),
+    ...(resource !== undefined && { resource }),
+    ...(role !== undefined && { role }),
+  };
+  if (authorizer.authorize(principal, asked).kind !== "allow") throw denied(run, resource);
+  run.admitted(resource);
+  return renderResult({ service: operation.service, action, requestId }, await operation.run(call));
+}
+
+/** What trust policies ask of a session that is wanted. */
+function withParameters(context: PolicyContext, parameters: QueryParametersOf): PolicyContext {
+  return {
+    values: (key) => {
+      if (key === "sts:externalid") return listOf(parameters.optional("ExternalId"));
+      if (key === "sts:rolesessionname") return listOf(parameters.optional("RoleSessionName"));
+      return context.values(key);
+    },
+  };
+}
+
+function listOf(value: string | undefined): readonly string[] | undefined {
+  return value === undefined ? undefined : [value];
+}
+
+/** In IAM's words: clients show them. */
+function denied({ principal, query }: QueryRun, resource: string | undefined): S3Refusal {
+  const { caller } = principal.identity ?? {};
+  const who = caller !== undefined && "arn" in caller ? caller.arn : principal.keyId;
+  const where = resource === undefined ? "" : ` on resource: ${resource}`;
+  return new S3Refusal("AccessDenied", `User: ${who} is not authorized to perform: ${query.name}${where}`);
+}

@@ -1,0 +1,86 @@
+import type { Principal, ResourceKind, Role, RoleAccess } from "../../access/index.ts";
+import type { IamContext } from "../../identity/index.ts";
+import type { QueryParametersOf } from "./parameters.ts";
+
+/** What an answer holds. Names are constants of the operations; an array becomes `member` elements, a map `entry` elements. */
+export type QueryValue =
+  | string
+  | number
+  | boolean
+  | undefined
+  | readonly QueryValue[]
+  | ReadonlyMap<string, number>
+  | { readonly [name: string]: QueryValue };
+
+export interface QueryCall {
+  readonly iam: IamContext;
+  readonly principal: Principal;
+  /** The account that the caller acts in. */
+  readonly account: { readonly canonicalId: string; readonly accountId: string };
+  readonly parameters: QueryParametersOf;
+}
+
+/** What the gate is asked about. */
+export interface QueryTarget {
+  readonly resource?: string;
+  readonly role?: RoleAccess | undefined;
+}
+
+/** One call of IAM or STS: its row for the gate, the parameters that it knows, and what it does. */
+export interface QueryOperation {
+  readonly service: "iam" | "sts";
+  readonly leastRole: Role;
+  readonly resource: Extract<ResourceKind, "caller" | "identity" | "session" | "role">;
+  /** Any other is refused: ignoring it would do something else than was asked. */
+  readonly parameters: readonly string[];
+  readonly target: (call: QueryCall) => QueryTarget | Promise<QueryTarget>;
+  /** Undefined: the answer has no result. */
+  readonly run: (call: QueryCall) => Promise<QueryValue>;
+}
+
+export type QueryTable = Readonly<Record<string, QueryOperation>>;
+
+interface Definition {
+  readonly parameters: readonly string[];
+  readonly target: (call: QueryCall) => string;
+  readonly run: (call: QueryCall) => Promise<QueryValue>;
+}
+
+/** A call of IAM. Reading and writing identities is an operator's only with the greatest role. */
+export function ofIam({ parameters, target, run }: Definition): QueryOperation {
+  return {
+    service: "iam",
+    leastRole: "admin",
+    resource: "identity",
+    parameters,
+    target: (call) => ({ resource: target(call) }),
+    run,
+  };
+}
+
+/** The ARN of one of the account's, with the path that it has; of what is not there, with the path that it would have without a word. */
+export function arnOf(call: QueryCall, kind: "user" | "group" | "role", name: string, path?: string): string {
+  const letter = { user: "u", group: "g", role: "r" }[kind];
+  const row = call.iam.store.row(`${letter}/${call.account.canonicalId}/${name.toLowerCase()}`)?.record;
+  const known = row !== undefined && "value" in row && typeof row.value === "object" ? row.value : undefined;
+  const own =
+    known !== undefined && "path" in known ? { name: known.name, path: known.path } : { name, path: "/" };
+  return `arn:aws:iam::${call.account.accountId}:${kind}${path ?? own.path}${own.name}`;
+}
+
+export function everyOf(call: QueryCall, kind: "user" | "group" | "role" | "policy"): string {
+  return `arn:aws:iam::${call.account.accountId}:${kind}/`;
+}
+
+/** As IAM writes times: whole seconds. */
+export function isoTime(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
+}
+
+/** The result of a list: named members, and where to go on. */
+export function listed(
+  name: string,
+  page: { readonly items: readonly QueryValue[]; readonly marker?: string | undefined },
+): QueryValue {
+  return { [name]: page.items, IsTruncated: page.marker !== undefined, Marker: page.marker };
+}

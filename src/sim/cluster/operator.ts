@@ -1,0 +1,139 @@
+import { create } from "@bufbuild/protobuf";
+import { MembershipAdministration } from "../../admin/index.ts";
+import { SetNodeStateSchema } from "../../gen/skerry/meta/v1/commands_pb.js";
+import { NodeState } from "../../gen/skerry/meta/v1/rows_pb.js";
+import type { Coverage } from "../coverage.ts";
+import type { Trace } from "../trace.ts";
+import type { SimulatedCluster } from "./simulated-cluster.ts";
+import type { SimulatedNode } from "./simulated-node.ts";
+
+const RETRY_MS = 500;
+
+export interface OperatorOptions {
+  readonly cluster: SimulatedCluster;
+  readonly trace: Trace;
+  readonly coverage: Coverage;
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** Who adds nodes and takes them out. Each step is tried through one node after the other, until it worked: what is refused now may be fine later. */
+export class Operator {
+  readonly #options: OperatorOptions;
+  readonly #cluster: SimulatedCluster;
+  #underWay = 0;
+
+  constructor(options: OperatorOptions) {
+    this.#options = options;
+    this.#cluster = options.cluster;
+  }
+
+  /** Whether a change of the members has begun and not ended. */
+  get isBusy(): boolean {
+    return this.#underWay > 0;
+  }
+
+  /** A node whose data is lost for good: it is removed by force, and another one joins in its place. */
+  replaceLost(node: SimulatedNode): void {
+    if (node.isRetired) return;
+    node.isRetired = true;
+    node.isWanted = false;
+    this.#do(`${node.name} is lost and will be replaced`, async () => {
+      await this.#untilDone((through) => this.#removeByForce(through, node));
+      await this.#untilDone((through) => this.#cluster.join(through));
+      this.#options.coverage.mark("node replaced");
+    });
+  }
+
+  /** Another node joins. */
+  add(): void {
+    this.#do("a node will be added", async () => {
+      await this.#untilDone((through) => this.#cluster.join(through));
+      this.#options.coverage.mark("node added");
+    });
+  }
+
+  /** As documented for a machine that is to go: another one joins, this one is drained, then removed. */
+  replace(node: SimulatedNode): void {
+    if (node.isLeaving) return;
+    node.isLeaving = true;
+    this.#do(`${node.name} will be replaced`, async () => {
+      await this.#untilDone((through) => this.#cluster.join(through));
+      await this.#untilDone((through) => this.#membership(through).drain(node.nodeId, { cancel: false }));
+      await this.#untilDone((through) => this.#remove(through, node));
+      node.isRetired = true;
+      node.isWanted = false;
+      this.#options.coverage.mark("node replaced as planned");
+    });
+  }
+
+  #do(what: string, action: () => Promise<void>): void {
+    const { trace, onFailure } = this.#options;
+    trace.add(this.#cluster.simulation.nowMs, what);
+    this.#underWay++;
+    action().then(() => {
+      this.#underWay--;
+      trace.add(this.#cluster.simulation.nowMs, `done: ${what}`);
+    }, onFailure);
+  }
+
+  #membership(through: SimulatedNode): MembershipAdministration {
+    const { metadata, raft, health } = through.life!.engines!;
+    return new MembershipAdministration({ metadata, raft, health, ...through.life!.platform });
+  }
+
+  /** Rejects until nothing is left on it, and while others are being added or removed. */
+  async #remove(through: SimulatedNode, { nodeId }: SimulatedNode): Promise<void> {
+    if ((await this.#stateOf(through, nodeId)) === NodeState.REMOVED) return;
+    await this.#membership(through).remove(nodeId, { force: false });
+  }
+
+  async #stateOf(through: SimulatedNode, nodeId: number): Promise<NodeState | undefined> {
+    const { metadata } = through.life!.engines!;
+    await metadata.barrier();
+    return (await metadata.view.nodes()).find((row) => Number(row.nodeId) === nodeId)?.state;
+  }
+
+  /** Without asking whether others answer: its data are gone whatever they say. */
+  async #removeByForce(through: SimulatedNode, lost: SimulatedNode): Promise<void> {
+    const { metadata } = through.life!.engines!;
+    await metadata.barrier();
+    const row = (await metadata.view.nodes()).find(({ nodeId }) => Number(nodeId) === lost.nodeId);
+    if (row === undefined || row.state === NodeState.REMOVED) return;
+    const { result } = await metadata.submit({
+      case: "setNodeState",
+      value: create(SetNodeStateSchema, {
+        nodeId: row.nodeId,
+        incarnation: row.incarnation,
+        expectedState: row.state,
+        state: NodeState.REMOVED,
+        force: true,
+      }),
+    });
+    if (result.case === "refusal") throw new Error(result.value.detail);
+  }
+
+  async #untilDone(action: (through: SimulatedNode) => Promise<unknown>): Promise<void> {
+    for (let attempt = 0; ; attempt++) {
+      const through = this.#through(attempt);
+      if (through !== undefined && (await this.#attempt(through, action))) return;
+      await new Promise<void>((resolve) => void this.#cluster.simulation.schedule(RETRY_MS, resolve));
+    }
+  }
+
+  #through(attempt: number): SimulatedNode | undefined {
+    const serving = this.#cluster.serving.filter(({ isRetired }) => !isRetired);
+    return serving[attempt % Math.max(1, serving.length)];
+  }
+
+  /** A node that dies meanwhile does not answer. */
+  #attempt(through: SimulatedNode, action: (through: SimulatedNode) => Promise<unknown>): Promise<boolean> {
+    return new Promise((resolve) => {
+      const end = (isDone: boolean) => () => {
+        forget();
+        resolve(isDone);
+      };
+      const forget = through.life!.onDeath(() => resolve(false));
+      action(through).then(end(true), end(false));
+    });
+  }
+}
