@@ -70,6 +70,8 @@ export async function runScenario(scenario: Scenario, options: RunOptions = {}):
   } catch (error) {
     run.fail(error);
   } finally {
+    // What a run that failed leaves behind is told now, and not when nobody listens any more.
+    await new Promise((resolve) => setImmediate(resolve));
     process.off("unhandledRejection", onRejection);
   }
   return run.report();

@@ -2,6 +2,7 @@ import { Simulation } from "../../platform/sim/index.ts";
 import { CALM, type ScenarioSettings } from "../scenario/settings.ts";
 import { Waiting } from "../waiting.ts";
 import { type ClusterObserver, type FormedCluster, SimulatedCluster } from "./simulated-cluster.ts";
+import type { SimulatedNode } from "./simulated-node.ts";
 import { allVote, areReady, describeCluster } from "./standing.ts";
 
 /** How long the cluster may take to form, in milliseconds of virtual time. */
@@ -37,11 +38,8 @@ function untilFormed(cluster: SimulatedCluster, waiting: Waiting): Promise<void>
   );
 }
 
-const NO_OBSERVER: ClusterObserver = {
+const NO_OBSERVER: Omit<ClusterObserver, "failed"> = {
   started: () => undefined,
-  failed: (_node, error) => {
-    throw error;
-  },
   raftEvent: () => undefined,
   logged: () => undefined,
   applying: () => undefined,
@@ -68,12 +66,19 @@ export class FormedClusters {
 
 async function formAnew(name: string, settings: ScenarioSettings): Promise<FormedCluster> {
   const simulation = new Simulation(`formed: ${name}`);
-  const cluster = new SimulatedCluster(simulation, settings, NO_OBSERVER);
+  const failures: unknown[] = [];
+  const failed = (_node: SimulatedNode, error: unknown): void => void failures.push(error);
+  const cluster = new SimulatedCluster(simulation, settings, { ...NO_OBSERVER, failed });
   const waiting = new Waiting({
     simulation,
-    hasFailed: () => false,
+    hasFailed: () => failures.length > 0,
     describe: () => describeCluster(cluster),
   });
-  await formCluster(cluster, waiting);
+  try {
+    await formCluster(cluster, waiting);
+  } catch (error) {
+    failures.push(error);
+  }
+  if (failures.length > 0) throw failures[0];
   return cluster.stopAndCapture();
 }
