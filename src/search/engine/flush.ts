@@ -12,15 +12,17 @@ import { encodeDeletesFile } from "../batch/deletes-file.ts";
 import type { RowSet } from "../rows/row-set.ts";
 import type { EngineContext } from "./context.ts";
 import { type WorkLease, withLease } from "./lease.ts";
+import { workTimeMs } from "./moments.ts";
 import type { NamespaceStates } from "./namespace-states.ts";
 import { accepted, refusalOf } from "./refusals.ts";
 import { isExpired, type NamespaceSnapshot } from "./snapshot.ts";
 
 /** Whether the batches of a namespace are many, large or old enough to become a segment. */
-export function isFlushDue(row: NamespaceRow, { settings, store }: EngineContext): boolean {
+export function isFlushDue(row: NamespaceRow, context: EngineContext): boolean {
   const { totals } = row;
+  const { settings } = context;
   if (totals === undefined || totals.batches === 0n) return false;
-  const ageMs = store.view.appliedTimeMs() - Number(row.unindexedSinceMs);
+  const ageMs = workTimeMs(context) - Number(row.unindexedSinceMs);
   return (
     totals.batchBytes >= BigInt(settings.flushBytes) ||
     totals.batchUpserts >= BigInt(settings.flushDocuments) ||

@@ -11,6 +11,14 @@ export interface Deadline {
   end(): void;
 }
 
+/**
+ * Milliseconds since the Unix epoch for background work: leader time as far as this node knows it, but not behind its own clock. In a cluster where nobody
+ * writes nothing moves leader time, and what is due would wait for the next write. The state machine decides by its own time.
+ */
+export function workTimeMs({ store, clock }: Pick<EngineContext, "store" | "clock">): number {
+  return Math.max(store.view.appliedTimeMs(), clock.wallMs());
+}
+
 /** At most LIMITS.deadlineMs from now. Whoever begins one ends it. */
 export function beginDeadline(
   { clock, timers, closing }: EngineContext,

@@ -3,6 +3,7 @@ import { TrimNamespaceSchema } from "../../gen/skerry/meta/v1/commands_pb.js";
 import { type ManifestRow, type NamespaceRow, NamespaceState } from "../../gen/skerry/meta/v1/rows_pb.js";
 import type { EngineContext } from "./context.ts";
 import { LEAST_RETENTION_MS } from "./manifest.ts";
+import { workTimeMs } from "./moments.ts";
 
 /** Rows of one step. */
 const STEP_ROWS = 1_000;
@@ -12,7 +13,7 @@ const REMEMBER_MS = 24 * 60 * 60 * 1000;
 export async function trimNamespace(context: EngineContext, row: NamespaceRow): Promise<boolean> {
   const { view } = context.store;
   const { namespaceId } = row;
-  const nowMs = view.appliedTimeMs();
+  const nowMs = workTimeMs(context);
   const isDeleted = row.state === NamespaceState.DELETED;
   const rows = isDeleted ? await rowsOfDeleted(context, namespaceId) : await rowsOver(context, row, nowMs);
   const untilMs = isDeleted ? Number.MAX_SAFE_INTEGER : nowMs - REMEMBER_MS;

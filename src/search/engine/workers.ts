@@ -6,6 +6,7 @@ import type { EngineContext } from "./context.ts";
 import { flushNamespace, isFlushDue } from "./flush.ts";
 import type { SegmentRef } from "./manifest.ts";
 import { mergeNamespace, planMerge } from "./merge.ts";
+import { workTimeMs } from "./moments.ts";
 import type { NamespaceStates } from "./namespace-states.ts";
 import { trimNamespace } from "./trim.ts";
 
@@ -65,13 +66,13 @@ function isOurs(context: EngineContext, states: NamespaceStates, row: NamespaceR
   return states.has(row.namespaceId) || ageMs(context, row) > OVERDUE * context.settings.flushAfterMs;
 }
 
-function isLeased({ store: { view } }: EngineContext, namespaceId: bigint, work: NamespaceWork): boolean {
-  const lease = view.namespaceLease(namespaceId, work);
-  return lease !== undefined && Number(lease.untilMs) > view.appliedTimeMs();
+function isLeased(context: EngineContext, namespaceId: bigint, work: NamespaceWork): boolean {
+  const lease = context.store.view.namespaceLease(namespaceId, work);
+  return lease !== undefined && Number(lease.untilMs) > workTimeMs(context);
 }
 
-function ageMs({ store }: EngineContext, { unindexedSinceMs }: NamespaceRow): number {
-  return Math.max(0, store.view.appliedTimeMs() - Number(unindexedSinceMs));
+function ageMs(context: EngineContext, { unindexedSinceMs }: NamespaceRow): number {
+  return Math.max(0, workTimeMs(context) - Number(unindexedSinceMs));
 }
 
 /** What this node has flushed; a namespace whose node went away is looked at after its next flush. */
