@@ -137,7 +137,7 @@ describe("a form", () => {
   it("with a wrong checksum stores nothing", async () => {
     const answer = await send({
       key: "checksum",
-      "x-amz-checksum-sha256": "A".repeat(43) + "=",
+      "x-amz-checksum-sha256": `${"A".repeat(43)}=`,
       ...version4(OPEN),
     });
     expect(await codeOf(answer)).toBe("BadDigest");

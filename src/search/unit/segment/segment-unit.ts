@@ -236,7 +236,8 @@ class SegmentUnit implements SearchUnit {
 
   #text(): Promise<TextIndex> {
     return this.#opened.get("text", async () => {
-      if (this.#container.section("text-head") === undefined) return new MemoryTextIndex([]).view(0);
+      if (this.#container.section("text-head") === undefined)
+        return new MemoryTextIndex([]).view(this.rowCount);
       const readers = TEXT_SECTIONS.map((kind) => [kind, this.#container.required(`text-${kind}`)] as const);
       const index = await openTextIndex(Object.fromEntries(readers) as TextIndexReaders);
       assertFits(index.rowCount === this.rowCount);
