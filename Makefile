@@ -89,6 +89,10 @@ lint: $(PACKAGES) ## Formats, types, layers, dead code, protos
 test: lint $(BUILT) ## Everything that needs only this repository and the machine
 	vitest run
 
+.PHONY: test-long
+test-long: $(BUILT) ## Tests of real nodes that take minutes: rolling restarts, full log disk, maintenance, 1,000 creators
+	SKERRY_LONG_TESTS=1 vitest run .long.test.ts
+
 .PHONY: test-fast
 test-fast: $(BUILT) ## Unit tests only
 	vitest run src cmd

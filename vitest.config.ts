@@ -1,8 +1,13 @@
-import { defineConfig } from "vitest/config";
+import { configDefaults, defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
     include: ["src/**/*.test.ts", "cmd/**/*.test.ts", "test/**/*.test.ts"],
+    // Real nodes for minutes: `make test-long`.
+    exclude: [
+      ...configDefaults.exclude,
+      ...(process.env["SKERRY_LONG_TESTS"] === undefined ? ["**/*.long.test.ts"] : []),
+    ],
     pool: "forks",
     maxWorkers: 2,
     testTimeout: 30_000,
