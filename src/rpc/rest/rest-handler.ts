@@ -85,13 +85,19 @@ export class RestHandler {
       requestHeader: request.header,
       contextValues: request.values.set(HTTP_ANSWER, answered),
     });
+    // A context holds a timer and listens to the node's end until it is aborted: that is when its call has ended, or its caller is gone.
+    const release = () => context.abort();
+    context.signal.addEventListener("abort", release, { once: true });
     const call: Call = { route, request, context, line: { variables, query: new URLSearchParams(query) } };
     const operation = `${route.implemented.service.name}/${route.method.name}`;
     try {
       this.#options.admission.refuseStrangers(operation, context);
       checkContentType(route, contentType);
-      return await this.#run(call, answered);
+      const answer = await this.#run(call, answered);
+      if (answer.body instanceof Uint8Array) release();
+      return answer;
     } catch (error) {
+      release();
       const known = error instanceof JsonError ? invalid(error) : error;
       return errorAnswer(this.#options.admission.refused(operation, context, known), request.requestId);
     }
@@ -118,9 +124,8 @@ export class RestHandler {
     };
     if (method.methodKind === "server_streaming") {
       const messages = implementation(await this.#message(call), context) as AsyncIterable<Fields>;
-      return streamed(messages, header, (message) =>
-        writeMessage(method.output, create(method.output, message), forms),
-      );
+      const toJson = (message: Fields) => writeMessage(method.output, create(method.output, message), forms);
+      return streamed(messages, { header, toJson, onEnd: () => context.abort() });
     }
     const input = takesStream(route) ? this.#messages(call) : await this.#message(call);
     const output = create(method.output, (await implementation(input, context)) as Fields);
@@ -151,30 +156,32 @@ export class RestHandler {
 interface Call {
   readonly route: Route;
   readonly request: RestRequest;
-  readonly context: HandlerContext;
+  readonly context: ReturnType<typeof createHandlerContext>;
   readonly line: RequestLine;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
 type Implementation = (input: unknown, context: HandlerContext) => Promise<Fields> | AsyncIterable<Fields>;
 
+interface Streaming {
+  readonly header: () => Headers;
+  readonly toJson: (message: Fields) => Json;
+  readonly onEnd: () => void;
+}
+
 /** The first message decides between an error with its status and a stream. */
-async function streamed(
-  messages: AsyncIterable<Fields>,
-  header: () => Headers,
-  toJson: (message: Fields) => Json,
-): Promise<RestAnswer> {
+async function streamed(messages: AsyncIterable<Fields>, streaming: Streaming): Promise<RestAnswer> {
   const iterator = messages[Symbol.asyncIterator]();
   const first = await iterator.next();
-  const made = header();
-  made.set("content-type", NDJSON);
-  return { status: 200, header: made, body: lines(first, iterator, toJson) };
+  const header = streaming.header();
+  header.set("content-type", NDJSON);
+  return { status: 200, header, body: lines(first, iterator, streaming) };
 }
 
 async function* lines(
   first: IteratorResult<Fields>,
   iterator: AsyncIterator<Fields>,
-  toJson: (message: Fields) => Json,
+  { toJson, onEnd }: Streaming,
 ): AsyncIterable<Uint8Array> {
   let finished = first.done === true;
   try {
@@ -184,6 +191,7 @@ async function* lines(
     finished = true;
   } finally {
     if (!finished) await iterator.return?.();
+    onEnd();
   }
 }
 

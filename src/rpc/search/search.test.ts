@@ -500,6 +500,21 @@ describe("keys of a project", () => {
   });
 });
 
+it("a call that has ended holds no timer", async () => {
+  const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length;
+  const calls = async () => {
+    for (let call = 0; call < 40; call++) {
+      await api.rest("GET", PATH, { key: "reader" });
+      await api.rest("POST", `${PATH}/query`, { key: "reader", body: "{" });
+      await (await fetch(`${api.baseUrl}${PATH}/export`, as("reader"))).text();
+    }
+  };
+  await calls();
+  const before = timers();
+  await calls();
+  expect(timers()).toBeLessThan(before + 40);
+});
+
 it("what a call touched is reported with it", async () => {
   await api.rest("GET", PATH, { key: "reader" });
   expect(api.events.at(-1)).toMatchObject({
