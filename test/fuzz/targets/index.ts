@@ -17,9 +17,9 @@ import { s3Request } from "./s3-request.ts";
 import { s3Signature } from "./s3-signature.ts";
 import { s3Xml } from "./s3-xml.ts";
 import { searchBatch, searchDeletes } from "./search-files.ts";
+import { searchSparse, searchText } from "./search-indexes.ts";
 import { searchInput } from "./search-input.ts";
 import { searchSegment } from "./search-segment.ts";
-import { searchText } from "./search-text.ts";
 import { secrets } from "./secrets.ts";
 import { segmentBlocks } from "./segment-blocks.ts";
 import { segmentIndex } from "./segment-index.ts";
@@ -62,5 +62,6 @@ export const TARGETS: readonly FuzzTarget[] = [
   searchDeletes,
   vectorIndex,
   searchText,
+  searchSparse,
   identityApi,
 ];

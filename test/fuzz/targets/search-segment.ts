@@ -52,6 +52,8 @@ async function readAll(input: Uint8Array): Promise<string> {
     { kind: "vector", field: "vector", vector, exact: true, weight: 1 },
     { k: 3, allowed },
   );
+  const sparse = { indices: Uint32Array.of(1, 3, 8), values: Float32Array.of(1, 2, 1) };
+  await unit.sparseHits({ kind: "sparse", field: "terms", vector: sparse, weight: 1 }, { k: 3, allowed });
   return "accepted";
 }
 

@@ -5,6 +5,7 @@ import { encodeDocument } from "../../model/encode-document.ts";
 import { encodeId } from "../../model/encode-id.ts";
 import { DEFAULT_VECTOR_FIELD, type Schema } from "../../model/schema.ts";
 import { RowSet } from "../../rows/row-set.ts";
+import { SPARSE_SECTIONS, SparseIndexBuilder } from "../../sparse/index.ts";
 import { runToEnd, TEXT_SECTIONS, TextIndexBuilder } from "../../text/index.ts";
 import {
   planVectorIndex,
@@ -50,8 +51,11 @@ export async function buildSegment(build: SegmentBuild): Promise<Uint8Array> {
   }
   for (const name of schema.text.keys())
     sections.push(presence(name, documents, ({ text }) => text.has(name)));
-  for (const name of schema.sparse.keys())
+  for (const name of schema.sparse.keys()) {
+    await build.pause?.();
     sections.push(presence(name, documents, ({ sparse }) => sparse.has(name)));
+    sections.push(...sparseSections(name, documents));
+  }
   if (schema.text.size > 0) sections.push(...(await textSections(build, documents)));
   for (const [name, plan] of plans) {
     const { chunks, sizeBytes } = plan.layOut(order);
@@ -133,6 +137,13 @@ async function textSections(
   }
   const sections = runToEnd(builder.finish());
   return TEXT_SECTIONS.map((kind) => ({ kind: `text-${kind}`, field: "", bytes: sections[kind] }));
+}
+
+function sparseSections(field: string, documents: readonly Document[]): readonly Section[] {
+  const builder = new SparseIndexBuilder();
+  for (const { sparse } of documents) builder.add(sparse.get(field));
+  const sections = builder.finish();
+  return SPARSE_SECTIONS.map((kind) => ({ kind: `sparse-${kind}`, field, bytes: sections[kind] }));
 }
 
 async function joined(chunks: AsyncIterable<Uint8Array>, sizeBytes: number): Promise<Uint8Array> {

@@ -12,6 +12,12 @@ import type { RangeReader } from "../../ports.ts";
 import type { SparseLeg, VectorLeg } from "../../query/query.ts";
 import { RowSet } from "../../rows/row-set.ts";
 import {
+  openSparseIndex,
+  SPARSE_SECTIONS,
+  type SparseIndex,
+  type SparseIndexReaders,
+} from "../../sparse/index.ts";
+import {
   MemoryTextIndex,
   openTextIndex,
   type PreparedTextQuery,
@@ -21,7 +27,6 @@ import {
   type TextQuery,
 } from "../../text/index.ts";
 import { openVectorIndex, type VectorIndex, type VectorKernels } from "../../vector/index.ts";
-import { MemorySparse } from "../memory-sparse.ts";
 import type { Column, DocumentFields, LegHits, LegOptions, ReadCounters, SearchUnit } from "../ports.ts";
 import { projectDocument } from "../project-document.ts";
 import type { Checksum } from "./blocks.ts";
@@ -154,12 +159,11 @@ class SegmentUnit implements SearchUnit {
     return (await index?.search({ query: vector, k, allowed, exact })) ?? NO_HITS;
   }
 
-  /** The stored vectors of the allowed rows, compared one by one. */
   async sparseHits({ field, vector }: SparseLeg, { k, allowed }: LegOptions): Promise<LegHits> {
-    const rows = (await this.#present(field)).intersectWith(allowed).toRows();
-    const documents = await this.documents(rows, { kind: "fields", fields: new Set([field]) });
-    const found = new MemorySparse(documents, field).search(vector, k, RowSet.full(rows.length));
-    return { ...found, hits: found.hits.map(({ row, score }) => ({ row: rows[row] ?? 0, score })) };
+    const index = await this.#sparse(field);
+    if (index === undefined) return NO_HITS;
+    const { hits, scoredPostings } = await index.search({ query: vector, k, allowed });
+    return { hits, candidates: scoredPostings, exhaustive: true };
   }
 
   async prepareText(query: TextQuery): Promise<PreparedTextQuery> {
@@ -229,6 +233,18 @@ class SegmentUnit implements SearchUnit {
     if (reader === undefined) return undefined;
     return await this.#opened.get(`vector ${name}`, async () => {
       const index = await openVectorIndex({ reader, kernels: this.#open.kernels });
+      assertFits(index.rowCount === this.rowCount);
+      return index;
+    });
+  }
+
+  async #sparse(name: string): Promise<SparseIndex | undefined> {
+    if (!this.#container.schema.sparse.has(name)) return undefined;
+    return await this.#opened.get(`sparse ${name}`, async () => {
+      const readers = SPARSE_SECTIONS.map(
+        (kind) => [kind, this.#container.required(`sparse-${kind}`, name)] as const,
+      );
+      const index = await openSparseIndex(Object.fromEntries(readers) as SparseIndexReaders);
       assertFits(index.rowCount === this.rowCount);
       return index;
     });

@@ -5,9 +5,9 @@ import { PlainHasher } from "../../../platform/node/plain-hasher.ts";
 import { SearchError } from "../../errors.ts";
 import type { Filter } from "../../filter/filter.ts";
 import { addToSchema } from "../../model/check-schema.ts";
-import type { Document } from "../../model/document.ts";
+import type { Document, SparseVector } from "../../model/document.ts";
 import { parseSchema } from "../../model/plain-schema.ts";
-import { EVERY_FIELD, randomDocument } from "../../testing/random-documents.ts";
+import { EVERY_FIELD, randomDocument, randomSparse } from "../../testing/random-documents.ts";
 import { randomFilter } from "../../testing/random-queries.ts";
 import { plainKernels } from "../../vector/kernels/plain.ts";
 import { MemoryReader } from "../../vector/testing/memory-reader.ts";
@@ -57,6 +57,11 @@ async function exercise(unit: SearchUnit, random: Prng): Promise<void> {
     { kind: "vector", field: "vector", vector, exact: true, weight: 1 },
     { k: 3, allowed },
   );
+  await unit.sparseHits(sparseLeg(randomSparse(random)), { k: 3, allowed });
+}
+
+function sparseLeg(vector: SparseVector) {
+  return { kind: "sparse", field: "terms", vector, weight: 1 } as const;
 }
 
 describe("an index segment", () => {
@@ -82,6 +87,11 @@ describe("an index segment", () => {
         const filter = randomFilter(random, 2);
         const [expected, rowsOfUnit] = [await memory.filterRows(filter), await unit.filterRows(filter)];
         expect({ filter, rows: [...rowsOfUnit.toRows()] }).toEqual({ filter, rows: [...expected.toRows()] });
+        const leg = sparseLeg(randomSparse(random));
+        const options = { k: random.between(0, 12), allowed: expected };
+        expect((await unit.sparseHits(leg, options)).hits).toEqual(
+          (await memory.sparseHits(leg, options)).hits,
+        );
       }
     }
   });

@@ -1,5 +1,6 @@
 import { SearchError } from "../../../src/search/errors.ts";
 import { RowSet } from "../../../src/search/rows/row-set.ts";
+import { openSparseIndex, SPARSE_SECTIONS, SparseIndexBuilder } from "../../../src/search/sparse/index.ts";
 import { CountingReaders } from "../../../src/search/testing/counting-readers.ts";
 import {
   openTextIndex,
@@ -36,6 +37,23 @@ export const searchText: FuzzTarget = {
     }),
 };
 
+/** The same of a sparse index. */
+export const searchSparse: FuzzTarget = {
+  name: "search-sparse",
+  seeds: () => [0, 3, 400].map((rows) => joined(SPARSE_SECTIONS, sparseSections(rows))),
+  maxBytes: 32 * 1024,
+  dictionary: ["SKSP"],
+  property: (input) =>
+    outcomeOf(async () => {
+      const index = await openSparseIndex(split(input, SPARSE_SECTIONS));
+      if (index.rowCount > MAX_ROWS) return "many rows";
+      const query = { indices: Uint32Array.of(0, 3, 7), values: Float32Array.of(1, -2, 0.5) };
+      const { hits } = await index.search({ query, k: 10, allowed: RowSet.full(index.rowCount) });
+      if (hits.some(({ row }) => row >= index.rowCount)) broken("a hit is no row");
+      return hits.length > 0 ? "hits" : "no hits";
+    }),
+};
+
 async function outcomeOf(run: () => Promise<string>): Promise<string> {
   try {
     return await run();
@@ -54,6 +72,13 @@ function textSections(rows: number) {
       ]),
     );
   return runToEnd(builder.finish());
+}
+
+function sparseSections(rows: number) {
+  const builder = new SparseIndexBuilder();
+  for (let row = 0; row < rows; row++)
+    builder.add({ indices: Uint32Array.of(row % 5, 7, 300 + row), values: Float32Array.of(row, -1, 0.5) });
+  return builder.finish();
 }
 
 function joined<Name extends string>(
