@@ -63,6 +63,10 @@ build: $(BUILT) ## Compile to dist/
 dev: $(BUILT) ## Three nodes on this machine, data in ./skerry-data; ARGS="--nodes 1" and others are passed on
 	node dist/cmd/skerry/main.js dev $(ARGS)
 
+.PHONY: demo
+demo: $(BUILT) ## Three nodes, WordNet loaded and searched, offline but for the package registry; ARGS="--documents 117791"
+	@node test/demo/main.ts $(ARGS)
+
 .PHONY: proto
 proto: $(PACKAGES) ## Generate src/gen from proto/
 	buf format -w
