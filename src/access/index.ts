@@ -45,6 +45,7 @@ export {
   type ObjectOwnership,
   type PublicAccessBlock,
 } from "./bucket-access.ts";
+export { deriveKey } from "./crypto.ts";
 export { DATA_KEY_BYTES, FrameCipher, unwrapDataKey, wrapDataKey } from "./data-key.ts";
 export { AccessError, type AccessErrorCode } from "./errors.ts";
 export { createGate, type Gate, type GateOptions, mayTouchBucket } from "./gate.ts";
@@ -82,7 +83,7 @@ export { readStrictJson } from "./policy/strict-json.ts";
 export { KEY_KIND, KEY_ROLE, type KeyDirectory, type RandomBytes, type StoredKey } from "./ports.ts";
 export { ReplayCache } from "./replay.ts";
 export { ROLES } from "./roles.ts";
-export { createSealer, type Sealer, type SealerOptions } from "./seal.ts";
+export { createSealer, SEAL_OVERHEAD_BYTES, type Sealer, type SealerOptions } from "./seal.ts";
 export {
   type MintedSession,
   mintSession,

@@ -27,6 +27,8 @@ import type { RandomBytes } from "./ports.ts";
 const VERSION = 1;
 const KEY_ID_BYTES = 4;
 const HEADER_BYTES = 1 + KEY_ID_BYTES;
+/** What sealing adds. */
+export const SEAL_OVERHEAD_BYTES = HEADER_BYTES + GCM_NONCE_BYTES + GCM_TAG_BYTES;
 const PURPOSE = "skerry/seal/v1";
 
 export interface Sealer {

@@ -160,6 +160,8 @@ export interface MetadataView {
     namespaceId: bigint,
     options: { readonly afterRevision: bigint; readonly limit: number },
   ): Promise<readonly ManifestRow[]>;
+  /** Ids of all namespaces, deleted ones too until the last of their rows is gone. */
+  namespaceIds(options: NamespaceIdRange): Promise<readonly bigint[]>;
   /** Ids of namespaces with batches that are in no segment yet. */
   unindexedNamespaces(options: NamespaceIdRange): Promise<readonly bigint[]>;
   /** Ids of namespaces with rows of the past or remembered batches, and of deleted ones. */

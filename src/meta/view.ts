@@ -303,6 +303,10 @@ export class StateView implements MetadataView {
     return this.#page({ gte: pastAfter(namespaceId, afterRevision), lt, limit }, ManifestRowSchema);
   }
 
+  namespaceIds({ after, limit }: NamespaceIdRange): Promise<readonly bigint[]> {
+    return this.#namespaceIds(tableRange("namespace"), namespaceKey(after), limit);
+  }
+
   unindexedNamespaces({ after, limit }: NamespaceIdRange): Promise<readonly bigint[]> {
     return this.#namespaceIds(tableRange("unindexedNamespace"), unindexedKey(after), limit);
   }

@@ -185,6 +185,31 @@ export const METRICS = {
     "Memory of the documents that are in no segment yet and that this node serves",
     [],
   ),
+  searchCacheHits: counter(
+    "skerry_search_cache_hits_total",
+    "Blocks of index segments that were found in a cache, by tier (memory, disk)",
+    ["tier"],
+  ),
+  searchCacheMisses: counter(
+    "skerry_search_cache_misses_total",
+    "Blocks of index segments that were not, by tier",
+    ["tier"],
+  ),
+  searchCacheEvictions: counter(
+    "skerry_search_cache_evictions_total",
+    "Blocks that had to make room for others, by tier",
+    ["tier"],
+  ),
+  searchCacheBytes: gauge(
+    "skerry_search_cache_bytes",
+    "Blocks that are cached, in bytes, by tier (memory, disk, pinned: those on disk in the budget of pins)",
+    ["tier"],
+  ),
+  searchCacheFailures: counter(
+    "skerry_search_cache_failures_total",
+    "Blocks of the cache on disk that were not what was written, files of it that were none, and writes to it that failed; what they held is read again",
+    [],
+  ),
   searchFlushes: counter("skerry_search_flushes_total", "Segments made of writes by this node", []),
   searchMerges: counter("skerry_search_merges_total", "Merges of segments by this node", []),
 

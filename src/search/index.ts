@@ -12,7 +12,8 @@
  */
 
 export { BlockCache } from "./cache/block-cache.ts";
-export { CachedReader } from "./cache/cached-reader.ts";
+export { BLOCK_BYTES, CachedReader } from "./cache/cached-reader.ts";
+export { type BlockSeal, DiskCache } from "./cache/disk-cache.ts";
 export { DEFAULT_ENGINE_SETTINGS, type EngineContext, type EngineSettings } from "./engine/context.ts";
 export { SearchEngine } from "./engine/engine.ts";
 export type { SearchKernel } from "./engine/kernel.ts";

@@ -43,6 +43,8 @@ export interface BlobDriver {
   write(bytes: Uint8Array, signal: AbortSignal): Promise<NewBlob>;
   /** Verified bytes of [offset, offset + length) of a blob that metadata refers to. */
   read(blob: BlobName, range: ByteRange, signal: AbortSignal): Promise<Uint8Array>;
+  /** Whether it is read from this node's own disk, so that another copy there would help nobody. */
+  isNear(blob: BlobName): boolean;
 }
 
 export interface BlobName {
@@ -99,6 +101,8 @@ export interface NamespaceView {
     namespaceId: bigint,
     options: { readonly afterRevision: bigint; readonly limit: number },
   ): Promise<readonly ManifestRow[]>;
+  /** Of all namespaces, in order. */
+  namespaceIds(options: { readonly after: bigint; readonly limit: number }): Promise<readonly bigint[]>;
   unindexedNamespaces(options: {
     readonly after: bigint;
     readonly limit: number;

@@ -11,6 +11,7 @@ const PROBATION_SHARE = 0.25;
 export interface CacheCounters {
   readonly hits: number;
   readonly misses: number;
+  readonly evictions: number;
   readonly bytes: number;
 }
 
@@ -19,6 +20,7 @@ export class BlockCache {
   readonly #protected: LRUCache<string, Uint8Array>;
   #hits = 0;
   #misses = 0;
+  #evictions = 0;
 
   constructor(budgetBytes: number) {
     const probationBytes = Math.max(1, Math.floor(budgetBytes * PROBATION_SHARE));
@@ -34,6 +36,9 @@ export class BlockCache {
     this.#probation = new LRUCache({
       maxSize: probationBytes,
       sizeCalculation: ({ length }) => Math.max(1, length),
+      dispose: (_block, _key, reason) => {
+        if (reason === "evict") this.#evictions++;
+      },
     });
   }
 
@@ -58,6 +63,6 @@ export class BlockCache {
 
   counters(): CacheCounters {
     const bytes = this.#probation.calculatedSize + this.#protected.calculatedSize;
-    return { hits: this.#hits, misses: this.#misses, bytes };
+    return { hits: this.#hits, misses: this.#misses, evictions: this.#evictions, bytes };
   }
 }

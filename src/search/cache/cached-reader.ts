@@ -1,28 +1,38 @@
-/** Reads parts of a blob in whole blocks through the cache. Blocks that are not there are read in one wave, neighbours together. */
+/**
+ * Reads parts of a blob in whole blocks through the caches: memory, then the disk of this node, unless the store itself has the blob near. Blocks that are in
+ * neither are read in one wave, neighbours together.
+ */
 
 import { assert, concatBytes, toHex } from "../../base/index.ts";
 import type { BlobDriver, BlobName, ByteRange, RangeReader } from "../ports.ts";
 import type { BlockCache } from "./block-cache.ts";
+import type { DiskCache } from "./disk-cache.ts";
 
 export const BLOCK_BYTES = 128 * 1024;
 /** The longest read of neighbouring blocks. */
 const MAX_READ_BLOCKS = 32;
+
+export interface CachedReaderOptions {
+  readonly driver: BlobDriver;
+  readonly cache: BlockCache;
+  readonly disk: DiskCache | undefined;
+  readonly signal: AbortSignal;
+}
 
 export class CachedReader implements RangeReader {
   readonly #blob: BlobName;
   readonly #name: string;
   readonly #driver: BlobDriver;
   readonly #cache: BlockCache;
+  readonly #disk: DiskCache | undefined;
   readonly #signal: AbortSignal;
 
-  constructor(
-    blob: BlobName,
-    options: { readonly driver: BlobDriver; readonly cache: BlockCache; readonly signal: AbortSignal },
-  ) {
+  constructor(blob: BlobName, options: CachedReaderOptions) {
     this.#blob = blob;
     this.#name = toHex(blob.blobId);
     this.#driver = options.driver;
     this.#cache = options.cache;
+    this.#disk = options.driver.isNear(blob) ? undefined : options.disk;
     this.#signal = options.signal;
   }
 
@@ -47,8 +57,19 @@ export class CachedReader implements RangeReader {
         else blocks.set(at, cached);
       }
     }
-    await Promise.all(runsOf([...missing]).map((run) => this.#fill(run, blocks)));
+    const disk = this.#disk;
+    if (disk !== undefined) await Promise.all([...missing].map((at) => this.#fromDisk(disk, at, blocks)));
+    const unknown = [...missing].filter((at) => !blocks.has(at));
+    await Promise.all(runsOf(unknown).map((run) => this.#fill(run, blocks)));
     return ranges.map((range) => cut(range, blocks));
+  }
+
+  async #fromDisk(disk: DiskCache, at: number, blocks: Map<number, Uint8Array>): Promise<void> {
+    const block = await disk.get(this.#blob.blobId, at);
+    const length = Math.min(BLOCK_BYTES, this.sizeBytes - at * BLOCK_BYTES);
+    if (block?.length !== length) return;
+    blocks.set(at, block);
+    this.#cache.set(this.#key(at), block);
   }
 
   async #fill({ first, count }: Run, blocks: Map<number, Uint8Array>): Promise<void> {
@@ -60,6 +81,7 @@ export class CachedReader implements RangeReader {
       const block = bytes.slice(i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES);
       blocks.set(first + i, block);
       this.#cache.set(this.#key(first + i), block);
+      this.#disk?.put(this.#blob.blobId, first + i, block);
     }
   }
 

@@ -1,6 +1,7 @@
 import type { Logger, Metrics } from "../../observe/index.ts";
 import type { Clock, Random, Timers } from "../../platform/index.ts";
 import type { Checksum } from "../batch/batch-file.ts";
+import type { DiskCache } from "../cache/disk-cache.ts";
 import type { BlobDriver, BlobName, NamespaceStore, RangeReader } from "../ports.ts";
 import type { SearchKernel } from "./kernel.ts";
 
@@ -23,13 +24,17 @@ export interface EngineContext {
   readonly closing: AbortSignal;
   /** Parts of a blob, through the caches. */
   readonly reader: (blob: BlobName) => RangeReader;
+  /** The tier below memory, which `reader` fills; undefined: switched off, or its directory cannot be used. */
+  readonly diskCache: DiskCache | undefined;
 }
 
 export interface EngineSettings {
-  /** Budget of all memtables, in bytes; the namespace that is used right now, and pinned ones, may go beyond it. */
+  /** Budget of all memtables, in bytes; the namespace that is used right now may go beyond it. */
   readonly memtableBytes: number;
   /** Budget of open segments, in bytes. */
   readonly segmentBytes: number;
+  /** Budget of the memtables and open segments of pinned namespaces, in bytes; those beyond it are dropped like others. */
+  readonly pinnedBytes: number;
   /** A namespace is flushed when its batches have so many bytes ... */
   readonly flushBytes: number;
   /** ... or documents ... */
@@ -49,6 +54,7 @@ export interface EngineSettings {
 export const DEFAULT_ENGINE_SETTINGS: EngineSettings = {
   memtableBytes: 256 * 1024 * 1024,
   segmentBytes: 512 * 1024 * 1024,
+  pinnedBytes: 256 * 1024 * 1024,
   flushBytes: 8 * 1024 * 1024,
   flushDocuments: 20_000,
   flushAfterMs: 5_000,

@@ -237,3 +237,23 @@ test("creating again is fine with the same schema, and refused with another", as
   const schema = { ...EMPTY_SCHEMA, sparse: new Map([["s", {}]]) };
   expect(await codeOf(engine.createNamespace(named("main"), { schema }))).toBe("already-exists");
 });
+
+test("pinned namespaces have a budget of memory of their own, and do not leave it", async () => {
+  const world = new EngineWorld("pinned-memory");
+  const { engine } = world.engine({ memtableBytes: 0, segmentBytes: 1, pinnedBytes: 50_000 });
+  const long = (characters: number): Document => ({
+    ...document("long", 1),
+    text: new Map([["body", "word ".repeat(characters / 5)]]),
+  });
+  const ids: bigint[] = [];
+  for (const name of ["a", "b", "c", "loose"]) {
+    const settings = { pinned: name !== "loose" };
+    const { namespace } = await engine.createNamespace(named(name), { schema: EMPTY_SCHEMA, settings });
+    ids.push(namespace.id);
+    await engine.write(named(name), batch({ upserts: [document("x", 1), long(20_000)] }));
+    await engine.fetch(named(name), ["x"], strong);
+  }
+  const held = ids.map((id) => engine.states.has(id));
+  // The least recently used of the pinned ones went, and what is loose pushes none out.
+  expect(held).toEqual([false, true, true, true]);
+});

@@ -107,18 +107,22 @@ export class NamespaceStates {
     return this.#load(await readManifestAt(view, row, at), schemaOf(name), undefined);
   }
 
-  /** Drops the namespaces that were not used for longest, until the others are within the budget. */
+  /** Drops the namespaces that were not used for longest, until the others are within their budget: pinned ones have one of their own. */
   #keep(namespaceId: bigint, state: State): void {
     this.#states.delete(namespaceId);
     this.#states.set(namespaceId, state);
-    const { memtableBytes, segmentBytes } = this.#context.settings;
-    let bytes = 0;
-    for (const { snapshot } of this.#states.values()) bytes += snapshot.sizeBytes;
-    for (const [other, { snapshot, pinned }] of this.#states) {
-      if (bytes <= memtableBytes + segmentBytes || other === namespaceId) break;
-      if (pinned) continue;
+    const { memtableBytes, segmentBytes, pinnedBytes } = this.#context.settings;
+    this.#dropBeyond(pinnedBytes, true, namespaceId);
+    this.#dropBeyond(memtableBytes + segmentBytes, false, namespaceId);
+  }
+
+  #dropBeyond(budgetBytes: number, pinned: boolean, used: bigint): void {
+    const same = [...this.#states].filter(([, state]) => state.pinned === pinned);
+    let bytes = same.reduce((sum, [, { snapshot }]) => sum + snapshot.sizeBytes, 0);
+    for (const [namespaceId, { snapshot }] of same) {
+      if (bytes <= budgetBytes || namespaceId === used) break;
       bytes -= snapshot.sizeBytes;
-      this.drop(other);
+      this.drop(namespaceId);
     }
   }
 

@@ -26,5 +26,7 @@ async function readThrough(context: EngineContext, blob: BlobName, signal: Abort
   for (let offset = 0; offset < blob.sizeBytes; offset += STEP_BYTES) {
     signal.throwIfAborted();
     await reader.read(offset, Math.min(STEP_BYTES, blob.sizeBytes - offset));
+    // So that what is read next finds a place in the queue to the disk.
+    await context.diskCache?.settled();
   }
 }

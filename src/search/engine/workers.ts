@@ -8,6 +8,7 @@ import type { SegmentRef } from "./manifest.ts";
 import { mergeNamespace, planMerge } from "./merge.ts";
 import { workTimeMs } from "./moments.ts";
 import type { NamespaceStates } from "./namespace-states.ts";
+import { pinWorker } from "./pins.ts";
 import { trimNamespace } from "./trim.ts";
 
 const FLUSH_IDLE_MS = 500;
@@ -25,7 +26,9 @@ export interface SearchWork {
 
 export function searchWorkers(work: SearchWork): readonly Worker[] {
   const merges = new Set<bigint>();
-  return [flushWorker(work, merges), mergeWorker(work, merges), trimWorker(work)];
+  const { context } = work;
+  const pins = context.diskCache === undefined ? [] : [pinWorker(context, context.diskCache)];
+  return [flushWorker(work, merges), mergeWorker(work, merges), trimWorker(work), ...pins];
 }
 
 function flushWorker({ context, states }: SearchWork, merges: Set<bigint>): Worker {

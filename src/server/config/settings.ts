@@ -152,6 +152,27 @@ export const SETTINGS = {
     default: 512 * MiB,
     description: "Memory for index segments",
   }),
+  "search.pinned_memory": setting({
+    kind: size(0, 1024 * GiB),
+    default: 256 * MiB,
+    description: "Memory for pinned namespaces; those beyond it are dropped like others",
+  }),
+  "search.cache_disk": setting({
+    kind: size(0, 1024 * GiB),
+    default: GiB,
+    description:
+      "Disk for parts of index segments that lie on other nodes; 0, and 0 for pins, switches that off",
+  }),
+  "search.pinned_disk": setting({
+    kind: size(0, 1024 * GiB),
+    default: GiB,
+    description: "The same for pinned namespaces, which are not evicted; what is beyond it goes to the rest",
+  }),
+  "search.cache_directory": setting({
+    kind: text,
+    default: "",
+    description: "Where the cache on disk lies; empty: in the data directory",
+  }),
   "search.flush_size": setting({
     kind: size(64 * KiB, GiB),
     default: 8 * MiB,

@@ -117,7 +117,8 @@ export class Engines {
     const blobs = createBlobs(options, this.#targets, newId);
     const { metadata, sealer } = this;
     const objects = createObjects(options, { metadata, sealer, blobs, newId });
-    this.search = openSearch(options, { metadata, blobs, signal: this.#stopping.signal });
+    const { signal } = this.#stopping;
+    this.search = await openSearch(options, { metadata, blobs, signal }, this.#closers);
     this.objects = withMaintenance(objects, this.writes);
     this.#certificates = options.certificates(this.metadata, this.sealer);
     const follower = new ClusterFollower({

@@ -13,7 +13,8 @@ import {
   SearchError,
   vectorKernels,
 } from "../../search/index.ts";
-import type { EnginesOptions } from "./options.ts";
+import type { Closers, EnginesOptions } from "./options.ts";
+import { observeCaches, openDiskCache } from "./search-cache.ts";
 
 /** Namespaces on this node. */
 export interface Search {
@@ -29,17 +30,24 @@ export interface SearchJoins {
 }
 
 /** Joins the search engine to the metadata and to the blobs of the cluster. */
-export function openSearch(options: EnginesOptions, { metadata, blobs, signal }: SearchJoins): Search {
+export async function openSearch(
+  options: EnginesOptions,
+  { metadata, blobs, signal }: SearchJoins,
+  closers: Closers,
+): Promise<Search> {
   const { platform, config, logger, metrics } = options;
   const { hasher } = platform;
   const checksum = (bytes: Uint8Array) => hasher.crc32c(bytes);
-  const driver = clusterDriver(metadata, blobs);
+  const { nodeId } = options.identified.stored.identity;
+  const driver = clusterDriver(metadata, blobs, nodeId);
   // Segments are kept open in most of it; their blocks are read again when they are merged or warmed.
   const blockBytes = Math.floor(config["search.cache_memory"] / 4);
   const cache = new BlockCache(blockBytes);
+  const diskCache = await openDiskCache(options, closers);
+  observeCaches(metrics, cache, diskCache);
   const context: EngineContext = {
     ...platform,
-    nodeId: options.identified.stored.identity.nodeId,
+    nodeId,
     store: namespaceStore(metadata),
     driver,
     kernel: new LocalKernel({ ...platform, vectors: vectorKernels() }),
@@ -51,13 +59,15 @@ export function openSearch(options: EnginesOptions, { metadata, blobs, signal }:
       ...DEFAULT_ENGINE_SETTINGS,
       memtableBytes: config["search.memtable_memory"],
       segmentBytes: config["search.cache_memory"] - blockBytes,
+      pinnedBytes: config["search.pinned_memory"],
       flushBytes: config["search.flush_size"],
       flushAfterMs: config["search.flush_after"],
       unindexedBytes: config["search.unindexed_size"],
       retentionSeconds: Math.floor(config["search.retention"] / 1000),
     },
     closing: signal,
-    reader: (blob) => new CachedReader(blob, { driver, cache, signal }),
+    reader: (blob) => new CachedReader(blob, { driver, cache, disk: diskCache, signal }),
+    diskCache,
   };
   return { engine: new SearchEngine(context), context };
 }
@@ -80,8 +90,12 @@ function namespaceStore(metadata: Metadata): NamespaceStore {
 }
 
 /** The driver `cluster`: blobs in the segments of the cluster's own nodes, found by the rows of the metadata. */
-function clusterDriver(metadata: Metadata, blobs: BlobStore): BlobDriver {
+function clusterDriver(metadata: Metadata, blobs: BlobStore, nodeId: number): BlobDriver {
   return {
+    isNear: ({ blobId }) => {
+      const row = metadata.view.blob(blobId);
+      return row?.chunks.every(({ nodeIds }) => nodeIds.includes(BigInt(nodeId))) === true;
+    },
     write: async (bytes, signal) => {
       const { blob } = await blobs
         .write({ sizeBytes: bytes.length, bytes: once(bytes), digests: [], signal })

@@ -16,7 +16,7 @@ import { s3Form } from "./s3-form.ts";
 import { s3Request } from "./s3-request.ts";
 import { s3Signature } from "./s3-signature.ts";
 import { s3Xml } from "./s3-xml.ts";
-import { searchBatch, searchDeletes } from "./search-files.ts";
+import { searchBatch, searchCacheTable, searchDeletes } from "./search-files.ts";
 import { searchSparse, searchText } from "./search-indexes.ts";
 import { searchInput } from "./search-input.ts";
 import { searchSegment } from "./search-segment.ts";
@@ -60,6 +60,7 @@ export const TARGETS: readonly FuzzTarget[] = [
   searchInput,
   searchBatch,
   searchDeletes,
+  searchCacheTable,
   vectorIndex,
   searchText,
   searchSparse,

@@ -1,5 +1,12 @@
 import { decodeBatchFile, encodeBatchFile, encodeFrame } from "../../../src/search/batch/batch-file.ts";
 import { decodeDeletesFile, encodeDeletesFile } from "../../../src/search/batch/deletes-file.ts";
+import {
+  decodeTable,
+  encodeEntry,
+  encodeHead,
+  entryOffset,
+  tableBytes,
+} from "../../../src/search/cache/slab-format.ts";
 import { SearchError } from "../../../src/search/errors.ts";
 import { RowSet } from "../../../src/search/rows/row-set.ts";
 import { type FuzzTarget, refusable, same } from "../target.ts";
@@ -53,5 +60,34 @@ export const searchDeletes: FuzzTarget = {
     const again = decodeDeletesFile(encodeDeletesFile(decoded.value, checksum), checksum);
     same([...again.toRows()], [...decoded.value.toRows()], "a deletes file that was written again");
     return "accepted";
+  },
+};
+
+const shape = { slots: 4, slotBytes: 1_000 };
+
+function slabTable(slots: readonly number[]): Uint8Array {
+  const bytes = new Uint8Array(tableBytes(shape.slots));
+  bytes.set(encodeHead(shape, checksum));
+  for (const slot of slots) {
+    const entry = { blobId: new Uint8Array(16).fill(slot + 1), block: slot * 7, sealedBytes: 100 + slot };
+    bytes.set(encodeEntry(entry, checksum), entryOffset(slot));
+  }
+  return bytes;
+}
+
+/** Tables of the cache on disk: every entry that is taken is that of its slot, and fits into it. */
+export const searchCacheTable: FuzzTarget = {
+  name: "search-cache-table",
+  dictionary: ["SKYCACHE"],
+  seeds: () => [slabTable([]), slabTable([1, 2]), slabTable([0, 1, 2, 3]), slabTable([3]).subarray(0, 150)],
+  property: (input) => {
+    const entries = decodeTable(input, shape, checksum);
+    if (entries === undefined) return "refused";
+    for (const [slot, entry] of entries.entries()) {
+      if (entry === undefined) continue;
+      const stored = input.subarray(entryOffset(slot), entryOffset(slot + 1));
+      same([...encodeEntry(entry, checksum)], [...stored], "an entry that was written again");
+    }
+    return `${entries.filter((entry) => entry !== undefined).length} entries`;
   },
 };

@@ -12,6 +12,7 @@ import type { Clock, Random, Timers } from "../../../platform/index.ts";
 import { PlainHasher } from "../../../platform/node/plain-hasher.ts";
 import { BlockCache } from "../../cache/block-cache.ts";
 import { CachedReader } from "../../cache/cached-reader.ts";
+import type { DiskCache } from "../../cache/disk-cache.ts";
 import type { BlobDriver, NamespaceCommand, NamespaceStore } from "../../ports.ts";
 import { vectorKernels } from "../../vector/index.ts";
 import { DEFAULT_ENGINE_SETTINGS, type EngineContext, type EngineSettings } from "../context.ts";
@@ -26,6 +27,8 @@ export class EngineWorld {
   readonly seed: string;
   /** Called with every command before it is applied: a test lets something happen in between. */
   beforeCommand: (command: NamespaceCommand) => Promise<void> = async () => undefined;
+  /** Reads from the store of blobs. */
+  reads = 0;
   #nextBlob = 1_000_000;
   #engines = 0;
 
@@ -38,15 +41,18 @@ export class EngineWorld {
     return this.replica.timeMs;
   }
 
-  engine(settings: Partial<EngineSettings> = {}): {
+  engine(
+    settings: Partial<EngineSettings> = {},
+    diskCache?: DiskCache,
+  ): {
     readonly engine: SearchEngine;
     readonly context: EngineContext;
   } {
-    const context = this.#context(settings);
+    const context = this.#context(settings, diskCache);
     return { engine: new SearchEngine(context), context };
   }
 
-  #context(settings: Partial<EngineSettings>): EngineContext {
+  #context(settings: Partial<EngineSettings>, diskCache: DiskCache | undefined): EngineContext {
     const nodeId = ++this.#engines;
     const prng = createPrng(`${this.seed}-engine-${nodeId}`);
     const clock: Clock = { monotonicMs: () => this.nowMs, wallMs: () => this.nowMs };
@@ -74,7 +80,8 @@ export class EngineWorld {
       hash: (bytes) => hasher.blake3(bytes),
       settings: { ...DEFAULT_ENGINE_SETTINGS, ...settings },
       closing,
-      reader: (blob) => new CachedReader(blob, { driver, cache, signal: closing }),
+      reader: (blob) => new CachedReader(blob, { driver, cache, disk: diskCache, signal: closing }),
+      diskCache,
     };
   }
 
@@ -112,10 +119,12 @@ export class EngineWorld {
         });
       },
       read: async ({ blobId }, { offset, length }) => {
+        this.reads++;
         const bytes = this.blobs.get(toHex(blobId));
         if (bytes === undefined) throw new Error("the blob was never written");
         return bytes.slice(offset, offset + length);
       },
+      isNear: () => false,
     };
   }
 }
