@@ -8,7 +8,7 @@
  */
 
 import { assert, Deferred, Mutex } from "../base/index.ts";
-import type { DiskError } from "../platform/index.ts";
+import { DiskError } from "../platform/index.ts";
 import { type AppliedCommand, applyEntry } from "./apply.ts";
 import { type AppliedBatch, type ApplyHasher, ApplyState } from "./apply-state.ts";
 import { discardOrderRange, TABLES, unlinkOrderRange } from "./keys.ts";
@@ -41,7 +41,7 @@ export interface MetaStateMachineOptions {
   readonly store: LiveStore;
   readonly hasher: ApplyHasher;
   readonly snapshots: SnapshotTarget;
-  /** Somebody who asked for rows was refused, because the disk did not give them. */
+  /** Somebody who asked for rows, or for all of them, was refused, because the disk did not give them. */
   readonly onUnreadable?: (error: DiskError) => void;
 }
 
@@ -133,7 +133,12 @@ export class MetaStateMachine {
   async sendSnapshot(to: number, metadata: SnapshotMark, term: number): Promise<void> {
     if (this.#source === undefined) throw new Error("this node has no way to send snapshots");
     await this.#writeLateConfiguration();
-    await this.#source.send(to, metadata, term);
+    try {
+      await this.#source.send(to, metadata, term);
+    } catch (error) {
+      if (error instanceof DiskError) this.#options.onUnreadable?.(error);
+      throw error;
+    }
   }
 
   /** The state becomes that of the received snapshot; whatever was applied before is gone. */

@@ -1,4 +1,4 @@
-import type { BlobSlice } from "../gen/skerry/meta/v1/rows_pb.js";
+import type { BlobRow, BlobSlice } from "../gen/skerry/meta/v1/rows_pb.js";
 import { type ObjectContext, translate } from "./context.ts";
 import { ObjectError } from "./errors.ts";
 
@@ -18,7 +18,7 @@ export async function* readSlices(
       continue;
     }
     const count = Math.min(left, sliceLength - skip);
-    const blob = context.view.blob(slice.blobId);
+    const blob = blobOf(context, slice.blobId);
     if (blob === undefined)
       throw new ObjectError("data-unavailable", "the object was deleted while it was read");
     try {
@@ -30,4 +30,13 @@ export async function* readSlices(
     left -= count;
   }
   if (left > 0) throw new ObjectError("data-unavailable", "the manifest is shorter than the object");
+}
+
+/** Refused like all else that this node cannot read now. */
+function blobOf(context: ObjectContext, blobId: Uint8Array): BlobRow | undefined {
+  try {
+    return context.view.blob(blobId);
+  } catch (error) {
+    throw translate(error);
+  }
 }

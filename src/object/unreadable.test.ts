@@ -59,6 +59,21 @@ describe("a node that cannot read its metadata", () => {
     expect(await codeOf(read(node.objects))).toBe("unavailable");
   });
 
+  test("refuses the bytes of an object whose blobs it cannot look up any more", async () => {
+    async function* pieces() {
+      yield new Uint8Array(9);
+    }
+    const body = { sizeBytes: 9, bytes: pieces(), expected: {} };
+    const attributes = { contentType: "", headers: new Map(), userMetadata: new Map(), storageClass: "" };
+    await node.objects.putObject({ bucket: BUCKET, key: KEY, body, attributes, owner: OWNER, signal });
+    const got = await node.objects.getObject({ bucket: BUCKET, key: KEY, signal });
+    failReads("damaged");
+    const reading = (async () => {
+      for await (const _piece of got.body) expect.unreachable("no byte can be delivered");
+    })();
+    expect(await codeOf(reading)).toBe("unavailable");
+  });
+
   test("refuses at once what is asked without waiting", () => {
     failReads("damaged");
     expect(() => node.objects.bucketAccess("not looked at before")).toThrow(ObjectError);

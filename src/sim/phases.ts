@@ -124,22 +124,26 @@ export class Phases {
     );
   }
 
-  /** Again and again: a peer that was away may still be taken for dead for a while. */
+  /** Again and again: a peer that was away may still be taken for dead for a while. Reading may show damage that ends a node for good: it need not serve. */
   async #succeed(client: SimulatedClient, node: SimulatedNode, operation: object): Promise<void> {
-    while (!(await client.perform(this.#numbered(operation), node))) await this.#wait(RETRY_MS);
+    while (!node.isRetired && !(await client.perform(this.#numbered(operation), node))) {
+      await this.#wait(RETRY_MS);
+    }
   }
 
   /** Found or not: an answer. What cannot be read is none. */
   async #readOn(client: SimulatedClient, node: SimulatedNode, key: number): Promise<void> {
-    for (;;) {
+    while (!node.isRetired) {
       if (await client.perform(this.#numbered({ kind: "get", key }), node)) return;
       if (await this.#isAbsent(node, key)) return;
       await this.#wait(RETRY_MS);
     }
   }
 
+  /** False: it is there, or the node cannot tell, or has just ended by itself. */
   #isAbsent(node: SimulatedNode, key: number): Promise<boolean> {
-    const { objects } = node.life!.engines!;
+    const objects = node.life?.engines?.objects;
+    if (objects === undefined) return Promise.resolve(false);
     return objects.headObject({ bucket: BUCKET, key: keyName(key) }).then(
       () => false,
       (error: unknown) => failureOf(error) === "absent",

@@ -62,6 +62,7 @@ const raft = await startRaftThread({
   identity: { clusterId: start.clusterId, groupId: 1, nodeId: start.nodeId, incarnation: start.incarnation },
   directory: start.directory,
   listen: { host: "127.0.0.1", port: start.port },
+  advertiseHost: "127.0.0.1",
   peers: start.peers,
   bootstrap: { voters: start.voters },
   stateMachine,

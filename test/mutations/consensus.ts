@@ -207,4 +207,22 @@ export const CONSENSUS: readonly Mutation[] = [
     detector: directed("src/raft/core/storage.test.ts"),
     withinSeeds: 1,
   },
+  {
+    name: "unnamed-leader-not-answered",
+    what: "a node whose rows are behind does not answer a leader that they do not name, and stays behind for ever",
+    file: "src/raft/transport/receiver.ts",
+    find: "if (isUsable(host, port)) this.#options.onIntroduced({ nodeId, incarnation, host, port });",
+    replace: "if (!isUsable(host, port)) this.#options.onIntroduced({ nodeId, incarnation, host, port });",
+    detector: directed("src/raft/transport/transport.test.ts"),
+    withinSeeds: 1,
+  },
+  {
+    name: "unnamed-leader-not-asked",
+    what: "a fenced node asks only those that its rows name for a snapshot",
+    file: "src/raft/shell/fenced-member.ts",
+    find: "this.#leader === 0 ? this.#peers : [...this.#peers, this.#leader]",
+    replace: "this.#peers",
+    detector: directed("src/raft/shell/fenced-member.test.ts"),
+    withinSeeds: 1,
+  },
 ];

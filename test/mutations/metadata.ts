@@ -231,4 +231,13 @@ export const METADATA: readonly Mutation[] = [
     detector: directed("src/object/unreadable.test.ts"),
     withinSeeds: 1,
   },
+  {
+    name: "damage-told-to-the-peer-alone",
+    what: "a leader that cannot read a row sends no snapshot, and goes on leading",
+    file: "src/meta/machine.ts",
+    find: "if (error instanceof DiskError) this.#options.onUnreadable?.(error);",
+    replace: "",
+    detector: directed("src/meta/snapshot/snapshot.test.ts"),
+    withinSeeds: 1,
+  },
 ];

@@ -234,6 +234,26 @@ describe("a snapshot", () => {
   });
 });
 
+describe("a sender that cannot read a row", () => {
+  test("says so to the node, which gets its state anew, and not only to the peer that waits for it", async () => {
+    const unreadable: string[] = [];
+    const node = await world.start("damaged", {
+      nodeId: 3,
+      onUnreadable: ({ code }) => unreadable.push(code),
+    });
+    node.log.append(encodeCommand(initCluster()));
+    node.machine.configurationChanged(1, configuration);
+    await complete(node.machine.waitForApplied(1));
+    const { volume } = world.machine("damaged");
+    const [directory] = volume.stores().filter((path) => path.startsWith(STATE_PATH));
+    volume.damageRow(directory!, volume.storeKeys(directory!).at(-1)!);
+    node.machine.sendSnapshotsWith(senderOf(node, link(follower).connection));
+    const sending = node.machine.sendSnapshot(2, mark(1), 1);
+    await expect(complete(sending)).rejects.toThrow("checksum");
+    expect(unreadable).toEqual(["damaged"]);
+  });
+});
+
 describe("the receiver refuses", () => {
   /** Sends these messages by hand and gives what comes back. */
   async function talk(node: MetaNode, parts: readonly SendRequest["part"][]) {

@@ -1,6 +1,6 @@
 /** One node's metadata on the simulated platform, on top of a fake log. */
 
-import type { Platform } from "../../platform/index.ts";
+import type { DiskError, Platform } from "../../platform/index.ts";
 import { SimMachine, Simulation } from "../../platform/sim/index.ts";
 import { MetaStateMachine, type SnapshotTarget } from "../machine.ts";
 import { ReplicatedMetadata } from "../metadata.ts";
@@ -49,6 +49,7 @@ export class MetaWorld {
       readonly log?: FakeLog;
       /** Instead of the directory. */
       readonly snapshots?: (directory: StateStoreDirectory) => SnapshotTarget;
+      readonly onUnreadable?: (error: DiskError) => void;
     } = {},
   ): Promise<MetaNode> {
     return await this.simulation.complete(this.begin(name, options));
@@ -60,7 +61,13 @@ export class MetaWorld {
     const directory = await StateStoreDirectory.open(platform, STATE_PATH);
     const nodeId = options.nodeId ?? 1;
     const snapshots = options.snapshots?.(directory) ?? directory;
-    const machine = new MetaStateMachine({ nodeId, store: directory.live, hasher: testHasher, snapshots });
+    const machine = new MetaStateMachine({
+      nodeId,
+      store: directory.live,
+      hasher: testHasher,
+      snapshots,
+      ...(options.onUnreadable && { onUnreadable: options.onUnreadable }),
+    });
     const log = options.log ?? new FakeLog();
     const metadata = new ReplicatedMetadata({ nodeId, machine, log, ...platform });
     log.drive(machine);

@@ -81,3 +81,11 @@ test("a fenced member asks everyone, again and again, and believes the one that 
   member.step([{ ...snapshotMessage(7, 1), type: "MsgHeartbeat", from: 2 }]);
   expect(member.leader).toBe(2);
 });
+
+test("a fenced member asks a leader that its rows do not name yet", () => {
+  const asked: number[] = [];
+  const member = fenced([], asked);
+  member.step([{ ...snapshotMessage(7, 1), type: "MsgHeartbeat", from: 5 }]);
+  member.tick();
+  expect(asked).toEqual([1, 2, 5]);
+});

@@ -64,7 +64,9 @@ export class FencedMember {
 
   tick(): void {
     if (this.#installing || this.#ticks++ % this.#options.requestTicks !== 0) return;
-    for (const peer of this.#peers) this.#options.askForSnapshot(peer);
+    // The leader may be one that the rows of this node, which are behind, do not name.
+    const asked = new Set(this.#leader === 0 ? this.#peers : [...this.#peers, this.#leader]);
+    for (const peer of asked) this.#options.askForSnapshot(peer);
   }
 
   /** Installs a verified snapshot in the state machine. Undefined: it is older than what is there. Rejects as the state machine does. */

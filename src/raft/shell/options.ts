@@ -106,6 +106,8 @@ export interface RaftStart {
   readonly directory: string;
   /** Where the Raft streams of peers arrive. */
   readonly listen: SocketAddress;
+  /** The host by which peers reach this node: said to each of them. */
+  readonly advertiseHost: string;
   readonly peers: readonly RaftPeer[];
   /** Only for the first node of a new group. A joining node starts empty and waits for the leader. */
   readonly bootstrap?: RaftBootstrap;

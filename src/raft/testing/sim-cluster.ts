@@ -88,6 +88,7 @@ export class SimMember {
         identity,
         directory: "/data/raft",
         listen: { host: hostOf(this.nodeId), port: 1 },
+        advertiseHost: hostOf(this.nodeId),
         peers: this.#cluster.peers(),
         ...options,
         settings: { ...TEST_SETTINGS, ...options.settings },

@@ -15,6 +15,7 @@ export interface ThreadStart {
   readonly identity: RaftIdentity;
   readonly directory: string;
   readonly listen: SocketAddress;
+  readonly advertiseHost: string;
   readonly peers: readonly RaftPeer[];
   readonly bootstrap?: RaftBootstrap;
   readonly requireExisting?: boolean;

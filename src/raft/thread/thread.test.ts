@@ -95,6 +95,7 @@ class ThreadMember {
       identity: { clusterId: CLUSTER_ID, groupId: 1, nodeId, incarnation: `life-${nodeId}` },
       directory: this.directory,
       listen: { host: "127.0.0.1", port: this.port },
+      advertiseHost: "127.0.0.1",
       peers: this.#cluster.peers(),
       ...(requireExisting ? { requireExisting } : { bootstrap: { voters } }),
       settings: {

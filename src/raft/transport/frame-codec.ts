@@ -11,6 +11,10 @@ export interface FrameAddress {
   readonly fromIncarnation: string;
   /** "": not known. */
   readonly toIncarnation: string;
+  /** Where the sender takes Raft streams. "": not said. */
+  readonly fromHost: string;
+  /** 0: not said. */
+  readonly fromPort: number;
 }
 
 /** skerry.raft.v1.ExchangeRequest. */
@@ -21,16 +25,20 @@ export interface Frame extends FrameAddress {
 
 /** The fields of an address as they stand at the beginning of every frame of a stream. */
 export function encodeAddress(address: FrameAddress): Uint8Array {
-  const texts = [address.clusterId, address.fromIncarnation, address.toIncarnation];
-  const [clusterId, fromIncarnation, toIncarnation] = texts.map((text) => new TextEncoder().encode(text));
+  const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
+  const clusterId = encode(address.clusterId);
+  const fromIncarnation = encode(address.fromIncarnation);
+  const toIncarnation = encode(address.toIncarnation);
+  const fromHost = encode(address.fromHost);
   let size = 0;
-  for (const text of [clusterId, fromIncarnation, toIncarnation]) {
-    if (text !== undefined && text.length > 0) size += bytesFieldSize(text.length);
+  for (const text of [clusterId, fromIncarnation, toIncarnation, fromHost]) {
+    if (text.length > 0) size += bytesFieldSize(text.length);
   }
-  for (const id of [address.groupId, address.fromNodeId, address.toNodeId]) size += numberFieldSize(id);
+  const numbers = [address.groupId, address.fromNodeId, address.toNodeId, address.fromPort];
+  for (const number of numbers) size += numberFieldSize(number);
   const writer = new WireWriter(size);
-  const writeText = (field: number, text: Uint8Array | undefined) => {
-    if (text !== undefined && text.length > 0) writer.bytesField(field, text);
+  const writeText = (field: number, text: Uint8Array): void => {
+    if (text.length > 0) writer.bytesField(field, text);
   };
   writeText(1, clusterId);
   writer.number(2, address.groupId);
@@ -38,6 +46,8 @@ export function encodeAddress(address: FrameAddress): Uint8Array {
   writer.number(4, address.toNodeId);
   writeText(5, fromIncarnation);
   writeText(6, toIncarnation);
+  writeText(9, fromHost);
+  writer.number(10, address.fromPort);
   return writer.bytes;
 }
 
@@ -67,8 +77,8 @@ export function encodeFrame(
 
 /** Throws a WireError. Messages of types that this version does not know are left out. */
 export function decodeFrame(bytes: Uint8Array): Frame {
-  let [clusterId, fromIncarnation, toIncarnation] = ["", "", ""];
-  let [groupId, fromNodeId, toNodeId] = [0, 0, 0];
+  let [clusterId, fromIncarnation, toIncarnation, fromHost] = ["", "", "", ""];
+  let [groupId, fromNodeId, toNodeId, fromPort] = [0, 0, 0, 0];
   let wantsSnapshot = false;
   const messages: Message[] = [];
   const reader = new WireReader(bytes);
@@ -100,6 +110,12 @@ export function decodeFrame(bytes: Uint8Array): Frame {
       case 8:
         wantsSnapshot = reader.flag();
         break;
+      case 9:
+        fromHost = reader.text();
+        break;
+      case 10:
+        fromPort = reader.number();
+        break;
       default:
         reader.skip();
     }
@@ -111,6 +127,8 @@ export function decodeFrame(bytes: Uint8Array): Frame {
     toNodeId,
     fromIncarnation,
     toIncarnation,
+    fromHost,
+    fromPort,
     messages,
     wantsSnapshot,
   };

@@ -40,6 +40,8 @@ const FRAME: Frame = {
   toNodeId: 3,
   fromIncarnation: "two",
   toIncarnation: "three",
+  fromHost: "node-2",
+  fromPort: 7401,
   messages: [messageOf({})],
   wantsSnapshot: false,
 };

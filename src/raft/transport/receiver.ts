@@ -1,5 +1,6 @@
 import { concatBytes } from "../../base/index.ts";
 import type { MessageStream, PeerIdentity, StreamErrorCode, StreamHandler } from "../../platform/index.ts";
+import type { RaftPeer } from "../ports.ts";
 import type { Message, MessageType } from "../types.ts";
 import type { TransportEvent } from "./events.ts";
 import { decodeFrame, encodeAcceptance, type Frame } from "./frame-codec.ts";
@@ -15,6 +16,8 @@ export interface ReceiverOptions {
   readonly incarnationOf: (nodeId: number) => string | undefined;
   /** Nodes that were removed from the cluster: nothing is taken from them, whatever their certificate says. */
   readonly isRefused: (nodeId: number) => boolean;
+  /** A stream was accepted whose first frame says where its sender can be reached. */
+  readonly onIntroduced: (peer: RaftPeer) => void;
   readonly onMessages: (from: number, messages: readonly Message[]) => void;
   readonly onSnapshotWanted: (from: number) => void;
   readonly onEvent: (event: TransportEvent) => void;
@@ -30,6 +33,9 @@ export type FrameExpectation = Pick<
   ReceiverOptions,
   "clusterId" | "groupId" | "nodeId" | "incarnation" | "incarnationOf" | "isRefused"
 >;
+
+const MAX_HOST_CHARACTERS = 255;
+const MAX_PORT = 65_535;
 
 /** A node that is not the leader sends these on for others; a transfer names the node to be promoted as its sender. */
 const FORWARDED: ReadonlySet<MessageType> = new Set<MessageType>([
@@ -75,6 +81,10 @@ export function refusalOf(
   return undefined;
 }
 
+function isUsable(host: string, port: number): boolean {
+  return host.length > 0 && host.length <= MAX_HOST_CHARACTERS && port > 0 && port <= MAX_PORT;
+}
+
 /** The server side of the exchange: one stream for each peer, a newer one replaces an older one. */
 export class Receiver implements StreamHandler {
   readonly kind = "stream";
@@ -96,7 +106,7 @@ export class Receiver implements StreamHandler {
       if (frame === undefined) return;
       if (!accepted) {
         accepted = true;
-        this.#accept(stream, frame.fromNodeId);
+        this.#accept(stream, frame);
       }
       if (frame.messages.length > 0) this.#options.onMessages(frame.fromNodeId, frame.messages);
       if (frame.wantsSnapshot) this.#options.onSnapshotWanted(frame.fromNodeId);
@@ -113,10 +123,12 @@ export class Receiver implements StreamHandler {
     this.#streams.clear();
   }
 
-  #accept(stream: MessageStream, from: number): void {
-    this.#streams.get(from)?.fail("aborted", "a newer stream has replaced this one");
-    this.#streams.set(from, stream);
+  #accept(stream: MessageStream, frame: Frame): void {
+    const { fromNodeId: nodeId, fromIncarnation: incarnation, fromHost: host, fromPort: port } = frame;
+    this.#streams.get(nodeId)?.fail("aborted", "a newer stream has replaced this one");
+    this.#streams.set(nodeId, stream);
     stream.send([encodeAcceptance(this.#options.incarnation)]);
+    if (isUsable(host, port)) this.#options.onIntroduced({ nodeId, incarnation, host, port });
   }
 
   /** Undefined: refused, and the stream has ended. */

@@ -68,6 +68,7 @@ class Node {
       groupId: 1,
       incarnation,
       listen: { host: `node-${nodeId}`, port: 1 },
+      advertiseHost: `node-${nodeId}`,
       peers: peersOf(known),
       onMessages: (_from, messages) => this.received.push(...messages),
       onSnapshotWanted: (from) => this.wanted.push(from),
@@ -181,6 +182,49 @@ describe("the transport", () => {
     one.transport.send([heartbeat(1, 2, 2)]);
     await simulation.runFor(500);
     expect(two.received.map(({ term }) => term)).toEqual([2]);
+  });
+
+  test("answers a node that nobody has named, once that has introduced itself", async () => {
+    const { one, two, simulation } = await Harness.started("introduced", { 2: "b" });
+    two.transport.setPeers([]);
+    one.transport.send([heartbeat(1, 2, 1)]);
+    await simulation.runFor(500);
+    expect(two.received.map(({ term }) => term)).toEqual([1]);
+    two.transport.send([heartbeat(2, 1, 2)]);
+    two.transport.askForSnapshot(1);
+    await simulation.runFor(500);
+    expect(one.received.map(({ term }) => term)).toEqual([2]);
+    expect(one.wanted).toEqual([2]);
+  });
+
+  test("finds a node that was named at an old address where it says that it is, until it is named anew", async () => {
+    const { one, two, simulation } = await Harness.started("moved");
+    const stale = { nodeId: 1, host: "node-gone", port: 1, incarnation: "a" };
+    two.transport.setPeers([stale]);
+    one.transport.send([heartbeat(1, 2, 1)]);
+    await simulation.runFor(500);
+    // Whoever names it is still behind.
+    two.transport.setPeers([stale]);
+    two.transport.send([heartbeat(2, 1, 2)]);
+    await simulation.runFor(500);
+    expect(one.received.map(({ term }) => term)).toEqual([2]);
+    two.transport.setPeers([{ ...stale, host: "node-elsewhere" }]);
+    two.transport.send([heartbeat(2, 1, 3)]);
+    await simulation.runFor(500);
+    expect(one.received.map(({ term }) => term)).toEqual([2]);
+  });
+
+  test("does not answer a node that was removed, whatever it says", async () => {
+    const { one, two, simulation } = await Harness.started("removed", { 2: "b" });
+    one.transport.send([heartbeat(1, 2, 1)]);
+    await simulation.runFor(500);
+    two.transport.setPeers([], [1]);
+    two.transport.send([heartbeat(2, 1, 2)]);
+    one.transport.send([heartbeat(1, 2, 3)]);
+    await simulation.runFor(500);
+    expect(two.unreachable).toContain(1);
+    expect(one.received).toEqual([]);
+    expect(two.received.map(({ term }) => term)).toEqual([1]);
   });
 
   test("reports a peer that it does not know as unreachable, and refuses messages that never leave a node", async () => {

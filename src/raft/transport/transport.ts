@@ -17,6 +17,8 @@ export interface TransportOptions {
   readonly nodeId: NodeId;
   readonly incarnation: string;
   readonly listen: SocketAddress;
+  /** The host by which peers reach this node. "": none, and it introduces itself to nobody. */
+  readonly advertiseHost: string;
   readonly peers: readonly RaftPeer[];
   /** In the order in which the peer sent them. */
   readonly onMessages: (from: NodeId, messages: readonly Message[]) => void;
@@ -26,6 +28,9 @@ export interface TransportOptions {
   readonly onEvent: (event: TransportEvent) => void;
 }
 
+/** Nodes that introduced themselves and were named by nobody else: what is more than that gets no answer. */
+const MAX_INTRODUCED_PEERS = 64;
+
 /** Carries Raft messages between this node and its peers. Best effort: what cannot be delivered is dropped and reported. */
 export class RaftTransport {
   readonly address: SocketAddress;
@@ -34,6 +39,8 @@ export class RaftTransport {
   readonly #receiver: Receiver;
   readonly #senders: Map<NodeId, PeerSender>;
   readonly #refused: Set<NodeId>;
+  /** As `setPeers` named them last. */
+  #named = new Map<NodeId, RaftPeer>();
 
   private constructor(parts: {
     readonly options: TransportOptions;
@@ -41,6 +48,7 @@ export class RaftTransport {
     readonly receiver: Receiver;
     readonly senders: Map<NodeId, PeerSender>;
     readonly refused: Set<NodeId>;
+    readonly introduce: Introductions;
   }) {
     this.#options = parts.options;
     this.#listener = parts.listener;
@@ -48,6 +56,7 @@ export class RaftTransport {
     this.#senders = parts.senders;
     this.#refused = parts.refused;
     this.address = parts.listener.address;
+    parts.introduce.to = (peer) => this.#introduced(peer);
     this.setPeers(parts.options.peers);
   }
 
@@ -55,15 +64,17 @@ export class RaftTransport {
   static async start(options: TransportOptions): Promise<RaftTransport> {
     const senders = new Map<NodeId, PeerSender>();
     const refused = new Set<NodeId>();
+    const introduce: Introductions = { to: () => undefined };
     const receiver = new Receiver({
       ...options,
+      onIntroduced: (peer) => introduce.to(peer),
       maxFrameBytes: options.limits.maxFrameBytes,
       incarnationOf: (nodeId) => senders.get(nodeId)?.peer.incarnation,
       isRefused: (nodeId) => refused.has(nodeId),
     });
     const handlers = new Map([[EXCHANGE_METHOD, receiver]]);
     const listener = await options.network.listen(options.listen, handlers);
-    return new RaftTransport({ options, listener, receiver, senders, refused });
+    return new RaftTransport({ options, listener, receiver, senders, refused, introduce });
   }
 
   /** Sends to the peers that `to` names; in order for each of them. */
@@ -88,21 +99,23 @@ export class RaftTransport {
 
   /**
    * Peers that are not named any more are not sent to any more; one whose address changed is dialled anew. What comes from the nodes in
-   * `refused` is turned away.
+   * `refused` is turned away. What a node said of itself meanwhile holds until it is named otherwise than before: who names it may be behind.
    */
   setPeers(peers: readonly RaftPeer[], refused: readonly NodeId[] = []): void {
     this.#refused.clear();
     for (const nodeId of refused) this.#refused.add(nodeId);
-    const wanted = new Map(peers.map((peer) => [peer.nodeId, peer]));
-    wanted.delete(this.#options.nodeId);
-    for (const [nodeId, sender] of [...this.#senders]) {
-      const peer = wanted.get(nodeId);
-      if (peer !== undefined && samePeer(peer, sender.peer)) continue;
-      sender.close();
-      this.#senders.delete(nodeId);
+    const named = new Map(peers.map((peer) => [peer.nodeId, peer]));
+    named.delete(this.#options.nodeId);
+    const before = this.#named;
+    this.#named = named;
+    for (const nodeId of [...this.#senders.keys()]) {
+      const isDropped = !named.has(nodeId) && (before.has(nodeId) || this.#refused.has(nodeId));
+      if (isDropped) this.#forget(nodeId);
     }
-    for (const [nodeId, peer] of wanted) {
-      if (!this.#senders.has(nodeId)) this.#senders.set(nodeId, this.#newSender(peer));
+    for (const [nodeId, peer] of named) {
+      const earlier = before.get(nodeId);
+      const isSaidAgain = earlier !== undefined && samePeer(earlier, peer) && this.#senders.has(nodeId);
+      if (!isSaidAgain) this.#sendTo(peer);
     }
   }
 
@@ -113,8 +126,31 @@ export class RaftTransport {
     await this.#listener.close();
   }
 
+  /**
+   * A node with a certificate of this cluster says where it is. Without that a node whose rows are behind could not answer a leader that they do
+   * not name, and so never came to the row that names it.
+   */
+  #introduced(peer: RaftPeer): void {
+    if (peer.nodeId === this.#options.nodeId) return;
+    const isNew = !this.#senders.has(peer.nodeId);
+    if (isNew && this.#senders.size - this.#named.size >= MAX_INTRODUCED_PEERS) return;
+    this.#sendTo(peer);
+  }
+
+  #sendTo(peer: RaftPeer): void {
+    const sender = this.#senders.get(peer.nodeId);
+    if (sender !== undefined && samePeer(peer, sender.peer)) return;
+    this.#forget(peer.nodeId);
+    this.#senders.set(peer.nodeId, this.#newSender(peer));
+  }
+
+  #forget(nodeId: NodeId): void {
+    this.#senders.get(nodeId)?.close();
+    this.#senders.delete(nodeId);
+  }
+
   #newSender(peer: RaftPeer): PeerSender {
-    const { clusterId, groupId, nodeId, incarnation } = this.#options;
+    const { clusterId, groupId, nodeId, incarnation, advertiseHost } = this.#options;
     const address = {
       clusterId,
       groupId,
@@ -122,9 +158,16 @@ export class RaftTransport {
       toNodeId: peer.nodeId,
       fromIncarnation: incarnation,
       toIncarnation: peer.incarnation,
+      fromHost: advertiseHost,
+      fromPort: advertiseHost === "" ? 0 : this.address.port,
     };
     return new PeerSender({ ...this.#options, address, peer });
   }
+}
+
+/** The receiver is there before the transport that it belongs to. */
+interface Introductions {
+  to: (peer: RaftPeer) => void;
 }
 
 function samePeer(a: RaftPeer, b: RaftPeer): boolean {

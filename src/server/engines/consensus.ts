@@ -88,6 +88,7 @@ async function startRaft(
     identity: { ...identity, groupId: META_GROUP_ID },
     directory: `${dataDirectory}/raft`,
     listen: raftAddressOf(config["peer.listen"]),
+    advertiseHost: config["node.advertise_host"],
     peers: identified.peers.flatMap(raftPeerOf),
     ...(foundingCaKeyPem !== undefined && { bootstrap: { voters: [identity.nodeId] } }),
     requireExisting: earlier.count > 0,

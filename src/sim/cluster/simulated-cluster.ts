@@ -51,6 +51,8 @@ export class SimulatedCluster {
   readonly world: SimNetworkWorld;
   readonly settings: ScenarioSettings;
   readonly nodes: SimulatedNode[] = [];
+  /** How far the clocks of machines that join from now on are before true time, in milliseconds. */
+  clockLeadMs = 0;
   readonly #observer: ClusterObserver;
   readonly #prng: Prng;
   #clusterId = "";
@@ -118,6 +120,7 @@ export class SimulatedCluster {
   /** A new machine joins through a node that serves. Rejects when the cluster did not take it. */
   async join(through: SimulatedNode): Promise<SimulatedNode> {
     const node = this.#addMachine();
+    node.machine.clock.jumpWall(this.clockLeadMs);
     // Until it has joined it is no member: whoever lets it in may die meanwhile.
     node.isWanted = false;
     node.isRetired = true;

@@ -57,9 +57,11 @@ export class FaultInjector {
   /** NTP is back. Clocks go to where the latest of them ever was, for the time in the log never goes back. */
   #agreeOnTime(): void {
     for (const node of this.#options.cluster.nodes) this.#noteLead(node);
-    for (const { machine } of this.#options.cluster.nodes) {
+    const { cluster } = this.#options;
+    for (const { machine } of cluster.nodes) {
       machine.clock.jumpWall(this.#greatestLeadMs - this.#leadMs(machine.clock));
     }
+    cluster.clockLeadMs = this.#greatestLeadMs;
   }
 
   #noteLead({ machine }: SimulatedNode): void {

@@ -35,6 +35,8 @@ const ADDRESS = {
   toNodeId: 2,
   fromIncarnation: "life-1",
   toIncarnation: "life-2",
+  fromHost: "node-1",
+  fromPort: 7401,
 };
 const CONF_STATE = {
   voters: [1, 2, 3],

@@ -61,6 +61,19 @@ export declare type ExchangeRequest = Message$1<"skerry.raft.v1.ExchangeRequest"
    * @generated from field: bool wants_snapshot = 8;
    */
   wantsSnapshot: boolean;
+
+  /**
+   * Where the sender takes Raft streams. The receiver may not have come to the row of this node yet, or to its newest one, and cannot come to it
+   * without answering.
+   *
+   * @generated from field: string from_host = 9;
+   */
+  fromHost: string;
+
+  /**
+   * @generated from field: uint32 from_port = 10;
+   */
+  fromPort: number;
 };
 
 /**
