@@ -19,6 +19,21 @@ export const MAX_USER_METADATA_BYTES = 2048;
 
 const encoder = new TextEncoder();
 
+/** Kept among the headers of an object: where its website sends whoever asks for it. */
+export const WEBSITE_REDIRECT_HEADER = "x-amz-website-redirect-location";
+
+/** The attributes of a copy: the redirect of the source is never the copy's, which has the one that was asked for or none. */
+export function withWebsiteRedirect(
+  attributes: ObjectAttributes,
+  location: string | undefined,
+): ObjectAttributes {
+  if (location === undefined && !attributes.headers.has(WEBSITE_REDIRECT_HEADER)) return attributes;
+  const headers = new Map(attributes.headers);
+  if (location === undefined) headers.delete(WEBSITE_REDIRECT_HEADER);
+  else headers.set(WEBSITE_REDIRECT_HEADER, location);
+  return { ...attributes, headers };
+}
+
 /** Refuses "metadata-too-large", "tags-invalid" and "too-many-tags". */
 export function checkAttributes(attributes: ObjectAttributes): void {
   if (attributes.tags !== undefined) checkTags(attributes.tags, MAX_OBJECT_TAGS);

@@ -1,7 +1,13 @@
 import { create } from "@bufbuild/protobuf";
 import { CommitObjectSchema, CopyObjectSchema } from "../gen/skerry/meta/v1/commands_pb.js";
 import type { BucketRow, ObjectRow } from "../gen/skerry/meta/v1/rows_pb.js";
-import { attributesFromRow, attributesToRow, checkAttributes, checksumTypeFromRow } from "./attributes.ts";
+import {
+  attributesFromRow,
+  attributesToRow,
+  checkAttributes,
+  checksumTypeFromRow,
+  withWebsiteRedirect,
+} from "./attributes.ts";
 import { checksumFromRows } from "./checksums.ts";
 import type { ObjectContext } from "./context.ts";
 import { wantedEncryption } from "./encryption/bucket-default.ts";
@@ -33,11 +39,11 @@ export async function copyObject(
   if (request.retention !== undefined) checkFuture(context, request.retention);
   const isSameKey = request.sourceBucket === request.bucket && request.sourceKey === request.key;
   const toItself = isSameKey && request.sourceVersionId === undefined;
-  const changes = request.attributes ?? request.encryption ?? request.tags;
+  const changes = request.attributes ?? request.encryption ?? request.tags ?? request.websiteRedirect;
   if (toItself && changes === undefined) {
     throw new ObjectError(
       "copy-to-itself",
-      "a copy onto itself must change the metadata, the tags, the storage class or the encryption",
+      "a copy onto itself must change the metadata, the tags, the storage class, the website redirect or the encryption",
     );
   }
   for (let attempt = 1; ; attempt++) {
@@ -163,10 +169,11 @@ async function rewrite(
   };
 }
 
-/** What keeps the source (retention, legal hold) is never the copy's, nor is who else may use it. */
+/** What keeps the source (retention, legal hold) is never the copy's, nor is who else may use it, nor where its website redirects. */
 function copiedAttributes(source: ObjectRow, request: CopyObjectRequest): ObjectAttributes {
   const before = attributesFromRow(source.attributes);
-  const { contentType, headers, userMetadata, storageClass } = request.attributes ?? before;
+  const { contentType, headers, userMetadata, storageClass } =
+    request.attributes ?? withWebsiteRedirect(before, request.websiteRedirect);
   const tags = request.tags ?? before.tags;
   return {
     contentType,

@@ -255,6 +255,8 @@ export interface CopyObjectRequest {
   readonly attributes: ObjectAttributes | undefined;
   /** Undefined: the source's. */
   readonly tags?: readonly Tag[] | undefined;
+  /** Beside attributes that are the source's; never the source's itself. */
+  readonly websiteRedirect?: string | undefined;
   /** Never the source's. */
   readonly retention?: Retention | undefined;
   readonly legalHold?: LegalHold | undefined;

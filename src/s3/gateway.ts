@@ -12,12 +12,16 @@ import { RequestGate } from "./authorize/request-gate.ts";
 import type { RequiredDigest } from "./body/required-digest.ts";
 import { notImplemented, type S3ErrorCode, S3Refusal } from "./errors.ts";
 import { answerPreflight, withCorsHeaders } from "./features/cors/answer.ts";
+import { renderErrorPage } from "./features/website/error-page.ts";
+import { serveVisit } from "./features/website/serve.ts";
+import { readVisit, websiteBucket } from "./features/website/visit.ts";
+import { WEBSITE_KIND, websiteOf } from "./features/website/website.ts";
 import type { Call, HandlerContext } from "./handlers/call.ts";
 import { handleOperation } from "./handlers/handle-operation.ts";
 import type { RequestHeaders, S3Request, S3Response } from "./http.ts";
 import type { S3Operation, SupportedOperation } from "./operation.ts";
 import { S3_OPERATIONS, type S3OperationName, type UnsupportedName } from "./operations.ts";
-import { parsePosted, parseRequest } from "./parse/parse-request.ts";
+import { parsePosted, parseRequest, parseVisit } from "./parse/parse-request.ts";
 import type { QueryParameters } from "./parse/query.ts";
 import type { RequestTarget } from "./parse/target.ts";
 import type {
@@ -57,6 +61,8 @@ export interface GatewayOptions {
   readonly notificationDestinations?: readonly string[];
   /** Domains whose direct children are buckets ("s3.example.com" for "photos.s3.example.com"). Path style always works. */
   readonly baseDomains?: readonly string[];
+  /** Domains whose direct children are websites: "photos.web.example.com" shows the bucket "photos" to whoever looks. Default: none. */
+  readonly websiteDomains?: readonly string[];
   /** Names this node in answers (x-amz-id-2); nothing that tells an outsider more than to tell nodes apart. */
   readonly hostId: string;
   readonly maxClockSkewMs?: number;
@@ -75,6 +81,8 @@ export interface RequestFacts {
   readonly bucket: string | undefined;
   readonly key: string | undefined;
   readonly errorCode: S3ErrorCode | undefined;
+  /** Asked for by a visitor of a website. */
+  readonly isWebsite: boolean;
 }
 
 export interface Answer {
@@ -90,8 +98,8 @@ export interface Answer {
 /** Facts that are found out on the way. */
 interface Progress {
   operation: S3OperationName | QueryName | undefined;
-  /** IAM and STS write errors in another way. */
-  isQuery: boolean;
+  /** Who reads the answer: IAM and STS, and visitors of websites, are told of errors in another way. */
+  surface: "rest" | "query" | "website";
   principal: Principal | undefined;
   bucket: string | undefined;
   key: string | undefined;
@@ -109,6 +117,8 @@ interface Asked {
   readonly acting: Authenticated;
 }
 
+const lowerCase = (domains: readonly string[] = []) => domains.map((domain) => domain.toLowerCase());
+
 const NO_HEADERS: RequestHeaders = new Map();
 const NOTHING_TO_RELEASE = (): void => {};
 
@@ -121,6 +131,7 @@ const NO_FACTS: RequestFacts = {
   bucket: undefined,
   key: undefined,
   errorCode: undefined,
+  isWebsite: false,
 };
 
 /** parse -> authenticate -> authorize -> limits -> object -> render, for one request at a time and any number of them at once. */
@@ -129,13 +140,15 @@ export class S3Gateway {
   readonly #context: HandlerContext;
   readonly #gate: RequestGate;
   readonly #parseOptions: { readonly baseDomains: readonly string[] };
+  readonly #websiteDomains: readonly string[];
   readonly #signingKeys = new SigningKeys();
   readonly #requestIds: RequestIds;
 
   constructor(options: GatewayOptions) {
     this.#options = options;
     this.#requestIds = new RequestIds(options.random);
-    this.#parseOptions = { baseDomains: (options.baseDomains ?? []).map((domain) => domain.toLowerCase()) };
+    this.#parseOptions = { baseDomains: lowerCase(options.baseDomains) };
+    this.#websiteDomains = lowerCase(options.websiteDomains);
     this.#gate = new RequestGate(options);
     this.#context = {
       store: options.store,
@@ -165,7 +178,7 @@ export class S3Gateway {
   async handle(request: S3Request, requestId: string): Promise<Answer> {
     const progress: Progress = {
       operation: undefined,
-      isQuery: false,
+      surface: "rest",
       principal: undefined,
       bucket: undefined,
       key: undefined,
@@ -181,13 +194,14 @@ export class S3Gateway {
       const { release, unserved } = progress;
       return { requestId, response, facts: factsOf(progress, undefined), release, unserved };
     } catch (error) {
-      const known = progress.isQuery ? queryRefusalOf(error, refusalOf(error)) : refusalOf(error);
+      const known = progress.surface === "query" ? queryRefusalOf(error, refusalOf(error)) : refusalOf(error);
       const refusal = known ?? this.#unexpected(error, requestId);
       const facts = factsOf(progress, refusal.code);
       progress.unserved();
-      const response = progress.isQuery
-        ? renderQueryError(refusal, requestId)
-        : this.#renderError(refusal, request, requestId, facts);
+      const response =
+        progress.surface === "query"
+          ? renderQueryError(refusal, requestId)
+          : this.#renderError(refusal, request, requestId, facts);
       return {
         requestId,
         response: this.#forBrowser(response, request, facts.bucket),
@@ -216,7 +230,8 @@ export class S3Gateway {
   #renderError(refusal: S3Refusal, request: S3Request, requestId: string, facts: RequestFacts): S3Response {
     const { method } = request;
     const { hostId } = this.#options;
-    return renderError(refusal, { method, requestId, hostId, bucket: facts.bucket, key: facts.key });
+    const context = { method, requestId, hostId, bucket: facts.bucket, key: facts.key };
+    return facts.isWebsite ? renderErrorPage(refusal, context) : renderError(refusal, context);
   }
 
   /** The usual client is no browser and sends no Origin: nothing is done for it. */
@@ -227,6 +242,8 @@ export class S3Gateway {
   }
 
   async #run(request: S3Request, requestId: string, progress: Progress): Promise<S3Response> {
+    const website = websiteBucket(request, this.#websiteDomains);
+    if (website !== undefined) return this.#visit(website, request, progress);
     const parsed = parseRequest(request, this.#parseOptions);
     progress.operation = parsed.kind === "operation" ? parsed.operation.name : parsed.operationName;
     progress.bucket = parsed.target?.bucket;
@@ -289,7 +306,7 @@ export class S3Gateway {
     progress: Progress,
   ): Promise<S3Response> {
     const { identities, clock, random, region, authorizer } = this.#options;
-    progress.isQuery = true;
+    progress.surface = "query";
     if (identities === undefined) throw notImplemented("The IAM and STS API");
     const query = await readQuery(request);
     progress.operation = query.name;
@@ -342,6 +359,31 @@ export class S3Gateway {
     };
     const put = await this.#act(operation, asked, progress);
     return renderPosted(form, bucket, put, request);
+  }
+
+  /** Whoever looks at a website is nobody, whatever the request says; each object that is looked at on the way passes the gate. */
+  async #visit(bucket: string, request: S3Request, progress: Progress): Promise<S3Response> {
+    progress.surface = "website";
+    progress.bucket = bucket;
+    const { store } = this.#options;
+    if (request.method === "OPTIONS") return answerPreflight(bucket, request.headers, store);
+    const visit = readVisit(request, this.#websiteDomains);
+    progress.operation = visit.operation;
+    progress.key = visit.key === "" ? undefined : visit.key;
+    const acting = anonymousCaller(NO_HEADERS);
+    progress.release = this.#enter(acting.principal);
+    const local = store.localBucketConfiguration(bucket, WEBSITE_KIND);
+    const stored = local ?? (await store.getBucketConfiguration({ bucket, kind: WEBSITE_KIND }));
+    if (stored === undefined) {
+      throw new S3Refusal("NoSuchWebsiteConfiguration", undefined, { BucketName: bucket });
+    }
+    return serveVisit(websiteOf(stored), visit, (name, key, headers) => {
+      const { query } = visit.target;
+      progress.release();
+      progress.release = NOTHING_TO_RELEASE;
+      const asked: Asked = { request, headers, query, caller: undefined, acting };
+      return this.#act(parseVisit(name, visit.target, key, headers), asked, progress);
+    });
   }
 
   async #authenticate(
@@ -430,5 +472,6 @@ function factsOf(progress: Progress, errorCode: S3ErrorCode | undefined): Reques
     bucket: progress.bucket,
     key: progress.key,
     errorCode,
+    isWebsite: progress.surface === "website",
   };
 }

@@ -9,6 +9,8 @@ export const MAX_LISTED_BUCKETS = 10_000;
 export const MAX_XML_BODY_BYTES = 8 * 1024 * 1024;
 export const MAX_XML_DEPTH = 8;
 export const MAX_XML_ELEMENTS = 100_000;
+/** Where a single object of a website redirects. */
+export const MAX_WEBSITE_REDIRECT_BYTES = 2048;
 /** Number of parameters in a query string. */
 export const MAX_QUERY_PARAMETERS = 128;
 /** One chunk header of aws-chunked: a hexadecimal size and a signature. */

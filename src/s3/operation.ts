@@ -158,6 +158,8 @@ export interface CopyObject extends OnObject {
   readonly source: CopySource;
   /** Undefined: the source's. */
   readonly attributes: ObjectAttributes | undefined;
+  /** Where the copy's website redirects; the source's is never taken over. */
+  readonly websiteRedirect: string | undefined;
   /** Computed anew from the source's bytes. */
   readonly checksumAlgorithm: ChecksumAlgorithm | undefined;
   /** Undefined: the source's. */

@@ -44,7 +44,6 @@ export const S3_OPERATIONS = {
   GetBucketAbac: unsupported("bucket", "reader", "GetBucketAbac"),
   PutBucketAbac: unsupported("bucket", "admin", "PutBucketAbac"),
   PutBucketReplication: unsupported("bucket", "admin", "PutReplicationConfiguration"),
-  PutBucketWebsite: unsupported("bucket", "admin", "PutBucketWebsite"),
   PutBucketAccelerateConfiguration: unsupported("bucket", "admin", "PutAccelerateConfiguration"),
   GetBucketAnalyticsConfiguration: unsupported("bucket", "reader", "GetAnalyticsConfiguration"),
   PutBucketAnalyticsConfiguration: unsupported("bucket", "admin", "PutAnalyticsConfiguration"),

@@ -67,6 +67,8 @@ export interface RequestEvent {
   /** False when the connection was cut before the answer was out. */
   readonly completed: boolean;
   readonly remoteAddress: string;
+  /** Asked for by a visitor of a website. */
+  readonly isWebsite: boolean;
 }
 
 /** The request and its answer themselves: they hold secrets, so what is kept of them is chosen. */

@@ -220,6 +220,7 @@ function createS3(options: ListenersOptions, shared: Shared, accessLogs: AccessL
     anyRegion: true,
     customerKeysOverHttp: config["s3.customer_keys_over_http"],
     baseDomains: config["s3.domains"],
+    websiteDomains: config["s3.website_domains"],
     notificationDestinations: config["notifications.destinations"].flatMap(
       (entry) => parseDestination(entry)?.name ?? [],
     ),

@@ -16,6 +16,7 @@ import { publicAccessBlockHandlers } from "./public-access-block/handle.ts";
 import { renameHandlers } from "./rename/handle.ts";
 import { unconfiguredHandlers } from "./unconfigured/handle.ts";
 import { versioningHandlers } from "./versioning/handle.ts";
+import { websiteHandlers } from "./website/handle.ts";
 
 export const featureHandlers: Handlers<FeatureOperation["name"]> = {
   ...corsHandlers,
@@ -34,4 +35,5 @@ export const featureHandlers: Handlers<FeatureOperation["name"]> = {
   ...objectLockHandlers,
   ...objectTaggingHandlers,
   ...versioningHandlers,
+  ...websiteHandlers,
 };

@@ -62,6 +62,7 @@ import {
   VERSIONING_PARAMETERS,
   type VersioningOperation,
 } from "./versioning/operations.ts";
+import { WEBSITE_OPERATIONS, WEBSITE_PARAMETERS, type WebsiteOperation } from "./website/operations.ts";
 
 /** Every operation that lives in a feature's folder. */
 export type FeatureOperation =
@@ -80,7 +81,8 @@ export type FeatureOperation =
   | ObjectTaggingOperation
   | RenameObject
   | UnconfiguredOperation
-  | VersioningOperation;
+  | VersioningOperation
+  | WebsiteOperation;
 
 export const FEATURE_OPERATIONS = {
   ...CORS_OPERATIONS,
@@ -99,6 +101,7 @@ export const FEATURE_OPERATIONS = {
   ...RENAME_OPERATIONS,
   ...UNCONFIGURED_OPERATIONS,
   ...VERSIONING_OPERATIONS,
+  ...WEBSITE_OPERATIONS,
 } as const;
 
 export const FEATURE_PARAMETERS = {
@@ -118,4 +121,5 @@ export const FEATURE_PARAMETERS = {
   ...RENAME_PARAMETERS,
   ...UNCONFIGURED_PARAMETERS,
   ...VERSIONING_PARAMETERS,
+  ...WEBSITE_PARAMETERS,
 } as const;

@@ -16,6 +16,7 @@ import { publicAccessBlockParsers } from "./public-access-block/parse.ts";
 import { renameParsers } from "./rename/parse.ts";
 import { unconfiguredParsers } from "./unconfigured/parse.ts";
 import { versioningParsers } from "./versioning/parse.ts";
+import { websiteParsers } from "./website/parse.ts";
 
 export const featureParsers: FeatureParsers<FeatureOperation> = {
   ...corsParsers,
@@ -34,4 +35,5 @@ export const featureParsers: FeatureParsers<FeatureOperation> = {
   ...objectLockParsers,
   ...objectTaggingParsers,
   ...versioningParsers,
+  ...websiteParsers,
 };

@@ -1,8 +1,9 @@
-import type {
-  CopyObjectResult,
-  EncryptionRequest,
-  ObjectAttributes,
-  Preconditions,
+import {
+  type CopyObjectResult,
+  type EncryptionRequest,
+  type ObjectAttributes,
+  type Preconditions,
+  withWebsiteRedirect,
 } from "../../object/index.ts";
 import { hasUnknownLength, holdBody } from "../body/held-body.ts";
 import { openBody } from "../body/open-body.ts";
@@ -84,6 +85,7 @@ async function copy(operation: CopyObject, call: Call): Promise<CopyObjectResult
     bucket: operation.bucket,
     key: operation.key,
     attributes,
+    websiteRedirect: operation.websiteRedirect,
     tags: operation.tags,
     retention: operation.retention,
     legalHold: operation.legalHold,
@@ -118,7 +120,7 @@ async function copiedAttributes(
     return { attributes: undefined, sourcePreconditions: source.preconditions };
   }
   return {
-    attributes: { ...info.attributes, storageClass },
+    attributes: { ...withWebsiteRedirect(info.attributes, operation.websiteRedirect), storageClass },
     sourcePreconditions: { ifMatch: [info.etag], ...source.preconditions },
   };
 }

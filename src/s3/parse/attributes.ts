@@ -1,7 +1,7 @@
-import type { ObjectAttributes, Tag } from "../../object/index.ts";
+import { type ObjectAttributes, type Tag, WEBSITE_REDIRECT_HEADER } from "../../object/index.ts";
 import { invalidArgument, S3Refusal } from "../errors.ts";
 import { fromHeaderValue, type RequestHeaders } from "../http.ts";
-import { MAX_USER_METADATA_BYTES } from "../limits.ts";
+import { MAX_USER_METADATA_BYTES, MAX_WEBSITE_REDIRECT_BYTES } from "../limits.ts";
 import { parseObjectLock } from "./object-lock.ts";
 
 /** What S3 calls an object whose type nobody said. */
@@ -48,6 +48,19 @@ export function parseAttributes(headers: RequestHeaders): ObjectAttributes {
   };
 }
 
+/** x-amz-website-redirect-location. Refuses "InvalidRedirectLocation". */
+export function parseWebsiteRedirect(headers: RequestHeaders): string | undefined {
+  const text = headers.get(WEBSITE_REDIRECT_HEADER);
+  if (text === undefined || text === "") return undefined;
+  const location = fromHeaderValue(text);
+  // A form's field may hold what no header can.
+  const isLocation = /^(?:\/|https?:\/\/)[^\p{Cc}]*$/u.test(location);
+  if (!isLocation || Buffer.byteLength(location, "utf8") > MAX_WEBSITE_REDIRECT_BYTES) {
+    throw new S3Refusal("InvalidRedirectLocation");
+  }
+  return location;
+}
+
 /** x-amz-tagging: pairs as in a query string. */
 export function parseTagging(headers: RequestHeaders): readonly Tag[] | undefined {
   const text = headers.get("x-amz-tagging");
@@ -89,6 +102,11 @@ function keptHeaders(headers: RequestHeaders): ReadonlyMap<string, string> {
     if (value === undefined || value === "") continue;
     kept ??= new Map();
     kept.set(name, fromHeaderValue(value));
+  }
+  const redirect = parseWebsiteRedirect(headers);
+  if (redirect !== undefined) {
+    kept ??= new Map();
+    kept.set(WEBSITE_REDIRECT_HEADER, redirect);
   }
   return kept ?? NO_ENTRIES;
 }

@@ -1,14 +1,11 @@
 import { OBJECT_OWNERSHIPS } from "../../access/index.ts";
+import { WEBSITE_REDIRECT_HEADER } from "../../object/index.ts";
 import { invalidArgument, notImplemented } from "../errors.ts";
 import type { RequestHeaders } from "../http.ts";
 import type { S3OperationName } from "../operations.ts";
 
 /** Headers that ask for something that is not there. Ignoring them would store an object that is not what the client believes. */
-const UNSUPPORTED_HEADERS: ReadonlySet<string> = new Set([
-  "x-amz-mfa",
-  "x-amz-website-redirect-location",
-  "x-amz-write-offset-bytes",
-]);
+const UNSUPPORTED_HEADERS: ReadonlySet<string> = new Set(["x-amz-mfa", "x-amz-write-offset-bytes"]);
 
 /** Headers that are fine with these values, which change nothing here. */
 const HARMLESS_VALUES: ReadonlyMap<string, ReadonlySet<string>> = new Map([
@@ -17,17 +14,13 @@ const HARMLESS_VALUES: ReadonlyMap<string, ReadonlySet<string>> = new Map([
   ["x-amz-object-ownership", new Set<string>(OBJECT_OWNERSHIPS)],
 ]);
 
-/** Operations that make objects: they say how to encrypt. */
-const ENCRYPTING: ReadonlySet<S3OperationName> = new Set([
-  "PutObject",
-  "CopyObject",
-  "CreateMultipartUpload",
-]);
+/** Operations that make objects: they say how to encrypt, and where a website redirects. */
+const MAKING: ReadonlySet<S3OperationName> = new Set(["PutObject", "CopyObject", "CreateMultipartUpload"]);
 /** Parts follow their upload; clients that repeat what they said when they began it are not refused, as S3 does not. */
-const REPEATING: ReadonlySet<S3OperationName> = new Set([...ENCRYPTING, "UploadPart"]);
+const REPEATING: ReadonlySet<S3OperationName> = new Set([...MAKING, "UploadPart"]);
 /** Operations on bytes that may be encrypted under a customer's key. */
 const WITH_CUSTOMER_KEY: ReadonlySet<S3OperationName> = new Set([
-  ...ENCRYPTING,
+  ...MAKING,
   "GetObject",
   "HeadObject",
   "GetObjectAttributes",
@@ -44,6 +37,7 @@ export function checkFeatures(operation: S3OperationName, headers: RequestHeader
   for (const [name, value] of headers) {
     if (!name.startsWith("x-amz-")) continue;
     if (name.startsWith(ENCRYPTION) || name.startsWith(SOURCE_ENCRYPTION)) checkEncryption(operation, name);
+    else if (name === WEBSITE_REDIRECT_HEADER) checkRedirect(operation);
     else checkFeature(name, value);
   }
 }
@@ -58,6 +52,11 @@ function checkEncryption(operation: S3OperationName, name: string): void {
   if (!allowed.has(operation)) {
     throw invalidArgument(`${name} header is not supported for this operation.`, name, "");
   }
+}
+
+function checkRedirect(operation: S3OperationName): void {
+  if (MAKING.has(operation)) return;
+  throw notImplemented(`What the header "${WEBSITE_REDIRECT_HEADER}" asks for with ${operation}`);
 }
 
 function checkFeature(name: string, value: string): void {

@@ -4,14 +4,14 @@ import { parseAclHeaders } from "../features/acl/headers.ts";
 import { featureParsers } from "../features/parsers.ts";
 import { fromHeaderValue, type RequestHead, type RequestHeaders, toHeaderValue } from "../http.ts";
 import { MAX_LIST_ENTRIES, MAX_LISTED_BUCKETS, MAX_PART_NUMBER } from "../limits.ts";
-import type { PutObject, S3Operation } from "../operation.ts";
+import type { GetObject, HeadObject, PutObject, S3Operation } from "../operation.ts";
 import {
   S3_OPERATIONS,
   type S3OperationName,
   type SupportedName,
   type UnsupportedName,
 } from "../operations.ts";
-import { parseAttributes, parseStorageClass, parseTagging } from "./attributes.ts";
+import { parseAttributes, parseStorageClass, parseTagging, parseWebsiteRedirect } from "./attributes.ts";
 import { checksumOfHeaders, isChecksumName, parseAlgorithm, parseChecksumType } from "./checksum.ts";
 import { readContinuationToken } from "./continuation.ts";
 import { parseCopySource } from "./copy-source.ts";
@@ -107,6 +107,17 @@ export function parsePosted(target: RequestTarget, key: string, headers: Request
   checkFeatures("PutObject", headers);
   const bucket = target.bucket ?? "";
   return PARSERS.PutObject({ target, headers, bucket, key, expectedOwner: undefined });
+}
+
+/** The read that a visitor of a website amounts to: of the current object, and nothing that its URL's parameters could say otherwise. */
+export function parseVisit(
+  name: "GetObject" | "HeadObject",
+  target: RequestTarget,
+  key: string,
+  headers: RequestHeaders,
+): GetObject | HeadObject {
+  const bucket = target.bucket ?? "";
+  return PARSERS[name]({ target, headers, bucket, key, expectedOwner: undefined });
 }
 
 function isSupported(name: S3OperationName): name is Exclude<S3OperationName, UnsupportedName> {
@@ -225,6 +236,7 @@ const PARSERS: { readonly [N in SupportedName]: (input: ParseInput) => Extract<S
       ...onObject(input),
       source: parseCopySource(input.headers),
       attributes: replace ? parseAttributes(input.headers) : undefined,
+      websiteRedirect: parseWebsiteRedirect(input.headers),
       checksumAlgorithm:
         algorithm === undefined ? undefined : parseAlgorithm(algorithm, "x-amz-checksum-algorithm"),
       tags: replaceTags ? (parseTagging(headers) ?? []) : undefined,

@@ -25,9 +25,9 @@ export function parseTarget(target: string, host: string, baseDomains: readonly 
   const rawPath = question < 0 ? origin : origin.slice(0, question);
   const query = parseQuery(question < 0 ? "" : origin.slice(question + 1));
   const path = percentDecode(rawPath);
-  const hostBucket = bucketOfHost(host, baseDomains);
-  if (hostBucket !== undefined) {
-    return { rawPath, path, query, bucket: checkBucket(hostBucket), key: checkKey(path.slice(1)) };
+  const inHost = hostBucket(host, baseDomains);
+  if (inHost !== undefined) {
+    return { rawPath, path, query, bucket: checkBucket(inHost), key: checkKey(path.slice(1)) };
   }
   if (path === "/") return { rawPath, path, query, bucket: undefined, key: undefined };
   const slash = path.indexOf("/", 1);
@@ -44,10 +44,10 @@ function originForm(target: string): string {
   return rest.startsWith("/") ? rest : `/${rest}`;
 }
 
-function bucketOfHost(host: string, baseDomains: readonly string[]): string | undefined {
+/** What stands before one of `domains` in a host name, which may have a port. */
+export function hostBucket(host: string, baseDomains: readonly string[]): string | undefined {
   if (baseDomains.length === 0 || host === "") return undefined;
-  const colon = host.lastIndexOf(":");
-  const name = (colon < 0 || host.endsWith("]") ? host : host.slice(0, colon)).toLowerCase();
+  const name = host.replace(/:\d{1,5}$/, "").toLowerCase();
   for (const domain of baseDomains) {
     if (
       name.length > domain.length + 1 &&

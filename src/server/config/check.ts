@@ -16,6 +16,7 @@ export function checkConfig(config: Config, where: (name: SettingName) => string
     ...tlsFaults(config, where),
     ...rootKeyFaults(config, where),
     ...bucketFaults(config, where),
+    ...websiteFaults(config, where),
     ...lifecycleFaults(config, where),
     ...notificationFaults(config, where),
     ...proxyFaults(config, where),
@@ -106,6 +107,25 @@ function* bucketFaults(config: Config, where: (name: SettingName) => string): It
     const fault = bucketNameFault(bucket);
     if (fault !== undefined) yield `${where("buckets")}: buckets has "${bucket}"; ${fault}`;
   }
+}
+
+/** A host that could be both would be S3 to one node and a website to another. */
+function* websiteFaults(config: Config, where: (name: SettingName) => string): Iterable<string> {
+  const name = "s3.website_domains";
+  for (const domain of config[name]) {
+    if (!/^[a-z0-9][a-z0-9.-]{0,252}$/i.test(domain)) {
+      yield `${where(name)}: ${name} has "${domain}"; an entry is a domain such as "web.example.com"`;
+    }
+    for (const other of config["s3.domains"]) {
+      if (isWithin(domain, other) || isWithin(other, domain)) {
+        yield `${where(name)}: ${name} has "${domain}", which is not apart from "${other}" of s3.domains`;
+      }
+    }
+  }
+}
+
+function isWithin(inner: string, outer: string): boolean {
+  return `.${inner}`.toLowerCase().endsWith(`.${outer}`.toLowerCase());
 }
 
 function* proxyFaults(config: Config, where: (name: SettingName) => string): Iterable<string> {

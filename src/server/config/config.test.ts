@@ -83,6 +83,12 @@ describe("what is wrong is refused with place, reason and fix", () => {
     ],
     ["days that are too short", "[lifecycle]\nday_seconds = 10", "lifecycle.allow_short_days"],
     ["plaintext off loopback", '[s3]\nlisten = "0.0.0.0:9000"', "listeners.allow_plaintext"],
+    ["a website that is no domain", '[s3]\nwebsite_domains = ["a/b"]', "an entry is a domain"],
+    [
+      "websites within S3's own domain",
+      '[s3]\ndomains = ["s3.example.com"]\nwebsite_domains = ["web.S3.example.com"]',
+      "is not apart from",
+    ],
     ["a proxy that is no address", '[listeners]\ntrusted_proxies = ["proxy.local"]', "an address or a block"],
     ["an unknown mode for replays", '[s3]\nreplays = "deny"', "one of allow, observe, block"],
     ["an unknown digest", '[s3]\nrequire_digest = "md5"', "one of off, any, content-md5"],

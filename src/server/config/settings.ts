@@ -52,6 +52,12 @@ export const SETTINGS = {
     default: [],
     description: "Base domains for virtual-hosted requests (bucket.domain); path style always works",
   }),
+  "s3.website_domains": setting({
+    kind: list,
+    default: [],
+    description:
+      "Domains whose direct children are shown as websites (bucket.domain), to visitors without a key; none of them within s3.domains or around one",
+  }),
   "s3.customer_keys_over_http": setting({
     kind: flag,
     default: false,

@@ -39,6 +39,12 @@ const PLACES: readonly {
   },
   {
     method: "PUT",
+    target: "/plain?website",
+    body: `<WebsiteConfiguration ${NAMESPACE}><IndexDocument><Suffix>index.html</Suffix></IndexDocument><ErrorDocument><Key>e</Key></ErrorDocument><RoutingRules><RoutingRule><Condition><KeyPrefixEquals>a/</KeyPrefixEquals><HttpErrorCodeReturnedEquals>404</HttpErrorCodeReturnedEquals></Condition><Redirect><Protocol>https</Protocol><HostName>h</HostName><ReplaceKeyPrefixWith>b/</ReplaceKeyPrefixWith><HttpRedirectCode>307</HttpRedirectCode></Redirect></RoutingRule></RoutingRules></WebsiteConfiguration>`,
+    isRead: true,
+  },
+  {
+    method: "PUT",
     target: "/plain?versioning",
     body: `<VersioningConfiguration ${NAMESPACE}><Status>Suspended</Status></VersioningConfiguration>`,
     isRead: true,

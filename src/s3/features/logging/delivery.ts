@@ -104,6 +104,7 @@ export class AccessLogs {
       requesterId: event.requesterId,
       requestId: event.requestId,
       operation: event.operation,
+      isWebsite: event.isWebsite,
       method,
       key: event.key,
       target: withoutSecrets(target),
@@ -118,11 +119,13 @@ export class AccessLogs {
       hostId,
       host: headers.get("host"),
       secure: request.secure,
-      authentication: headers.has("authorization")
-        ? "header"
-        : target.includes("X-Amz-Signature=")
-          ? "query"
-          : "none",
+      authentication: event.isWebsite
+        ? "none"
+        : headers.has("authorization")
+          ? "header"
+          : target.includes("X-Amz-Signature=")
+            ? "query"
+            : "none",
     });
   }
 

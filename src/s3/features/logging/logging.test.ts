@@ -235,6 +235,7 @@ describe("a record", () => {
     requesterId: undefined,
     requestId: "R",
     operation: "GetBucketVersioning",
+    isWebsite: false,
     method: "GET",
     key: undefined,
     target: "/b?versioning",

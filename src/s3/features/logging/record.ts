@@ -12,6 +12,7 @@ export interface LoggedRequest {
   readonly requesterId: string | undefined;
   readonly requestId: string;
   readonly operation: string;
+  readonly isWebsite: boolean;
   readonly method: string;
   readonly key: string | undefined;
   /** As it was sent: path and query. */
@@ -75,7 +76,9 @@ export function loggedOperation({
   method,
   target,
   key,
-}: Pick<LoggedRequest, "operation" | "method" | "target" | "key">): string {
+  isWebsite,
+}: Pick<LoggedRequest, "operation" | "method" | "target" | "key" | "isWebsite">): string {
+  if (isWebsite) return `WEBSITE.${method}.OBJECT`;
   const known = OPERATION_NAMES.get(operation);
   if (known !== undefined) return known;
   const [, query = ""] = target.split("?", 2);

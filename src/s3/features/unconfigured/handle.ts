@@ -33,12 +33,6 @@ export const unconfiguredHandlers: Handlers<UnconfiguredOperation["name"]> = {
     await call.store.headBucket(bucket);
     return DONE;
   },
-
-  GetBucketWebsite: async ({ bucket }, call) => {
-    await call.store.headBucket(bucket);
-    throw new S3Refusal("NoSuchWebsiteConfiguration", undefined, { BucketName: bucket });
-  },
-  DeleteBucketWebsite: ({ bucket }, call) => nothingToDelete(bucket, call),
 };
 
 async function empty(bucket: string, call: Call, root: string): Promise<S3Response> {

@@ -8,9 +8,7 @@ export type UnconfiguredOperation =
   | BucketOperation<"GetBucketReplication">
   | BucketOperation<"DeleteBucketReplication">
   | BucketOperation<"GetBucketRequestPayment">
-  | BucketOperation<"PutBucketRequestPayment">
-  | BucketOperation<"GetBucketWebsite">
-  | BucketOperation<"DeleteBucketWebsite">;
+  | BucketOperation<"PutBucketRequestPayment">;
 
 export const UNCONFIGURED_OPERATIONS: FeatureRows<UnconfiguredOperation> = {
   GetBucketAccelerateConfiguration: supported("bucket", "reader", "GetAccelerateConfiguration"),
@@ -18,8 +16,6 @@ export const UNCONFIGURED_OPERATIONS: FeatureRows<UnconfiguredOperation> = {
   DeleteBucketReplication: supported("bucket", "admin", "PutReplicationConfiguration"),
   GetBucketRequestPayment: supported("bucket", "reader", "GetBucketRequestPayment"),
   PutBucketRequestPayment: supported("bucket", "admin", "PutBucketRequestPayment"),
-  GetBucketWebsite: supported("bucket", "reader", "GetBucketWebsite"),
-  DeleteBucketWebsite: supported("bucket", "admin", "DeleteBucketWebsite"),
 };
 
 const one = (subResource: string): ReadonlySet<string> => new Set([subResource]);
@@ -30,6 +26,4 @@ export const UNCONFIGURED_PARAMETERS: FeatureParameters<UnconfiguredOperation> =
   DeleteBucketReplication: one("replication"),
   GetBucketRequestPayment: one("requestPayment"),
   PutBucketRequestPayment: one("requestPayment"),
-  GetBucketWebsite: one("website"),
-  DeleteBucketWebsite: one("website"),
 };

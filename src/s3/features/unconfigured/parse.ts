@@ -11,6 +11,4 @@ export const unconfiguredParsers: FeatureParsers<UnconfiguredOperation> = {
   DeleteBucketReplication: (input) => ({ name: "DeleteBucketReplication", ...onBucket(input) }),
   GetBucketRequestPayment: (input) => ({ name: "GetBucketRequestPayment", ...onBucket(input) }),
   PutBucketRequestPayment: (input) => ({ name: "PutBucketRequestPayment", ...onBucket(input) }),
-  GetBucketWebsite: (input) => ({ name: "GetBucketWebsite", ...onBucket(input) }),
-  DeleteBucketWebsite: (input) => ({ name: "DeleteBucketWebsite", ...onBucket(input) }),
 };

@@ -2,11 +2,9 @@
 import {
   CreateBucketCommand,
   DeleteBucketReplicationCommand,
-  DeleteBucketWebsiteCommand,
   GetBucketAccelerateConfigurationCommand,
   GetBucketReplicationCommand,
   GetBucketRequestPaymentCommand,
-  GetBucketWebsiteCommand,
   PutBucketRequestPaymentCommand,
   type S3Client,
 } from "@aws-sdk/client-s3";
@@ -38,13 +36,10 @@ it("there is nothing to read", async () => {
     name: "ReplicationConfigurationNotFoundError",
     status: 404,
   });
-  const website = s3.send(new GetBucketWebsiteCommand({ Bucket }));
-  expect(await failureOf(website)).toEqual({ name: "NoSuchWebsiteConfiguration", status: 404 });
 });
 
 it("taking away what is not there, and saying that it is off, is fine", async () => {
   await s3.send(new DeleteBucketReplicationCommand({ Bucket }));
-  await s3.send(new DeleteBucketWebsiteCommand({ Bucket }));
   await s3.send(
     new PutBucketRequestPaymentCommand({ Bucket, RequestPaymentConfiguration: { Payer: "BucketOwner" } }),
   );
@@ -56,7 +51,6 @@ it.each([
   ["requestPayment", payer("Requester"), "NotImplemented"],
   ["requestPayment", payer("Nobody"), "MalformedXML"],
   ["replication", "<ReplicationConfiguration/>", "NotImplemented"],
-  ["website", "<WebsiteConfiguration/>", "NotImplemented"],
   [
     "accelerate",
     "<AccelerateConfiguration><Status>Enabled</Status></AccelerateConfiguration>",
@@ -70,6 +64,5 @@ it.each([
 
 it("a bucket that is not there is missing", async () => {
   const missing = { Bucket: "missing" };
-  expect((await failureOf(s3.send(new GetBucketWebsiteCommand(missing)))).name).toBe("NoSuchBucket");
   expect((await failureOf(s3.send(new DeleteBucketReplicationCommand(missing)))).name).toBe("NoSuchBucket");
 });
