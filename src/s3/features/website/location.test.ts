@@ -23,10 +23,9 @@ const anyVisit = anyText.map(
     headers: new Map(),
   }),
 );
-const anyReplacement = fc.record<KeyReplacement>({
-  kind: fc.constantFrom("prefix", "whole"),
-  text: anyText,
-});
+const anyReplacement = fc
+  .tuple(fc.constantFrom("prefix" as const, "whole" as const), anyText)
+  .map(([kind, text]): KeyReplacement => ({ kind, text }));
 
 const URL_TEXT = /^[\x21-\x7e]*$/;
 
