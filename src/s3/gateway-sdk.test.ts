@@ -546,7 +546,7 @@ describe("the gate, through the SDK", () => {
       Bucket: "docs",
       Key: "e",
       Body: "x",
-      WebsiteRedirectLocation: "/elsewhere",
+      WriteOffsetBytes: 1,
     });
     expect(await failureOf(s3.send(redirecting))).toEqual({ name: "NotImplemented", status: 501 });
   });
