@@ -7,7 +7,7 @@ import { refusal } from "./result.ts";
  * Decides a conditional write against the current version, or against there being none. RFC 9110, section 13.2.2 orders the conditions:
  * If-Match wins over If-Unmodified-Since, If-None-Match over If-Modified-Since. Dates count in whole seconds, as HTTP dates do.
  *
- * Without an object, If-Match with an ETag is refused OBJECT_UNKNOWN and with "*" PRECONDITION_FAILED, as S3 does; dates hold, a size does not.
+ * Without an object, If-Match is refused OBJECT_UNKNOWN, as S3 does; dates hold, a size does not.
  */
 export function checkPreconditions(
   preconditions: Preconditions | undefined,
@@ -37,7 +37,6 @@ export function checkPreconditions(
 
 function checkIfMatch(etags: readonly string[], current: ObjectRow | undefined): Refusal | undefined {
   if (current !== undefined) return matches(etags, current.etag) ? undefined : failed("If-Match");
-  if (etags.includes("*")) return failed("If-Match");
   return refusal(RefusalCode.OBJECT_UNKNOWN, "If-Match");
 }
 

@@ -75,4 +75,5 @@ export { MAX_SINGLE_PUT_BYTES } from "./put.ts";
 export type { LegalHold, Retention, RetentionMode } from "./retention.ts";
 export { createObjectStore } from "./service.ts";
 export { checkTags, MAX_BUCKET_TAGS, readTagsDocument, type Tag, tagsDocument } from "./tags.ts";
+export { NULL_VERSION } from "./version-id.ts";
 export type { VersionSettings } from "./version-settings.ts";

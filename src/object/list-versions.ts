@@ -35,8 +35,12 @@ export interface ListVersionsResult {
 
 /** Rows that are read at a time of each of the two tables. */
 const PAGE_ROWS = 256;
-/** The same where a delimiter folds most of them. */
-const FOLDED_PAGE_ROWS = 64;
+/**
+ * The same where a delimiter folds some of them: at first, and at least. After that, of each table, twice as many as were made use of the last
+ * time, so that a jump over a full directory costs a few rows, and one long run of versions a few reads.
+ */
+const FIRST_FOLDED_ROWS = 64;
+const LEAST_FOLDED_ROWS = 4;
 
 /** One page of all versions and delete markers. The cost grows with the page, as in `listObjects`. */
 export async function listVersions(
@@ -112,7 +116,6 @@ class VersionCursor {
   readonly #context: ObjectContext;
   readonly #bucketId: bigint;
   readonly #prefix: string;
-  readonly #pageRows: number;
   readonly #heads: Stream;
   readonly #others: Stream;
 
@@ -120,9 +123,9 @@ class VersionCursor {
     this.#context = context;
     this.#bucketId = bucket.bucketId;
     this.#prefix = request.prefix;
-    this.#pageRows = request.delimiter === "" ? Math.min(PAGE_ROWS, request.limit + 1) : FOLDED_PAGE_ROWS;
-    this.#heads = new Stream();
-    this.#others = new Stream();
+    const rows = pageRows(request);
+    this.#heads = new Stream(rows);
+    this.#others = new Stream(rows);
     if (bucket.versionCount === 0n) this.#others.end();
   }
 
@@ -150,35 +153,55 @@ class VersionCursor {
   }
 
   async #readHeads(): Promise<void> {
-    const { after, from } = this.#heads;
+    const { after, from, nextRows: limit } = this.#heads;
     const rows = await this.#context.view.objects(this.#bucketId, {
       prefix: this.#prefix,
       after: after?.key ?? "",
       ...(from !== undefined && { from }),
-      limit: this.#pageRows,
+      limit,
     });
-    this.#heads.fill(rows, rows.length < this.#pageRows);
+    this.#heads.fill(rows, rows.length < limit);
   }
 
   async #readOthers(): Promise<void> {
-    const { after, from } = this.#others;
+    const { after, from, nextRows: limit } = this.#others;
     const rows = await this.#context.view.versions(this.#bucketId, {
       prefix: this.#prefix,
       afterKey: after?.key ?? "",
       afterVersionId: after?.versionId,
       ...(from !== undefined && { fromKey: from }),
-      limit: this.#pageRows,
+      limit,
     });
-    this.#others.fill(rows, rows.length < this.#pageRows);
+    this.#others.fill(rows, rows.length < limit);
   }
+}
+
+interface PageRows {
+  readonly first: number;
+  readonly least: number;
+  readonly most: number;
+}
+
+function pageRows({ delimiter, limit }: ListVersionsRequest): PageRows {
+  const most = Math.min(PAGE_ROWS, limit + 1);
+  if (delimiter === "") return { first: most, least: most, most };
+  const least = Math.min(LEAST_FOLDED_ROWS, most);
+  return { first: Math.min(FIRST_FOLDED_ROWS, most), least, most };
 }
 
 class Stream {
   after: { readonly key: string; readonly versionId: Uint8Array | undefined } | undefined;
   from: string | undefined;
+  readonly #pageRows: PageRows;
   #rows: readonly ObjectRow[] = [];
   #at = 0;
+  #taken = 0;
   #isEnd = false;
+  #isFirst = true;
+
+  constructor(pageRows: PageRows) {
+    this.#pageRows = pageRows;
+  }
 
   get first(): ObjectRow | undefined {
     return this.#rows[this.#at];
@@ -188,13 +211,22 @@ class Stream {
     return this.#at === this.#rows.length && !this.#isEnd;
   }
 
+  /** How many rows are worth reading. */
+  get nextRows(): number {
+    const { first, least, most } = this.#pageRows;
+    return this.#isFirst ? first : Math.max(least, Math.min(2 * this.#taken, most));
+  }
+
   take(): ObjectRow | undefined {
+    this.#taken += 1;
     return this.#rows[this.#at++];
   }
 
   fill(rows: readonly ObjectRow[], isEnd: boolean): void {
     this.#rows = rows;
     this.#at = 0;
+    this.#taken = 0;
+    this.#isFirst = false;
     this.#isEnd = isEnd;
     this.from = undefined;
     const last = rows.at(-1);

@@ -378,7 +378,7 @@ describe("callers", () => {
   });
 
   it("learn what is not implemented when they are known", async () => {
-    for (const target of ["/bkt?abac", "/bkt?unknown", "/bkt/k?torrent", "/bkt?metadataTable"]) {
+    for (const target of ["/bkt?abac", "/bkt?unknown", "/bkt?metadataTable"]) {
       expect(codeOf(await send("GET", target)), target).toBe("NotImplemented");
     }
     expect(codeOf(await send("DELETE", "/bkt?newFeature"))).toBe("NotImplemented");
@@ -484,6 +484,15 @@ describe("HTTP", () => {
     expect((await good.response()).status).toBe(100);
     expect((await good.write("hello").response()).status).toBe(200);
     expect(await stored("k")).toBe(true);
+  });
+
+  it.each(["200", ""])("an expectation that is none is passed over: %j", async (expectation) => {
+    const headers = { "content-length": "5", expect: expectation };
+    const connection = open().write(
+      rawHead("PUT", "/bkt/expected", sign("PUT", "/bkt/expected", { headers }).headers),
+    );
+    expect((await connection.write("hello").response()).status).toBe(200);
+    expect(await stored("expected")).toBe(true);
   });
 
   it("a connection is used again after answers and errors", async () => {

@@ -100,11 +100,25 @@ describe("buckets through the SDK", () => {
     });
   });
 
-  it("tells whose an existing bucket is", async () => {
-    expect(await failureOf(s3.send(new CreateBucketCommand({ Bucket: "docs" })))).toEqual({
-      name: "BucketAlreadyOwnedByYou",
-      status: 409,
+  it("tells whose an existing bucket is, and makes a plain one of the caller's own again in us-east-1 alone", async () => {
+    const again = { name: "BucketAlreadyOwnedByYou", status: 409 };
+    const [versionId, withLock] = [undefined, { Bucket: "docs", ObjectLockEnabledForBucket: true }];
+    await put("kept/again", "kept");
+    expect((await s3.send(new CreateBucketCommand({ Bucket: "docs" }))).Location).toBe("/docs");
+    const { VersionId, Body } = await s3.send(new GetObjectCommand({ Bucket: "docs", Key: "kept/again" }));
+    expect([VersionId, await Body?.transformToString()]).toEqual([versionId, "kept"]);
+    expect(await failureOf(s3.send(new CreateBucketCommand(withLock)))).toEqual(again);
+    const elsewhere = await startRig({ region: "eu-west-1", anyRegion: true });
+    const there = new S3Client({
+      endpoint: elsewhere.endpoint,
+      region: "eu-west-1",
+      forcePathStyle: true,
+      credentials: WRITER,
     });
+    await there.send(new CreateBucketCommand({ Bucket: "docs" }));
+    expect(await failureOf(there.send(new CreateBucketCommand({ Bucket: "docs" })))).toEqual(again);
+    there.destroy();
+    await elsewhere.close();
     expect(await failureOf(clientOf(OTHER).send(new CreateBucketCommand({ Bucket: "docs" })))).toEqual({
       name: "BucketAlreadyExists",
       status: 409,
@@ -239,6 +253,10 @@ describe("objects through the SDK", () => {
     expect(await failureOf(again({ IfNoneMatch: "*" }))).toEqual({ name: "PreconditionFailed", status: 412 });
     await again({ IfMatch: ETag });
     expect(await failureOf(again({ IfMatch: ETag }))).toEqual({ name: "PreconditionFailed", status: 412 });
+    for (const IfMatch of ["*", ETag]) {
+      const nothing = new PutObjectCommand({ Bucket: "docs", Key: "cond-none", Body: "", IfMatch });
+      expect(await failureOf(s3.send(nothing))).toEqual({ name: "NoSuchKey", status: 404 });
+    }
   });
 
   it("overrides response headers", async () => {
@@ -459,6 +477,28 @@ describe("multipart uploads through the SDK", () => {
     );
     const got = await s3.send(new GetObjectCommand({ Bucket, Key: "assembled" }));
     expect(await textOf(got)).toBe(`${"0123456789".repeat(300)}345`);
+    for (const CopySourceRange of ["bytes=0-3000", "bytes=3000-3000"]) {
+      const { UploadId } = await s3.send(new CreateMultipartUploadCommand({ Bucket, Key: "assembled" }));
+      const beyond = { Bucket, Key: "assembled", UploadId, PartNumber: 3, CopySource, CopySourceRange };
+      const failure = { name: "InvalidRange", status: 416 };
+      expect(await failureOf(s3.send(new UploadPartCopyCommand(beyond)))).toEqual(failure);
+    }
+  });
+
+  it("takes a part that is named twice as it was sent last", async () => {
+    const { UploadId } = await s3.send(new CreateMultipartUploadCommand({ Bucket, Key: "twice" }));
+    const address = { Bucket, Key: "twice", UploadId };
+    const Parts: { PartNumber: number; ETag: string | undefined }[] = [];
+    for (const Body of ["first", "again"]) {
+      const { ETag } = await s3.send(new UploadPartCommand({ ...address, PartNumber: 1, Body }));
+      Parts.push({ PartNumber: 1, ETag });
+    }
+    const complete = (MultipartUpload: { Parts: typeof Parts }) =>
+      failureOf(s3.send(new CompleteMultipartUploadCommand({ ...address, MultipartUpload })));
+    const outdated = { name: "InvalidPart", status: 400 };
+    expect(await complete({ Parts: Parts.toReversed() })).toEqual(outdated);
+    expect((await complete({ Parts })).name).toBe("succeeded");
+    expect(await textOf(await s3.send(new GetObjectCommand({ Bucket, Key: "twice" })))).toBe("again");
   });
 
   it("refuses bad completions and unknown uploads, and aborts", async () => {

@@ -113,7 +113,6 @@ export const S3_OPERATIONS = {
   PutObjectAnnotation: unsupported("object", "writer", "PutObjectAnnotation"),
   DeleteObjectAnnotation: unsupported("object", "writer", "DeleteObjectAnnotation"),
   ListObjectAnnotations: unsupported("object", "reader", "ListObjectAnnotations"),
-  GetObjectTorrent: unsupported("object", "reader", "GetObjectTorrent"),
   RestoreObject: unsupported("object", "writer", "RestoreObject"),
   SelectObjectContent: unsupported("object", "reader", "GetObject"),
   UpdateObjectEncryption: unsupported("object", "writer", "UpdateObjectEncryption"),

@@ -138,6 +138,8 @@ export class S3Server {
     server.maxHeadersCount = 0;
     server.on("request", (message, response) => this.#accept(message, response, false));
     server.on("checkContinue", (message, response) => this.#accept(message, response, true));
+    // An expectation that is none is passed over, as S3 does; Node's own answer would be 417 without a document.
+    server.on("checkExpectation", (message, response) => this.#accept(message, response, false));
     server.on("clientError", (error: NodeJS.ErrnoException, socket) =>
       this.#clientError(error, socket as Socket),
     );

@@ -1,10 +1,12 @@
 /** The promise: the list of known failures is judged as it says, so that it can only shrink. */
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { areaOf } from "./areas.ts";
 import { compare, readKnownFailures } from "./known-failures.ts";
 import { readOutcomes } from "./outcomes.ts";
+import { laneResults } from "./results.ts";
 
 const REPORT = `<?xml version="1.0" encoding="utf-8"?><testsuites><testsuite name="pytest">
   <testcase classname="s3tests.functional.test_s3" name="test_a" time="0.1" />
@@ -57,6 +59,19 @@ describe("known failures", () => {
     const text = readFileSync(join(import.meta.dirname, "known-failures.txt"), "utf8");
     expect(() => readKnownFailures(text)).not.toThrow();
   });
+});
+
+it("lanes that were run to their end are kept, each over each transport", () => {
+  const folder = mkdtempSync(join(tmpdir(), "skerry-lanes-"));
+  const outcomes = readOutcomes(REPORT);
+  laneResults(folder).write("http", "core", outcomes);
+  const { read } = laneResults(folder);
+  expect([read("http", "core"), read("tls", "core"), read("http", "iam")]).toEqual([
+    outcomes,
+    undefined,
+    undefined,
+  ]);
+  rmSync(folder, { recursive: true });
 });
 
 it.each([

@@ -3,6 +3,7 @@
  *
  *   make conformance S3TESTS=/path/to/s3-tests
  *   make conformance S3TESTS=... ARGS="--transport http --lane core -- -k versioning -x"
+ *   make conformance S3TESTS=... ARGS="--results /var/tmp/s3-tests"      goes on where it was cut off: lanes whose results are there are not run again
  *
  * The suite is no part of this repository. What fails is compared with known-failures.txt: a failure that is not listed and an entry
  * that passes both fail the run.
@@ -13,8 +14,9 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { areaOf } from "./areas.ts";
 import { compare, readKnownFailures } from "./known-failures.ts";
-import { LANES } from "./lanes.ts";
+import { LANES, type Lane } from "./lanes.ts";
 import type { Outcome, TestOutcome } from "./outcomes.ts";
+import { laneResults } from "./results.ts";
 import { findPython, runLane } from "./run-suite.ts";
 import { startSuiteNode, type Transport } from "./skerry-node.ts";
 import { suiteConfiguration } from "./suite-configuration.ts";
@@ -29,6 +31,8 @@ const { values, positionals } = parseArgs({
     transport: { type: "string", default: "http,tls" },
     lane: { type: "string", default: LANES.map((lane) => lane.name).join(",") },
     workers: { type: "string", default: "2" },
+    /** Keeps the outcomes of every lane in this folder. */
+    results: { type: "string" },
     python: { type: "string" },
     /** Another build of the program. */
     program: { type: "string" },
@@ -55,6 +59,22 @@ for (const transport of values.transport.split(",")) {
 process.exit(bad ? 1 : 0);
 
 async function runOver(transport: Transport): Promise<readonly TestOutcome[]> {
+  const results = laneResults(values.results);
+  const outcomes: TestOutcome[] = [];
+  for (const lane of LANES.filter(({ name }) => values.lane.split(",").includes(name))) {
+    const kept = results.read(transport, lane.name);
+    console.log(
+      `\nconformance: lane ${lane.name} over ${transport}${kept === undefined ? "" : ", as it was kept"}`,
+    );
+    const ofLane = kept ?? (await runOn(lane, transport));
+    if (kept === undefined) results.write(transport, lane.name, ofLane);
+    outcomes.push(...ofLane);
+  }
+  return outcomes;
+}
+
+/** On a node of its own: no lane finds what another one left. */
+async function runOn(lane: Lane, transport: Transport): Promise<readonly TestOutcome[]> {
   const directory = mkdtempSync(join(tmpdir(), "skerry-conformance-"));
   const node = await startSuiteNode({
     directory: join(directory, "node"),
@@ -64,35 +84,32 @@ async function runOver(transport: Transport): Promise<readonly TestOutcome[]> {
       SKERRY_LIFECYCLE_ALLOW_SHORT_DAYS: "true",
     },
     program: values.program,
+    memberPolicy: lane.memberPolicy,
   });
-  let kept = true;
+  let isDone = false;
   try {
     const configurationFile = join(directory, "s3tests.conf");
+    const { member } = node;
     writeFileSync(
       configurationFile,
-      suiteConfiguration({ node, transport, lifecycleDaySeconds: LIFECYCLE_DAY_SECONDS }),
+      suiteConfiguration({ node, member, transport, lifecycleDaySeconds: LIFECYCLE_DAY_SECONDS }),
       { mode: 0o600 },
     );
-    const outcomes: TestOutcome[] = [];
-    for (const lane of LANES.filter(({ name }) => values.lane.split(",").includes(name))) {
-      console.log(`\nconformance: lane ${lane.name} over ${transport}`);
-      const run = {
-        checkout: values.suite,
-        python,
-        configurationFile,
-        directory,
-        workers: Number(values.workers),
-        lane,
-        pytestArgs: positionals,
-      };
-      outcomes.push(...(await runLane(run)));
-    }
-    kept = false;
+    const outcomes = await runLane({
+      checkout: values.suite,
+      python,
+      configurationFile,
+      directory,
+      workers: Number(values.workers),
+      lane,
+      pytestArgs: positionals,
+    });
+    isDone = true;
     return outcomes;
   } finally {
     await node.stop();
-    if (kept) console.error(`conformance: the node's log is in ${directory}/node/node.log`);
-    else rmSync(directory, { recursive: true, force: true });
+    if (isDone) rmSync(directory, { recursive: true, force: true });
+    else console.error(`conformance: the node's log is in ${directory}/node/node.log`);
   }
 }
 

@@ -8,6 +8,7 @@ import { readOutcomes, type TestOutcome } from "./outcomes.ts";
 
 /** Of one test, in seconds. */
 const TEST_TIMEOUT_SECONDS = 120;
+const MINUTE_MS = 60_000;
 const PACKAGES = [
   "boto3",
   "botocore",
@@ -39,10 +40,11 @@ export interface SuiteRun {
   readonly pytestArgs: readonly string[];
 }
 
-/** Runs one lane, its progress on this process's output. Throws when pytest did not get as far as a report. */
+/** Runs one lane, its progress on this process's output. Throws when pytest did not get as far as a report, or took longer than the lane may. */
 export async function runLane(run: SuiteRun): Promise<readonly TestOutcome[]> {
   const report = resolve(run.directory, `${run.lane.name}.xml`);
-  const parallel = run.workers > 1 ? ["-n", String(run.workers)] : [];
+  const isParallel = run.workers > 1 && run.lane.isSerial !== true;
+  const parallel = isParallel ? ["-n", String(run.workers)] : [];
   const names = run.lane.names === undefined ? [] : ["-k", run.lane.names];
   const args = [
     ...[
@@ -71,13 +73,18 @@ export async function runLane(run: SuiteRun): Promise<readonly TestOutcome[]> {
     }),
     stdio: ["ignore", "inherit", "inherit"],
   });
+  const giveUp = setTimeout(() => child.kill("SIGKILL"), run.lane.limitMinutes * MINUTE_MS);
   const code = await new Promise((done, reject) => {
     child.once("error", reject);
     child.once("close", done);
-  });
+  }).finally(() => clearTimeout(giveUp));
   // 0: all passed, 1: some failed, 5: nothing was selected.
   if (code === 5) return [];
-  if (code !== 0 && code !== 1) throw new Error(`pytest ended with ${code} in lane ${run.lane.name}`);
+  if (code !== 0 && code !== 1) {
+    throw new Error(
+      `pytest ended with ${code ?? `a kill after ${run.lane.limitMinutes} minutes`} in lane ${run.lane.name}`,
+    );
+  }
   return readOutcomes(readFileSync(report, "utf8"));
 }
 

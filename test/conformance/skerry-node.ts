@@ -10,6 +10,7 @@ import { createClusterCa, createNodeKey, issueNodeCertificate } from "../../src/
 import { cleanEnvironment } from "../support/clean-environment.ts";
 import { freePorts } from "../support/ports.ts";
 import { PROGRAM } from "../support/program.ts";
+import { makeMember } from "./members.ts";
 
 const READY_TIMEOUT_MS = 180_000;
 const READY_POLL_MS = 50;
@@ -32,6 +33,8 @@ export interface SuiteUser {
 export interface SuiteNode {
   readonly port: number;
   readonly users: { readonly main: SuiteUser; readonly alt: SuiteUser };
+  /** A member of main's account, where one was asked for. */
+  readonly member: SuiteUser | undefined;
   stop(): Promise<void>;
 }
 
@@ -41,6 +44,8 @@ export interface SuiteNodeOptions {
   readonly transport: Transport;
   readonly environment: Readonly<Record<string, string>>;
   readonly program?: string | undefined;
+  /** Of the member of main's account; undefined: there is none. */
+  readonly memberPolicy?: object | undefined;
 }
 
 interface Ports {
@@ -68,6 +73,8 @@ export async function startSuiteNode(options: SuiteNodeOptions): Promise<SuiteNo
     main: await makeUser("main", { program, environment, ports, apiKey }),
     alt: await makeUser("alt", { program, environment, ports, apiKey }),
   };
+  const { memberPolicy } = options;
+  const member = memberPolicy && (await makeMember(s3, users.main, memberPolicy));
   for (const keyId of ENCRYPTION_KEYS) {
     runCommand(["encryption-key", "create", "--id", keyId], { program, environment, ports, apiKey });
   }
@@ -81,7 +88,7 @@ export async function startSuiteNode(options: SuiteNodeOptions): Promise<SuiteNo
       transport: "tls",
     });
   }
-  return { port: ports.s3, users, stop: () => end(server) };
+  return { port: ports.s3, users, member, stop: () => end(server) };
 }
 
 function nodeEnvironment(options: SuiteNodeOptions, ports: Ports): Record<string, string> {

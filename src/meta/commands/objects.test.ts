@@ -251,7 +251,7 @@ describe("preconditions of a write", () => {
     ["If-Match of its ETag", { ifMatch: [etag(1)] }, "objectCommitted", "OBJECT_UNKNOWN"],
     ["If-Match of several", { ifMatch: [etag(8), etag(1)] }, "objectCommitted", "OBJECT_UNKNOWN"],
     ["If-Match of another ETag", { ifMatch: [etag(2)] }, "PRECONDITION_FAILED", "OBJECT_UNKNOWN"],
-    ["If-Match: *", { ifMatch: ["*"] }, "objectCommitted", "PRECONDITION_FAILED"],
+    ["If-Match: *", { ifMatch: ["*"] }, "objectCommitted", "OBJECT_UNKNOWN"],
     ["If-None-Match: *", { ifNoneMatch: ["*"] }, "PRECONDITION_FAILED", "objectCommitted"],
     ["If-None-Match of its ETag", { ifNoneMatch: [etag(1)] }, "PRECONDITION_FAILED", "objectCommitted"],
     ["If-None-Match of another ETag", { ifNoneMatch: [etag(2)] }, "objectCommitted", "objectCommitted"],

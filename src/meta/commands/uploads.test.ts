@@ -183,7 +183,7 @@ describe("CompleteUpload", () => {
     ["a part twice", "PART_ORDER", complete([1, 1])],
     ["a small part before the last", "PART_TOO_SMALL", complete([1, 2, 7], { minimumPartSize: 8n })],
     ["an ETag that is not that of the parts", "INVALID", complete([1, 2], { etag: wholeEtag([1]) })],
-    ["a failed precondition", "PRECONDITION_FAILED", complete([1, 2], { preconditions: { ifMatch: ["*"] } })],
+    ["If-Match without an object", "OBJECT_UNKNOWN", complete([1, 2], { preconditions: { ifMatch: ["*"] } })],
   ])("refuses %s and keeps the upload", async (_, code, command) => {
     expect(outcome(replica.run(command))).toBe(code);
     await expectSound();

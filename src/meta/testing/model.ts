@@ -559,8 +559,7 @@ export class Model {
 
 function refusalOf(current: ModelObject | undefined, conditions: ModelConditions): string | undefined {
   const { ifMatch, ifNoneMatch } = conditions;
-  if (ifMatch !== undefined && current === undefined)
-    return ifMatch === "*" ? "PRECONDITION_FAILED" : "OBJECT_UNKNOWN";
+  if (ifMatch !== undefined && current === undefined) return "OBJECT_UNKNOWN";
   if (ifMatch !== undefined && ifMatch !== "*" && ifMatch !== current?.etag) return "PRECONDITION_FAILED";
   const isHit = current !== undefined && (ifNoneMatch === "*" || ifNoneMatch === current.etag);
   return isHit ? "PRECONDITION_FAILED" : undefined;

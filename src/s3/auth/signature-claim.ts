@@ -205,13 +205,15 @@ function readQuery(query: QueryParameters): Signed {
   };
 }
 
+/** A time that no URL may have is refused like one that is over: 403, which clients of presigned URLs know to ask for a new one at. */
 function parseExpires(text: string): number {
   if (!/^-?\d{1,15}$/.test(text)) throw badQuery("X-Amz-Expires should be a number");
   const seconds = Number(text);
-  if (seconds < 0) throw badQuery("X-Amz-Expires must be non-negative");
-  if (seconds < 1) throw badQuery("X-Amz-Expires must be at least 1 second");
+  if (seconds < 0) throw new S3Refusal("AccessDenied", "X-Amz-Expires must be non-negative");
+  if (seconds < 1) throw new S3Refusal("AccessDenied", "X-Amz-Expires must be at least 1 second");
   if (seconds > MAX_PRESIGNED_SECONDS) {
-    throw badQuery(
+    throw new S3Refusal(
+      "AccessDenied",
       `X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than ${MAX_PRESIGNED_SECONDS} seconds`,
     );
   }

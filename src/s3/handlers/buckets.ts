@@ -43,7 +43,8 @@ export const bucketHandlers: Handlers<Names> = {
     try {
       await call.store.createBucket({ bucket, region, owner, configurations, objectLock });
     } catch (error) {
-      throw asAnotherBucket(error, bucket, configurations, call);
+      if (!(error instanceof ObjectError) || error.code !== "bucket-owned-by-you") throw error;
+      checkRepetition(error, { bucket, region, configurations, objectLock }, call);
     }
     return { status: 200, headers: ["Location", `/${operation.bucket}`], body: NO_BODY };
   },
@@ -75,20 +76,30 @@ export const bucketHandlers: Handlers<Names> = {
   },
 };
 
-/** A bucket of the caller's own that has another list is not the one that was asked for. */
-function asAnotherBucket(
-  error: unknown,
-  bucket: string,
-  wanted: readonly NewBucketConfiguration[],
-  call: Call,
-): unknown {
-  if (!(error instanceof ObjectError) || error.code !== "bucket-owned-by-you") return error;
+/** Where S3 answers 200 to who makes a bucket of his own again. Everywhere else it says "BucketAlreadyOwnedByYou". */
+const REPEATING_REGION = "us-east-1";
+
+interface WantedBucket {
+  readonly bucket: string;
+  readonly region: string;
+  readonly configurations: readonly NewBucketConfiguration[];
+  readonly objectLock: boolean;
+}
+
+/**
+ * Throws unless the bucket of the caller's own that is there may pass for the one that was asked for. One that has another list is not it. One whose
+ * other settings were asked for may have them or not: it is for the client to look.
+ */
+function checkRepetition(error: ObjectError, wanted: WantedBucket, call: Call): void {
+  const { bucket, region, configurations, objectLock } = wanted;
   const { ownerId = "", acl } = call.store.bucketAccess(bucket) ?? {};
   const present = acl === undefined || isPrivateAcl(acl, ownerId) ? undefined : aclDocument(acl).document;
-  const document = wanted.find(({ kind }) => kind === "acl")?.configuration.document;
+  const document = configurations.find(({ kind }) => kind === "acl")?.configuration.document;
   const isSame =
     present === undefined || document === undefined ? present === document : equalBytes(present, document);
-  return isSame ? error : new S3Refusal("BucketAlreadyExists", undefined, { BucketName: bucket });
+  if (!isSame) throw new S3Refusal("BucketAlreadyExists", undefined, { BucketName: bucket });
+  const isPlain = !objectLock && configurations.every(({ kind }) => kind === "acl");
+  if (call.region !== REPEATING_REGION || region !== REPEATING_REGION || !isPlain) throw error;
 }
 
 export const NO_CONTENT: S3Response = { status: 204, headers: [], body: NO_BODY };

@@ -16,7 +16,7 @@ import { CHECKSUM_ALGORITHMS, isChecksumValue } from "../parse/checksum.ts";
 import { parseWhole, unquoteEtag } from "../parse/fields.ts";
 import { percentEncodePath } from "../parse/percent.ts";
 import { xmlResponse } from "../render/document.ts";
-import { sourceVersionHeaders, storedHeaders, versionHeaders } from "../render/object-headers.ts";
+import { newVersionHeaders, sourceVersionHeaders, storedHeaders } from "../render/object-headers.ts";
 import {
   renderCompleted,
   renderCopied,
@@ -115,7 +115,7 @@ export const uploadHandlers: Handlers<Names> = {
     });
     const document = renderCompleted(operation, result, locationOf(operation, call));
     return xmlResponse(document, [
-      ...versionHeaders(result),
+      ...newVersionHeaders(result),
       ...encryptionHeaders(result.encryption, call.headers),
     ]);
   },
@@ -156,7 +156,12 @@ function readCompletion(bytes: Uint8Array): CompleteUploadRequest["parts"] {
   const parts = childrenOf(readXml(bytes, "CompleteMultipartUpload"), ["Part"]);
   if (parts.length === 0) throw malformed("there is no Part in CompleteMultipartUpload");
   if (parts.length > MAX_PART_NUMBER) throw malformed(`there are more than ${MAX_PART_NUMBER} parts`);
-  return parts.map(readPart);
+  return withoutRepetitions(parts.map(readPart));
+}
+
+/** A part that was sent twice may be named twice in a row: the later one is what the client ended with. */
+function withoutRepetitions(parts: CompleteUploadRequest["parts"]): CompleteUploadRequest["parts"] {
+  return parts.filter(({ partNumber }, at) => parts[at + 1]?.partNumber !== partNumber);
 }
 
 function readPart(element: XmlElement): CompleteUploadRequest["parts"][number] {

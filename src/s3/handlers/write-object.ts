@@ -16,9 +16,9 @@ import type { CopyObject } from "../operation.ts";
 import { xmlResponse } from "../render/document.ts";
 import {
   deletedHeaders,
+  newVersionHeaders,
   sourceVersionHeaders,
   storedHeaders,
-  versionHeaders,
 } from "../render/object-headers.ts";
 import { renderCopied } from "../render/uploads.ts";
 import type { Call, Handlers } from "./call.ts";
@@ -61,7 +61,7 @@ export const writeObjectHandlers: Handlers<"PutObject" | "DeleteObject" | "CopyO
   CopyObject: async (operation, call) => {
     const result = await copy(operation, call);
     return xmlResponse(renderCopied("CopyObjectResult", result), [
-      ...versionHeaders(result),
+      ...newVersionHeaders(result),
       ...sourceVersionHeaders(result),
       ...encryptionHeaders(result.encryption, call.headers),
     ]);

@@ -118,7 +118,7 @@ function withoutAwsChunked(value: string): string {
     .split(",")
     .map((coding) => coding.trim())
     .filter((coding) => coding !== "aws-chunked" && coding !== "")
-    .join(",");
+    .join(", ");
 }
 
 function userMetadata(headers: RequestHeaders): ReadonlyMap<string, string> {

@@ -16,8 +16,8 @@ const HARMLESS_VALUES: ReadonlyMap<string, ReadonlySet<string>> = new Map([
 
 /** Operations that make objects: they say how to encrypt, and where a website redirects. */
 const MAKING: ReadonlySet<S3OperationName> = new Set(["PutObject", "CopyObject", "CreateMultipartUpload"]);
-/** Parts follow their upload; clients that repeat what they said when they began it are not refused, as S3 does not. */
-const REPEATING: ReadonlySet<S3OperationName> = new Set([...MAKING, "UploadPart"]);
+/** Parts and completions follow their upload; clients that repeat what they said when they began it are not refused. */
+const REPEATING: ReadonlySet<S3OperationName> = new Set([...MAKING, "UploadPart", "CompleteMultipartUpload"]);
 /** Operations on bytes that may be encrypted under a customer's key. */
 const WITH_CUSTOMER_KEY: ReadonlySet<S3OperationName> = new Set([
   ...MAKING,

@@ -259,6 +259,17 @@ describe("what an operation carries", () => {
     });
   });
 
+  it("the codings that are the object's own", () => {
+    const put = operation("PUT", "/b/k", { "content-encoding": "aws-chunked,deflate,gzip, aws-chunked" });
+    expect(put).toMatchObject({ attributes: { headers: new Map([["content-encoding", "deflate, gzip"]]) } });
+  });
+
+  it("nothing from what a form's redirection adds", () => {
+    const added = "bucket=b&key=k&etag=%22e%22";
+    expect(operation("GET", `/b?${added}`).name).toBe("ListObjects");
+    expect(operation("GET", `/b/k?${added}`).name).toBe("GetObject");
+  });
+
   it("headers that came as parameters of a URL, but no checksums", () => {
     const target =
       "/b/k?x-amz-storage-class=STANDARD_IA&X-Amz-Meta-A=%C3%A9&x-amz-checksum-crc32=AAAAAA%3D%3D";

@@ -258,6 +258,9 @@ const RESPONSE_OVERRIDES = [
 /** "metadata" is how one widespread client asks for its own extension of listings; S3 itself ignores it. */
 const LIST_PARAMETERS = ["prefix", "delimiter", "max-keys", "encoding-type", "metadata"];
 
+/** What `success_action_redirect` of a form adds to the place that it sends a browser to, which may be here. */
+const REDIRECTED_PARAMETERS = ["bucket", "key", "etag"];
+
 /** The parameters of each supported operation. Operations that are not here take none, or are not looked at any further. */
 const PARAMETERS: Readonly<Partial<Record<S3OperationName, ReadonlySet<string>>>> = {
   ...FEATURE_PARAMETERS,
@@ -266,7 +269,7 @@ const PARAMETERS: Readonly<Partial<Record<S3OperationName, ReadonlySet<string>>>
   HeadBucket: new Set(),
   DeleteBucket: new Set(),
   GetBucketLocation: new Set(["location"]),
-  ListObjects: new Set([...LIST_PARAMETERS, "list-type", "marker"]),
+  ListObjects: new Set([...LIST_PARAMETERS, ...REDIRECTED_PARAMETERS, "list-type", "marker"]),
   ListObjectsV2: new Set([
     ...LIST_PARAMETERS,
     "list-type",
@@ -287,7 +290,7 @@ const PARAMETERS: Readonly<Partial<Record<S3OperationName, ReadonlySet<string>>>
   DeleteObjects: new Set(["delete"]),
   PostObject: new Set(),
   PutObject: new Set(),
-  GetObject: new Set(["versionId", "partNumber", ...RESPONSE_OVERRIDES]),
+  GetObject: new Set(["versionId", "partNumber", ...REDIRECTED_PARAMETERS, ...RESPONSE_OVERRIDES]),
   HeadObject: new Set(["versionId", "partNumber", ...RESPONSE_OVERRIDES]),
   DeleteObject: new Set(["versionId"]),
   CopyObject: new Set(),

@@ -1,9 +1,10 @@
-import type {
-  Checksum,
-  DeletedObject,
-  ObjectAttributes,
-  ObjectInfo,
-  PutObjectResult,
+import {
+  type Checksum,
+  type DeletedObject,
+  NULL_VERSION,
+  type ObjectAttributes,
+  type ObjectInfo,
+  type PutObjectResult,
 } from "../../object/index.ts";
 import { encryptionHeaders } from "../encryption/answer.ts";
 import { type RequestHeaders, toHeaderValue } from "../http.ts";
@@ -65,10 +66,19 @@ export function storedHeaders(
   },
   request: RequestHeaders,
 ): string[] {
-  const headers = ["ETag", quoted(result.etag), ...versionHeaders(result)];
+  const headers = ["ETag", quoted(result.etag), ...newVersionHeaders(result)];
   pushChecksum(headers, result.checksum, result.checksumType);
   if (result.encryption !== undefined) headers.push(...encryptionHeaders(result.encryption, request));
   return headers;
+}
+
+/** Of what was written: a null version is not named, also while versioning is suspended. */
+export function newVersionHeaders({
+  versionId,
+}: {
+  readonly versionId?: string | undefined;
+}): readonly string[] {
+  return versionHeaders({ versionId: versionId === NULL_VERSION ? undefined : versionId });
 }
 
 /** Nothing in a bucket that was never versioned. */

@@ -1,3 +1,4 @@
+import { compareKeys } from "../../../base/index.ts";
 import { readDocument } from "../../body/document.ts";
 import type { Handlers } from "../../handlers/call.ts";
 import { NO_BODY } from "../../http.ts";
@@ -9,7 +10,8 @@ import type { ObjectTaggingOperation } from "./operations.ts";
 export const objectTaggingHandlers: Handlers<ObjectTaggingOperation["name"]> = {
   GetObjectTagging: async ({ bucket, key, versionId }, call) => {
     const found = await call.store.getObjectTags({ bucket, key, versionId });
-    return xmlResponse(renderTagging(found.tags), versionHeaders(found));
+    const tags = found.tags.toSorted((a, b) => compareKeys(a.key, b.key));
+    return xmlResponse(renderTagging(tags), versionHeaders(found));
   },
 
   PutObjectTagging: async ({ bucket, key, versionId }, call) => {

@@ -54,6 +54,11 @@ describe("tags of an object", () => {
     expect(await tagsOf("k")).toEqual([]);
   });
 
+  it("are shown in order of their keys", async () => {
+    await put("ordered", "foo=bar&bar");
+    expect((await tagsOf("ordered"))?.map((tag) => tag.Key)).toEqual(["bar", "foo"]);
+  });
+
   it("are copied or replaced with the object", async () => {
     await put("source", "a=1");
     const copy = (Key: string, more: { TaggingDirective?: "COPY" | "REPLACE"; Tagging?: string }) =>

@@ -11,6 +11,11 @@ import type { UnconfiguredOperation } from "./operations.ts";
 const DONE: S3Response = { status: 200, headers: [], body: NO_BODY };
 
 export const unconfiguredHandlers: Handlers<UnconfiguredOperation["name"]> = {
+  GetObjectTorrent: async ({ bucket, key }, call) => {
+    await call.store.headBucket(bucket);
+    throw new S3Refusal("NoSuchKey", "There is no torrent of this object.", { Key: key });
+  },
+
   GetBucketAccelerateConfiguration: ({ bucket }, call) => empty(bucket, call, "AccelerateConfiguration"),
 
   GetBucketReplication: async ({ bucket }, call) => {

@@ -1,9 +1,15 @@
-import type { BucketOperation } from "../../operation-parts.ts";
+import type { BucketOperation, OnObject } from "../../operation-parts.ts";
 import { supported } from "../../operation-row.ts";
 import type { FeatureParameters, FeatureRows } from "../feature.ts";
 
+/** A file for peers, which no object has. */
+interface GetObjectTorrent extends OnObject {
+  readonly name: "GetObjectTorrent";
+}
+
 /** Configurations that no bucket has: asking for them, taking them away and saying that they are off is answered as S3 does. */
 export type UnconfiguredOperation =
+  | GetObjectTorrent
   | BucketOperation<"GetBucketAccelerateConfiguration">
   | BucketOperation<"GetBucketReplication">
   | BucketOperation<"DeleteBucketReplication">
@@ -11,6 +17,7 @@ export type UnconfiguredOperation =
   | BucketOperation<"PutBucketRequestPayment">;
 
 export const UNCONFIGURED_OPERATIONS: FeatureRows<UnconfiguredOperation> = {
+  GetObjectTorrent: supported("object", "reader", "GetObjectTorrent"),
   GetBucketAccelerateConfiguration: supported("bucket", "reader", "GetAccelerateConfiguration"),
   GetBucketReplication: supported("bucket", "reader", "GetReplicationConfiguration"),
   DeleteBucketReplication: supported("bucket", "admin", "PutReplicationConfiguration"),
@@ -21,6 +28,7 @@ export const UNCONFIGURED_OPERATIONS: FeatureRows<UnconfiguredOperation> = {
 const one = (subResource: string): ReadonlySet<string> => new Set([subResource]);
 
 export const UNCONFIGURED_PARAMETERS: FeatureParameters<UnconfiguredOperation> = {
+  GetObjectTorrent: one("torrent"),
   GetBucketAccelerateConfiguration: one("accelerate"),
   GetBucketReplication: one("replication"),
   DeleteBucketReplication: one("replication"),

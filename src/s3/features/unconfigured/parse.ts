@@ -1,8 +1,9 @@
-import { onBucket } from "../../parse/input.ts";
+import { onBucket, onObject } from "../../parse/input.ts";
 import type { FeatureParsers } from "../feature.ts";
 import type { UnconfiguredOperation } from "./operations.ts";
 
 export const unconfiguredParsers: FeatureParsers<UnconfiguredOperation> = {
+  GetObjectTorrent: (input) => ({ name: "GetObjectTorrent", ...onObject(input) }),
   GetBucketAccelerateConfiguration: (input) => ({
     name: "GetBucketAccelerateConfiguration",
     ...onBucket(input),

@@ -5,6 +5,7 @@ import {
   GetBucketAccelerateConfigurationCommand,
   GetBucketReplicationCommand,
   GetBucketRequestPaymentCommand,
+  GetObjectTorrentCommand,
   PutBucketRequestPaymentCommand,
   type S3Client,
 } from "@aws-sdk/client-s3";
@@ -36,6 +37,8 @@ it("there is nothing to read", async () => {
     name: "ReplicationConfigurationNotFoundError",
     status: 404,
   });
+  const torrent = s3.send(new GetObjectTorrentCommand({ Bucket, Key: "k" }));
+  expect(await failureOf(torrent)).toEqual({ name: "NoSuchKey", status: 404 });
 });
 
 it("taking away what is not there, and saying that it is off, is fine", async () => {
