@@ -1,24 +1,29 @@
 import { describe, expect, test } from "vitest";
-import { createPrng, type Prng, toHex } from "../../base/index.ts";
+import { createPrng, type Prng } from "../../base/index.ts";
 import type { SearchError } from "../errors.ts";
-import type { Filter } from "../filter/filter.ts";
-import { documentPredicate } from "../filter/match-document.ts";
-import { compareIds, type Document, type DocumentId, patchDocument } from "../model/document.ts";
-import { encodeDocument } from "../model/encode-document.ts";
-import type { WriteBatch } from "../model/write-batch.ts";
+import type { Document } from "../model/document.ts";
 import type { Query } from "../query/query.ts";
-import { EVERY_FIELD, randomDocument, randomVector } from "../testing/random-documents.ts";
+import { EVERY_FIELD, randomVector } from "../testing/random-documents.ts";
 import type { EngineContext } from "./context.ts";
 import type { SearchEngine } from "./engine.ts";
 import { flushNamespace } from "./flush.ts";
 import { mergeNamespace } from "./merge.ts";
 import { EngineWorld } from "./testing/engine-world.ts";
+import {
+  applied,
+  type Documents,
+  encoded,
+  live,
+  randomBatch,
+  randomFilter,
+  randomIds,
+} from "./testing/plain-batches.ts";
 import { trimNamespace } from "./trim.ts";
 
 /** A namespace as simply as it can be said: the documents at each of its versions. */
 interface ModelNamespace {
   version: bigint;
-  readonly history: Map<bigint, ReadonlyMap<DocumentId, Document>>;
+  readonly history: Map<bigint, Documents>;
 }
 
 // engine-11 found that a version inside the newest commit was read as the newest one.
@@ -48,13 +53,11 @@ class Run {
     this.context = context;
   }
 
-  live(documents: ReadonlyMap<DocumentId, Document>): Document[] {
-    return [...documents.values()]
-      .filter(({ expiresAtMs }) => expiresAtMs === undefined || expiresAtMs > this.world.nowMs)
-      .sort((a, b) => compareIds(a.id, b.id));
+  live(documents: Documents): Document[] {
+    return live(documents, this.world.nowMs);
   }
 
-  now(name: string): ReadonlyMap<DocumentId, Document> {
+  now(name: string): Documents {
     const namespace = this.model.get(name)!;
     return namespace.history.get(namespace.version)!;
   }
@@ -62,96 +65,10 @@ class Run {
 
 const named = (name: string) => ({ org: "org", project: "project", name });
 const strong = { consistency: "strong" as const };
-const noFilter: Pick<WriteBatch, "upserts" | "patches" | "deletes"> = {
-  upserts: [],
-  patches: [],
-  deletes: [],
-};
-
-function randomFilter(prng: Prng): Filter {
-  const year = prng.between(-5, 20);
-  const filters: readonly Filter[] = [
-    { kind: "compare", field: "year", operator: prng.pick(["lt", "gte", "eq"]), value: year },
-    { kind: "in", field: "color", values: ["red", "blue"] },
-    { kind: "not", filter: { kind: "exists", field: "price" } },
-    { kind: "compare", field: "sold", operator: "eq", value: true },
-  ];
-  const one = prng.pick(filters);
-  return prng.chance(0.3) ? { kind: "and", filters: [one, prng.pick(filters)] } : one;
-}
-
-function document(prng: Prng, id: DocumentId, nowMs: number): Document {
-  const { expiresAtMs: _, ...drawn } = randomDocument(prng, id);
-  return prng.chance(0.15) ? { ...drawn, expiresAtMs: nowMs + prng.between(1, 400_000) } : drawn;
-}
-
-function ids(prng: Prng, count: number): DocumentId[] {
-  const all: DocumentId[] = Array.from({ length: 30 }, (_, at) => (at % 2 === 0 ? BigInt(at) : `id-${at}`));
-  return prng.shuffle(all).slice(0, count);
-}
-
-function randomBatch(run: Run): WriteBatch {
-  const { prng, world } = run;
-  const [some, patched, deleted] = [prng.between(1, 6), prng.below(3), prng.below(3)];
-  const chosen = ids(prng, some + patched + deleted);
-  const kind = prng.pick(["plain", "plain", "plain", "patch", "filters", "condition"]);
-  const upserts = chosen.slice(0, some).map((id) => document(prng, id, world.nowMs));
-  if (kind === "plain") return { ...noFilter, upserts, deletes: chosen.slice(some, some + deleted) };
-  const patches = chosen.slice(some, some + patched).map((id) => {
-    const { vectors, sparse, text, attributes } = document(prng, id, world.nowMs);
-    return { id, vectors, sparse, text, attributes: new Map([...attributes, ["color", null]]) };
-  });
-  const deletes = chosen.slice(some + patched);
-  if (kind === "patch") return { upserts, patches, deletes };
-  if (kind === "condition") {
-    const condition: Filter = prng.pick<Filter>([
-      { kind: "exists", field: "id" },
-      { kind: "not", filter: { kind: "exists", field: "id" } },
-      { kind: "compare-new", field: "year", operator: "lt", newField: "year" },
-    ]);
-    // A delete has no new row that the condition could speak of.
-    return { upserts, patches, deletes: condition.kind === "compare-new" ? [] : deletes, condition };
-  }
-  const set = { vectors: new Map(), sparse: new Map(), text: new Map(), attributes: new Map([["year", 77]]) };
-  return {
-    ...noFilter,
-    deleteByFilter: randomFilter(prng),
-    patchByFilter: { filter: randomFilter(prng), set },
-  };
-}
-
-/** What the write makes of the documents, by the definition of a batch. */
-function applied(run: Run, name: string, batch: WriteBatch): ReadonlyMap<DocumentId, Document> {
-  const before = new Map(run.live(run.now(name)).map((one) => [one.id, one]));
-  const after = new Map(run.now(name));
-  const matches = (filter: Filter) => documentPredicate(filter, () => false);
-  const gone = new Set<DocumentId>();
-  if (batch.deleteByFilter !== undefined) {
-    for (const one of before.values()) if (matches(batch.deleteByFilter)(one)) gone.add(one.id);
-    for (const id of gone) after.delete(id);
-  }
-  if (batch.patchByFilter !== undefined) {
-    for (const one of before.values()) {
-      if (gone.has(one.id) || !matches(batch.patchByFilter.filter)(one)) continue;
-      after.set(one.id, patchDocument(one, batch.patchByFilter.set));
-    }
-  }
-  const holds = batch.condition === undefined ? () => true : matches(batch.condition);
-  for (const one of batch.upserts) if (holds(before.get(one.id), one)) after.set(one.id, one);
-  for (const patch of batch.patches) {
-    const old = before.get(patch.id);
-    if (old === undefined) continue;
-    const next = patchDocument(old, patch);
-    if (holds(old, next)) after.set(patch.id, next);
-  }
-  for (const id of batch.deletes) if (holds(before.get(id))) after.delete(id);
-  return after;
-}
-
 async function write(run: Run, name: string): Promise<void> {
-  const batch = randomBatch(run);
+  const batch = randomBatch(run.prng, run.world.nowMs);
   const namespace = run.model.get(name)!;
-  const after = applied(run, name, batch);
+  const after = applied(run.now(name), batch, run.world.nowMs);
   const result = await run.engine.write(named(name), batch);
   namespace.version++;
   namespace.history.set(namespace.version, after);
@@ -161,7 +78,9 @@ async function write(run: Run, name: string): Promise<void> {
 /** Several writers at once: whatever the order, it is that of their versions. */
 async function writeTogether(run: Run, name: string): Promise<void> {
   const namespace = run.model.get(name)!;
-  const batches = Array.from({ length: run.prng.between(2, 5) }, () => randomBatch(run));
+  const batches = Array.from({ length: run.prng.between(2, 5) }, () =>
+    randomBatch(run.prng, run.world.nowMs),
+  );
   const plain = batches.filter(
     (batch) => batch.condition === undefined && batch.deleteByFilter === undefined,
   );
@@ -170,7 +89,7 @@ async function writeTogether(run: Run, name: string): Promise<void> {
     .map((batch, at) => ({ batch, version: results[at]!.version }))
     .sort((a, b) => Number(a.version - b.version));
   for (const { batch, version } of ordered) {
-    const after = applied(run, name, batch);
+    const after = applied(run.now(name), batch, run.world.nowMs);
     namespace.version++;
     expect(version).toBe(namespace.version);
     namespace.history.set(version, after);
@@ -196,9 +115,6 @@ async function branch(run: Run, name: string): Promise<void> {
   run.model.set(target, { version: wanted, history: new Map([[wanted, documents]]) });
 }
 
-const encoded = (documents: readonly (Document | undefined)[]) =>
-  documents.map((one) => (one === undefined ? undefined : toHex(encodeDocument(one))));
-
 async function exported(run: Run, name: string, at: object): Promise<readonly Document[]> {
   const documents: Document[] = [];
   for (let cursor: string | undefined; ; ) {
@@ -216,7 +132,7 @@ async function exported(run: Run, name: string, at: object): Promise<readonly Do
 async function compare(run: Run, name: string): Promise<void> {
   const documents = run.live(run.now(name));
   expect(encoded(await exported(run, name, {}))).toEqual(encoded(documents));
-  const asked = ids(run.prng, 10);
+  const asked = randomIds(run.prng, 10);
   const { documents: found, version } = await run.engine.fetch(named(name), asked, strong);
   expect(version).toBe(run.model.get(name)!.version);
   const known = new Map(documents.map((one) => [one.id, one]));

@@ -164,9 +164,17 @@ export class SearchEngine implements NamespaceService {
     if (idempotencyKey !== undefined && idempotencyKey.length > MAX_IDEMPOTENCY_CHARACTERS) {
       throw new SearchError("invalid-argument", "an idempotency key has at most 256 characters");
     }
-    const row = await this.#known(name);
-    const writer = this.#writerOf(row.namespaceId);
-    return writer.write(batch, options);
+    const { namespaceId } = await this.#known(name);
+    try {
+      return await this.#writerOf(namespaceId).write(batch, options);
+    } catch (error) {
+      if (!(error instanceof SearchError) || error.code !== "not-found") throw error;
+      // Deleted, and perhaps made again since this node looked: the name may be that of another one by now.
+      await this.#context.store.barrier();
+      const now = findRow(this.#context.store, name);
+      if (now.namespaceId === namespaceId) throw error;
+      return this.#writerOf(now.namespaceId).write(batch, options);
+    }
   }
 
   #writerOf(namespaceId: bigint): NamespaceWriter {

@@ -28,6 +28,7 @@ import { accepted, refusalError, refusalOf } from "./refusals.ts";
 import { requestBytes } from "./request-bytes.ts";
 import { needsState, type ResolvedWrite, resolvePlain, resolveWrite } from "./resolve.ts";
 import { SCHEMA_FORMAT, schemaBytes, schemaOf } from "./schema-row.ts";
+import type { NamespaceSnapshot } from "./snapshot.ts";
 
 /** Writes that may wait for their commit; one more is refused. */
 const MAX_WAITING = 1_024;
@@ -211,13 +212,25 @@ export class NamespaceWriter {
   async #resolve(waiting: Waiting, batch: WriteBatch): Promise<ReadyFrame> {
     const { ifVersion } = batch;
     if (!needsState(batch)) return { waiting, write: resolvePlain(batch), expectedVersion: ifVersion };
-    const snapshot = await this.#states.snapshot(this.#row());
-    // An idempotent repetition gets its answer whatever the version is now.
+    const snapshot = await this.#snapshotFor(ifVersion);
+    // An idempotent repetition gets its answer whatever the version is now; one that is still to come has no answer yet.
     const isOther = ifVersion !== undefined && ifVersion !== snapshot.version;
-    if (isOther && waiting.idempotency === undefined) throw versionConflict(snapshot.version);
+    if (isOther && (waiting.idempotency === undefined || snapshot.version < ifVersion))
+      throw versionConflict(snapshot.version);
     const { kernel, clock } = this.#context;
     const write = await resolveWrite(batch, snapshot, { kernel, nowMs: clock.wallMs() });
     return { waiting, write, expectedVersion: ifVersion ?? snapshot.version };
+  }
+
+  /**
+   * A node that lags behind must not resolve against a state that is older than the version which the commit is conditional on: the condition would hold, and what came between
+   * would be lost.
+   */
+  async #snapshotFor(ifVersion: bigint | undefined): Promise<NamespaceSnapshot> {
+    const snapshot = await this.#states.snapshot(this.#row());
+    if (ifVersion === undefined || snapshot.version >= ifVersion) return snapshot;
+    await this.#context.store.barrier();
+    return this.#states.snapshot(this.#row());
   }
 
   async #commitFrames(ready: readonly ReadyFrame[]): Promise<void> {

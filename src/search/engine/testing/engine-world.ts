@@ -21,6 +21,48 @@ import { LocalKernel } from "../local-kernel.ts";
 
 const hasher = new PlainHasher();
 
+export interface EngineWorldNode {
+  readonly nodeId: number;
+  readonly seed: string;
+  readonly nowMs: () => number;
+  readonly store: NamespaceStore;
+  readonly driver: BlobDriver;
+  readonly settings: Partial<EngineSettings>;
+  readonly diskCache?: DiskCache | undefined;
+}
+
+/** An engine's surroundings: one thread, a time that only the test moves, and chance from a seed. */
+export function engineContext(node: EngineWorldNode): EngineContext {
+  const { nodeId, seed, nowMs, store, driver, settings, diskCache } = node;
+  const prng = createPrng(seed);
+  const clock: Clock = { monotonicMs: nowMs, wallMs: nowMs };
+  const random: Random = { bytes: (length) => prng.bytes(length), below: (bound) => prng.below(bound) };
+  const timers: Timers = {
+    after: () => ({ cancel: () => undefined }),
+    endOfTurn: (action) => void Promise.resolve().then(action),
+    sleep: () => Promise.resolve(),
+  };
+  const cache = new BlockCache(1024 * 1024);
+  const closing = new AbortController().signal;
+  return {
+    nodeId,
+    store,
+    driver,
+    kernel: new LocalKernel({ clock, timers, hasher, vectors: vectorKernels() }),
+    clock,
+    timers,
+    random,
+    logger: SILENT_LOGGER,
+    metrics: createMetrics(),
+    checksum: (bytes) => hasher.crc32c(bytes),
+    hash: (bytes) => hasher.blake3(bytes),
+    settings: { ...DEFAULT_ENGINE_SETTINGS, ...settings },
+    closing,
+    reader: (blob) => new CachedReader(blob, { driver, cache, disk: diskCache, signal: closing }),
+    diskCache,
+  };
+}
+
 export class EngineWorld {
   readonly replica = readyReplica(new Replica());
   readonly blobs = new Map<string, Uint8Array>();
@@ -54,35 +96,15 @@ export class EngineWorld {
 
   #context(settings: Partial<EngineSettings>, diskCache: DiskCache | undefined): EngineContext {
     const nodeId = ++this.#engines;
-    const prng = createPrng(`${this.seed}-engine-${nodeId}`);
-    const clock: Clock = { monotonicMs: () => this.nowMs, wallMs: () => this.nowMs };
-    const random: Random = { bytes: (length) => prng.bytes(length), below: (bound) => prng.below(bound) };
-    const timers: Timers = {
-      after: () => ({ cancel: () => undefined }),
-      endOfTurn: (action) => void Promise.resolve().then(action),
-      sleep: () => Promise.resolve(),
-    };
-    const checksum = (bytes: Uint8Array) => hasher.crc32c(bytes);
-    const driver = this.#driver();
-    const cache = new BlockCache(1024 * 1024);
-    const closing = new AbortController().signal;
-    return {
+    return engineContext({
       nodeId,
+      seed: `${this.seed}-engine-${nodeId}`,
+      nowMs: () => this.nowMs,
       store: this.#store(),
-      driver,
-      kernel: new LocalKernel({ clock, timers, hasher, vectors: vectorKernels() }),
-      clock,
-      timers,
-      random,
-      logger: SILENT_LOGGER,
-      metrics: createMetrics(),
-      checksum,
-      hash: (bytes) => hasher.blake3(bytes),
-      settings: { ...DEFAULT_ENGINE_SETTINGS, ...settings },
-      closing,
-      reader: (blob) => new CachedReader(blob, { driver, cache, disk: diskCache, signal: closing }),
+      driver: this.#driver(),
+      settings,
       diskCache,
-    };
+    });
   }
 
   #store(): NamespaceStore {
