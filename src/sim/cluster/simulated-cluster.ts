@@ -51,8 +51,8 @@ export class SimulatedCluster {
   readonly world: SimNetworkWorld;
   readonly settings: ScenarioSettings;
   readonly nodes: SimulatedNode[] = [];
-  /** How far the clocks of machines that join from now on are before true time, in milliseconds. */
-  clockLeadMs = 0;
+  /** Wall time minus virtual time of machines that join from now on, in milliseconds. Undefined: as machines begin. */
+  clockLeadMs: number | undefined;
   readonly #observer: ClusterObserver;
   readonly #prng: Prng;
   #clusterId = "";
@@ -120,7 +120,10 @@ export class SimulatedCluster {
   /** A new machine joins through a node that serves. Rejects when the cluster did not take it. */
   async join(through: SimulatedNode): Promise<SimulatedNode> {
     const node = this.#addMachine();
-    node.machine.clock.jumpWall(this.clockLeadMs);
+    const { clock } = node.machine;
+    if (this.clockLeadMs !== undefined) {
+      clock.jumpWall(this.clockLeadMs - (clock.wallMs() - this.simulation.nowMs));
+    }
     // Until it has joined it is no member: whoever lets it in may die meanwhile.
     node.isWanted = false;
     node.isRetired = true;
