@@ -5,6 +5,7 @@ import type { BucketAccess, ObjectAccess } from "./bucket-access.ts";
 import type { Operation } from "./operations.ts";
 import { accountIdOf } from "./owner.ts";
 import {
+  evaluateBounded,
   evaluatePolicies,
   evaluatePolicy,
   type PolicyRequest,
@@ -68,6 +69,7 @@ class Judge {
     if (this.#access.policy?.asksForObject === true) return true;
     const { identity } = this.#asked.principal ?? {};
     if (identity?.policies?.some(({ asksForObject }) => asksForObject)) return true;
+    if (identity?.boundary?.asksForObject === true) return true;
     return !this.#isOperator && OBJECT_PERMISSIONS.has(this.#action) && !this.#isPlainOwner;
   }
 
@@ -168,13 +170,17 @@ class Judge {
     if (this.#isOperator)
       return hasRole(principal.role, this.#asked.operation.leastRole) ? "allow" : "silent";
     const policies = principal.identity?.policies;
-    return policies === undefined ? "allow" : evaluatePolicies(policies, this.#policyRequest(action, object));
+    if (policies === undefined) return "allow";
+    return evaluateBounded(policies, principal.identity?.boundary, this.#policyRequest(action, object));
   }
 
+  /** A role's boundary limits its sessions also where a bucket's policy lets the role in; a user's does not, as in AWS. */
   #isSessionLimited(action: string, object: ObjectAccess | undefined): boolean {
-    const policies = this.#asked.principal?.identity?.sessionPolicies;
-    return (
-      policies !== undefined && evaluatePolicies(policies, this.#policyRequest(action, object)) !== "allow"
+    const { sessionPolicies, boundary } = this.#asked.principal?.identity ?? {};
+    const limits = sessionPolicies === undefined ? [] : [sessionPolicies];
+    if (boundary !== undefined && this.#caller.kind === "role-session") limits.push([boundary]);
+    return limits.some(
+      (policies) => evaluatePolicies(policies, this.#policyRequest(action, object)) !== "allow",
     );
   }
 

@@ -1,12 +1,17 @@
 /** The only file of this module that touches node:crypto: thin names for what the rest is made of. */
 
 import {
+  constants,
   createCipheriv,
   createDecipheriv,
   createHash,
   createHmac,
+  createPublicKey,
   hkdfSync,
+  type JsonWebKey,
+  type KeyObject,
   timingSafeEqual,
+  verify,
 } from "node:crypto";
 
 export const AES_KEY_BYTES = 32;
@@ -65,5 +70,66 @@ export function decryptGcm(
     ]);
   } catch {
     return undefined;
+  }
+}
+
+/** A public key that signatures are verified with, and the algorithms (RFC 7518, section 3.1) that it may be used for. */
+export interface SignatureKey {
+  readonly key: KeyObject;
+  readonly algorithms: readonly string[];
+}
+
+const MIN_RSA_BITS = 2048;
+const MAX_RSA_BITS = 8192;
+const RSA_ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"];
+const CURVE_ALGORITHMS: Readonly<Record<string, string>> = {
+  "P-256": "ES256",
+  "P-384": "ES384",
+  "P-521": "ES512",
+};
+
+/** Undefined: a key of another kind, one that is too short, or none at all. */
+export function signatureKeyOfJwk(jwk: Readonly<Record<string, unknown>>): SignatureKey | undefined {
+  const { kty, crv, n, e, x, y, alg } = jwk;
+  // Only what makes a public key is looked at: a private one that an issuer lets slip is not taken into memory.
+  const members = kty === "RSA" ? { kty, n, e } : { kty, crv, x, y };
+  const usable = kty === "RSA" ? RSA_ALGORITHMS : kty === "EC" ? [CURVE_ALGORITHMS[String(crv)]] : [];
+  const algorithms = usable.filter((name) => name !== undefined && (alg === undefined || alg === name));
+  if (algorithms.length === 0) return undefined;
+  try {
+    const key = createPublicKey({ key: members as JsonWebKey, format: "jwk" });
+    const bits = key.asymmetricKeyDetails?.modulusLength;
+    if (bits !== undefined && (bits < MIN_RSA_BITS || bits > MAX_RSA_BITS)) return undefined;
+    return { key, algorithms: algorithms as readonly string[] };
+  } catch {
+    return undefined;
+  }
+}
+
+/** False also for an algorithm that the key is not for. */
+export function verifySignature(
+  { key, algorithms }: SignatureKey,
+  algorithm: string,
+  bytes: Uint8Array,
+  signature: Uint8Array,
+): boolean {
+  if (!algorithms.includes(algorithm)) return false;
+  const hash = `sha${algorithm.slice(2)}`;
+  switch (algorithm.slice(0, 2)) {
+    case "RS":
+      return verify(hash, bytes, key, signature);
+    case "PS":
+      return verify(
+        hash,
+        bytes,
+        {
+          key,
+          padding: constants.RSA_PKCS1_PSS_PADDING,
+          saltLength: constants.RSA_PSS_SALTLEN_DIGEST,
+        },
+        signature,
+      );
+    default:
+      return verify(hash, bytes, { key, dsaEncoding: "ieee-p1363" }, signature);
   }
 }

@@ -4,6 +4,7 @@ import { callerOf } from "./bucket-decision.ts";
 import type { Operation } from "./operations.ts";
 import type { PolicyContext } from "./policy/context.ts";
 import {
+  evaluateBounded,
   evaluatePolicies,
   evaluatePolicy,
   type PolicyRequest,
@@ -51,7 +52,7 @@ function onRole(
   role: RoleAccess,
 ): Decision {
   const caller = callerOf(principal);
-  if (!("accountId" in caller)) return deny("policy");
+  if (!("accountId" in caller) && caller.kind !== "federated") return deny("policy");
   const asked: PolicyRequest = {
     caller,
     action: operation.action,
@@ -61,6 +62,11 @@ function onRole(
   const trusted = evaluatePolicy(role.trust, asked);
   if (trusted === "deny") return deny("denied");
   if (trusted === "silent") return deny("policy");
+  // Whoever a provider vouches for has nothing of itself; the provider is one of the role's own account.
+  if (caller.kind === "federated") {
+    const isOwn = caller.provider.startsWith(`arn:aws:iam::${role.accountId}:oidc-provider/`);
+    return isOwn && trusted === "allow" ? ALLOW : deny("policy");
+  }
   const resource = request.resource ?? "*";
   const isNamed = trusted === "allow" && caller.accountId === role.accountId;
   const { own, ofSession } = verdicts(principal, operation, resource, request.context);
@@ -100,9 +106,9 @@ function verdicts(
     resource,
     context: contextOf(principal, context),
   };
-  const { policies, sessionPolicies } = identity;
+  const { policies, boundary, sessionPolicies } = identity;
   return {
-    own: policies && evaluatePolicies(policies, asked),
+    own: policies && evaluateBounded(policies, boundary, asked),
     ofSession: sessionPolicies && evaluatePolicies(sessionPolicies, asked),
   };
 }

@@ -67,7 +67,8 @@ export {
   type FailedAuthenticationLimits,
   InflightLimiter,
   type RateDecision,
-  type RateLimit,
+  RateLimiter,
+  rateName,
 } from "./limits.ts";
 export { mayTouchNamespace, projectOf } from "./namespaces.ts";
 export type { Operation, ResourceKind } from "./operations.ts";
@@ -81,6 +82,7 @@ export type { Caller } from "./policy/principals.ts";
 export { isPublicPolicy } from "./policy/public-policy.ts";
 export { readStrictJson } from "./policy/strict-json.ts";
 export { KEY_KIND, KEY_ROLE, type KeyDirectory, type RandomBytes, type StoredKey } from "./ports.ts";
+export { isAddressIn, isPublicAddress } from "./public-address.ts";
 export { ReplayCache } from "./replay.ts";
 export { ROLES } from "./roles.ts";
 export { createSealer, SEAL_OVERHEAD_BYTES, type Sealer, type SealerOptions } from "./seal.ts";
@@ -102,3 +104,11 @@ export type {
   Role,
   RoleAccess,
 } from "./types.ts";
+export {
+  type IssuerKey,
+  readIssuerKeys,
+  readWebToken,
+  verifyWebToken,
+  type WebIdentity,
+  type WebTokenVerdict,
+} from "./web-token.ts";

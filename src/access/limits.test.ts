@@ -1,6 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { FailedAuthenticationLimiter, InflightLimiter, RateLimiter, sourceName } from "./limits.ts";
+import { FailedAuthenticationLimiter, InflightLimiter, RateLimiter, rateName, sourceName } from "./limits.ts";
+import type { Caller } from "./policy/principals.ts";
+import type { Principal } from "./types.ts";
 
 describe("a rate limit", () => {
   test("lets a burst through, then what comes back in time", () => {
@@ -161,5 +163,39 @@ describe("sources", () => {
     ["::1", "0:0:0:0::/64"],
   ])("%s counts as %s", (address, name) => {
     expect(sourceName(address)).toBe(name);
+  });
+});
+
+describe("under which name requests are counted by the second", () => {
+  const principal = (keyId: string, caller?: Caller, isSession = false): Principal => ({
+    keyId,
+    role: "user",
+    buckets: undefined,
+    owner: { id: "o", displayName: "" },
+    ...(caller && {
+      identity: {
+        caller,
+        policies: [],
+        sessionPolicies: undefined,
+        context: new Map(isSession ? [["aws:tokenissuetime", ["now"]]] : []),
+      },
+    }),
+  });
+  const role: Caller = {
+    kind: "role-session",
+    accountId: "1",
+    canonicalId: "o",
+    arn: "arn",
+    roleArn: "role",
+    uniqueId: "AROA1",
+  };
+
+  test("is the key's; sessions, which can be had at will, share that of their role; nobody is its source", () => {
+    expect(rateName(principal("SK1"), "192.0.2.1")).toBe("key/SK1");
+    expect(rateName(principal("SK1", { ...role, kind: "user" }), "192.0.2.1")).toBe("key/SK1");
+    expect(rateName(principal("ST1", role, true), "")).toBe(rateName(principal("ST2", role, true), ""));
+    expect(rateName(principal("anonymous", { kind: "anonymous" }), "2001:db8::1")).toBe(
+      "source/2001:db8:0:0::/64",
+    );
   });
 });

@@ -4,6 +4,7 @@
  */
 
 import { assert } from "../base/index.ts";
+import type { Principal } from "./types.ts";
 
 export type RateDecision =
   | { readonly kind: "allow" }
@@ -110,6 +111,18 @@ export class InflightLimiter {
     if (present === 1) this.#inflight.delete(name);
     else this.#inflight.set(name, present - 1);
   }
+}
+
+/**
+ * Under which name a caller's requests are counted by the second: its key; of sessions the user or the role that they are of, because new ones can be had
+ * at will; of nobody the source.
+ */
+export function rateName(principal: Principal, source: string): string {
+  const { caller, context } = principal.identity ?? {};
+  if (caller?.kind === "anonymous") return `source/${sourceName(source)}`;
+  const isOfSession =
+    caller !== undefined && "uniqueId" in caller && context?.has("aws:tokenissuetime") === true;
+  return isOfSession ? `session/${caller.uniqueId}` : `key/${principal.keyId}`;
 }
 
 export interface FailedAuthenticationLimits {

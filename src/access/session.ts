@@ -20,6 +20,8 @@ export type SessionSubject =
       readonly roleName: string;
       readonly roleId: string;
       readonly sessionName: string;
+      /** ARN of the identity provider whose token it came of. */
+      readonly provider?: string;
     };
 
 export interface SessionClaims {

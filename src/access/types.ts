@@ -30,6 +30,8 @@ export interface Identity {
   readonly caller: Caller;
   /** What it was given; undefined: everything, as the account itself has. */
   readonly policies: readonly Policy[] | undefined;
+  /** What bounds `policies`: what it does not allow they cannot. Undefined: nothing does. */
+  readonly boundary?: Policy | undefined;
   /** Policies of a session: what they do not allow is denied. Undefined: there are none. */
   readonly sessionPolicies: readonly Policy[] | undefined;
   /** Condition keys that come with it ("aws:username"), as `conditionKeyName` spells them. */

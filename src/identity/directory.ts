@@ -20,6 +20,8 @@ import type { IdentityStore } from "./store.ts";
 /** Compiled documents that are kept. */
 const MAX_CACHED_POLICIES = 4096;
 
+const ALLOWS_NOTHING: Policy = { statements: [], asksForObject: false };
+
 /** What an identity has been given: texts of its own and of managed policies. */
 interface Granted {
   readonly inlinePolicies: readonly { readonly document: string }[];
@@ -81,7 +83,7 @@ export class IdentityDirectory {
     canonicalId: string,
     subject: Extract<SessionSubject, { readonly kind: "role" }>,
   ): Identity | undefined {
-    const { roleName, roleId, sessionName } = subject;
+    const { roleName, roleId, sessionName, provider } = subject;
     const role = this.#store.record(ownedRow("r", canonicalId, roleName), "role");
     if (role === undefined || role.roleId !== roleId) return undefined;
     const accountId = this.accountIdOf(canonicalId);
@@ -94,10 +96,12 @@ export class IdentityDirectory {
       uniqueId: roleId,
     };
     const tags = role.tags.map(({ name, value }) => [`aws:PrincipalTag/${name}`, value] as const);
-    const more = [["aws:userid", `${roleId}:${sessionName}`] as const, ...tags];
+    const federated = provider === undefined ? [] : [["aws:FederatedProvider", provider] as const];
+    const more = [["aws:userid", `${roleId}:${sessionName}`] as const, ...federated, ...tags];
     return {
       caller,
       policies: this.policiesOf(role),
+      boundary: this.#boundaryOf(role),
       sessionPolicies: undefined,
       context: contextOfCaller(caller, "AssumedRole", more),
     };
@@ -144,6 +148,7 @@ export class IdentityDirectory {
     return {
       caller,
       policies: [user, ...groups].flatMap((granted) => this.policiesOf(granted)),
+      boundary: this.#boundaryOf(user),
       sessionPolicies: undefined,
       context: contextOfCaller(caller, "User", [["aws:username", user.name], ...tags]),
     };
@@ -162,6 +167,13 @@ export class IdentityDirectory {
       if (version !== undefined) texts.push(version.document);
     }
     return texts.map((text) => this.#compile(text));
+  }
+
+  /** A boundary that is not there bounds everything: it allows nothing. */
+  #boundaryOf({ permissionsBoundary }: { readonly permissionsBoundary: string }): Policy | undefined {
+    if (permissionsBoundary === "") return undefined;
+    const [policy] = this.policiesOf({ inlinePolicies: [], attachedPolicies: [permissionsBoundary] });
+    return policy ?? ALLOWS_NOTHING;
   }
 
   ownerById(canonicalId: string): Owner | undefined {

@@ -7,6 +7,11 @@ export type IdentityErrorCode =
   /** Something else still depends on it. */
   | "conflict"
   | "limit"
+  /** A token of an identity provider: not its own, not for whom it is shown, or not a token. */
+  | "token-invalid"
+  | "token-expired"
+  /** An identity provider does not tell its keys. */
+  | "issuer-unreachable"
   /** Others change the same rows all the time. */
   | "busy"
   | "unavailable"

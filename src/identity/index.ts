@@ -14,5 +14,6 @@ export { type Account, Accounts, type NewAccount } from "./accounts.ts";
 export { IdentityDirectory } from "./directory.ts";
 export { IdentityError, type IdentityErrorCode } from "./errors.ts";
 export * from "./iam/index.ts";
+export type { IssuerKeys } from "./ports.ts";
 export { type SessionHolder, sessionHolder } from "./session-holder.ts";
 export { IdentityStore } from "./store.ts";

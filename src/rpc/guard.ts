@@ -134,6 +134,12 @@ export class Guard implements RestAdmission {
         throw new ConnectError(`the key may not do this (${denial.reason})`, Code.PermissionDenied);
       }
     }
+    const rate = this.#options.limits.take(principal, remoteAddress);
+    if (rate.kind === "limited") {
+      throw new ConnectError("too many requests a second of this key", Code.ResourceExhausted, {
+        "retry-after": String(Math.ceil(rate.retryAfterMs / 1000)),
+      });
+    }
     const leave = this.#options.limits.enter(principal);
     if (leave === undefined) {
       throw new ConnectError("too many requests of this key are under way", Code.ResourceExhausted, {

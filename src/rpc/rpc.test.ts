@@ -389,6 +389,14 @@ describe("limits", () => {
     expect(api.inflight.inflight("reader")).toBe(0);
   });
 
+  it("a key with too many requests a second is told when to come back", async () => {
+    api.rate = { kind: "limited", retryAfterMs: 1500 };
+    const refused = await listing({}).catch((error: ConnectError) => error);
+    api.rate = { kind: "allow" };
+    if (!(refused instanceof ConnectError)) throw new Error("it was not refused");
+    expect([Code[refused.code], refused.metadata.get("retry-after")]).toEqual(["ResourceExhausted", "2"]);
+  });
+
   it("behind a trusted proxy the client is who the proxy says", async () => {
     await listing({ "x-forwarded-for": "203.0.113.9, 198.51.100.1" });
     expect(api.events.at(-1)).toMatchObject({ remoteAddress: "198.51.100.1" });

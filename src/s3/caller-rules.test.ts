@@ -11,7 +11,9 @@ import {
 } from "@aws-sdk/client-s3";
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import { afterEach, describe, expect, it } from "vitest";
-import { ReplayCache, TrustedProxies } from "../access/index.ts";
+import { RateLimiter, ReplayCache, rateName, TrustedProxies } from "../access/index.ts";
+import { ask as askIdentity, outcomeOf } from "./testing/query-client.ts";
+import { RawConnection, rawHead } from "./testing/raw-http.ts";
 import { ADMIN, type Rig, startRig, WRITER } from "./testing/rig.ts";
 import { signRequest } from "./testing/sign.ts";
 
@@ -213,5 +215,43 @@ describe("behind proxies", () => {
     };
     expect(await put("http")).toBe(400);
     expect(await put("https")).toBe(200);
+  });
+});
+
+describe("requests a second", () => {
+  let nowMs = 0;
+  const limits = () => {
+    const requests = new RateLimiter({ perSecond: 2, burst: 3 }, 10);
+    return {
+      take: (principal: Parameters<typeof rateName>[0], source: string) =>
+        requests.take(rateName(principal, source), nowMs),
+      enter: () => () => {},
+      failedAuthentication: () => ({ kind: "allow" }) as const,
+    };
+  };
+
+  it("are limited by key, on S3 and IAM together, and the client is told when to come back", async () => {
+    await begin({ limits: limits() });
+    const read = () => outcome(s3.send(new GetObjectCommand({ Bucket: "docs", Key: "k" })));
+    // The bucket was made with the first of three.
+    expect([await read(), await read(), await read()]).toEqual(["NoSuchKey", "NoSuchKey", "SlowDown"]);
+    const who = await askIdentity(rig, { caller: WRITER, action: "GetCallerIdentity" });
+    expect([outcomeOf(who), who.headers.get("retry-after")]).toEqual(["SlowDown", "1"]);
+    const other = await askIdentity(rig, { caller: ADMIN, action: "GetCallerIdentity" });
+    expect(outcomeOf(other)).toBe("ok");
+    nowMs += 500;
+    expect([await read(), await read()]).toEqual(["NoSuchKey", "SlowDown"]);
+  });
+
+  it("of visitors are limited by source, and a page is one of them however many objects it takes", async () => {
+    await begin({ limits: limits(), websiteDomains: ["localhost"] });
+    const visit = async () => {
+      const connection = new RawConnection(rig.address);
+      const sent = connection.write(rawHead("GET", "/", { Host: "public-none.localhost" }));
+      const { status } = await sent.response();
+      connection.socket.destroy();
+      return status;
+    };
+    expect([await visit(), await visit(), await visit(), await visit()]).toEqual([404, 404, 404, 503]);
   });
 });

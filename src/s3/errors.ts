@@ -52,6 +52,15 @@ export const S3_ERRORS = {
     status: 400,
     message: "Your proposed upload is smaller than the minimum allowed object size.",
   },
+  ExpiredTokenException: { status: 400, message: "The web identity token that was passed is expired." },
+  IDPCommunicationError: {
+    status: 400,
+    message: "The identity provider could not be reached to verify the token.",
+  },
+  InvalidIdentityToken: {
+    status: 400,
+    message: "The web identity token that was passed could not be validated.",
+  },
   ExpiredToken: { status: 400, message: "The provided token has expired." },
   IdempotencyParameterMismatch: {
     status: 400,

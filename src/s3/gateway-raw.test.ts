@@ -404,7 +404,7 @@ describe("callers", () => {
       return [answer.status, codeOf(answer)];
     };
     expect(await ask("Action=ListRoles&Version=2010-05-08")).toEqual([403, "MissingAuthenticationToken"]);
-    expect(await ask("Action=AssumeRoleWithWebIdentity&Version=2011-06-15")).toEqual([501, "NotImplemented"]);
+    expect(await ask("Action=AssumeRoleWithSAML&Version=2011-06-15")).toEqual([501, "NotImplemented"]);
   });
 
   it("get the headers and documents that S3 gives", async () => {
@@ -651,7 +651,7 @@ describe("HTTP", () => {
   it("a guesser is told to slow down, and when to come back", async () => {
     await rig.close();
     const slow = { failedAuthentication: () => ({ kind: "limited", retryAfterMs: 1500 }) as const };
-    rig = await startRig({ limits: { enter: () => undefined, ...slow } });
+    rig = await startRig({ limits: { take: () => ({ kind: "allow" }), enter: () => undefined, ...slow } });
     const wrong = await send("GET", "/", "", { credentials: { ...WRITER, secretAccessKey: "wrong" } });
     expect([wrong.status, codeOf(wrong), wrong.headers.get("retry-after")]).toEqual([503, "SlowDown", "2"]);
     expect(codeOf(await send("GET", "/"))).toBe("SlowDown");
@@ -662,6 +662,7 @@ describe("HTTP", () => {
     let inside = 0;
     rig = await startRig({
       limits: {
+        take: () => ({ kind: "allow" }),
         enter: () => {
           inside += 1;
           return () => {

@@ -1,5 +1,5 @@
 import { accountIdOf, type Principal } from "../access/index.ts";
-import type { IamContext } from "../identity/index.ts";
+import type { IamContext, ProvedWebIdentity } from "../identity/index.ts";
 import type { ObjectStore } from "../object/index.ts";
 import type { Clock, Hasher, Random } from "../platform/index.ts";
 import { type Authenticated, authenticate } from "./auth/authenticate.ts";
@@ -34,7 +34,7 @@ import type {
 } from "./ports.ts";
 import { authenticateForm } from "./post/authenticate-form.ts";
 import { asPut, checkForm, readForm, renderPosted } from "./post/post-object.ts";
-import { answerQuery, readQuery } from "./query/endpoint.ts";
+import { answerQuery, type ParsedQuery, proofOf, readQuery } from "./query/endpoint.ts";
 import { queryRefusalOf } from "./query/errors.ts";
 import type { QueryName } from "./query/operations.ts";
 import { renderQueryError } from "./query/render.ts";
@@ -48,7 +48,7 @@ export interface GatewayOptions {
   /** Who is meant by an id or an address in a grant. Without it nobody can be granted anything by name. */
   readonly owners?: OwnerDirectory;
   /** What IAM and STS act on. Without it their calls are answered with 501. */
-  readonly identities?: Pick<IamContext, "store" | "sealer">;
+  readonly identities?: Pick<IamContext, "store" | "sealer" | "issuerKeys">;
   readonly hasher: Hasher;
   readonly clock: Clock;
   readonly random: Random;
@@ -282,6 +282,8 @@ export class S3Gateway {
       policyContext,
     );
     const admit = admission instanceof Promise ? await admission : admission;
+    // What a visitor is shown may be several objects, and is one request.
+    if (progress.surface !== "website") this.#takeRate(acting.principal, request);
     progress.release = this.#enter(acting.principal);
     if (!isSupported(operation) || operation.name === "PostObject") {
       throw notImplemented(`The operation ${operation.name}`);
@@ -310,26 +312,53 @@ export class S3Gateway {
     if (identities === undefined) throw notImplemented("The IAM and STS API");
     const query = await readQuery(request);
     progress.operation = query.name;
-    const { service } = query.operation;
-    const bodyHash = sha256Hex(query.body);
-    const authenticated = await this.#authenticate(request, target, { service, bodyHash });
-    if (authenticated === undefined) throw new S3Refusal("MissingAuthenticationToken");
-    progress.principal = authenticated.principal;
-    this.#refuseReplay(authenticated, request, progress);
+    const iam = { ...identities, clock, random };
+    const webIdentity = await this.#prove(query, iam, request.remoteAddress);
+    const principal = webIdentity?.principal ?? (await this.#signer(query, request, target, progress));
+    progress.principal = principal;
     const { headers } = request;
     const nowMs = clock.wallMs();
     return answerQuery({
       query,
-      principal: authenticated.principal,
-      iam: { ...identities, clock, random },
+      principal,
+      webIdentity,
+      iam,
       authorizer,
       context: requestContext({ request, headers, query: target.query, nowMs, region }),
       requestId,
       admitted: (resource) => {
         progress.key = resource;
-        progress.release = this.#enter(authenticated.principal);
+        this.#takeRate(principal, request);
+        progress.release = this.#enter(principal);
       },
     });
+  }
+
+  async #signer(
+    query: ParsedQuery,
+    request: S3Request,
+    target: RequestTarget,
+    progress: Progress,
+  ): Promise<Principal> {
+    const { service } = query.operation;
+    const bodyHash = sha256Hex(query.body);
+    const authenticated = await this.#authenticate(request, target, { service, bodyHash });
+    if (authenticated === undefined) throw new S3Refusal("MissingAuthenticationToken");
+    this.#refuseReplay(authenticated, request, progress);
+    return authenticated.principal;
+  }
+
+  /** Undefined: a signature is asked for. */
+  async #prove(
+    query: ParsedQuery,
+    iam: IamContext,
+    remoteAddress: string,
+  ): Promise<ProvedWebIdentity | undefined> {
+    try {
+      return await proofOf(query, iam);
+    } catch (error) {
+      throw this.#failedAuthentication(queryRefusalOf(error, refusalOf(error)) ?? error, remoteAddress);
+    }
   }
 
   /** A form proves who sends it by its fields, and is a PutObject to the gate and to everything behind it. */
@@ -371,6 +400,7 @@ export class S3Gateway {
     progress.operation = visit.operation;
     progress.key = visit.key === "" ? undefined : visit.key;
     const acting = anonymousCaller(NO_HEADERS);
+    this.#takeRate(acting.principal, request);
     progress.release = this.#enter(acting.principal);
     const local = store.localBucketConfiguration(bucket, WEBSITE_KIND);
     const stored = local ?? (await store.getBucketConfiguration({ bucket, kind: WEBSITE_KIND }));
@@ -423,18 +453,22 @@ export class S3Gateway {
   /** Guessing is slowed down, and the guesser not told how close it came. */
   #failedAuthentication(error: unknown, remoteAddress: string): unknown {
     const { limits } = this.#options;
-    if (limits === undefined || !(error instanceof S3Refusal) || error.status !== 403) return error;
+    if (limits === undefined || !(error instanceof S3Refusal) || !isFailedProof(error)) return error;
     const decision = limits.failedAuthentication(remoteAddress, error.details.AWSAccessKeyId);
     if (decision.kind === "allow") return error;
-    const seconds = Math.ceil(decision.retryAfterMs / 1000);
-    return new S3Refusal("SlowDown", undefined, { RetryAfterSeconds: String(seconds) });
+    return slowDown(decision.retryAfterMs);
+  }
+
+  #takeRate(principal: Principal, { remoteAddress }: S3Request): void {
+    const decision = this.#options.limits?.take(principal, remoteAddress);
+    if (decision?.kind === "limited") throw slowDown(decision.retryAfterMs);
   }
 
   #enter(principal: Principal): () => void {
     const { limits } = this.#options;
     if (limits === undefined) return NOTHING_TO_RELEASE;
     const release = limits.enter(principal);
-    if (release === undefined) throw new S3Refusal("SlowDown", undefined, { RetryAfterSeconds: "1" });
+    if (release === undefined) throw slowDown(1000);
     return release;
   }
 
@@ -458,6 +492,15 @@ export class S3Gateway {
     this.hooks.onUnexpectedError?.(error, requestId);
     return new S3Refusal("InternalError");
   }
+}
+
+function slowDown(retryAfterMs: number): S3Refusal {
+  const seconds = Math.ceil(retryAfterMs / 1000);
+  return new S3Refusal("SlowDown", undefined, { RetryAfterSeconds: String(seconds) });
+}
+
+function isFailedProof({ status, code }: S3Refusal): boolean {
+  return status === 403 || code === "InvalidIdentityToken";
 }
 
 function isSupported(operation: S3Operation): operation is Exclude<S3Operation, { name: UnsupportedName }> {

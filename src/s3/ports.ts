@@ -35,6 +35,8 @@ export interface SessionCredential extends Credential {
 
 /** Limits on callers, kept by the composition root for all surfaces together. */
 export interface CallerLimits {
+  /** Called after authorization: takes one of the requests that this caller may make in this second. */
+  take(principal: Principal, remoteAddress: string): RateDecision;
   /** Called after authorization. Undefined: as many requests as this caller may have are under way. Otherwise called when it is over. */
   enter(principal: Principal): (() => void) | undefined;
   /** Counts a failed authentication. "limited": the caller is told to slow down instead of what was wrong. */

@@ -3,7 +3,9 @@ import {
   InflightLimiter,
   type Principal,
   type RateDecision,
+  RateLimiter,
   ReplayCache,
+  rateName,
 } from "../access/index.ts";
 import type { Logger, Metrics } from "../observe/index.ts";
 import type { Clock } from "../platform/index.ts";
@@ -12,10 +14,16 @@ import type { Config } from "./config/index.ts";
 
 /** How much callers may ask of this node, over all surfaces together. */
 export interface NodeLimits {
+  /** Takes one of the requests that this caller may make in this second. */
+  take(principal: Principal, source: string): RateDecision;
   /** Undefined: as many as may be are under way. Else called when the request is over. */
   enter(principal: Principal): (() => void) | undefined;
   failedAuthentication(source: string, claimedKeyId: string | undefined): RateDecision;
 }
+
+/** Callers whose requests are counted by the second; those that were heard of least recently begin anew. */
+const MAX_CALLERS = 100_000;
+const UNLIMITED: RateDecision = { kind: "allow" };
 
 /** One count over all requests and one for each key; whoever guesses signatures or keys is slowed down, by source and by what is guessed at. */
 export function nodeLimits(config: Config, clock: Clock): NodeLimits {
@@ -32,7 +40,12 @@ export function nodeLimits(config: Config, clock: Clock): NodeLimits {
     maxSources: maxNames,
     maxKeys: maxNames,
   });
+  const perSecond = config["limits.requests_per_second_per_key"];
+  const burst = config["limits.requests_burst_per_key"];
+  const requests = perSecond === 0 ? undefined : new RateLimiter({ perSecond, burst }, MAX_CALLERS);
   return {
+    take: (principal, source) =>
+      requests?.take(rateName(principal, source), clock.monotonicMs()) ?? UNLIMITED,
     enter: (principal) => {
       const leaveAll = all.enter("");
       const leaveKey = leaveAll && perKey.enter(principal.keyId, principal.inflightLimit);

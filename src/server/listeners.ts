@@ -24,6 +24,7 @@ import { s3Credentials } from "./credentials.ts";
 import { parseDestination } from "./destinations.ts";
 import type { Engines } from "./engines/engines.ts";
 import type { Closers } from "./engines/options.ts";
+import { IssuerKeySource } from "./issuer-keys.ts";
 import { startMetricsServer } from "./metrics-server.ts";
 import { Observing } from "./observing.ts";
 
@@ -215,7 +216,7 @@ function createS3(options: ListenersOptions, shared: Shared, accessLogs: AccessL
     credentials: s3Credentials(engines.metadata, identities.directory, engines.sealer),
     authorizer: gate,
     owners: identities.directory,
-    identities: { store: identities.store, sealer: engines.sealer },
+    identities: { store: identities.store, sealer: engines.sealer, issuerKeys: issuerKeysOf(options) },
     region: config["s3.region"],
     anyRegion: true,
     customerKeysOverHttp: config["s3.customer_keys_over_http"],
@@ -246,6 +247,11 @@ function createS3(options: ListenersOptions, shared: Shared, accessLogs: AccessL
     recycle: options.recycle,
     ...(tls && { tls: { cert: tls.certificate, key: tls.key } }),
   });
+}
+
+function issuerKeysOf({ platform, logger, config }: ListenersOptions): IssuerKeySource {
+  const privateNetworks = config["iam.private_issuer_networks"];
+  return new IssuerKeySource({ clock: platform.clock, logger, privateNetworks });
 }
 
 function nodeStatistics(engines: Engines, { observing, replays, s3InFlight }: Shared): NodeStatistics {

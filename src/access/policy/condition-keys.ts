@@ -36,6 +36,7 @@ const KEYS: ReadonlySet<string> = new Set([
   "aws:username",
   "aws:viaawsservice",
   "aws:vpcsourceip",
+  "iam:permissionsboundary",
   "s3:authtype",
   "s3:dataaccesspointaccount",
   "s3:dataaccesspointarn",

@@ -46,6 +46,22 @@ export function evaluatePolicies(policies: readonly Policy[], request: PolicyReq
   return verdict;
 }
 
+/**
+ * Policies of an identity within its boundary: what either denies is denied, and only what both allow is allowed. Source: the IAM user guide, "Permissions
+ * boundaries for IAM entities".
+ */
+export function evaluateBounded(
+  policies: readonly Policy[],
+  boundary: Policy | undefined,
+  request: PolicyRequest,
+): PolicyVerdict {
+  const verdict = evaluatePolicies(policies, request);
+  if (boundary === undefined || verdict === "deny") return verdict;
+  const bound = evaluatePolicy(boundary, request);
+  if (bound === "deny") return "deny";
+  return bound === "allow" ? verdict : "silent";
+}
+
 function fitOfStatement(statement: Statement, request: PolicyRequest): "named" | "of-account" | "none" {
   const fit = callerFit(statement, request.caller);
   if (fit === "none") return "none";

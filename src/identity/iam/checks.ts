@@ -1,6 +1,8 @@
 /** What names, paths, tags and policies of identities may be. Source: the IAM user guide, "IAM and AWS STS quotas". */
 
+import { create } from "@bufbuild/protobuf";
 import { AccessError, parsePolicy, type RandomBytes, randomBase32 } from "../../access/index.ts";
+import { type Header, HeaderSchema } from "../../gen/skerry/meta/v1/rows_pb.js";
 import { IdentityError } from "../errors.ts";
 
 export const MAX_IDENTITY_TAGS = 50;
@@ -54,6 +56,32 @@ export function checkIdentityTags(tags: readonly IdentityTag[]): void {
   }
   if (new Set(tags.map(({ name }) => name.toLowerCase())).size === tags.length) return;
   throw new IdentityError("invalid", "a key of a tag is there twice");
+}
+
+/** With the added ones, each in the place of the one of its key. */
+export function withTags(
+  present: readonly IdentityTag[],
+  added: readonly IdentityTag[],
+): readonly IdentityTag[] {
+  return [
+    ...withoutTags(
+      present,
+      added.map(({ name }) => name),
+    ),
+    ...added,
+  ];
+}
+
+export function withoutTags(
+  present: readonly IdentityTag[],
+  keys: readonly string[],
+): readonly IdentityTag[] {
+  const names = new Set(keys.map((key) => key.toLowerCase()));
+  return present.filter(({ name }) => !names.has(name.toLowerCase()));
+}
+
+export function tagRows(tags: readonly IdentityTag[]): Header[] {
+  return tags.map(({ name, value }) => create(HeaderSchema, { name, value }));
 }
 
 export function checkDocument(text: string, kind: "identity" | "trust"): void {

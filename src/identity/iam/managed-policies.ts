@@ -35,6 +35,8 @@ export interface ManagedPolicy {
   /** "v1". */
   readonly defaultVersion: string;
   readonly attachments: number;
+  /** Users and roles that it bounds. */
+  readonly boundaryUses: number;
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
 }
@@ -131,6 +133,9 @@ export async function deletePolicy(context: IamContext, address: PolicyAddress):
     const policy = policyIn(draft, row, address.arn);
     if (policy.attachments > 0)
       throw new IdentityError("conflict", "Cannot delete a policy attached to entities.");
+    if (policy.boundaryUses > 0) {
+      throw new IdentityError("conflict", "Cannot delete a policy that is a permissions boundary.");
+    }
     if (policy.versions.length > 1) {
       throw new IdentityError("conflict", "This policy has more than one version.");
     }
@@ -273,13 +278,15 @@ function checkManaged(document: string): void {
 
 function describe(row: IdentityRow | undefined, accountId: string): ManagedPolicy | undefined {
   if (row?.record.case !== "policy") return undefined;
-  const { name, path, policyId, description, defaultVersion, attachments, updatedAtMs } = row.record.value;
+  const { name, path, policyId, description, defaultVersion, attachments, boundaryUses, updatedAtMs } =
+    row.record.value;
   return {
     name,
     path,
     policyId,
     description,
     attachments,
+    boundaryUses,
     arn: `arn:aws:iam::${accountId}:policy${path}${name}`,
     defaultVersion: `v${defaultVersion}`,
     createdAtMs: Number(row.createdAtMs),
@@ -294,6 +301,7 @@ function describeGiven(given: (typeof GIVEN_POLICIES)[number]): ManagedPolicy {
     policyId: given.policyId,
     description: given.description,
     attachments: 0,
+    boundaryUses: 0,
     arn: givenPolicyArn(given),
     defaultVersion: "v1",
     createdAtMs: 0,

@@ -7,6 +7,7 @@ import {
 } from "../../gen/skerry/meta/v1/rows_pb.js";
 import { IdentityError } from "../errors.ts";
 import { ownedPrefix, ownedRow } from "../names.ts";
+import { releaseBoundary, takeBoundary } from "./boundaries.ts";
 import {
   checkDescription,
   checkDocument,
@@ -18,6 +19,7 @@ import {
 } from "./checks.ts";
 import type { IamContext } from "./context.ts";
 import { holderOf } from "./holders.ts";
+import type { PolicyAddress } from "./managed-policies.ts";
 import { type Page, type PageRequest, pageOf } from "./pages.ts";
 
 const MAX_NAME_CHARACTERS = 64;
@@ -33,6 +35,8 @@ export interface IamRole {
   readonly description: string;
   readonly maxSessionSeconds: number;
   readonly tags: readonly IdentityTag[];
+  /** Row name of the policy that bounds it; empty: nothing does. */
+  readonly permissionsBoundary: string;
   readonly createdAtMs: number;
 }
 
@@ -43,9 +47,10 @@ export interface NewRole {
   readonly description: string;
   readonly maxSessionSeconds: number;
   readonly tags: readonly IdentityTag[];
+  readonly boundary?: PolicyAddress | undefined;
 }
 
-/** Refuses "exists", "invalid" and "policy-malformed". */
+/** Refuses "exists", "invalid", "policy-malformed" and, for a boundary that is not there, "not-found". */
 export async function createRole(context: IamContext, canonicalId: string, role: NewRole): Promise<IamRole> {
   checkName("a role's name", role.name, MAX_NAME_CHARACTERS);
   checkPath(role.path);
@@ -54,15 +59,21 @@ export async function createRole(context: IamContext, canonicalId: string, role:
   checkSessionSeconds(role.maxSessionSeconds);
   checkIdentityTags(role.tags);
   const row = ownedRow("r", canonicalId, role.name);
+  const { name, path, trustPolicy, description, maxSessionSeconds } = role;
   const value = create(RoleRecordSchema, {
-    ...role,
+    name,
+    path,
+    trustPolicy,
+    description,
+    maxSessionSeconds,
     canonicalId,
     roleId: uniqueId("AROA", (length) => context.random.bytes(length)),
     tags: role.tags.map((tag) => create(HeaderSchema, tag)),
   });
-  await context.store.change((draft) =>
-    draft.add(row, { case: "role", value }, `a role with name ${role.name}`),
-  );
+  await context.store.change((draft) => {
+    const permissionsBoundary = takeBoundary(draft, role.boundary);
+    draft.add(row, { case: "role", value: { ...value, permissionsBoundary } }, `a role with name ${name}`);
+  });
   return described(context, row, role.name);
 }
 
@@ -110,15 +121,27 @@ export async function deleteRole(context: IamContext, canonicalId: string, name:
     if (value.attachedPolicies.length > 0) {
       throw new IdentityError("conflict", "Cannot delete entity, must detach all policies first.");
     }
+    releaseBoundary(draft, (value as RoleRecord).permissionsBoundary);
     draft.remove(row);
   });
 }
 
 export function describeRole(row: IdentityRow | undefined): IamRole | undefined {
   if (row?.record.case !== "role") return undefined;
-  const { name, path, roleId, trustPolicy, description, maxSessionSeconds, tags } = row.record.value;
+  const { name, path, roleId, trustPolicy, description, maxSessionSeconds, tags, permissionsBoundary } =
+    row.record.value;
   const createdAtMs = Number(row.createdAtMs);
-  return { name, path, roleId, trustPolicy, description, maxSessionSeconds, tags, createdAtMs };
+  return {
+    name,
+    path,
+    roleId,
+    trustPolicy,
+    description,
+    maxSessionSeconds,
+    tags,
+    permissionsBoundary,
+    createdAtMs,
+  };
 }
 
 function described({ store }: IamContext, row: string, name: string): IamRole {

@@ -74,6 +74,8 @@ export interface RoleSessionRequest {
   readonly seconds: number | undefined;
   readonly policy: string | undefined;
   readonly policyArns: readonly string[];
+  /** ARN of the identity provider whose token is shown; undefined: none is. */
+  readonly provider?: string | undefined;
 }
 
 /** For a caller that the gate let in. Refuses "invalid", "policy-malformed", "not-found" and "limit". */
@@ -84,7 +86,14 @@ export async function sessionOfRole(context: IamContext, request: RoleSessionReq
   }
   checkSeconds(seconds, role.maxSessionSeconds);
   const policies = await sessionPolicies(context, request);
-  const subject: SessionSubject = { kind: "role", roleName: role.name, roleId: role.roleId, sessionName };
+  const { provider } = request;
+  const subject: SessionSubject = {
+    kind: "role",
+    roleName: role.name,
+    roleId: role.roleId,
+    sessionName,
+    ...(provider !== undefined && { provider }),
+  };
   return mint(context, { canonicalId, subject, seconds, policies });
 }
 

@@ -14,8 +14,8 @@ export async function accountSummary(
   canonicalId: string,
 ): Promise<ReadonlyMap<string, number>> {
   await store.barrier();
-  const [users = 0, groups = 0, roles = 0, policies = 0] = await Promise.all(
-    (["u", "g", "r", "p"] as const).map((kind) => store.count(ownedPrefix(kind, canonicalId))),
+  const [users = 0, groups = 0, roles = 0, policies = 0, providers = 0] = await Promise.all(
+    (["u", "g", "r", "p", "o"] as const).map((kind) => store.count(ownedPrefix(kind, canonicalId))),
   );
   const quota = Number(MAX_IDENTITIES);
   return new Map([
@@ -27,6 +27,7 @@ export async function accountSummary(
     ["RolesQuota", quota],
     ["Policies", policies],
     ["PoliciesQuota", quota],
+    ["Providers", providers],
     ["AccessKeysPerUserQuota", MAX_ACCESS_KEYS_PER_USER],
     ["GroupsPerUserQuota", MAX_GROUPS_PER_USER],
     ["AttachedPoliciesPerUserQuota", MAX_ATTACHED_POLICIES],
@@ -34,11 +35,4 @@ export async function accountSummary(
     ["AttachedPoliciesPerRoleQuota", MAX_ATTACHED_POLICIES],
     ["VersionsPerPolicyQuota", MAX_POLICY_VERSIONS],
   ]);
-}
-
-/** Addresses of the OpenID Connect providers that an account trusts. */
-export async function providerUrls({ store }: IamContext, canonicalId: string): Promise<readonly string[]> {
-  await store.barrier();
-  const rows = await store.all(ownedPrefix("o", canonicalId));
-  return rows.flatMap(({ record }) => (record.case === "provider" ? [record.value.url] : []));
 }

@@ -1,7 +1,6 @@
-import { create } from "@bufbuild/protobuf";
-import { HeaderSchema, type RoleRecord, type UserRecord } from "../../gen/skerry/meta/v1/rows_pb.js";
+import type { RoleRecord, UserRecord } from "../../gen/skerry/meta/v1/rows_pb.js";
 import type { IdentityRecord } from "../store.ts";
-import { checkIdentityTags, type IdentityTag } from "./checks.ts";
+import { checkIdentityTags, type IdentityTag, tagRows, withoutTags, withTags } from "./checks.ts";
 import type { IamContext } from "./context.ts";
 import { freshHolder, type HolderAddress, holderOf, holderRow } from "./holders.ts";
 
@@ -15,10 +14,7 @@ export function addTags(
   tags: readonly IdentityTag[],
 ): Promise<void> {
   checkIdentityTags(tags);
-  return change(context, address, (present) => {
-    const names = new Set(tags.map(({ name }) => name.toLowerCase()));
-    return [...present.filter(({ name }) => !names.has(name.toLowerCase())), ...tags];
-  });
+  return change(context, address, (present) => withTags(present, tags));
 }
 
 /** Refuses "not-found". */
@@ -27,8 +23,7 @@ export function removeTags(
   address: TaggedAddress,
   keys: readonly string[],
 ): Promise<void> {
-  const names = new Set(keys.map((key) => key.toLowerCase()));
-  return change(context, address, (present) => present.filter(({ name }) => !names.has(name.toLowerCase())));
+  return change(context, address, (present) => withoutTags(present, keys));
 }
 
 /** Refuses "not-found". */
@@ -49,7 +44,7 @@ async function change(
     const holder = holderOf(draft.read(row), address);
     const tags = plan(tagsOf(holder.value as UserRecord | RoleRecord));
     checkIdentityTags(tags);
-    const value = { ...holder.value, tags: tags.map((tag) => create(HeaderSchema, tag)) };
+    const value = { ...holder.value, tags: tagRows(tags) };
     draft.put(row, { case: holder.case, value } as IdentityRecord);
   });
 }

@@ -8,9 +8,11 @@ import {
 import { IdentityError } from "../errors.ts";
 import { ownedPrefix, ownedRow, userIdRow } from "../names.ts";
 import { keysOfUser } from "./access-keys.ts";
+import { releaseBoundary, takeBoundary } from "./boundaries.ts";
 import { checkIdentityTags, checkName, checkPath, type IdentityTag, uniqueId } from "./checks.ts";
 import type { IamContext } from "./context.ts";
 import { holderOf } from "./holders.ts";
+import type { PolicyAddress } from "./managed-policies.ts";
 import { type Page, type PageRequest, pageOf } from "./pages.ts";
 
 const MAX_NAME_CHARACTERS = 64;
@@ -21,14 +23,21 @@ export interface IamUser {
   readonly userId: string;
   readonly tags: readonly IdentityTag[];
   readonly groups: readonly string[];
+  /** Row name of the policy that bounds it; empty: nothing does. */
+  readonly permissionsBoundary: string;
   readonly createdAtMs: number;
 }
 
-/** Refuses "exists" and "invalid". */
+/** Refuses "exists", "invalid" and, for a boundary that is not there, "not-found". */
 export async function createUser(
   context: IamContext,
   canonicalId: string,
-  user: { readonly name: string; readonly path: string; readonly tags: readonly IdentityTag[] },
+  user: {
+    readonly name: string;
+    readonly path: string;
+    readonly tags: readonly IdentityTag[];
+    readonly boundary?: PolicyAddress | undefined;
+  },
 ): Promise<IamUser> {
   checkName("a user's name", user.name, MAX_NAME_CHARACTERS);
   checkPath(user.path);
@@ -43,7 +52,12 @@ export async function createUser(
     tags: user.tags.map((tag) => create(HeaderSchema, tag)),
   });
   await context.store.change((draft) => {
-    draft.add(row, { case: "user", value }, `a user with name ${user.name}`);
+    const permissionsBoundary = takeBoundary(draft, user.boundary);
+    draft.add(
+      row,
+      { case: "user", value: { ...value, permissionsBoundary } },
+      `a user with name ${user.name}`,
+    );
     draft.add(userIdRow(canonicalId, userId), { case: "reference", value: row }, "a user of this id");
   });
   return described(context, row, user.name);
@@ -120,6 +134,7 @@ export async function deleteUser(context: IamContext, canonicalId: string, name:
     if (groups.length > 0) {
       throw new IdentityError("conflict", "Cannot delete entity, must remove users from group first.");
     }
+    releaseBoundary(draft, (value as UserRecord).permissionsBoundary);
     draft.remove(row);
     draft.remove(userIdRow(canonicalId, userId));
   });
@@ -127,8 +142,9 @@ export async function deleteUser(context: IamContext, canonicalId: string, name:
 
 export function describe(row: IdentityRow | undefined): IamUser | undefined {
   if (row?.record.case !== "user") return undefined;
-  const { name, path, userId, tags, groups, createdAtMs } = row.record.value;
-  return { name, path, userId, tags, groups, createdAtMs: Number(createdAtMs || row.createdAtMs) };
+  const { name, path, userId, tags, groups, permissionsBoundary, createdAtMs } = row.record.value;
+  const madeAtMs = Number(createdAtMs || row.createdAtMs);
+  return { name, path, userId, tags, groups, permissionsBoundary, createdAtMs: madeAtMs };
 }
 
 function described({ store }: IamContext, row: string, name: string): IamUser {

@@ -19,6 +19,8 @@ export interface TestCredentials {
 export interface TestLeaf {
   /** Names as URI SANs; none when empty. */
   readonly uris: readonly string[];
+  /** Names as DNS SANs. */
+  readonly hosts?: readonly string[];
   /** When the certificate stops being valid, relative to now; negative for one that has expired. */
   readonly validForMs?: number;
 }
@@ -63,7 +65,10 @@ async function issue(
   leaf: TestLeaf,
 ): Promise<TestCredentials> {
   const keys = await generateKeys();
-  const names = leaf.uris.map((value) => ({ type: "url" as const, value }));
+  const names = [
+    ...leaf.uris.map((value) => ({ type: "url" as const, value })),
+    ...(leaf.hosts ?? []).map((value) => ({ type: "dns" as const, value })),
+  ];
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: randomSerial(),
     subject: "CN=node",

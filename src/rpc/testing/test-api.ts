@@ -1,6 +1,12 @@
 import { Code, type ConnectError, type Transport } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
-import { createGate, InflightLimiter, type Principal, TrustedProxies } from "../../access/index.ts";
+import {
+  createGate,
+  InflightLimiter,
+  type Principal,
+  type RateDecision,
+  TrustedProxies,
+} from "../../access/index.ts";
 import {
   AdminError,
   type ClusterAdmin,
@@ -183,6 +189,7 @@ export class TestApi {
   notReadyReason: string | undefined;
   maintenanceState = "off";
   readonly inflight = new InflightLimiter(100);
+  rate: RateDecision = { kind: "allow" };
   #server!: RpcServer;
 
   static async start(): Promise<TestApi> {
@@ -196,7 +203,7 @@ export class TestApi {
       notReadyReason: () => api.notReadyReason,
       maintenanceState: () => api.maintenanceState,
       trustedProxies: new TrustedProxies(["127.0.0.0/8", "::1"]),
-      limits: { enter: ({ keyId }) => api.inflight.enter(keyId) },
+      limits: { take: () => api.rate, enter: ({ keyId }) => api.inflight.enter(keyId) },
       authenticator: {
         authenticate: (header) => {
           const name = /^Bearer (.*)$/.exec(header ?? "")?.[1];

@@ -7,7 +7,7 @@ import {
   type Principal,
 } from "../../access/index.ts";
 import { concatBytes } from "../../base/index.ts";
-import type { IamContext } from "../../identity/index.ts";
+import { boundaries, type IamContext, type ProvedWebIdentity } from "../../identity/index.ts";
 import { notImplemented, S3Refusal } from "../errors.ts";
 import type { S3Request, S3Response } from "../http.ts";
 import type { Authorizer } from "../ports.ts";
@@ -51,9 +51,26 @@ async function readBody(request: S3Request): Promise<Uint8Array> {
   return concatBytes(pieces);
 }
 
+/** Who asks, where the call itself says it; undefined: its signature has to. Refuses what `IdentityError` has for tokens. */
+export function proofOf(query: ParsedQuery, iam: IamContext): Promise<ProvedWebIdentity> | undefined {
+  const { prove } = query.operation;
+  if (prove === undefined) return undefined;
+  checkParameters(query);
+  return prove({ iam, parameters: query.parameters });
+}
+
+function checkParameters({ operation, parameters, action }: ParsedQuery): void {
+  for (const name of parameters.names()) {
+    if (!COMMON_PARAMETERS.has(name) && !operation.parameters.includes(name)) {
+      throw notImplemented(`The parameter ${name.slice(0, 64)} of ${action}`);
+    }
+  }
+}
+
 export interface QueryRun {
   readonly query: ParsedQuery;
   readonly principal: Principal;
+  readonly webIdentity: ProvedWebIdentity | undefined;
   readonly iam: IamContext;
   readonly authorizer: Authorizer;
   readonly context: PolicyContext;
@@ -64,20 +81,16 @@ export interface QueryRun {
 
 /** For a caller that proved who it is. */
 export async function answerQuery(run: QueryRun): Promise<S3Response> {
-  const { query, principal, iam, authorizer, requestId } = run;
+  const { query, principal, webIdentity, iam, authorizer, requestId } = run;
   const { operation, parameters, action } = query;
-  for (const name of parameters.names()) {
-    if (!COMMON_PARAMETERS.has(name) && !operation.parameters.includes(name)) {
-      throw notImplemented(`The parameter ${name.slice(0, 64)} of ${action}`);
-    }
-  }
+  checkParameters(query);
   const canonicalId = principal.owner.id;
   const account = { canonicalId, accountId: accountIdOf(canonicalId) };
-  const call: QueryCall = { iam, principal, account, parameters };
+  const call: QueryCall = { iam, principal, account, parameters, webIdentity };
   const { resource, role } = await operation.target(call);
   const asked: OperationRequest = {
     name: query.name,
-    context: withParameters(run.context, parameters),
+    context: withParameters(run.context, call),
     ...(resource !== undefined && { resource }),
     ...(role !== undefined && { role }),
   };
@@ -87,14 +100,34 @@ export async function answerQuery(run: QueryRun): Promise<S3Response> {
 }
 
 /** What trust policies ask of a session that is wanted. */
-function withParameters(context: PolicyContext, parameters: QueryParametersOf): PolicyContext {
+function withParameters(context: PolicyContext, call: QueryCall): PolicyContext {
+  const { parameters } = call;
   return {
     values: (key) => {
+      if (key === "iam:permissionsboundary") return listOf(boundaryOf(call));
       if (key === "sts:externalid") return listOf(parameters.optional("ExternalId"));
       if (key === "sts:rolesessionname") return listOf(parameters.optional("RoleSessionName"));
       return context.values(key);
     },
   };
+}
+
+/** The boundary that a call would set, or else the one that bounds whom it changes. Source: "Actions, resources, and condition keys for IAM". */
+function boundaryOf({ iam, account, parameters }: QueryCall): string | undefined {
+  const named = parameters.optional("PermissionsBoundary");
+  if (named !== undefined) return named;
+  for (const [kind, letter, parameter] of [
+    ["user", "u", "UserName"],
+    ["role", "r", "RoleName"],
+  ] as const) {
+    const name = parameters.optional(parameter);
+    if (name === undefined) continue;
+    const record = iam.store.record(`${letter}/${account.canonicalId}/${name.toLowerCase()}`, kind);
+    if (record !== undefined) {
+      return boundaries.boundaryArn(iam.store, record.permissionsBoundary, account.accountId);
+    }
+  }
+  return undefined;
 }
 
 function listOf(value: string | undefined): readonly string[] | undefined {

@@ -2,6 +2,8 @@
 
 import {
   attachments,
+  type BoundedAddress,
+  boundaries,
   type HolderAddress,
   type HolderKind,
   inlinePolicies,
@@ -122,10 +124,41 @@ function tagOperationsOf(kind: "user" | "role", Kind: "User" | "Role"): QueryTab
   };
 }
 
+function boundaryOperationsOf(kind: "user" | "role", Kind: "User" | "Role"): QueryTable {
+  const nameParameter = `${Kind}Name`;
+  const target = (call: QueryCall): string => arnOf(call, kind, call.parameters.required(nameParameter));
+  const address = ({ account, parameters }: QueryCall): BoundedAddress => ({
+    kind,
+    canonicalId: account.canonicalId,
+    name: parameters.required(nameParameter),
+  });
+  return {
+    [`Put${Kind}PermissionsBoundary`]: ofIam({
+      parameters: [nameParameter, "PermissionsBoundary"],
+      target,
+      run: async (call) => {
+        const arn = call.parameters.required("PermissionsBoundary");
+        await boundaries.setBoundary(call.iam, address(call), { ...call.account, arn });
+        return undefined;
+      },
+    }),
+    [`Delete${Kind}PermissionsBoundary`]: ofIam({
+      parameters: [nameParameter],
+      target,
+      run: async (call) => {
+        await boundaries.removeBoundary(call.iam, address(call));
+        return undefined;
+      },
+    }),
+  };
+}
+
 export const HOLDER_OPERATIONS: QueryTable = {
   ...operationsOf("user", "User"),
   ...operationsOf("group", "Group"),
   ...operationsOf("role", "Role"),
   ...tagOperationsOf("user", "User"),
   ...tagOperationsOf("role", "Role"),
+  ...boundaryOperationsOf("user", "User"),
+  ...boundaryOperationsOf("role", "Role"),
 };

@@ -1,5 +1,10 @@
 import type { Principal, ResourceKind, Role, RoleAccess } from "../../access/index.ts";
-import type { IamContext } from "../../identity/index.ts";
+import {
+  boundaries,
+  type IamContext,
+  type PolicyAddress,
+  type ProvedWebIdentity,
+} from "../../identity/index.ts";
 import type { QueryParametersOf } from "./parameters.ts";
 
 /** What an answer holds. Names are constants of the operations; an array becomes `member` elements, a map `entry` elements. */
@@ -18,6 +23,8 @@ export interface QueryCall {
   /** The account that the caller acts in. */
   readonly account: { readonly canonicalId: string; readonly accountId: string };
   readonly parameters: QueryParametersOf;
+  /** What the caller was proved by, where no signature is asked for. */
+  readonly webIdentity?: ProvedWebIdentity | undefined;
 }
 
 /** What the gate is asked about. */
@@ -34,6 +41,8 @@ export interface QueryOperation {
   /** Any other is refused: ignoring it would do something else than was asked. */
   readonly parameters: readonly string[];
   readonly target: (call: QueryCall) => QueryTarget | Promise<QueryTarget>;
+  /** For a call that brings its own proof of who asks, instead of a signature. */
+  readonly prove?: (call: Pick<QueryCall, "iam" | "parameters">) => Promise<ProvedWebIdentity>;
   /** Undefined: the answer has no result. */
   readonly run: (call: QueryCall) => Promise<QueryValue>;
 }
@@ -66,6 +75,22 @@ export function arnOf(call: QueryCall, kind: "user" | "group" | "role", name: st
   const own =
     known !== undefined && "path" in known ? { name: known.name, path: known.path } : { name, path: "/" };
   return `arn:aws:iam::${call.account.accountId}:${kind}${path ?? own.path}${own.name}`;
+}
+
+/** A member that says what bounds a user or a role; none where nothing does. */
+export function boundaryValue(
+  { iam, account }: QueryCall,
+  { permissionsBoundary }: { readonly permissionsBoundary: string },
+): { readonly PermissionsBoundary?: QueryValue } {
+  const arn = boundaries.boundaryArn(iam.store, permissionsBoundary, account.accountId);
+  if (arn === undefined) return {};
+  return { PermissionsBoundary: { PermissionsBoundaryType: "Policy", PermissionsBoundaryArn: arn } };
+}
+
+/** The policy that the parameter PermissionsBoundary names. */
+export function namedBoundary({ account, parameters }: QueryCall): PolicyAddress | undefined {
+  const arn = parameters.optional("PermissionsBoundary");
+  return arn === undefined ? undefined : { ...account, arn };
 }
 
 export function everyOf(call: QueryCall, kind: "user" | "group" | "role" | "policy"): string {

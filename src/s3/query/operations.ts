@@ -3,6 +3,7 @@ import { GROUP_OPERATIONS } from "./groups.ts";
 import { HOLDER_OPERATIONS } from "./holder-policies.ts";
 import type { QueryTable } from "./operation.ts";
 import { POLICY_OPERATIONS } from "./policies.ts";
+import { PROVIDER_OPERATIONS } from "./providers.ts";
 import { ROLE_OPERATIONS } from "./roles.ts";
 import { STS_OPERATIONS } from "./sts.ts";
 import { USER_OPERATIONS } from "./users.ts";
@@ -14,6 +15,7 @@ export const QUERY_OPERATIONS: QueryTable = {
   ...ROLE_OPERATIONS,
   ...HOLDER_OPERATIONS,
   ...POLICY_OPERATIONS,
+  ...PROVIDER_OPERATIONS,
   ...STS_OPERATIONS,
 };
 

@@ -23,7 +23,7 @@ function policyValue(policy: ManagedPolicy): QueryValue {
     Path: policy.path,
     DefaultVersionId: policy.defaultVersion,
     AttachmentCount: policy.attachments,
-    PermissionsBoundaryUsageCount: 0,
+    PermissionsBoundaryUsageCount: policy.boundaryUses,
     IsAttachable: true,
     Description: policy.description,
     CreateDate: isoTime(policy.createdAtMs),
@@ -137,17 +137,6 @@ export const POLICY_OPERATIONS: QueryTable = {
       const VersionId = call.parameters.required("VersionId");
       await managedPolicies.deletePolicyVersion(call.iam, address(call), VersionId);
       return undefined;
-    },
-  }),
-
-  /** None can be made yet; clients that look after a whole account ask all the same. */
-  ListOpenIDConnectProviders: ofIam({
-    parameters: [],
-    target: ({ account }) => `arn:aws:iam::${account.accountId}:oidc-provider/*`,
-    run: async ({ iam, account }) => {
-      const urls = await summary.providerUrls(iam, account.canonicalId);
-      const arnOfProvider = (url: string): string => `arn:aws:iam::${account.accountId}:oidc-provider/${url}`;
-      return { OpenIDConnectProviderList: urls.map((url) => ({ Arn: arnOfProvider(url) })) };
     },
   }),
 

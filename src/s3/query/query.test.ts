@@ -610,7 +610,7 @@ describe("the protocol", () => {
   it.each([
     ["Action=NoSuchAction", 501, "NotImplemented"],
     ["Action=constructor", 501, "NotImplemented"],
-    ["Action=AssumeRoleWithWebIdentity", 501, "NotImplemented"],
+    ["Action=AssumeRoleWithSAML", 501, "NotImplemented"],
     ["", 400, "ValidationError"],
     ["UserName=x", 400, "ValidationError"],
     ["Action=GetUser&Action=DeleteUser", 400, "ValidationError"],
@@ -620,13 +620,28 @@ describe("the protocol", () => {
     ["Action=CreateUser&UserName=a%20b", 400, "ValidationError"],
     ["Action=CreateUser&UserName=a&Path=nopath", 400, "ValidationError"],
     [`Action=CreateUser&UserName=${"a".repeat(65)}`, 400, "ValidationError"],
-    ["Action=CreateUser&UserName=a&PermissionsBoundary=arn", 501, "NotImplemented"],
+    ["Action=GetUser&UserName=a&Unheard=of", 501, "NotImplemented"],
     ["Action=CreateUser&UserName=a&Tags.member.1.Key=k", 400, "ValidationError"],
     [`Action=GetUser&UserName=${"a".repeat(300_000)}`, 400, "ValidationError"],
   ])("refuses %s", async (body, status, code) => {
     const action = /Action=(\w*)/.exec(body)?.[1] ?? "";
     const answer = await ask(rig, { caller: ALICE, action, body });
     expect([answer.status, outcomeOf(answer)]).toEqual([status, code]);
+  });
+
+  it("goes on in maintenance, so that a key can be taken back, while nothing is stored", async () => {
+    const leaked = await userWithKey("Leaked");
+    await rig.node.setMaintenance(true);
+    try {
+      const key = { UserName: "Leaked", AccessKeyId: leaked.accessKeyId };
+      expect(await outcome("DeleteAccessKey", key)).toBe("ok");
+      expect(await listing(leaked)).toBe("InvalidAccessKeyId");
+      expect(await outcome("DeleteUser", { UserName: "Leaked" })).toBe("ok");
+      const made = s3(ALICE).send(new CreateBucketCommand({ Bucket: "in-maintenance" }));
+      expect(await failureOf(made)).toEqual({ name: "ServiceUnavailable", status: 503 });
+    } finally {
+      await rig.node.setMaintenance(false);
+    }
   });
 
   it("is audited by what was asked and of whom", async () => {

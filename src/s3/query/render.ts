@@ -27,7 +27,11 @@ export function renderQueryError(refusal: S3Refusal, requestId: string): S3Respo
   const xml = new XmlWriter("ErrorResponse", NAMESPACES.iam);
   write(xml, "Error", { Type: status < 500 ? "Sender" : "Receiver", Code: code, Message: message });
   xml.leaf("RequestId", requestId);
-  return answer(status, xml);
+  const response = answer(status, xml);
+  const retryAfter = refusal.details.RetryAfterSeconds;
+  return retryAfter === undefined
+    ? response
+    : { ...response, headers: [...response.headers, "Retry-After", retryAfter] };
 }
 
 function answer(status: number, xml: XmlWriter): S3Response {

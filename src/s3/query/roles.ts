@@ -1,9 +1,11 @@
 import { type IamRole, roles } from "../../identity/index.ts";
 import {
   arnOf,
+  boundaryValue,
   everyOf,
   isoTime,
   listed,
+  namedBoundary,
   ofIam,
   type QueryCall,
   type QueryTable,
@@ -12,7 +14,8 @@ import {
 
 const DEFAULT_SESSION_SECONDS = 3600;
 
-function roleValue(role: IamRole, { account }: QueryCall): QueryValue {
+function roleValue(role: IamRole, call: QueryCall): QueryValue {
+  const { account } = call;
   return {
     Path: role.path,
     RoleName: role.name,
@@ -22,6 +25,7 @@ function roleValue(role: IamRole, { account }: QueryCall): QueryValue {
     AssumeRolePolicyDocument: encodeURIComponent(role.trustPolicy),
     Description: role.description,
     MaxSessionDuration: role.maxSessionSeconds,
+    ...boundaryValue(call, role),
     ...(role.tags.length > 0 && { Tags: role.tags.map(({ name, value }) => ({ Key: name, Value: value })) }),
   };
 }
@@ -30,7 +34,15 @@ const role = (call: QueryCall): string => arnOf(call, "role", call.parameters.re
 
 export const ROLE_OPERATIONS: QueryTable = {
   CreateRole: ofIam({
-    parameters: ["RoleName", "Path", "AssumeRolePolicyDocument", "Description", "MaxSessionDuration", "Tags"],
+    parameters: [
+      "RoleName",
+      "Path",
+      "AssumeRolePolicyDocument",
+      "Description",
+      "MaxSessionDuration",
+      "PermissionsBoundary",
+      "Tags",
+    ],
     target: (call) =>
       arnOf(call, "role", call.parameters.required("RoleName"), call.parameters.optional("Path") ?? "/"),
     run: async (call) => {
@@ -42,6 +54,7 @@ export const ROLE_OPERATIONS: QueryTable = {
         description: parameters.optional("Description") ?? "",
         maxSessionSeconds: parameters.number("MaxSessionDuration") ?? DEFAULT_SESSION_SECONDS,
         tags: parameters.tags(),
+        boundary: namedBoundary(call),
       });
       return { Role: roleValue(created, call) };
     },

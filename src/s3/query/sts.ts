@@ -1,5 +1,5 @@
 import { accountIdOf } from "../../access/index.ts";
-import { type Session, sessions } from "../../identity/index.ts";
+import { proveWebIdentity, type Session, sessions } from "../../identity/index.ts";
 import { S3Refusal } from "../errors.ts";
 import { isoTime, type QueryCall, type QueryTable, type QueryValue } from "./operation.ts";
 
@@ -45,30 +45,63 @@ export const STS_OPERATIONS: QueryTable = {
     leastRole: "admin",
     resource: "role",
     parameters: ["RoleArn", "RoleSessionName", "DurationSeconds", "Policy", "PolicyArns", "ExternalId"],
-    target: async ({ iam, parameters }: QueryCall) => {
-      const resource = parameters.required("RoleArn");
-      return { resource, role: (await sessions.roleOfArn(iam, resource))?.access };
-    },
-    run: async ({ iam, parameters }: QueryCall) => {
+    target: roleTarget,
+    run: async (call) => assumed(call),
+  },
+
+  AssumeRoleWithWebIdentity: {
+    service: "sts",
+    leastRole: "admin",
+    resource: "role",
+    parameters: ["RoleArn", "RoleSessionName", "WebIdentityToken", "DurationSeconds", "Policy", "PolicyArns"],
+    prove: async ({ iam, parameters }) => {
       const found = await sessions.roleOfArn(iam, parameters.required("RoleArn"));
-      // It was there when the gate looked at it.
-      if (found === undefined) throw new S3Refusal("AccessDenied");
-      const { role, canonicalId } = found;
-      const sessionName = parameters.required("RoleSessionName");
-      const session = await sessions.sessionOfRole(iam, {
-        canonicalId,
-        role,
-        sessionName,
-        seconds: parameters.number("DurationSeconds"),
-        policy: parameters.optional("Policy"),
-        policyArns: parameters.list("PolicyArns", ".arn"),
-      });
-      const Arn = `arn:aws:sts::${accountIdOf(canonicalId)}:assumed-role/${role.name}/${sessionName}`;
+      if (found === undefined) {
+        throw new S3Refusal("AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity");
+      }
+      const { canonicalId, access } = found;
+      const account = { canonicalId, accountId: access.accountId };
+      return proveWebIdentity(iam, account, parameters.required("WebIdentityToken"));
+    },
+    target: roleTarget,
+    run: async (call) => {
+      const result = await assumed(call);
+      const { identity, provider } = call.webIdentity ?? {};
+      const Audience = identity?.audiences.find((name) => provider?.clientIds.includes(name));
       return {
-        Credentials: credentials(session),
-        AssumedRoleUser: { AssumedRoleId: `${role.roleId}:${sessionName}`, Arn },
-        PackedPolicySize: 0,
+        ...result,
+        SubjectFromWebIdentityToken: identity?.subject,
+        Audience,
+        Provider: provider?.arn,
       };
     },
   },
 };
+
+async function roleTarget({ iam, parameters }: QueryCall) {
+  const resource = parameters.required("RoleArn");
+  return { resource, role: (await sessions.roleOfArn(iam, resource))?.access };
+}
+
+async function assumed({ iam, parameters, webIdentity }: QueryCall) {
+  const found = await sessions.roleOfArn(iam, parameters.required("RoleArn"));
+  // It was there when the gate looked at it.
+  if (found === undefined) throw new S3Refusal("AccessDenied");
+  const { role, canonicalId } = found;
+  const sessionName = parameters.required("RoleSessionName");
+  const session = await sessions.sessionOfRole(iam, {
+    canonicalId,
+    role,
+    sessionName,
+    seconds: parameters.number("DurationSeconds"),
+    policy: parameters.optional("Policy"),
+    policyArns: parameters.list("PolicyArns", ".arn"),
+    provider: webIdentity?.provider.arn,
+  });
+  const Arn = `arn:aws:sts::${accountIdOf(canonicalId)}:assumed-role/${role.name}/${sessionName}`;
+  return {
+    Credentials: credentials(session),
+    AssumedRoleUser: { AssumedRoleId: `${role.roleId}:${sessionName}`, Arn },
+    PackedPolicySize: 0,
+  };
+}

@@ -8,22 +8,26 @@ import {
 } from "../../identity/index.ts";
 import {
   arnOf,
+  boundaryValue,
   everyOf,
   isoTime,
   listed,
+  namedBoundary,
   ofIam,
   type QueryCall,
   type QueryTable,
   type QueryValue,
 } from "./operation.ts";
 
-export function userValue(user: IamUser, { account }: QueryCall): QueryValue {
+export function userValue(user: IamUser, call: QueryCall): QueryValue {
+  const { account } = call;
   return {
     Path: user.path,
     UserName: user.name,
     UserId: user.userId,
     Arn: `arn:aws:iam::${account.accountId}:user${user.path}${user.name}`,
     CreateDate: isoTime(user.createdAtMs),
+    ...boundaryValue(call, user),
     ...(user.tags.length > 0 && { Tags: user.tags.map(({ name, value }) => ({ Key: name, Value: value })) }),
   };
 }
@@ -64,7 +68,7 @@ const user = (call: QueryCall): string => arnOf(call, "user", call.parameters.re
 
 export const USER_OPERATIONS: QueryTable = {
   CreateUser: ofIam({
-    parameters: ["UserName", "Path", "Tags"],
+    parameters: ["UserName", "Path", "Tags", "PermissionsBoundary"],
     target: (call) =>
       arnOf(call, "user", call.parameters.required("UserName"), call.parameters.optional("Path") ?? "/"),
     run: async (call) => {
@@ -73,6 +77,7 @@ export const USER_OPERATIONS: QueryTable = {
         name: parameters.required("UserName"),
         path: parameters.optional("Path") ?? "/",
         tags: parameters.tags(),
+        boundary: namedBoundary(call),
       });
       return { User: userValue(created, call) };
     },

@@ -7,7 +7,14 @@ import {
   parsePolicy,
   type TrustedProxies,
 } from "../../access/index.ts";
-import { Accounts, IdentityDirectory, IdentityStore, sessionHolder } from "../../identity/index.ts";
+import {
+  Accounts,
+  IdentityDirectory,
+  IdentityError,
+  IdentityStore,
+  type IssuerKeys,
+  sessionHolder,
+} from "../../identity/index.ts";
 import { SingleNode } from "../../object/testing/single-node.ts";
 import type { SocketAddress } from "../../platform/index.ts";
 import { NodeClock, NodeRandom, NodeTimers, PlainHasher } from "../../platform/node/index.ts";
@@ -119,6 +126,11 @@ function credentialsOf(directory: IdentityDirectory, { metadata, sealer }: Singl
   };
 }
 
+/** Nobody to ask. */
+const NO_ISSUERS: IssuerKeys = {
+  keysOf: () => Promise.reject(new IdentityError("issuer-unreachable", "there are no issuers")),
+};
+
 export interface Rig {
   readonly store: FaultyStore;
   readonly node: SingleNode;
@@ -142,9 +154,16 @@ export async function startRig(
     readonly serverLimits?: Partial<ServerLimits>;
     readonly trustedProxies?: TrustedProxies;
     readonly requiresIfMatch?: (bucket: string) => boolean;
+    readonly issuerKeys?: IssuerKeys;
   } = {},
 ): Promise<Rig> {
-  const { serverLimits, trustedProxies, requiresIfMatch, ...gatewayOverrides } = overrides;
+  const {
+    serverLimits,
+    trustedProxies,
+    requiresIfMatch,
+    issuerKeys = NO_ISSUERS,
+    ...gatewayOverrides
+  } = overrides;
   const clock = new NodeClock();
   const hasher = new PlainHasher();
   const node = await SingleNode.create(Date.now, { ...(requiresIfMatch && { requiresIfMatch }) });
@@ -161,7 +180,7 @@ export async function startRig(
   const gateway = new S3Gateway({
     store,
     credentials: credentialsOf(directory, node),
-    identities: { store: identities, sealer: node.sealer },
+    identities: { store: identities, sealer: node.sealer, issuerKeys },
     authorizer: createGate([...s3OperationRows, ...queryOperationRows], {
       bucket: (name) => store.bucketAccess(name),
       isPublicBucket: (name) => name.startsWith("public"),

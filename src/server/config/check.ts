@@ -19,7 +19,7 @@ export function checkConfig(config: Config, where: (name: SettingName) => string
     ...websiteFaults(config, where),
     ...lifecycleFaults(config, where),
     ...notificationFaults(config, where),
-    ...proxyFaults(config, where),
+    ...networkFaults(config, where),
   ];
 }
 
@@ -128,11 +128,12 @@ function isWithin(inner: string, outer: string): boolean {
   return `.${inner}`.toLowerCase().endsWith(`.${outer}`.toLowerCase());
 }
 
-function* proxyFaults(config: Config, where: (name: SettingName) => string): Iterable<string> {
-  const name = "listeners.trusted_proxies";
-  for (const block of config[name]) {
-    if (!isAddressBlock(block)) {
-      yield `${where(name)}: ${name} has "${block}"; an entry is an address or a block such as "10.0.0.0/8"`;
+function* networkFaults(config: Config, where: (name: SettingName) => string): Iterable<string> {
+  for (const name of ["listeners.trusted_proxies", "iam.private_issuer_networks"] as const) {
+    for (const block of config[name]) {
+      if (!isAddressBlock(block)) {
+        yield `${where(name)}: ${name} has "${block}"; an entry is an address or a block such as "10.0.0.0/8"`;
+      }
     }
   }
 }

@@ -90,6 +90,7 @@ describe("what is wrong is refused with place, reason and fix", () => {
       "is not apart from",
     ],
     ["a proxy that is no address", '[listeners]\ntrusted_proxies = ["proxy.local"]', "an address or a block"],
+    ["issuers in no network", '[iam]\nprivate_issuer_networks = ["intranet"]', "an address or a block"],
     ["an unknown mode for replays", '[s3]\nreplays = "deny"', "one of allow, observe, block"],
     ["an unknown digest", '[s3]\nrequire_digest = "md5"', "one of off, any, content-md5"],
     ["no failure at all", "[limits]\nfailed_authentications_burst = 0", "a whole number from 1"],

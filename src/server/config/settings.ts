@@ -99,6 +99,12 @@ export const SETTINGS = {
     default: 15 * 60_000,
     description: "How far a request's date may be from this node's clock",
   }),
+  "iam.private_issuer_networks": setting({
+    kind: list,
+    default: [],
+    description:
+      "Blocks of addresses (10.0.0.0/8) where OpenID Connect issuers may be that users name; without them only public addresses are asked for keys",
+  }),
   "api.listen": setting({
     kind: address,
     default: { host: "127.0.0.1", port: 8080 },
@@ -318,6 +324,17 @@ export const SETTINGS = {
     default: 1024,
     description:
       "Requests that one key may have in flight at once on this node, unless the key has a number of its own",
+  }),
+  "limits.requests_per_second_per_key": setting({
+    kind: integer(0, 1_000_000),
+    default: 0,
+    description:
+      "Requests a second that one key may make on this node, over S3 and API together; sessions count for their user or role, requests without a key for their source. More are answered SlowDown. 0: no limit",
+  }),
+  "limits.requests_burst_per_key": setting({
+    kind: integer(1, 1_000_000),
+    default: 1000,
+    description: "Requests at once, before limits.requests_per_second_per_key holds",
   }),
   "limits.failed_authentications_per_second": setting({
     kind: integer(1, 10_000),

@@ -2,6 +2,7 @@ import { decodeAcl, encodeAcl } from "../../../src/access/acl.ts";
 import { AccessError } from "../../../src/access/errors.ts";
 import { createSealer } from "../../../src/access/seal.ts";
 import { mintSession, openSession } from "../../../src/access/session.ts";
+import { readWebToken, verifyWebToken } from "../../../src/access/web-token.ts";
 import { createPrng } from "../../../src/base/index.ts";
 import { S3Refusal } from "../../../src/s3/errors.ts";
 import { readParameters } from "../../../src/s3/query/parameters.ts";
@@ -44,6 +45,7 @@ export const identityApi: FuzzTarget = {
   seeds: () => [
     text("Action=CreateUser&UserName=a%20b&Tags.member.1.Key=k&Tags.member.1.Value=v+w&Version=2010-05-08"),
     text(SESSION.token),
+    text("eyJhbGciOiJFUzI1NiIsImtpZCI6IjEifQ.eyJpc3MiOiJodHRwczovL2kiLCJzdWIiOiJzIn0.AAAA"),
     ACL,
   ],
   property: (input) => {
@@ -57,6 +59,12 @@ export const identityApi: FuzzTarget = {
     if (acl.kind === "value") same(decodeAcl(encodeAcl(acl.value)), acl.value, "a list");
     const session = refusable([AccessError], () => openSession(SESSION.keyId, latin1(input), SEALER));
     if (session.kind === "value" && latin1(input) !== SESSION.token) broken("a forged token was opened");
+    // Whatever is no token of an issuer is none, and nobody has signed it.
+    const token = readWebToken(latin1(input));
+    if (token !== undefined) {
+      const verdict = verifyWebToken(token, { keys: [], clientIds: ["app"], nowMs: 0 });
+      if (verdict.kind !== "unknown-key") broken("a token was believed without a key");
+    }
     return [form, acl, session].map((found) => (found.kind === "value" ? "ours" : found.label)).join(", ");
   },
 };

@@ -1896,6 +1896,13 @@ export declare type UserRecord = Message<"skerry.meta.v1.UserRecord"> & {
    * @generated from field: int64 created_at_ms = 9;
    */
   createdAtMs: bigint;
+
+  /**
+   * Row name of the policy that bounds what it may be given; empty: nothing does.
+   *
+   * @generated from field: string permissions_boundary = 10;
+   */
+  permissionsBoundary: string;
 };
 
 /**
@@ -2012,6 +2019,13 @@ export declare type RoleRecord = Message<"skerry.meta.v1.RoleRecord"> & {
    * @generated from field: repeated skerry.meta.v1.Header tags = 10;
    */
   tags: Header[];
+
+  /**
+   * As of users.
+   *
+   * @generated from field: string permissions_boundary = 11;
+   */
+  permissionsBoundary: string;
 };
 
 /**
@@ -2077,6 +2091,13 @@ export declare type PolicyRecord = Message<"skerry.meta.v1.PolicyRecord"> & {
    * @generated from field: int64 updated_at_ms = 10;
    */
   updatedAtMs: bigint;
+
+  /**
+   * Users and roles that it bounds.
+   *
+   * @generated from field: uint32 boundary_uses = 11;
+   */
+  boundaryUses: number;
 };
 
 /**
@@ -2138,6 +2159,11 @@ export declare type ProviderRecord = Message<"skerry.meta.v1.ProviderRecord"> & 
    * @generated from field: repeated string thumbprints = 4;
    */
   thumbprints: string[];
+
+  /**
+   * @generated from field: repeated skerry.meta.v1.Header tags = 5;
+   */
+  tags: Header[];
 };
 
 /**
