@@ -4,7 +4,7 @@
  * be begun, because rows are read through the store.
  */
 
-import { create, type DescMessage, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
+import { create, type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
 import { LRUCache } from "lru-cache";
 import { assert, EMPTY_BYTES } from "../base/index.ts";
 import {
@@ -19,12 +19,17 @@ import {
   MaintenanceRowSchema,
   NamespaceRowSchema,
   NodeRowSchema,
+  type ObjectRow,
+  ObjectRowSchema,
 } from "../gen/skerry/meta/v1/rows_pb.js";
 import type { StoreChange } from "../platform/index.ts";
 import { EffectHash } from "./effect-hash.ts";
+import { keptHead } from "./kept-head.ts";
 import { APPLIED_KEY, CLUSTER_KEY, MAINTENANCE_KEY, tableLetter } from "./keys.ts";
 import { BLAKE3_BYTES, STATE_HASH_INTERVAL, STATE_HASHES_KEPT } from "./limits.ts";
+import { MessageEncoder } from "./message-encoder.ts";
 import type { ConfigurationState, StateHash } from "./ports.ts";
+import { RecentSet } from "./recent-set.ts";
 import { SessionTable } from "./sessions.ts";
 
 /** The committed rows, as the store has them. */
@@ -57,16 +62,24 @@ const HOT_SCHEMAS: ReadonlySet<DescMessage> = new Set<DescMessage>([
   NamespaceRowSchema,
 ]);
 const HOT_ROWS = 4_096;
+/** Objects that were written last, whose rows are kept decoded: what was just written is what is likely to be replaced. */
+const HOT_HEADS = 4_096;
+/** Blobs that are known to be inline and to have one reference, so that they go with it without being read. */
+const KNOWN_SOLE_BLOBS = 16_384;
 
 export class ApplyState {
   readonly md5: (bytes: Uint8Array) => Uint8Array;
   readonly sessions: SessionTable;
+  readonly encoder = new MessageEncoder();
   /** Leader time of the entry that is being applied, in milliseconds; never goes back. */
   nowMs = 0n;
   readonly #rows: CommittedRows;
   readonly #staged = new Map<string, Uint8Array | undefined>();
   /** Counted by size, for with `max` it would take the memory of all its rows at once. */
   readonly #hot = new LRUCache<string, object>({ maxSize: HOT_ROWS, sizeCalculation: () => 1 });
+  readonly #heads = new LRUCache<string, ObjectRow>({ maxSize: HOT_HEADS, sizeCalculation: () => 1 });
+  /** Inline blobs with exactly one reference, by id in hexadecimal. Not all there are, but those in it are. */
+  readonly soleInlineBlobs = new RecentSet<string>(KNOWN_SOLE_BLOBS);
   readonly #effects: EffectHash;
   readonly #hashes: StateHash[] = [];
   readonly #applied: AppliedRow;
@@ -78,7 +91,7 @@ export class ApplyState {
     this.md5 = (bytes) => hasher.md5(bytes);
     this.#effects = new EffectHash((bytes) => hasher.blake3(bytes));
     this.#applied = readApplied(rows);
-    this.sessions = new SessionTable((key) => this.get(key));
+    this.sessions = new SessionTable((key) => this.get(key), this.encoder);
     this.nowMs = this.#applied.timeMs;
   }
 
@@ -108,23 +121,33 @@ export class ApplyState {
   delete(key: string): void {
     this.#staged.set(key, undefined);
     this.#hot.delete(key);
+    this.#heads.delete(key);
     this.#effects.delete(key);
   }
 
   /** The decoded row. It must not be changed: write a new one. */
   read<Desc extends DescMessage>(key: string, schema: Desc): MessageShape<Desc> | undefined {
-    const hot = this.#hot.get(key);
+    const isObject = (schema as DescMessage) === ObjectRowSchema;
+    const hot = isObject ? this.#heads.get(key) : this.#hot.get(key);
     if (hot !== undefined) return hot as MessageShape<Desc>;
     const bytes = this.get(key);
     if (bytes === undefined) return undefined;
-    const row = fromBinary(schema, bytes);
+    // Decoded messages are slow to read, and all that is made of them too: a copy of one is a plain object.
+    const row = { ...fromBinary(schema, bytes) };
     if (HOT_SCHEMAS.has(schema)) this.#hot.set(key, row);
     return row;
   }
 
   write<Desc extends DescMessage>(key: string, schema: Desc, row: MessageShape<Desc>): void {
-    this.put(key, toBinary(schema, row));
-    if (HOT_SCHEMAS.has(schema)) this.#hot.set(key, row);
+    this.put(key, this.encoder.encode(schema, row));
+    if ((schema as DescMessage) === ObjectRowSchema) this.#keepHead(key, row as unknown as ObjectRow);
+    else if (HOT_SCHEMAS.has(schema)) this.#hot.set(key, row);
+  }
+
+  #keepHead(key: string, row: ObjectRow): void {
+    const kept = keptHead(row);
+    if (kept === undefined) this.#heads.delete(key);
+    else this.#heads.set(key, kept);
   }
 
   cluster(): ClusterRow | undefined {
@@ -233,7 +256,7 @@ export class ApplyState {
   /** The changes of all entries since the last call, with the sessions and the applied row; the overlay is empty afterwards. */
   takeBatch(): AppliedBatch {
     this.sessions.flush((key, value) => this.#staged.set(key, value));
-    this.#staged.set(APPLIED_KEY, toBinary(AppliedRowSchema, this.#applied));
+    this.#staged.set(APPLIED_KEY, this.encoder.encode(AppliedRowSchema, this.#applied));
     const changes: StoreChange[] = [];
     const tables = new Set<string>();
     for (const [key, value] of this.#staged) {

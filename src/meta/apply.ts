@@ -3,7 +3,7 @@
  * clock, no chance, no scan, nothing that depends on a locale or on the order of anything but the log. What it decides, every replica decides.
  */
 
-import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { fromBinary } from "@bufbuild/protobuf";
 import { assert, unreachable } from "../base/index.ts";
 import {
   type Command,
@@ -97,7 +97,7 @@ export function decodeCommand(data: Uint8Array): Command & { body: CommandBody }
   const { body } = command;
   assert(body.case !== undefined, "the command is known");
   assert(command.$unknown === undefined && body.value.$unknown === undefined, "a command's fields are known");
-  return { ...command, body };
+  return command as Command & { body: CommandBody };
 }
 
 interface Outcome {
@@ -107,30 +107,30 @@ interface Outcome {
 
 /** Runs the command unless its session says that it has run. */
 function applyOnce(state: ApplyState, command: Command & { body: CommandBody }): Outcome {
-  if (command.sessionId === 0n) return outcomeOf(run(state, command.body));
+  if (command.sessionId === 0n) return outcomeOf(state, run(state, command.body));
   const session = state.sessions.find(command.sessionId);
-  if (session === undefined) return outcomeOf(refused(RefusalCode.SESSION_UNKNOWN, ""));
+  if (session === undefined) return outcomeOf(state, refused(RefusalCode.SESSION_UNKNOWN, ""));
   const { sequence, acknowledgedBelow } = command;
   const standing = state.sessions.use(session, sequence, acknowledgedBelow, state.nowMs);
   switch (standing.kind) {
     case "new": {
-      const outcome = outcomeOf(run(state, command.body));
+      const outcome = outcomeOf(state, run(state, command.body));
       state.sessions.remember(session, sequence, outcome.encoded);
       return outcome;
     }
     case "repeated":
       return { result: fromBinary(CommandResultSchema, standing.result), encoded: standing.result };
     case "acknowledged":
-      return outcomeOf(refused(RefusalCode.INVALID, "the sequence was acknowledged"));
+      return outcomeOf(state, refused(RefusalCode.INVALID, "the sequence was acknowledged"));
     case "beyond-window":
-      return outcomeOf(refused(RefusalCode.INVALID, "the sequence is too far ahead of the session"));
+      return outcomeOf(state, refused(RefusalCode.INVALID, "the sequence is too far ahead of the session"));
     default:
       return unreachable(standing);
   }
 }
 
-function outcomeOf(result: CommandResult): Outcome {
-  return { result, encoded: toBinary(CommandResultSchema, result) };
+function outcomeOf(state: ApplyState, result: CommandResult): Outcome {
+  return { result, encoded: state.encoder.encode(CommandResultSchema, result) };
 }
 
 /** While the cluster is quiesced clients change nothing, whatever a node that does not know it yet proposes. */

@@ -38,10 +38,22 @@ export function replaceBlob(
   const blobHex = blobHexOf(some.blobId);
   if (after === undefined) state.delete(blobKey(blobHex));
   else state.write(blobKey(blobHex), BlobRowSchema, after);
-  if (some.isInline) return;
+  if (some.isInline) {
+    if (after?.referenceCount === 1n) state.soleInlineBlobs.add(blobHex);
+    else state.soleInlineBlobs.delete(blobHex);
+    return;
+  }
   // A change of state or of the reference count leaves the holders as they are.
   if (before?.chunks !== after?.chunks) updateHoldings(state, blobHex, before, after);
   updateUnderReplicated(state, blobHex, before, after);
+}
+
+/** Takes an inline blob away with its only reference, if it is known to be one; whether it was. Its row, with all its bytes, is not even read. */
+export function removeSoleInline(state: ApplyState, blobHex: string): boolean {
+  if (!state.soleInlineBlobs.has(blobHex)) return false;
+  state.soleInlineBlobs.delete(blobHex);
+  state.delete(blobKey(blobHex));
+  return true;
 }
 
 /** Copies that a blob should have: one on each node of its home. */

@@ -1,12 +1,7 @@
 /** What all commands that write objects share: finding the bucket, checking names, and making a new version. */
 
 import { create } from "@bufbuild/protobuf";
-import {
-  type CommandResult,
-  CommandResultSchema,
-  type Refusal,
-  RefusalCode,
-} from "../gen/skerry/meta/v1/commands_pb.js";
+import { type CommandResult, type Refusal, RefusalCode } from "../gen/skerry/meta/v1/commands_pb.js";
 import {
   BlobState,
   type BucketRow,
@@ -70,8 +65,11 @@ function utf8Length(text: string): number {
   return sizeBytes;
 }
 
-/** A row with nothing in it, to be spread: cheaper than `create` where every PUT comes by. */
-export const BLANK_OBJECT: Readonly<ObjectRow> = create(ObjectRowSchema);
+/**
+ * A row with nothing in it, to be spread: cheaper than `create` where every PUT comes by. It is a copy of what `create` makes, for that is an object whose
+ * fields are found by hashing, and so would be all that is made of it.
+ */
+export const BLANK_OBJECT: Readonly<ObjectRow> = { ...create(ObjectRowSchema) };
 
 export interface NewVersion {
   readonly kind: ObjectChange_Kind;
@@ -95,10 +93,9 @@ export function commitVersion(state: ApplyState, version: NewVersion): CommandRe
   versions.add(next);
   versions.references.settle();
   const counted = counts.addedTo(bucket);
-  state.write(bucketKey(bucket.name), BucketRowSchema, {
-    ...counted,
-    uploadCount: bucket.uploadCount + (version.uploads ?? 0n),
-  });
+  const { uploads = 0n } = version;
+  const settled = uploads === 0n ? counted : { ...counted, uploadCount: bucket.uploadCount + uploads };
+  state.write(bucketKey(bucket.name), BucketRowSchema, settled);
   logObjectChange(state, version.kind, bucket, next);
   return committed(next);
 }
@@ -111,9 +108,20 @@ export function committed(row: {
   readonly versioned: boolean;
 }): CommandResult {
   const { versionId, modifiedAtMs, etag, size, versioned } = row;
-  return create(CommandResultSchema, {
-    result: { case: "objectCommitted", value: { versionId, modifiedAtMs, etag, size, versioned } },
-  });
+  return {
+    $typeName: "skerry.meta.v1.CommandResult",
+    result: {
+      case: "objectCommitted",
+      value: {
+        $typeName: "skerry.meta.v1.ObjectCommitted",
+        versionId,
+        modifiedAtMs,
+        etag,
+        size,
+        versioned,
+      },
+    },
+  };
 }
 
 /** Rows of blobs that come into being with their one reference. */

@@ -71,7 +71,7 @@ export function logNamespaceChange(
 
 function append(state: ApplyState, change: OplogRow["change"]): void {
   const sequence = state.takeOplogSequence();
-  const row = create(OplogRowSchema, { sequence, timeMs: state.nowMs, change });
+  const row: OplogRow = { $typeName: "skerry.meta.v1.OplogRow", sequence, timeMs: state.nowMs, change };
   state.write(oplogKey(sequence), OplogRowSchema, row);
   if (sequence - state.firstOplogSequence >= MAX_OPLOG_ROWS) trimOplog(state, state.firstOplogSequence + 1n);
 }

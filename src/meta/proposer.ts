@@ -3,7 +3,7 @@
  * proposed, so that it is applied once. One timer watches over all that is in flight; there is none per command.
  */
 
-import { create, toBinary } from "@bufbuild/protobuf";
+import { create } from "@bufbuild/protobuf";
 import { assert, Deferred } from "../base/index.ts";
 import {
   type Command,
@@ -24,6 +24,7 @@ import {
   RETRY_AFTER_MS,
   SWEEP_INTERVAL_MS,
 } from "./limits.ts";
+import { MessageEncoder } from "./message-encoder.ts";
 import type { CommandBody, LeadershipStatus, ProposalLog } from "./ports.ts";
 import { refused } from "./result.ts";
 
@@ -65,6 +66,7 @@ interface Opening {
 
 export class Proposer {
   readonly #options: ProposerOptions;
+  readonly #encoder = new MessageEncoder();
   #session: Session | undefined;
   #opening: Opening | undefined;
   /** Commands without a place: they wait for a session. */
@@ -154,7 +156,7 @@ export class Proposer {
       proposalId: BigInt(proposalId),
       body: { case: "openSession", value: create(OpenSessionSchema, { nodeId: BigInt(nodeId) }) },
     });
-    this.#opening = { proposalId, encoded: toBinary(CommandSchema, command), proposedAtMs: 0 };
+    this.#opening = { proposalId, encoded: this.#encoder.encode(CommandSchema, command), proposedAtMs: 0 };
     this.#proposeOpening(this.#opening);
   }
 
@@ -212,7 +214,7 @@ export class Proposer {
       proposalId: BigInt(sequence),
       body: pending.body,
     });
-    const encoded = toBinary(CommandSchema, command);
+    const encoded = this.#encoder.encode(CommandSchema, command);
     pending.place = { sessionId: session.sessionId, sequence, encoded };
     this.#sizeBytes += encoded.length - pending.sizeBytes;
     pending.sizeBytes = encoded.length;

@@ -8,7 +8,7 @@ import { assert } from "../base/index.ts";
 import { type Refusal, RefusalCode } from "../gen/skerry/meta/v1/commands_pb.js";
 import { type BlobRow, type BlobSlice, BlobState } from "../gen/skerry/meta/v1/rows_pb.js";
 import type { ApplyState } from "./apply-state.ts";
-import { readBlob, replaceBlob } from "./blobs.ts";
+import { readBlob, removeSoleInline, replaceBlob } from "./blobs.ts";
 import { blobHexOf, pendingDeleteKey, referenceKey } from "./keys.ts";
 import { refusal } from "./result.ts";
 
@@ -82,6 +82,7 @@ export class ReferenceChanges {
 }
 
 function changeCount(state: ApplyState, blobHex: string, delta: bigint): void {
+  if (delta === -1n && removeSoleInline(state, blobHex)) return;
   const blob = readBlob(state, blobHex);
   assert(blob !== undefined, "a blob that is referred to exists");
   assert(blob.state !== BlobState.DELETING, "a blob that is being deleted has no references");

@@ -3,11 +3,12 @@
  * acknowledged. The rows are held decoded and written once a batch; they are a function of the applied entries alone.
  */
 
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { fromBinary } from "@bufbuild/protobuf";
 import { assert } from "../base/index.ts";
 import { type SessionRow, SessionRowSchema } from "../gen/skerry/meta/v1/rows_pb.js";
 import { sessionKey } from "./keys.ts";
 import { MAX_SESSION_RESULTS } from "./limits.ts";
+import type { MessageEncoder } from "./message-encoder.ts";
 
 export interface SessionState {
   readonly sessionId: bigint;
@@ -30,12 +31,14 @@ export type SequenceState =
 
 export class SessionTable {
   readonly #get: (key: string) => Uint8Array | undefined;
+  readonly #encoder: MessageEncoder;
   readonly #loaded = new Map<bigint, SessionState>();
   readonly #dirty = new Set<bigint>();
   readonly #closed = new Set<bigint>();
 
-  constructor(get: (key: string) => Uint8Array | undefined) {
+  constructor(get: (key: string) => Uint8Array | undefined, encoder: MessageEncoder) {
     this.#get = get;
+    this.#encoder = encoder;
   }
 
   find(sessionId: bigint): SessionState | undefined {
@@ -87,7 +90,8 @@ export class SessionTable {
   remember(session: SessionState, sequence: bigint, result: Uint8Array): void {
     // The command itself may have closed its session.
     if (this.#loaded.get(session.sessionId) !== session) return;
-    session.results.set(sequence, result);
+    // A copy: it is kept for long, and what it is a view of is larger.
+    session.results.set(sequence, result.slice());
   }
 
   /** Gives the changed rows to `stage`; undefined: the row goes. */
@@ -96,7 +100,7 @@ export class SessionTable {
     for (const sessionId of this.#dirty) {
       const session = this.#loaded.get(sessionId);
       assert(session !== undefined, "a changed session is loaded");
-      stage(sessionKey(sessionId), toBinary(SessionRowSchema, toRow(session)));
+      stage(sessionKey(sessionId), this.#encoder.encode(SessionRowSchema, toRow(session)));
     }
     this.#closed.clear();
     this.#dirty.clear();
@@ -114,11 +118,16 @@ function fromRow(row: SessionRow): SessionState {
 }
 
 function toRow(session: SessionState): SessionRow {
-  return create(SessionRowSchema, {
+  return {
+    $typeName: "skerry.meta.v1.SessionRow",
     sessionId: session.sessionId,
     nodeId: session.nodeId,
     acknowledgedBelow: session.acknowledgedBelow,
     lastUsedMs: session.lastUsedMs,
-    results: Array.from(session.results, ([sequence, result]) => ({ sequence, result })),
-  });
+    results: Array.from(session.results, ([sequence, result]) => ({
+      $typeName: "skerry.meta.v1.SessionResult" as const,
+      sequence,
+      result,
+    })),
+  };
 }

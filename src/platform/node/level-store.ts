@@ -3,7 +3,7 @@ import { assert } from "../../base/index.ts";
 import { boundsOf } from "../key-range.ts";
 import type { OrderedStore, ScanRange, StoreChange, StoreRow, StoreSnapshot } from "../ports.ts";
 import { storeErrorOf } from "./level-errors.ts";
-import { decodeStoredValue, encodeStoredValue } from "./stored-value.ts";
+import { decodeStoredValue, storedValues } from "./stored-value.ts";
 
 /** Rows, and bytes, that one call into LevelDB brings over: fewer calls are faster, more rows would hold up the thread. */
 const ROWS_PER_CALL = 1000;
@@ -35,11 +35,11 @@ export class LevelStore implements OrderedStore {
   }
 
   async write(changes: readonly StoreChange[], options?: { readonly sync?: boolean }): Promise<void> {
-    const operations = changes.map((change) => {
-      assert(change.key.isWellFormed(), "a key of a store is well-formed Unicode");
-      return change.kind === "put"
-        ? { type: "put" as const, key: change.key, value: encodeStoredValue(change.key, change.value) }
-        : { type: "del" as const, key: change.key };
+    const values = storedValues(changes);
+    const operations = changes.map(({ key }, i) => {
+      assert(key.isWellFormed(), "a key of a store is well-formed Unicode");
+      const value = values[i];
+      return value === undefined ? { type: "del" as const, key } : { type: "put" as const, key, value };
     });
     await this.#attempt(() => this.#level.batch(operations, { sync: options?.sync === true }));
   }

@@ -4,12 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ClassicLevel } from "classic-level";
 import { afterAll, describe, expect, it } from "vitest";
+import { EMPTY_BYTES } from "../../base/index.ts";
 import { DiskError } from "../errors.ts";
-import type { Digest } from "../ports.ts";
+import type { Digest, StoreChange } from "../ports.ts";
 import { diskErrorOf } from "./disk-errors.ts";
 import { LevelStores, NodeDisk, NodeHasher } from "./index.ts";
 import { storeErrorOf } from "./level-errors.ts";
-import { decodeStoredValue, encodeStoredValue } from "./stored-value.ts";
+import { decodeStoredValue, storedValues } from "./stored-value.ts";
 
 const root = mkdtempSync(join(tmpdir(), "skerry-node-"));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -82,7 +83,14 @@ describe("NodeDiskFile", () => {
 
 describe("stored values", () => {
   it("come back under their own key only, and only whole", () => {
-    const stored = encodeStoredValue("key", Uint8Array.of(1, 2, 3));
+    const changes: StoreChange[] = [
+      { kind: "put", key: "before", value: Uint8Array.of(9) },
+      { kind: "delete", key: "key" },
+      { kind: "put", key: "key", value: Uint8Array.of(1, 2, 3) },
+    ];
+    const [before, deleted, stored = EMPTY_BYTES] = storedValues(changes);
+    expect(decodeStoredValue("before", before ?? EMPTY_BYTES, "/d")).toEqual(Uint8Array.of(9));
+    expect(deleted).toBeUndefined();
     expect(decodeStoredValue("key", stored, "/d")).toEqual(Uint8Array.of(1, 2, 3));
     expect(() => decodeStoredValue("kez", stored, "/d")).toThrow("does not match its checksum");
     expect(() => decodeStoredValue("key", stored.subarray(0, 6), "/d")).toThrow(

@@ -9,15 +9,26 @@
 
 import { crc32c } from "@node-rs/crc32";
 import { DiskError } from "../errors.ts";
+import type { StoreChange } from "../ports.ts";
 
 const CHECKSUM_BYTES = 4;
 
-export function encodeStoredValue(key: string, value: Uint8Array): Uint8Array {
-  const stored = new Uint8Array(value.length + CHECKSUM_BYTES);
-  stored.set(value);
-  const checksum = crc32c(value, crc32c(key));
-  for (let i = 0; i < CHECKSUM_BYTES; i++) stored[value.length + i] = checksum >>> (8 * i);
-  return stored;
+/** What the puts among the changes store, in one piece of memory; undefined for the others. */
+export function storedValues(changes: readonly StoreChange[]): (Uint8Array | undefined)[] {
+  let sizeBytes = 0;
+  for (const change of changes) if (change.kind === "put") sizeBytes += change.value.length + CHECKSUM_BYTES;
+  const memory = new Uint8Array(sizeBytes);
+  let at = 0;
+  return changes.map((change) => {
+    if (change.kind !== "put") return undefined;
+    const { key, value } = change;
+    const start = at;
+    memory.set(value, start);
+    at += value.length;
+    const checksum = crc32c(value, crc32c(key));
+    for (let i = 0; i < CHECKSUM_BYTES; i++) memory[at++] = checksum >>> (8 * i);
+    return memory.subarray(start, at);
+  });
 }
 
 /** Throws `DiskError` "damaged" when the bytes are not those that were written under this key. */
