@@ -122,6 +122,12 @@ export const RPC_OPERATIONS = [
   },
   { name: "MetaService/GetStats", action: "admin:GetStats", leastRole: "admin", resource: "cluster" },
   {
+    name: "MetaService/ListConflicts",
+    action: "admin:ListConflicts",
+    leastRole: "admin",
+    resource: "cluster",
+  },
+  {
     name: "MaintenanceService/GetMaintenance",
     action: "admin:GetMaintenance",
     leastRole: "reader",

@@ -441,6 +441,17 @@ describe("statistics", () => {
   });
 });
 
+describe("conflicts", () => {
+  it("there are none, and tools that watch them are told so, as Seglake spells it", async () => {
+    const get = (query: string, key = "admin") =>
+      fetch(`${baseUrl()}/v1/meta/conflicts?${query}`, { headers: { authorization: `Bearer ${key}` } });
+    const whole = "bucket=b&prefix=p&limit=10000&after_bucket=b&after_key=k&after_version=v";
+    expect(await (await get(whole)).json()).toMatchObject({ items: [] });
+    expect([(await get("limit=10001")).status, (await get("limit=-1")).status]).toEqual([400, 400]);
+    expect([(await get("", "writer")).status, (await get("", "nobody")).status]).toEqual([403, 401]);
+  });
+});
+
 describe("the gate", () => {
   /** One call of every method, in and out of the scope of the limited key. */
   const calls: Record<
@@ -501,6 +512,7 @@ describe("the gate", () => {
       createClient(ClusterService, http2()).transferLeadership({}, as(key)),
     "BucketService/ListChanges": (key, bucket) =>
       createClient(BucketService, http2()).listChanges({ bucket }, as(key)),
+    "MetaService/ListConflicts": (key) => createClient(MetaService, http2()).listConflicts({}, as(key)),
     "MetaService/GetStats": (key) => createClient(MetaService, http2()).getStats({}, as(key)),
     "MaintenanceService/GetMaintenance": (key) =>
       createClient(MaintenanceService, http2()).getMaintenance({}, as(key)),

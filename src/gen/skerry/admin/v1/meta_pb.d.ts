@@ -15,6 +15,127 @@ import type { WorkerStatus } from "./admin_pb.js";
 export declare const file_skerry_admin_v1_meta: GenFile;
 
 /**
+ * @generated from message skerry.admin.v1.ListConflictsRequest
+ */
+export declare type ListConflictsRequest = Message<"skerry.admin.v1.ListConflictsRequest"> & {
+  /**
+   * Empty: all buckets.
+   *
+   * @generated from field: string bucket = 1;
+   */
+  bucket: string;
+
+  /**
+   * @generated from field: string prefix = 2;
+   */
+  prefix: string;
+
+  /**
+   * 1 to 10,000; 0: 1,000.
+   *
+   * @generated from field: uint32 limit = 3;
+   */
+  limit: number;
+
+  /**
+   * Where the page before ended.
+   *
+   * @generated from field: string after_bucket = 4;
+   */
+  afterBucket: string;
+
+  /**
+   * @generated from field: string after_key = 5;
+   */
+  afterKey: string;
+
+  /**
+   * @generated from field: string after_version = 6;
+   */
+  afterVersion: string;
+};
+
+/**
+ * Describes the message skerry.admin.v1.ListConflictsRequest.
+ * Use `create(ListConflictsRequestSchema)` to create a new message.
+ */
+export declare const ListConflictsRequestSchema: GenMessage<ListConflictsRequest>;
+
+/**
+ * @generated from message skerry.admin.v1.ListConflictsResponse
+ */
+export declare type ListConflictsResponse = Message<"skerry.admin.v1.ListConflictsResponse"> & {
+  /**
+   * @generated from field: repeated skerry.admin.v1.VersionInConflict items = 1;
+   */
+  items: VersionInConflict[];
+
+  /**
+   * Where the next page begins; empty: that was all.
+   *
+   * @generated from field: string next_bucket = 2;
+   */
+  nextBucket: string;
+
+  /**
+   * @generated from field: string next_key = 3;
+   */
+  nextKey: string;
+
+  /**
+   * @generated from field: string next_version = 4;
+   */
+  nextVersion: string;
+};
+
+/**
+ * Describes the message skerry.admin.v1.ListConflictsResponse.
+ * Use `create(ListConflictsResponseSchema)` to create a new message.
+ */
+export declare const ListConflictsResponseSchema: GenMessage<ListConflictsResponse>;
+
+/**
+ * @generated from message skerry.admin.v1.VersionInConflict
+ */
+export declare type VersionInConflict = Message<"skerry.admin.v1.VersionInConflict"> & {
+  /**
+   * @generated from field: string bucket = 1;
+   */
+  bucket: string;
+
+  /**
+   * @generated from field: string key = 2;
+   */
+  key: string;
+
+  /**
+   * @generated from field: string version_id = 3;
+   */
+  versionId: string;
+
+  /**
+   * @generated from field: string etag = 4;
+   */
+  etag: string;
+
+  /**
+   * @generated from field: uint64 size = 5;
+   */
+  size: bigint;
+
+  /**
+   * @generated from field: int64 modified_at_ms = 6;
+   */
+  modifiedAtMs: bigint;
+};
+
+/**
+ * Describes the message skerry.admin.v1.VersionInConflict.
+ * Use `create(VersionInConflictSchema)` to create a new message.
+ */
+export declare const VersionInConflictSchema: GenMessage<VersionInConflict>;
+
+/**
  * @generated from message skerry.admin.v1.GetStatsRequest
  */
 export declare type GetStatsRequest = Message<"skerry.admin.v1.GetStatsRequest"> & {
@@ -323,6 +444,17 @@ export declare const MetaService: GenService<{
     methodKind: "unary";
     input: typeof GetStatsRequestSchema;
     output: typeof GetStatsResponseSchema;
+  },
+  /**
+   * ListConflicts lists versions that two sites wrote without knowing of each other. Role admin. A cluster decides every write in one log, so that none can be
+   * in conflict, and sites do not replicate to each other: the list is empty, and says so to tools that watch it.
+   *
+   * @generated from rpc skerry.admin.v1.MetaService.ListConflicts
+   */
+  listConflicts: {
+    methodKind: "unary";
+    input: typeof ListConflictsRequestSchema;
+    output: typeof ListConflictsResponseSchema;
   },
 }>;
 

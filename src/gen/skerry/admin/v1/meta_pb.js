@@ -13,56 +13,77 @@ import { file_skerry_admin_v1_maintenance } from "./maintenance_pb.js";
  * Describes the file skerry/admin/v1/meta.proto.
  */
 export const file_skerry_admin_v1_meta = /*@__PURE__*/
-  fileDesc("Chpza2VycnkvYWRtaW4vdjEvbWV0YS5wcm90bxIPc2tlcnJ5LmFkbWluLnYxIhEKD0dldFN0YXRzUmVxdWVzdCLsAwoQR2V0U3RhdHNSZXNwb25zZRIPCgdub2RlX2lkGAEgASgEEi0KBnN0b3JlZBgCIAEoCzIdLnNrZXJyeS5hZG1pbi52MS5TdG9yZWRUb3RhbHMSHgoWdW5kZXJfcmVwbGljYXRlZF9ibG9icxgDIAEoBBIeChZ1bmRlcl9yZXBsaWNhdGVkX2J5dGVzGAQgASgEEjEKC21haW50ZW5hbmNlGAUgASgLMhwuc2tlcnJ5LmFkbWluLnYxLk1haW50ZW5hbmNlEjAKCHNlZ21lbnRzGAYgASgLMh4uc2tlcnJ5LmFkbWluLnYxLlNlZ21lbnRUb3RhbHMSKgoFc2NydWIYByABKAsyGy5za2VycnkuYWRtaW4udjEuU2NydWJTdGF0cxIuCgd3b3JrZXJzGAggAygLMh0uc2tlcnJ5LmFkbWluLnYxLldvcmtlclN0YXR1cxIzCgpvcGVyYXRpb25zGAkgAygLMh8uc2tlcnJ5LmFkbWluLnYxLk9wZXJhdGlvblN0YXRzEhoKEnJlcXVlc3RzX2luX2ZsaWdodBgKIAEoBBIWCg5ieXRlc19pbl90b3RhbBgLIAEoBBIXCg9ieXRlc19vdXRfdG90YWwYDCABKAQSFQoNcmVwbGF5c190b3RhbBgNIAEoBCKAAQoMU3RvcmVkVG90YWxzEg8KB2J1Y2tldHMYASABKAQSDwoHb2JqZWN0cxgCIAEoBBIUCgxvYmplY3RfYnl0ZXMYAyABKAQSEAoIdmVyc2lvbnMYBCABKAQSFQoNdmVyc2lvbl9ieXRlcxgFIAEoBBIPCgd1cGxvYWRzGAYgASgEIoQBCg1TZWdtZW50VG90YWxzEhAKCHNlZ21lbnRzGAEgASgEEhIKCmxpdmVfYnl0ZXMYAiABKAQSEgoKZGVhZF9ieXRlcxgDIAEoBBISCgpmcmVlX2J5dGVzGAQgASgEEhMKC3RvdGFsX2J5dGVzGAUgASgEEhAKCHdyaXRhYmxlGAYgASgIInEKClNjcnViU3RhdHMSDwoHcnVubmluZxgBIAEoCBISCgpzdGFydGVkX21zGAIgASgDEhMKC2ZpbmlzaGVkX21zGAMgASgDEhUKDWNoZWNrZWRfYnl0ZXMYBCABKAQSEgoKYmFkX2NodW5rcxgFIAEoBCLWAQoOT3BlcmF0aW9uU3RhdHMSDwoHc3VyZmFjZRgBIAEoCRIRCglvcGVyYXRpb24YAiABKAkSPwoIb3V0Y29tZXMYAyADKAsyLS5za2VycnkuYWRtaW4udjEuT3BlcmF0aW9uU3RhdHMuT3V0Y29tZXNFbnRyeRIuCgdsYXRlbmN5GAQgASgLMh0uc2tlcnJ5LmFkbWluLnYxLkxhdGVuY3lTdGF0cxovCg1PdXRjb21lc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoBDoCOAEiTwoMTGF0ZW5jeVN0YXRzEg4KBnA1MF9tcxgBIAEoARIOCgZwOTVfbXMYAiABKAESDgoGcDk5X21zGAMgASgBEg8KB3NhbXBsZXMYBCABKA0ydgoLTWV0YVNlcnZpY2USZwoIR2V0U3RhdHMSIC5za2VycnkuYWRtaW4udjEuR2V0U3RhdHNSZXF1ZXN0GiEuc2tlcnJ5LmFkbWluLnYxLkdldFN0YXRzUmVzcG9uc2UiFoLT5JMCEBIOL3YxL21ldGEvc3RhdHNiBnByb3RvMw", [file_google_api_annotations, file_skerry_admin_v1_admin, file_skerry_admin_v1_maintenance]);
+  fileDesc("Chpza2VycnkvYWRtaW4vdjEvbWV0YS5wcm90bxIPc2tlcnJ5LmFkbWluLnYxIoUBChRMaXN0Q29uZmxpY3RzUmVxdWVzdBIOCgZidWNrZXQYASABKAkSDgoGcHJlZml4GAIgASgJEg0KBWxpbWl0GAMgASgNEhQKDGFmdGVyX2J1Y2tldBgEIAEoCRIRCglhZnRlcl9rZXkYBSABKAkSFQoNYWZ0ZXJfdmVyc2lvbhgGIAEoCSKHAQoVTGlzdENvbmZsaWN0c1Jlc3BvbnNlEjEKBWl0ZW1zGAEgAygLMiIuc2tlcnJ5LmFkbWluLnYxLlZlcnNpb25JbkNvbmZsaWN0EhMKC25leHRfYnVja2V0GAIgASgJEhAKCG5leHRfa2V5GAMgASgJEhQKDG5leHRfdmVyc2lvbhgEIAEoCSJ4ChFWZXJzaW9uSW5Db25mbGljdBIOCgZidWNrZXQYASABKAkSCwoDa2V5GAIgASgJEhIKCnZlcnNpb25faWQYAyABKAkSDAoEZXRhZxgEIAEoCRIMCgRzaXplGAUgASgEEhYKDm1vZGlmaWVkX2F0X21zGAYgASgDIhEKD0dldFN0YXRzUmVxdWVzdCLsAwoQR2V0U3RhdHNSZXNwb25zZRIPCgdub2RlX2lkGAEgASgEEi0KBnN0b3JlZBgCIAEoCzIdLnNrZXJyeS5hZG1pbi52MS5TdG9yZWRUb3RhbHMSHgoWdW5kZXJfcmVwbGljYXRlZF9ibG9icxgDIAEoBBIeChZ1bmRlcl9yZXBsaWNhdGVkX2J5dGVzGAQgASgEEjEKC21haW50ZW5hbmNlGAUgASgLMhwuc2tlcnJ5LmFkbWluLnYxLk1haW50ZW5hbmNlEjAKCHNlZ21lbnRzGAYgASgLMh4uc2tlcnJ5LmFkbWluLnYxLlNlZ21lbnRUb3RhbHMSKgoFc2NydWIYByABKAsyGy5za2VycnkuYWRtaW4udjEuU2NydWJTdGF0cxIuCgd3b3JrZXJzGAggAygLMh0uc2tlcnJ5LmFkbWluLnYxLldvcmtlclN0YXR1cxIzCgpvcGVyYXRpb25zGAkgAygLMh8uc2tlcnJ5LmFkbWluLnYxLk9wZXJhdGlvblN0YXRzEhoKEnJlcXVlc3RzX2luX2ZsaWdodBgKIAEoBBIWCg5ieXRlc19pbl90b3RhbBgLIAEoBBIXCg9ieXRlc19vdXRfdG90YWwYDCABKAQSFQoNcmVwbGF5c190b3RhbBgNIAEoBCKAAQoMU3RvcmVkVG90YWxzEg8KB2J1Y2tldHMYASABKAQSDwoHb2JqZWN0cxgCIAEoBBIUCgxvYmplY3RfYnl0ZXMYAyABKAQSEAoIdmVyc2lvbnMYBCABKAQSFQoNdmVyc2lvbl9ieXRlcxgFIAEoBBIPCgd1cGxvYWRzGAYgASgEIoQBCg1TZWdtZW50VG90YWxzEhAKCHNlZ21lbnRzGAEgASgEEhIKCmxpdmVfYnl0ZXMYAiABKAQSEgoKZGVhZF9ieXRlcxgDIAEoBBISCgpmcmVlX2J5dGVzGAQgASgEEhMKC3RvdGFsX2J5dGVzGAUgASgEEhAKCHdyaXRhYmxlGAYgASgIInEKClNjcnViU3RhdHMSDwoHcnVubmluZxgBIAEoCBISCgpzdGFydGVkX21zGAIgASgDEhMKC2ZpbmlzaGVkX21zGAMgASgDEhUKDWNoZWNrZWRfYnl0ZXMYBCABKAQSEgoKYmFkX2NodW5rcxgFIAEoBCLWAQoOT3BlcmF0aW9uU3RhdHMSDwoHc3VyZmFjZRgBIAEoCRIRCglvcGVyYXRpb24YAiABKAkSPwoIb3V0Y29tZXMYAyADKAsyLS5za2VycnkuYWRtaW4udjEuT3BlcmF0aW9uU3RhdHMuT3V0Y29tZXNFbnRyeRIuCgdsYXRlbmN5GAQgASgLMh0uc2tlcnJ5LmFkbWluLnYxLkxhdGVuY3lTdGF0cxovCg1PdXRjb21lc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoBDoCOAEiTwoMTGF0ZW5jeVN0YXRzEg4KBnA1MF9tcxgBIAEoARIOCgZwOTVfbXMYAiABKAESDgoGcDk5X21zGAMgASgBEg8KB3NhbXBsZXMYBCABKA0y8gEKC01ldGFTZXJ2aWNlEmcKCEdldFN0YXRzEiAuc2tlcnJ5LmFkbWluLnYxLkdldFN0YXRzUmVxdWVzdBohLnNrZXJyeS5hZG1pbi52MS5HZXRTdGF0c1Jlc3BvbnNlIhaC0+STAhASDi92MS9tZXRhL3N0YXRzEnoKDUxpc3RDb25mbGljdHMSJS5za2VycnkuYWRtaW4udjEuTGlzdENvbmZsaWN0c1JlcXVlc3QaJi5za2VycnkuYWRtaW4udjEuTGlzdENvbmZsaWN0c1Jlc3BvbnNlIhqC0+STAhQSEi92MS9tZXRhL2NvbmZsaWN0c2IGcHJvdG8z", [file_google_api_annotations, file_skerry_admin_v1_admin, file_skerry_admin_v1_maintenance]);
+
+/**
+ * Describes the message skerry.admin.v1.ListConflictsRequest.
+ * Use `create(ListConflictsRequestSchema)` to create a new message.
+ */
+export const ListConflictsRequestSchema = /*@__PURE__*/
+  messageDesc(file_skerry_admin_v1_meta, 0);
+
+/**
+ * Describes the message skerry.admin.v1.ListConflictsResponse.
+ * Use `create(ListConflictsResponseSchema)` to create a new message.
+ */
+export const ListConflictsResponseSchema = /*@__PURE__*/
+  messageDesc(file_skerry_admin_v1_meta, 1);
+
+/**
+ * Describes the message skerry.admin.v1.VersionInConflict.
+ * Use `create(VersionInConflictSchema)` to create a new message.
+ */
+export const VersionInConflictSchema = /*@__PURE__*/
+  messageDesc(file_skerry_admin_v1_meta, 2);
 
 /**
  * Describes the message skerry.admin.v1.GetStatsRequest.
  * Use `create(GetStatsRequestSchema)` to create a new message.
  */
 export const GetStatsRequestSchema = /*@__PURE__*/
-  messageDesc(file_skerry_admin_v1_meta, 0);
+  messageDesc(file_skerry_admin_v1_meta, 3);
 
 /**
  * Describes the message skerry.admin.v1.GetStatsResponse.
  * Use `create(GetStatsResponseSchema)` to create a new message.
  */
 export const GetStatsResponseSchema = /*@__PURE__*/
-  messageDesc(file_skerry_admin_v1_meta, 1);
+  messageDesc(file_skerry_admin_v1_meta, 4);
 
 /**
  * Describes the message skerry.admin.v1.StoredTotals.
  * Use `create(StoredTotalsSchema)` to create a new message.
  */
 export const StoredTotalsSchema = /*@__PURE__*/
-  messageDesc(file_skerry_admin_v1_meta, 2);
+  messageDesc(file_skerry_admin_v1_meta, 5);
 
 /**
  * Describes the message skerry.admin.v1.SegmentTotals.
  * Use `create(SegmentTotalsSchema)` to create a new message.
  */
 export const SegmentTotalsSchema = /*@__PURE__*/
-  messageDesc(file_skerry_admin_v1_meta, 3);
+  messageDesc(file_skerry_admin_v1_meta, 6);
 
 /**
  * Describes the message skerry.admin.v1.ScrubStats.
  * Use `create(ScrubStatsSchema)` to create a new message.
  */
 export const ScrubStatsSchema = /*@__PURE__*/
-  messageDesc(file_skerry_admin_v1_meta, 4);
+  messageDesc(file_skerry_admin_v1_meta, 7);
 
 /**
  * Describes the message skerry.admin.v1.OperationStats.
  * Use `create(OperationStatsSchema)` to create a new message.
  */
 export const OperationStatsSchema = /*@__PURE__*/
-  messageDesc(file_skerry_admin_v1_meta, 5);
+  messageDesc(file_skerry_admin_v1_meta, 8);
 
 /**
  * Describes the message skerry.admin.v1.LatencyStats.
  * Use `create(LatencyStatsSchema)` to create a new message.
  */
 export const LatencyStatsSchema = /*@__PURE__*/
-  messageDesc(file_skerry_admin_v1_meta, 6);
+  messageDesc(file_skerry_admin_v1_meta, 9);
 
 /**
  * @generated from service skerry.admin.v1.MetaService
