@@ -10,6 +10,7 @@ import { authorizationsOf, copySourceOf } from "./authorize/authorizations.ts";
 import { requestContext } from "./authorize/request-context.ts";
 import { RequestGate } from "./authorize/request-gate.ts";
 import type { RequiredDigest } from "./body/required-digest.ts";
+import { CallerAdmission } from "./caller-admission.ts";
 import { notImplemented, type S3ErrorCode, S3Refusal } from "./errors.ts";
 import { answerPreflight, withCorsHeaders } from "./features/cors/answer.ts";
 import { renderErrorPage } from "./features/website/error-page.ts";
@@ -139,6 +140,7 @@ export class S3Gateway {
   readonly #options: GatewayOptions;
   readonly #context: HandlerContext;
   readonly #gate: RequestGate;
+  readonly #admission: CallerAdmission;
   readonly #parseOptions: { readonly baseDomains: readonly string[] };
   readonly #websiteDomains: readonly string[];
   readonly #signingKeys = new SigningKeys();
@@ -150,6 +152,7 @@ export class S3Gateway {
     this.#parseOptions = { baseDomains: lowerCase(options.baseDomains) };
     this.#websiteDomains = lowerCase(options.websiteDomains);
     this.#gate = new RequestGate(options);
+    this.#admission = new CallerAdmission(options.limits);
     this.#context = {
       store: options.store,
       hasher: options.hasher,
@@ -283,8 +286,8 @@ export class S3Gateway {
     );
     const admit = admission instanceof Promise ? await admission : admission;
     // What a visitor is shown may be several objects, and is one request.
-    if (progress.surface !== "website") this.#takeRate(acting.principal, request);
-    progress.release = this.#enter(acting.principal);
+    if (progress.surface !== "website") this.#admission.take(acting.principal, request);
+    progress.release = this.#admission.enter(acting.principal);
     if (!isSupported(operation) || operation.name === "PostObject") {
       throw notImplemented(`The operation ${operation.name}`);
     }
@@ -328,8 +331,8 @@ export class S3Gateway {
       requestId,
       admitted: (resource) => {
         progress.key = resource;
-        this.#takeRate(principal, request);
-        progress.release = this.#enter(principal);
+        this.#admission.take(principal, request);
+        progress.release = this.#admission.enter(principal);
       },
     });
   }
@@ -357,7 +360,7 @@ export class S3Gateway {
     try {
       return await proofOf(query, iam);
     } catch (error) {
-      throw this.#failedAuthentication(queryRefusalOf(error, refusalOf(error)) ?? error, remoteAddress);
+      throw this.#admission.failed(queryRefusalOf(error, refusalOf(error)) ?? error, remoteAddress);
     }
   }
 
@@ -373,7 +376,7 @@ export class S3Gateway {
       signingKeys,
       nowMs: clock.wallMs(),
     }).catch((error: unknown) => {
-      throw this.#failedAuthentication(error, request.remoteAddress);
+      throw this.#admission.failed(error, request.remoteAddress);
     });
     progress.principal = credential?.principal;
     checkForm(form, clock.wallMs());
@@ -400,8 +403,8 @@ export class S3Gateway {
     progress.operation = visit.operation;
     progress.key = visit.key === "" ? undefined : visit.key;
     const acting = anonymousCaller(NO_HEADERS);
-    this.#takeRate(acting.principal, request);
-    progress.release = this.#enter(acting.principal);
+    this.#admission.take(acting.principal, request);
+    progress.release = this.#admission.enter(acting.principal);
     const local = store.localBucketConfiguration(bucket, WEBSITE_KIND);
     const stored = local ?? (await store.getBucketConfiguration({ bucket, kind: WEBSITE_KIND }));
     if (stored === undefined) {
@@ -433,7 +436,7 @@ export class S3Gateway {
         ...(maxClockSkewMs !== undefined && { maxClockSkewMs }),
       });
     } catch (error) {
-      throw this.#failedAuthentication(error, request.remoteAddress);
+      throw this.#admission.failed(error, request.remoteAddress);
     }
   }
 
@@ -448,28 +451,6 @@ export class S3Gateway {
     const forget = replays.enter(signature.value, signature.endsMs);
     if (forget === undefined) throw new S3Refusal("AccessDenied", "This request was sent before.");
     progress.unserved = forget;
-  }
-
-  /** Guessing is slowed down, and the guesser not told how close it came. */
-  #failedAuthentication(error: unknown, remoteAddress: string): unknown {
-    const { limits } = this.#options;
-    if (limits === undefined || !(error instanceof S3Refusal) || !isFailedProof(error)) return error;
-    const decision = limits.failedAuthentication(remoteAddress, error.details.AWSAccessKeyId);
-    if (decision.kind === "allow") return error;
-    return slowDown(decision.retryAfterMs);
-  }
-
-  #takeRate(principal: Principal, { remoteAddress }: S3Request): void {
-    const decision = this.#options.limits?.take(principal, remoteAddress);
-    if (decision?.kind === "limited") throw slowDown(decision.retryAfterMs);
-  }
-
-  #enter(principal: Principal): () => void {
-    const { limits } = this.#options;
-    if (limits === undefined) return NOTHING_TO_RELEASE;
-    const release = limits.enter(principal);
-    if (release === undefined) throw slowDown(1000);
-    return release;
   }
 
   /** x-amz-expected-bucket-owner: a guard against buckets that changed hands. */
@@ -492,15 +473,6 @@ export class S3Gateway {
     this.hooks.onUnexpectedError?.(error, requestId);
     return new S3Refusal("InternalError");
   }
-}
-
-function slowDown(retryAfterMs: number): S3Refusal {
-  const seconds = Math.ceil(retryAfterMs / 1000);
-  return new S3Refusal("SlowDown", undefined, { RetryAfterSeconds: String(seconds) });
-}
-
-function isFailedProof({ status, code }: S3Refusal): boolean {
-  return status === 403 || code === "InvalidIdentityToken";
 }
 
 function isSupported(operation: S3Operation): operation is Exclude<S3Operation, { name: UnsupportedName }> {

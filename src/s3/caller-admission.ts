@@ -1,0 +1,48 @@
+import type { Principal } from "../access/index.ts";
+import { S3Refusal } from "./errors.ts";
+import type { S3Request } from "./http.ts";
+import type { CallerLimits } from "./ports.ts";
+
+const NOTHING_TO_RELEASE = (): void => {};
+/** When a caller with too much under way may try again, in milliseconds. */
+const RETRY_ENTRY_MS = 1000;
+
+/** The limits on callers, as refusals that S3 knows. */
+export class CallerAdmission {
+  readonly #limits: CallerLimits | undefined;
+
+  /** Undefined: there are none. */
+  constructor(limits: CallerLimits | undefined) {
+    this.#limits = limits;
+  }
+
+  /** One request of the caller's, of those that it may make in this second. Refuses "SlowDown". */
+  take(principal: Principal, { remoteAddress }: Pick<S3Request, "remoteAddress">): void {
+    const decision = this.#limits?.take(principal, remoteAddress);
+    if (decision?.kind === "limited") throw slowDown(decision.retryAfterMs);
+  }
+
+  /** Gives what is to be called when the request is over. Refuses "SlowDown". */
+  enter(principal: Principal): () => void {
+    if (this.#limits === undefined) return NOTHING_TO_RELEASE;
+    const release = this.#limits.enter(principal);
+    if (release === undefined) throw slowDown(RETRY_ENTRY_MS);
+    return release;
+  }
+
+  /** What the caller is told instead of `error`: guessing is slowed down, and the guesser not told how close it came. */
+  failed(error: unknown, remoteAddress: string): unknown {
+    if (this.#limits === undefined || !(error instanceof S3Refusal) || !isFailedProof(error)) return error;
+    const decision = this.#limits.failedAuthentication(remoteAddress, error.details.AWSAccessKeyId);
+    return decision.kind === "allow" ? error : slowDown(decision.retryAfterMs);
+  }
+}
+
+function slowDown(retryAfterMs: number): S3Refusal {
+  const seconds = Math.ceil(retryAfterMs / 1000);
+  return new S3Refusal("SlowDown", undefined, { RetryAfterSeconds: String(seconds) });
+}
+
+function isFailedProof({ status, code }: S3Refusal): boolean {
+  return status === 403 || code === "InvalidIdentityToken";
+}
