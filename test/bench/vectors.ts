@@ -39,6 +39,7 @@ const field: VectorField = {
   element: values.element as VectorElement,
 };
 const kernels = vectorKernels();
+const COLD_QUERIES = 5;
 const like = new LikeReal();
 /** Bytes take whole numbers: the vectors are made longer for them. */
 const scale = field.element === "i8" ? 400 : 1;
@@ -59,14 +60,14 @@ const rows = (test: (row: number) => boolean) =>
   RowSet.of(count, Uint32Array.from({ length: count }, (_, row) => row).filter(test));
 const prng = createPrng(`${values.seed}/filters`);
 await measured("no filter", () => undefined);
-for (const part of [0.1, 0.01, 0.001]) {
+for (const part of [0.5, 0.1, 0.01, 0.001]) {
   const filter = rows(() => prng.chance(part));
   await measured(`${part * 100} % of the rows`, () => filter);
 }
 // Rows that are like one another: the nearest ones of a row. The queries are as they were, so that most are far away.
 const anchor = vectorOf(rowOrder[prng.below(count)]!);
 const likeness = Float32Array.from({ length: count }, (_, row) => dot(anchor, vectorOf(rowOrder[row]!)));
-for (const part of [0.5, 0.1, 0.02]) {
+for (const part of [0.5, 0.1, 0.01, 0.001]) {
   const least = likeness.toSorted()[Math.floor(count * (1 - part))]!;
   const filter = rows((row) => likeness[row]! >= least);
   await measured(`${part * 100} %, near each other`, () => filter);
@@ -91,6 +92,7 @@ async function measured(name: string, filter: () => RowSet | undefined): Promise
   for (const query of queries) exact.push(await index.search({ query, k, exact: true, ...limited }));
   const answers: VectorAnswer[] = [];
   const wall: number[] = [];
+  const cold = await coldReads(limited);
   // Once for what the first run compiles and loads.
   for (const query of queries) await index.search({ query, k, ...limited });
   const bytes = reader.bytesRead;
@@ -113,10 +115,25 @@ async function measured(name: string, filter: () => RowSet | undefined): Promise
       `${mean((a) => a.reranked).toFixed(0)} reranked`,
       `${mean((a) => a.waves).toFixed(1)} waves`,
       `${((reader.bytesRead - bytes) / queryCount / 1024).toFixed(0)} KiB read`,
+      cold,
       `CPU ${cpu.toFixed(2)} ms`,
       `p50 ${wall.toSorted((a, b) => a - b)[Math.floor(queryCount / 2)]!.toFixed(2)} ms`,
     ].join(", "),
   );
+}
+
+/** What the first query of an index reads that was opened for it. */
+async function coldReads(limited: { readonly allowed?: RowSet }): Promise<string> {
+  const asked = queries.slice(0, COLD_QUERIES);
+  let [kib, ranges, waves] = [0, 0, 0];
+  for (const query of asked) {
+    const fresh = await openVectorIndex({ reader, kernels });
+    const [bytes, count] = [reader.bytesRead, reader.ranges];
+    waves += (await fresh.search({ query, k, ...limited })).waves / asked.length;
+    kib += (reader.bytesRead - bytes) / 1024 / asked.length;
+    ranges += (reader.ranges - count) / asked.length;
+  }
+  return `cold ${kib.toFixed(0)} KiB in ${ranges.toFixed(0)} ranges, ${waves.toFixed(1)} waves`;
 }
 
 /** Which part of the best rows was found: rows as good as the worst of them count, whichever they are. */

@@ -29,6 +29,9 @@ describe("a row set", () => {
       const first = random.below(size + 1);
       const end = random.between(first, size);
       expect(set.countRange(first, end)).toBe([...left].filter((row) => row >= first && row < end).length);
+      expect([...set.rowsInRange(first, end)]).toEqual(
+        sorted(left).filter((row) => row >= first && row < end),
+      );
       const range = RowSet.empty(size);
       range.addRange(first, end);
       expect(range.count()).toBe(end - first);

@@ -103,12 +103,26 @@ export class RowSet {
 
   /** Rows in [first, end). */
   countRange(first: number, end: number): number {
-    let total = 0;
-    let row = first;
-    for (; row < end && (row & 31) !== 0; row++) if (this.has(row)) total++;
-    for (; row + WORD_BITS <= end; row += WORD_BITS) total += popcount(this.words[row >>> 5] ?? 0);
-    for (; row < end; row++) if (this.has(row)) total++;
+    if (first >= end) return 0;
+    const [from, last] = [first >>> 5, (end - 1) >>> 5];
+    const [head, tail] = [headMask(first), tailMask(end)];
+    if (from === last) return popcount((this.words[from] ?? 0) & head & tail);
+    let total = popcount((this.words[from] ?? 0) & head) + popcount((this.words[last] ?? 0) & tail);
+    for (let i = from + 1; i < last; i++) total += popcount(this.words[i] ?? 0);
     return total;
+  }
+
+  /** Rows in [first, end), ascending. */
+  rowsInRange(first: number, end: number): Uint32Array {
+    const rows = new Uint32Array(this.countRange(first, end));
+    let at = 0;
+    for (let i = first >>> 5; at < rows.length; i++) {
+      let word = this.words[i] ?? 0;
+      if (i === first >>> 5) word &= headMask(first);
+      for (; word !== 0 && at < rows.length; word &= word - 1)
+        rows[at++] = i * WORD_BITS + 31 - Math.clz32(word & -word);
+    }
+    return rows;
   }
 
   isEmpty(): boolean {
@@ -142,6 +156,16 @@ export class RowSet {
     const last = this.words.length - 1;
     if (used !== 0) this.words[last] = (this.words[last] ?? 0) & (2 ** used - 1);
   }
+}
+
+/** The bits of a word from row `first` on. */
+function headMask(first: number): number {
+  return 0xffff_ffff << (first & 31);
+}
+
+/** The bits of a word before row `end`. */
+function tailMask(end: number): number {
+  return 0xffff_ffff >>> (31 - ((end - 1) & 31));
 }
 
 function popcount(word: number): number {

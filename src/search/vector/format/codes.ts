@@ -1,4 +1,4 @@
-import { floatsOf } from "../elements.ts";
+import { floatsOf, uint32sOf } from "../elements.ts";
 import { CODE_BITS } from "./space.ts";
 
 /**
@@ -14,7 +14,8 @@ export interface ListCodes {
   readonly base: Float32Array;
   readonly slope: Float32Array;
   readonly spread: Float32Array;
-  readonly codes: Uint8Array;
+  /** D / 32 words for each vector. */
+  readonly codes: Uint32Array;
 }
 
 const FACTORS = 3;
@@ -56,14 +57,15 @@ export function encodeList(vectors: Float32Array, centroid: Float32Array, norms:
   return block;
 }
 
-/** The block of `count` vectors; its length is `count * codeRowBytes(dimensions)`. */
+/** The block of `count` vectors, copied; its length is `count * codeRowBytes(dimensions)`. */
 export function decodeList(block: Uint8Array, count: number): ListCodes {
-  const factors = floatsOf(block.subarray(0, count * FACTORS * 4));
+  const own = new Uint8Array(block);
+  const factors = floatsOf(own.subarray(0, count * FACTORS * 4));
   return {
     base: factors.subarray(0, count),
     slope: factors.subarray(count, 2 * count),
     spread: factors.subarray(2 * count),
-    codes: block.subarray(count * FACTORS * 4),
+    codes: uint32sOf(own.subarray(count * FACTORS * 4)),
   };
 }
 
@@ -88,13 +90,20 @@ export function levelsOf(query: Float32Array): QueryLevels {
   for (const value of query) largest = Math.max(largest, Math.abs(value));
   const step = largest > 0 ? (2 * largest) / LEVELS : SMALLEST_STEP;
   let sum = 0;
-  for (let i = 0; i < dimensions; i++) {
-    const level = Math.max(0, Math.min(LEVELS, Math.round(query[i]! / step + LEVELS / 2)));
-    sum += step * (level - LEVELS / 2);
-    for (let plane = 0; plane < 4; plane++) {
-      const at = plane * planeBytes + (i >>> 3);
-      planes[at] = planes[at]! | (((level >>> plane) & 1) << (i & 7));
+  for (let at = 0; at < planeBytes; at++) {
+    let [plane0, plane1, plane2, plane3] = [0, 0, 0, 0];
+    for (let bit = 0; bit < 8; bit++) {
+      const level = Math.max(0, Math.min(LEVELS, Math.round(query[at * 8 + bit]! / step + LEVELS / 2)));
+      sum += step * (level - LEVELS / 2);
+      plane0 |= (level & 1) << bit;
+      plane1 |= ((level >>> 1) & 1) << bit;
+      plane2 |= ((level >>> 2) & 1) << bit;
+      plane3 |= (level >>> 3) << bit;
     }
+    planes[at] = plane0;
+    planes[planeBytes + at] = plane1;
+    planes[2 * planeBytes + at] = plane2;
+    planes[3 * planeBytes + at] = plane3;
   }
   return { planes, step, sum };
 }

@@ -6,19 +6,24 @@ import { TopHits } from "../top-hits.ts";
  * is better. The truth is within `error` of the estimate but for rare cases.
  */
 export class Candidates {
-  readonly #positions: Uint32Array;
-  readonly #keys: Float32Array;
-  readonly #errors: Float32Array;
+  #positions = new Uint32Array(0);
+  #keys = new Float32Array(0);
+  #errors = new Float32Array(0);
   #count = 0;
-
-  constructor(capacity: number) {
-    this.#positions = new Uint32Array(capacity);
-    this.#keys = new Float32Array(capacity);
-    this.#errors = new Float32Array(capacity);
-  }
 
   get count(): number {
     return this.#count;
+  }
+
+  /** Makes room for so many more, which must be done before they are added. */
+  reserve(more: number): void {
+    const size = this.#count + more;
+    if (size <= this.#keys.length) return;
+    const [positions, keys, errors] = [new Uint32Array(size), new Float32Array(size), new Float32Array(size)];
+    positions.set(this.#positions);
+    keys.set(this.#keys);
+    errors.set(this.#errors);
+    [this.#positions, this.#keys, this.#errors] = [positions, keys, errors];
   }
 
   add(position: number, key: number, error: number): void {
@@ -29,14 +34,22 @@ export class Candidates {
     this.#count++;
   }
 
+  /** How many of the best `k` by their estimates are among those added from the `first`-th on. */
+  bestFrom(first: number, k: number): number {
+    const bound = this.#smallest(k, this.#keys);
+    let count = 0;
+    for (let i = first; i < this.#count; i++) if (this.#keys[i]! <= bound) count++;
+    return count;
+  }
+
   /**
    * The positions that may be among the best `k`, ascending: those whose lower bound is not above the k-th smallest upper bound. When these are more
    * than `most`, the ones with the best estimates.
    */
   survivors(k: number, most: number): Uint32Array {
-    const uppers = new TopHits(k);
-    for (let i = 0; i < this.#count; i++) uppers.offer(i, -(this.#keys[i]! + this.#errors[i]!));
-    const bound = -uppers.threshold;
+    const uppers = new Float32Array(this.#count);
+    for (let i = 0; i < this.#count; i++) uppers[i] = this.#keys[i]! + this.#errors[i]!;
+    const bound = this.#smallest(k, uppers);
     const surviving: number[] = [];
     for (let i = 0; i < this.#count; i++) if (this.#keys[i]! - this.#errors[i]! <= bound) surviving.push(i);
     if (surviving.length > most) {
@@ -44,5 +57,17 @@ export class Candidates {
       surviving.length = most;
     }
     return Uint32Array.from(surviving, (i) => this.#positions[i]!).sort();
+  }
+
+  /** The k-th smallest of the first `count` numbers; infinity when there are fewer. */
+  #smallest(k: number, numbers: Float32Array): number {
+    const top = new TopHits(k);
+    let bound = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < this.#count; i++) {
+      if (numbers[i]! > bound) continue;
+      top.offer(i, -numbers[i]!);
+      bound = -top.threshold;
+    }
+    return bound;
   }
 }

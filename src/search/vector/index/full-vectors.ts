@@ -36,16 +36,17 @@ export class FullVectors {
   /** Compares the query with all allowed vectors. */
   async searchAll(query: Float32Array, k: number, allowed: RowSet | undefined): Promise<VectorAnswer> {
     const { field, vectorCount } = this.#head;
+    const positions = allowed === undefined ? undefined : this.#places.positionsOf(allowed);
     const [top, scorer] = [new TopHits(k), new Scorer(this.#kernels, field, query)];
     let [candidates, waves] = [0, 0];
     const step = this.#rowsOfWave();
     for (let first = 0; first < vectorCount; first += step) {
       const end = Math.min(vectorCount, first + step);
-      const matching = this.#places.count(allowed, first, end);
+      const matching = positions?.countRange(first, end) ?? end - first;
       if (matching === 0) continue;
       waves++;
-      if (matching * 2 < end - first) {
-        await this.#scorePositions(this.#places.positions(allowed, first, end), scorer, top);
+      if (positions !== undefined && matching * 2 < end - first) {
+        await this.#scorePositions(positions.inRange(first, end), scorer, top);
       } else {
         const bytes = await this.#records.reader.read(
           this.#records.start + first * this.#records.recordBytes,

@@ -1,16 +1,16 @@
 import type { RangeReader } from "../../ports.ts";
-import type { RowSet } from "../../rows/row-set.ts";
 import { levelsOf } from "../format/codes.ts";
-import { type Head, hasMiddle, type Layout } from "../format/head.ts";
+import { fullBytes, type Head, hasMiddle, type Layout } from "../format/head.ts";
 import { middleRowBytes } from "../format/middle.ts";
 import type { ListTree } from "../format/tree.ts";
 import type { VectorKernels } from "../kernels/kernels.ts";
 import type { VectorAnswer } from "../vector-index.ts";
-import type { Candidates } from "./candidates.ts";
-import { type CentroidNorms, type ChosenList, centroidNorms, chooseLists } from "./choose-lists.ts";
+import { Candidates } from "./candidates.ts";
 import type { FullVectors } from "./full-vectors.ts";
+import { ResidentCodes } from "./list-codes.ts";
+import { type ListCentroids, listCentroids, type NearLists, nearLists } from "./near-lists.ts";
 import { readRecords } from "./record-reader.ts";
-import type { RowPlaces } from "./row-places.ts";
+import type { AllowedPositions } from "./row-places.ts";
 import { scanLists } from "./scan-lists.ts";
 import { scanMiddle } from "./scan-middle.ts";
 
@@ -19,7 +19,6 @@ export interface ListSearchOptions {
   readonly kernels: VectorKernels;
   readonly head: Head;
   readonly layout: Layout;
-  readonly places: RowPlaces;
   readonly full: FullVectors;
   readonly tree: ListTree;
 }
@@ -27,40 +26,55 @@ export interface ListSearchOptions {
 export interface ListSearchInput {
   readonly query: Float32Array;
   readonly k: number;
-  readonly allowed: RowSet | undefined;
-  /** How many vectors are allowed. */
-  readonly matching: number;
+  /** Undefined: all. */
+  readonly allowed: AllowedPositions | undefined;
 }
+
+/** Rows that lie apart are read with what lies around them, about so many bytes each. */
+const READ_AROUND_BYTES = 4_096;
+/** Rows that are compared without their codes at most. */
+const MOST_DIRECT_ROWS = 8_192;
+/** Waves that read codes: the middle tier and the full vectors take two more, and a search at most four. */
+const CODE_WAVES = 2;
 
 /**
  * The search through the lists: the codes of the nearest lists, the bytes of those vectors that may still be among the best, the full vectors of
- * those that may be even then. Three waves.
+ * those that may be even then. Three waves, four when the lists have to be followed further; codes that were read once are not read again.
  */
 export class ListSearch {
   readonly #options: ListSearchOptions;
-
-  readonly #norms: CentroidNorms;
+  readonly #centroids: ListCentroids;
+  readonly #codes: ResidentCodes;
 
   constructor(options: ListSearchOptions) {
     this.#options = options;
-    this.#norms = centroidNorms(options.kernels, options.tree);
+    this.#centroids = listCentroids(options.kernels, options.tree);
+    this.#codes = new ResidentCodes(options.reader, options.tree, options.layout.codes);
   }
 
-  async search({ query, k, allowed, matching }: ListSearchInput): Promise<VectorAnswer> {
-    const { tree, kernels, places, full } = this.#options;
+  async search({ query, k, allowed }: ListSearchInput): Promise<VectorAnswer> {
+    const { tree, kernels, full, head } = this.#options;
     const entered = tree.space.enter(query);
-    const lists = chooseLists({
-      tree,
-      norms: this.#norms,
+    const matching = allowed?.count ?? head.vectorCount;
+    const wanted = wantedCandidates(k, matching, matching < head.vectorCount);
+    const { listFirst } = tree;
+    const near = nearLists({
+      centroids: this.#centroids,
       kernels,
       query: entered,
-      matching: (list) => places.count(allowed, tree.listFirst[list]!, tree.listFirst[list + 1]!),
-      wanted: wantedCandidates(k, matching, matching < this.#options.head.vectorCount),
+      matching: (list) => {
+        const [first, end] = [listFirst[list]!, listFirst[list + 1]!];
+        return allowed === undefined ? end - first : allowed.countRange(first, end);
+      },
+      wanted,
     });
-    const found = await this.#estimate(entered, lists, allowed);
-    let survivors = found.survivors(k, mostAfterCodes(k));
-    let waves = 1;
-    if (hasMiddle(this.#options.head)) {
+    const few = this.#cheaperDirectly(near, wanted, allowed);
+    const chosen =
+      few === undefined
+        ? await this.#byCodes(entered, { k, near, wanted, allowed })
+        : { survivors: few, candidates: few.length, listsProbed: 0, waves: 0 };
+    let { survivors, waves } = chosen;
+    if (hasMiddle(head)) {
       const records = await this.#middle(survivors);
       survivors = scanMiddle(kernels, entered, survivors, records).survivors(k, mostAfterMiddle(k));
       waves++;
@@ -68,25 +82,52 @@ export class ListSearch {
     const answer = await full.searchPositions(query, k, survivors);
     return {
       hits: answer.hits,
-      candidates: found.count,
+      candidates: chosen.candidates,
       reranked: survivors.length,
-      listsProbed: lists.length,
+      listsProbed: chosen.listsProbed,
       exhaustive: false,
       waves: waves + answer.waves,
     };
   }
 
-  #estimate(
+  /** All allowed positions, when reading their records costs less than reading the codes of lists of which few match. */
+  #cheaperDirectly(
+    near: NearLists,
+    wanted: number,
+    allowed: AllowedPositions | undefined,
+  ): Uint32Array | undefined {
+    const { head, tree } = this.#options;
+    if (allowed === undefined || allowed.count > MOST_DIRECT_ROWS) return undefined;
+    const missing = this.#codes.missingBytes(near.lists.subarray(0, placesFor(near, 0, wanted)));
+    const recordBytes = hasMiddle(head) ? middleRowBytes(tree.space.dimensions) : fullBytes(head.field);
+    if (allowed.count * (recordBytes + READ_AROUND_BYTES) >= missing) return undefined;
+    return allowed.inRange(0, head.vectorCount);
+  }
+
+  /**
+   * Looks into the nearest lists, and as long as the further half of what was seen still has some of the best, into as much again: how near the
+   * lists are says little when a filter leaves only what is far away.
+   */
+  async #byCodes(
     query: Float32Array,
-    lists: readonly ChosenList[],
-    allowed: RowSet | undefined,
-  ): Promise<Candidates> {
-    const { reader, tree, kernels, layout, places } = this.#options;
-    const scanned = lists.map((list) => ({
-      ...list,
-      positions: places.positions(allowed, tree.listFirst[list.list]!, tree.listFirst[list.list + 1]!),
-    }));
-    return scanLists({ reader, tree, kernels, start: layout.codes, levels: levelsOf(query) }, scanned);
+    { k, near, wanted, allowed }: CodeSearch,
+  ): Promise<{ survivors: Uint32Array; candidates: number; listsProbed: number; waves: number }> {
+    const { tree, kernels } = this.#options;
+    const scan = { tree, kernels, codes: this.#codes, levels: levelsOf(query), allowed };
+    const found = new Candidates();
+    let [probed, waves] = [0, 0];
+    for (let more = wanted; probed < near.lists.length; more = found.count) {
+      const end = placesFor(near, probed, more);
+      const lists = near.lists.subarray(probed, end);
+      if (waves === CODE_WAVES && this.#codes.missingBytes(lists) > 0) break;
+      if (await this.#codes.load(lists)) waves++;
+      scanLists(scan, near, { from: probed, end }, found);
+      probed = end;
+      if (found.count >= MOST_FACTOR * wanted) break;
+      if (found.bestFrom(found.count >>> 1, k) <= TAIL_SHARE * k) break;
+    }
+    const survivors = found.survivors(k, mostAfterCodes(k));
+    return { survivors, candidates: found.count, listsProbed: probed, waves };
   }
 
   #middle(positions: Uint32Array): Promise<Uint8Array> {
@@ -96,12 +137,31 @@ export class ListSearch {
   }
 }
 
+interface CodeSearch {
+  readonly k: number;
+  readonly near: NearLists;
+  readonly wanted: number;
+  readonly allowed: AllowedPositions | undefined;
+}
+
+/** Up to which place lists from place `from` on hold `count` allowed vectors, or all. */
+function placesFor({ matching }: NearLists, from: number, count: number): number {
+  let [place, held] = [from, 0];
+  while (place < matching.length && held < count) held += matching[place++]!;
+  return place;
+}
+
+/** Times the wanted candidates that are looked at before the search ends anyway. */
+const MOST_FACTOR = 6;
+/** Of the best k, what the further half of what was seen may have without the search going on. */
+const TAIL_SHARE = 0.02;
+
 /**
- * Candidates whose codes are compared: they grow with the square root of what could match, as the lists that a ball around the query touches do. A
- * filter that fits only a corner far from the query spreads its best rows over more lists. Measured with test/bench/vectors.ts.
+ * Candidates whose codes are compared at first: they grow with the square root of what could match, as the lists that a ball around the query touches
+ * do. A filter that fits only a corner far from the query spreads its best rows over more lists. Measured with test/bench/vectors.ts.
  */
 function wantedCandidates(k: number, matching: number, filtered: boolean): number {
-  const perRoot = filtered ? 24 : 16;
+  const perRoot = filtered ? 40 : 16;
   return Math.max(1_000, Math.ceil(perRoot * Math.sqrt(matching * Math.max(1, k / 10))), 4 * k);
 }
 

@@ -10,13 +10,13 @@ import { FullVectors } from "./full-vectors.ts";
 import { ListSearch } from "./list-search.ts";
 import { RowPlaces } from "./row-places.ts";
 
-const EXACT_CANDIDATES = 1_000;
+const EXACT_CANDIDATES = 256;
 
 export interface OpenVectorIndex {
   /** Of the index alone: its first byte is at 0, its size is that of the index. */
   readonly reader: RangeReader;
   readonly kernels: VectorKernels;
-  /** Up to so many allowed vectors are all compared in full, which costs no more than going through the lists. Default 1,000. */
+  /** Up to so many allowed vectors are all compared in full, which costs no more than going through the lists. Default 256. */
   readonly exactCandidates?: number;
 }
 
@@ -46,7 +46,6 @@ export async function openVectorIndex(open: OpenVectorIndex): Promise<VectorInde
           kernels,
           head,
           layout,
-          places,
           full,
           tree: decodeTree(head, tree!, kernels),
         });
@@ -87,9 +86,10 @@ class StoredVectorIndex implements VectorIndex {
   search({ query, k, allowed, exact = false }: VectorSearch): Promise<VectorAnswer> {
     const { head, places, full, lists, exactCandidates } = this.#parts;
     if (lists === undefined || exact) return full.searchAll(query, k, allowed);
-    const matching = places.count(allowed, 0, head.vectorCount);
-    if (matching > exactCandidates) return lists.search({ query, k, allowed, matching });
-    return full.searchPositions(query, k, places.positions(allowed, 0, head.vectorCount));
+    const positions = allowed === undefined ? undefined : places.positionsOf(allowed);
+    if (positions === undefined || positions.count > exactCandidates)
+      return lists.search({ query, k, allowed: positions });
+    return full.searchPositions(query, k, positions.inRange(0, head.vectorCount));
   }
 
   async vectorsOf(rows: Uint32Array): Promise<readonly (Float32Array | undefined)[]> {

@@ -7,7 +7,8 @@ export class RowPlaces {
   readonly #head: Head;
   /** Undefined: vector i is of row i. */
   readonly #rows: Uint32Array | undefined;
-  #positions: ReadonlyMap<number, number> | undefined;
+  /** By row: 1 + its position, 0 for none. Made when it is first asked for. */
+  #positions: Uint32Array | undefined;
 
   /** Throws "data-damaged" when `rows` are not different rows of the unit. */
   constructor(head: Head, rows: Uint32Array | undefined) {
@@ -28,8 +29,8 @@ export class RowPlaces {
   /** Undefined: the row has no vector. */
   positionOf(row: number): number | undefined {
     if (this.#rows === undefined) return row < this.#head.vectorCount ? row : undefined;
-    this.#positions ??= new Map(Array.from(this.#rows, (r, position) => [r, position]));
-    return this.#positions.get(row);
+    const place = this.#byRow(this.#rows)[row] ?? 0;
+    return place === 0 ? undefined : place - 1;
   }
 
   all(): RowSet {
@@ -39,22 +40,47 @@ export class RowPlaces {
     return rows;
   }
 
-  /** How many of the vectors from `first` up to `end` belong to allowed rows. */
-  count(allowed: RowSet | undefined, first: number, end: number): number {
-    if (allowed === undefined) return end - first;
-    if (this.#rows === undefined) return allowed.countRange(first, end);
-    let count = 0;
-    for (let position = first; position < end; position++) if (allowed.has(this.#rows[position]!)) count++;
-    return count;
+  /** The positions of the vectors of these rows. */
+  positionsOf(rows: RowSet): AllowedPositions {
+    const { vectorCount } = this.#head;
+    if (this.#rows === undefined) return new AllowedPositions(rows, vectorCount);
+    const byRow = this.#byRow(this.#rows);
+    const positions = RowSet.empty(vectorCount);
+    rows.forEach((row) => {
+      const place = byRow[row]!;
+      if (place > 0) positions.add(place - 1);
+    });
+    return new AllowedPositions(positions, vectorCount);
   }
 
-  /** The positions of allowed rows from `first` up to `end`, ascending. */
-  positions(allowed: RowSet | undefined, first: number, end: number): Uint32Array {
-    const positions = new Uint32Array(this.count(allowed, first, end));
-    let at = 0;
-    for (let position = first; position < end; position++) {
-      if (allowed === undefined || allowed.has(this.rowAt(position))) positions[at++] = position;
-    }
+  #byRow(rows: Uint32Array): Uint32Array {
+    if (this.#positions !== undefined) return this.#positions;
+    const positions = new Uint32Array(this.#head.rowCount);
+    for (const [position, row] of rows.entries()) positions[row] = position + 1;
+    this.#positions = positions;
     return positions;
+  }
+}
+
+/** The positions of vectors that a search may answer with. Does not change. */
+export class AllowedPositions {
+  readonly #positions: RowSet;
+  /** How many there are. */
+  readonly count: number;
+
+  /** `positions` may hold more than the first `vectorCount`, which do not count. */
+  constructor(positions: RowSet, vectorCount: number) {
+    this.#positions = positions;
+    this.count = positions.countRange(0, vectorCount);
+  }
+
+  /** How many of them are from `first` up to `end`. */
+  countRange(first: number, end: number): number {
+    return this.#positions.countRange(first, end);
+  }
+
+  /** Those from `first` up to `end`, ascending. */
+  inRange(first: number, end: number): Uint32Array {
+    return this.#positions.rowsInRange(first, end);
   }
 }

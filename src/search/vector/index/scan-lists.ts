@@ -1,95 +1,106 @@
-import type { RangeReader } from "../../ports.ts";
-import { codeRowBytes, decodeList, type ListCodes, type QueryLevels } from "../format/codes.ts";
+import type { ListCodes, QueryLevels } from "../format/codes.ts";
 import type { ListTree } from "../format/tree.ts";
 import type { VectorKernels } from "../kernels/kernels.ts";
-import { Candidates } from "./candidates.ts";
-import type { ChosenList } from "./choose-lists.ts";
+import type { Candidates } from "./candidates.ts";
+import type { ResidentCodes } from "./list-codes.ts";
+import type { NearLists } from "./near-lists.ts";
+import type { AllowedPositions } from "./row-places.ts";
 
 /** How many standard deviations of an estimate its error is taken to be: of RaBitQ's bounds, the one that its authors use. */
 const DEVIATIONS = 1.9;
-/** What f32 arithmetic may lose of |q - c|². */
-const ROUNDING = 1e-6;
+/** What f32 arithmetic, and centroids in bytes, may lose of |q - c|². */
+const ROUNDING = 2e-4;
 
 export interface ListScan {
-  readonly reader: RangeReader;
   readonly tree: ListTree;
   readonly kernels: VectorKernels;
-  /** Where the codes begin. */
-  readonly start: number;
+  readonly codes: ResidentCodes;
   readonly levels: QueryLevels;
+  readonly allowed: AllowedPositions | undefined;
 }
 
-export interface ScannedList extends ChosenList {
-  /** The positions of its allowed vectors, ascending. */
-  readonly positions: Uint32Array;
-}
-
-/** Reads the lists in one wave and estimates the distances of their allowed vectors. */
-export async function scanLists(scan: ListScan, lists: readonly ScannedList[]): Promise<Candidates> {
-  const { reader, tree, start, kernels, levels } = scan;
-  const rowBytes = codeRowBytes(tree.space.dimensions);
-  const blocks = await reader.readMany(
-    lists.map(({ list }) => ({
-      offset: start + tree.listFirst[list]! * rowBytes,
-      length: (tree.listFirst[list + 1]! - tree.listFirst[list]!) * rowBytes,
-    })),
-  );
-  const decoded = blocks.map((block) => decodeList(block, block.length / rowBytes));
-  const count = lists.reduce((sum, { positions }) => sum + positions.length, 0);
+/** Estimates the distances of the allowed vectors in the lists from place `from` up to `end`, whose codes are loaded. */
+export function scanLists(
+  scan: ListScan,
+  near: NearLists,
+  { from, end }: { readonly from: number; readonly end: number },
+  found: Candidates,
+): void {
+  const parts: ScannedList[] = [];
+  let count = 0;
+  for (let place = from; place < end; place++) {
+    const part = partOf(scan, near, place);
+    parts.push(part);
+    count += part.count;
+  }
   // One call of the kernel for all lists: with a filter each of them has few.
   const sums = new Int32Array(count);
-  kernels.scanCodes(levels.planes, gatherCodes(scan, lists, decoded, count), sums);
-  const found = new Candidates(count);
-  let from = 0;
-  lists.forEach((list, i) => {
-    const end = from + list.positions.length;
-    addEstimates(scan, list, { ...decoded[i]!, sums: sums.subarray(from, end) }, found);
-    from = end;
-  });
-  return found;
+  scan.kernels.scanCodes(scan.levels.planes, gatherCodes(scan, parts, count), sums);
+  found.reserve(count);
+  let at = 0;
+  for (const part of parts) {
+    addEstimates(scan, part, sums.subarray(at, at + part.count), found);
+    at += part.count;
+  }
 }
 
-function gatherCodes(
-  { tree }: ListScan,
-  lists: readonly ScannedList[],
-  decoded: readonly ListCodes[],
-  count: number,
-): Uint8Array {
-  const codeBytes = tree.space.dimensions / 8;
-  const gathered = new Uint8Array(count * codeBytes);
+interface ScannedList {
+  readonly codes: ListCodes;
+  readonly first: number;
+  readonly count: number;
+  readonly squaredDistance: number;
+  /** The positions of its allowed vectors; undefined: all of them. */
+  readonly positions: Uint32Array | undefined;
+}
+
+function partOf({ tree, codes, allowed }: ListScan, near: NearLists, place: number): ScannedList {
+  const list = near.lists[place]!;
+  const [first, end] = [tree.listFirst[list]!, tree.listFirst[list + 1]!];
+  const count = near.matching[place]!;
+  const positions = count === end - first ? undefined : allowed?.inRange(first, end);
+  return {
+    codes: codes.at(list),
+    first,
+    count,
+    squaredDistance: near.squaredDistances[place]!,
+    positions,
+  };
+}
+
+function gatherCodes({ tree }: ListScan, parts: readonly ScannedList[], count: number): Uint8Array {
+  const words = tree.space.dimensions / 32;
+  const gathered = new Uint32Array(count * words);
   let end = 0;
-  lists.forEach(({ list, positions }, i) => {
-    const { codes } = decoded[i]!;
-    if (positions.length * codeBytes === codes.length) {
-      gathered.set(codes, end);
-      end += codes.length;
-      return;
+  for (const { codes, first, positions } of parts) {
+    if (positions === undefined) {
+      gathered.set(codes.codes, end);
+      end += codes.codes.length;
+      continue;
     }
-    const first = tree.listFirst[list]!;
     for (const position of positions) {
-      const at = (position - first) * codeBytes;
-      for (let byte = 0; byte < codeBytes; byte++) gathered[end++] = codes[at + byte]!;
+      const at = (position - first) * words;
+      for (let word = 0; word < words; word++) gathered[end++] = codes.codes[at + word]!;
     }
-  });
-  return gathered;
+  }
+  return new Uint8Array(gathered.buffer);
 }
 
 function addEstimates(
   { tree, levels }: ListScan,
-  { list, positions, squaredDistance }: ScannedList,
-  { base, slope, spread, sums }: ListCodes & { readonly sums: Int32Array },
+  { codes: { base, slope, spread }, first, positions, squaredDistance }: ScannedList,
+  sums: Int32Array,
   found: Candidates,
 ): void {
-  const first = tree.listFirst[list]!;
   const distance = Math.sqrt(squaredDistance);
   // A level is off by up to half a step, evenly.
   const levelSpread = levels.step * Math.sqrt(tree.space.dimensions / 12);
-  for (let i = 0; i < positions.length; i++) {
-    const at = positions[i]! - first;
+  for (let i = 0; i < sums.length; i++) {
+    const position = positions === undefined ? first + i : positions[i]!;
+    const at = position - first;
     const alongSigns = levels.step * sums[i]! - levels.sum;
     const key = squaredDistance + base[at]! - slope[at]! * alongSigns;
     const [ofCode, ofLevels] = [spread[at]! * distance, slope[at]! * levelSpread];
     const deviation = Math.sqrt(ofCode * ofCode + ofLevels * ofLevels);
-    found.add(positions[i]!, key, DEVIATIONS * deviation + ROUNDING * squaredDistance);
+    found.add(position, key, DEVIATIONS * deviation + ROUNDING * squaredDistance);
   }
 }

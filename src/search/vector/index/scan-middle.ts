@@ -1,10 +1,9 @@
 import { MIDDLE_HEAD_BYTES, middleRowBytes } from "../format/middle.ts";
 import type { VectorKernels } from "../kernels/kernels.ts";
+import { bytesOfQuery } from "./bytes-of-vectors.ts";
 import { Candidates } from "./candidates.ts";
-import { squaredLength } from "./choose-lists.ts";
+import { squaredLength } from "./near-lists.ts";
 
-/** Steps of the query's numbers: with 16,384 dimensions a product with bytes still fits 32 bits. */
-const QUERY_STEPS = 511;
 /** Standard deviations of the rounding that the error is taken to be. */
 const DEVIATIONS = 5;
 
@@ -25,14 +24,11 @@ export function scanMiddle(
     rows.set(bytes.subarray(at, at + dimensions), i * dimensions);
   }
   const squaredNorm = squaredLength(kernels, query);
-  const queryScale = largestOf(query) / QUERY_STEPS || 1;
+  const { steps, scale: queryScale } = bytesOfQuery(query);
   const dots = new Int32Array(positions.length);
-  kernels.dotInt8Rows(
-    Int16Array.from(query, (value) => Math.round(value / queryScale)),
-    rows,
-    dots,
-  );
-  const found = new Candidates(positions.length);
+  kernels.dotInt8Rows(steps, rows, dots);
+  const found = new Candidates();
+  found.reserve(positions.length);
   for (let i = 0; i < positions.length; i++) {
     const scale = view.getFloat32(i * rowBytes, true);
     const norm = view.getFloat32(i * rowBytes + 4, true);
@@ -43,10 +39,4 @@ export function scanMiddle(
     found.add(positions[i]!, key, DEVIATIONS * 2 * Math.hypot(stored, asked) * Math.sqrt(1 / 12));
   }
   return found;
-}
-
-function largestOf(vector: Float32Array): number {
-  let largest = 0;
-  for (const value of vector) largest = Math.max(largest, Math.abs(value));
-  return largest;
 }
