@@ -3,23 +3,27 @@
  *
  *   --vectors 100000 --queries 50 --k 10 --metric cosine --element f32 --seed 1
  *
- * Everything is in memory and on one thread. CPU time is that of the thread; other programs change the wall clock, not it.
+ * Vectors and index lie in files, as much of them in memory as a build and a search take; everything is on one thread. CPU time is that of the
+ * thread; other programs change the wall clock, not it.
  */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { createPrng } from "../../src/base/index.ts";
 import type { Metric, VectorElement, VectorField } from "../../src/search/model/schema.ts";
 import { RowSet } from "../../src/search/rows/row-set.ts";
 import {
-  memorySource,
   openVectorIndex,
   planVectorIndex,
   queryVector,
   storedVector,
   type VectorAnswer,
   type VectorIndex,
+  type VectorSource,
   vectorKernels,
 } from "../../src/search/vector/index.ts";
-import { joinChunks, MemoryReader } from "../../src/search/vector/testing/memory-reader.ts";
+import { CountedFile } from "./counted-file.ts";
 import { DIMENSIONS, dot, LikeReal } from "./real-vectors.ts";
 
 const { values } = parseArgs({
@@ -40,12 +44,23 @@ const field: VectorField = {
 };
 const kernels = vectorKernels();
 const COLD_QUERIES = 5;
+const PAGE_ROWS = 1_024;
+const ELEMENT_SIZE = { f32: 4, f16: 2, i8: 1 };
+const VECTOR_BYTES = 4 * DIMENSIONS;
 const like = new LikeReal();
 /** Bytes take whole numbers: the vectors are made longer for them. */
 const scale = field.element === "i8" ? 400 : 1;
-const stored = like.drawMany(`${values.seed}/rows`, count).map((value) => value * scale);
-for (let start = 0; start < stored.length; start += DIMENSIONS) {
-  stored.set(storedVector(field, stored.subarray(start, start + DIMENSIONS)), start);
+const folder = mkdtempSync(join(tmpdir(), "skerry-vectors-"));
+process.on("exit", () => rmSync(folder, { recursive: true }));
+const stored = new CountedFile(join(folder, "vectors"));
+const drawing = createPrng(`${values.seed}/rows`);
+for (let first = 0; first < count; first += PAGE_ROWS) {
+  const page = new Float32Array(Math.min(PAGE_ROWS, count - first) * DIMENSIONS);
+  for (let start = 0; start < page.length; start += DIMENSIONS) {
+    const drawn = like.draw(drawing).map((value) => value * scale);
+    page.set(storedVector(field, drawn), start);
+  }
+  stored.append(new Uint8Array(page.buffer));
 }
 const asked = like.drawMany(`${values.seed}/queries`, queryCount).map((value) => value * scale);
 const queries = Array.from({ length: queryCount }, (_, i) =>
@@ -66,23 +81,34 @@ for (const part of [0.5, 0.1, 0.01, 0.001]) {
 }
 // Rows that are like one another: the nearest ones of a row. The queries are as they were, so that most are far away.
 const anchor = vectorOf(rowOrder[prng.below(count)]!);
-const likeness = Float32Array.from({ length: count }, (_, row) => dot(anchor, vectorOf(rowOrder[row]!)));
+const likeness = new Float32Array(count);
+for (let row = 0; row < count; row++) likeness[row] = dot(anchor, vectorOf(rowOrder[row]!));
+const sortedLikeness = likeness.toSorted();
 for (const part of [0.5, 0.1, 0.01, 0.001]) {
-  const least = likeness.toSorted()[Math.floor(count * (1 - part))]!;
+  const least = sortedLikeness[Math.floor(count * (1 - part))]!;
   const filter = rows((row) => likeness[row]! >= least);
   await measured(`${part * 100} %, near each other`, () => filter);
 }
 
-async function built(): Promise<{ index: VectorIndex; reader: MemoryReader; rowOrder: Uint32Array }> {
-  const source = memorySource(stored, DIMENSIONS);
+async function built(): Promise<{ index: VectorIndex; reader: CountedFile; rowOrder: Uint32Array }> {
+  const source: VectorSource = {
+    rowCount: count,
+    present: RowSet.full(count),
+    gather(rows) {
+      const gathered = new Float32Array(rows.length * DIMENSIONS);
+      for (const [i, row] of rows.entries()) gathered.set(vectorOf(row), i * DIMENSIONS);
+      return Promise.resolve(gathered);
+    },
+  };
   const started = process.cpuUsage();
   const plan = await planVectorIndex({ field, source, kernels, prng: createPrng(`${values.seed}/build`) });
   const planned = cpuMs(started);
-  const reader = new MemoryReader(await joinChunks(plan.layOut(plan.rowOrder)));
+  const file = new CountedFile(join(folder, "index"));
+  for await (const chunk of plan.layOut(plan.rowOrder).chunks) file.append(chunk);
   console.log(
-    `build: plan ${planned.toFixed(0)} ms, lay out ${(cpuMs(started) - planned).toFixed(0)} ms of CPU; ${(reader.sizeBytes / count).toFixed(0)} bytes per vector, of which full ${4 * DIMENSIONS}`,
+    `build: plan ${planned.toFixed(0)} ms, lay out ${(cpuMs(started) - planned).toFixed(0)} ms of CPU; ${(file.sizeBytes / count).toFixed(0)} bytes per vector, of which full ${ELEMENT_SIZE[field.element] * DIMENSIONS}; at most ${(process.resourceUsage().maxRSS / 1024).toFixed(0)} MiB of memory so far`,
   );
-  return { index: await openVectorIndex({ reader, kernels }), reader, rowOrder: plan.rowOrder };
+  return { index: await openVectorIndex({ reader: file, kernels }), reader: file, rowOrder: plan.rowOrder };
 }
 
 async function measured(name: string, filter: () => RowSet | undefined): Promise<void> {
@@ -145,7 +171,8 @@ function recall(answer: VectorAnswer, exact: VectorAnswer): number {
 }
 
 function vectorOf(sourceRow: number): Float32Array {
-  return stored.subarray(sourceRow * DIMENSIONS, (sourceRow + 1) * DIMENSIONS);
+  const bytes = stored.bytesAt(sourceRow * VECTOR_BYTES, VECTOR_BYTES);
+  return new Float32Array(bytes.buffer, bytes.byteOffset, DIMENSIONS);
 }
 
 function cpuMs(since: NodeJS.CpuUsage): number {
