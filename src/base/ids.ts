@@ -47,13 +47,19 @@ export class TimeOrderedIds {
 
 function layOut(timeMs: number, counter: number, random: Uint8Array): Uint8Array<ArrayBuffer> {
   const id = new Uint8Array(ID_BYTES);
-  const view = new DataView(id.buffer);
-  view.setUint16(0, Math.floor(timeMs / 2 ** 32));
-  view.setUint32(2, timeMs % 2 ** 32);
-  view.setUint16(6, 0x7000 | (counter >>> 14));
-  view.setUint16(8, 0x8000 | (counter & 0x3fff));
-  id.set(random.subarray(4, 10), 10);
+  // Byte by byte: a view would need the array's buffer, which an array this small does not have until it is asked for.
+  setUint16(id, 0, Math.floor(timeMs / 2 ** 32));
+  setUint16(id, 2, (timeMs % 2 ** 32) >>> 16);
+  setUint16(id, 4, timeMs % 2 ** 16);
+  setUint16(id, 6, 0x7000 | (counter >>> 14));
+  setUint16(id, 8, 0x8000 | (counter & 0x3fff));
+  for (let at = 4; at < ID_RANDOM_BYTES; at++) id[at + 6] = random[at]!;
   return id;
+}
+
+function setUint16(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 8;
+  bytes[at + 1] = value & 0xff;
 }
 
 /** When the id was made, in milliseconds since the Unix epoch. */

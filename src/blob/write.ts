@@ -13,6 +13,9 @@ const CHUNKS_IN_FLIGHT = 2;
 /** Bytes that are handed to the digests at a time: enough that another thread is worth it. */
 const DIGEST_STEP_BYTES = 1024 * 1024;
 
+/** To be spread. A copy: what `create` makes is slow to read, and so is all that is made of it. */
+const BLANK_BLOB: NewBlob = { ...create(NewBlobSchema) };
+
 export interface BlobWriterOptions {
   readonly targets: ChunkTargets;
   readonly buffers: ChunkBuffers;
@@ -49,12 +52,13 @@ async function writeInline(options: BlobWriterOptions, request: BlobWriteRequest
   if (filled < bytes.length) throw tooShort(request.sizeBytes, filled);
   const digests = request.digests.map((algorithm) => options.hasher.digest(algorithm, bytes));
   if (filled === 0) return { blob: undefined, digests };
-  const blob = create(NewBlobSchema, {
+  const blob = {
+    ...BLANK_BLOB,
     blobId: options.newBlobId(),
     size: BigInt(filled),
     isInline: true,
     inlineData: bytes,
-  });
+  };
   return { blob, digests };
 }
 

@@ -51,7 +51,7 @@ export class EffectHash {
     this.#length = HEADER_BYTES;
     if (this.#buffer.length > KEPT_BUFFER_BYTES) this.#resize(FIRST_BUFFER_BYTES);
     // A copy: what the hasher gives may be a view of something larger.
-    return Uint8Array.from(hash);
+    return hash.slice();
   }
 
   #key(effect: number, key: string): void {

@@ -205,7 +205,8 @@ export class Proposer {
   #proposeFirst(session: Session, pending: Pending): void {
     const sequence = session.nextSequence++;
     const lowest = lowestInFlight(session, sequence);
-    const command = create(CommandSchema, {
+    const command: Command = {
+      $typeName: "skerry.meta.v1.Command",
       version: COMMAND_VERSION,
       sessionId: session.sessionId,
       sequence: BigInt(sequence),
@@ -213,7 +214,7 @@ export class Proposer {
       proposerNodeId: BigInt(this.#options.nodeId),
       proposalId: BigInt(sequence),
       body: pending.body,
-    });
+    };
     const encoded = this.#encoder.encode(CommandSchema, command);
     pending.place = { sessionId: session.sessionId, sequence, encoded };
     this.#sizeBytes += encoded.length - pending.sizeBytes;

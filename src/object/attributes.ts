@@ -18,6 +18,8 @@ import { checkTags, MAX_OBJECT_TAGS, type Tag } from "./tags.ts";
 export const MAX_USER_METADATA_BYTES = 2048;
 
 const encoder = new TextEncoder();
+/** To be spread: see BLANK_COMMIT in put.ts. */
+const BLANK_ATTRIBUTES: AttributesRow = { ...create(ObjectAttributesSchema) };
 
 /** Kept among the headers of an object: where its website sends whoever asks for it. */
 export const WEBSITE_REDIRECT_HEADER = "x-amz-website-redirect-location";
@@ -58,7 +60,8 @@ export function attributesToRow(
   checksumType: ChecksumType | undefined,
   encryption: ObjectEncryption | undefined,
 ): AttributesRow {
-  return create(ObjectAttributesSchema, {
+  return {
+    ...BLANK_ATTRIBUTES,
     contentType: attributes.contentType,
     headers: headerRows(attributes.headers),
     userMetadata: headerRows(attributes.userMetadata),
@@ -69,7 +72,7 @@ export function attributesToRow(
     checksumType: checksumType ?? "",
     ...(encryption !== undefined && { encryption }),
     ...(attributes.acl && { acl: attributes.acl }),
-  });
+  };
 }
 
 export function tagRow({ key, value }: Tag) {

@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import { CommitObjectSchema } from "../gen/skerry/meta/v1/commands_pb.js";
+import { type CommitObject, CommitObjectSchema } from "../gen/skerry/meta/v1/commands_pb.js";
 import { attributesToRow, checkAttributes } from "./attributes.ts";
 import { BodyDigests, type ChecksumType } from "./checksums.ts";
 import { type ObjectContext, translate } from "./context.ts";
@@ -19,6 +19,9 @@ import { checkFuture } from "./version-settings.ts";
 /** Greatest size of a single PUT or part, in bytes: 5 GiB, as in S3. */
 export const MAX_SINGLE_PUT_BYTES = 5 * 1024 ** 3;
 
+/** To be spread. A copy: what `create` makes is slow to read, and so is all that is made of it. */
+const BLANK_COMMIT: CommitObject = { ...create(CommitObjectSchema) };
+
 export async function putObject(context: ObjectContext, request: PutObjectRequest): Promise<PutObjectResult> {
   checkKey(request.key);
   checkAttributes(request.attributes);
@@ -33,7 +36,8 @@ export async function putObject(context: ObjectContext, request: PutObjectReques
   const checksumType: ChecksumType | undefined = stored.checksum === undefined ? undefined : "FULL_OBJECT";
   const result = await context.submit({
     case: "commitObject",
-    value: create(CommitObjectSchema, {
+    value: {
+      ...BLANK_COMMIT,
       bucket: request.bucket,
       bucketId: bucket.bucketId,
       key: request.key,
@@ -45,7 +49,7 @@ export async function putObject(context: ObjectContext, request: PutObjectReques
       ...writeConditions(context, request),
       ownerId: request.owner.id,
       ownerDisplayName: request.owner.displayName,
-    }),
+    },
   });
   const committed = expectResult(result, "objectCommitted");
   return {

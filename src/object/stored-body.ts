@@ -1,6 +1,5 @@
-import { create } from "@bufbuild/protobuf";
 import type { BlobWritten } from "../blob/index.ts";
-import { type BlobSlice, BlobSliceSchema } from "../gen/skerry/meta/v1/rows_pb.js";
+import type { BlobSlice } from "../gen/skerry/meta/v1/rows_pb.js";
 import type { Checksum } from "./ports.ts";
 
 /** A body whose bytes are durable and whose promises were kept. */
@@ -14,6 +13,11 @@ export interface StoredBody {
 export function rowsOf(written: BlobWritten): StoredBody["rows"] {
   const { blob } = written;
   if (blob === undefined) return { blobs: [], slices: [] };
-  const slice = create(BlobSliceSchema, { blobId: blob.blobId, offset: 0n, length: blob.size });
+  const slice: BlobSlice = {
+    $typeName: "skerry.meta.v1.BlobSlice",
+    blobId: blob.blobId,
+    offset: 0n,
+    length: blob.size,
+  };
   return { blobs: [blob], slices: [slice] };
 }

@@ -42,6 +42,20 @@ describe("Metrics", () => {
     expect(body).toContain('skerry_segment_append_seconds_bucket{le="0.0001"} 0');
   });
 
+  it("goes on counting where it was when it was looked at, and never counts back", async () => {
+    const metrics = createMetrics();
+    const labels = { surface: "s3", operation: "PutObject", outcome: "ok" };
+    for (const expected of [2, 4]) {
+      metrics.requests.increment(labels);
+      metrics.requests.increment({ ...labels });
+      const { body } = await metrics.render();
+      expect(body).toContain(`operation="PutObject",outcome="ok"} ${expected}`);
+    }
+    expect(() => metrics.requests.add(-1, labels)).toThrow(/only grows/);
+    expect(() => metrics.requests.add(Number.NaN, labels)).toThrow(/only grows/);
+    expect((await metrics.render()).body).toContain('outcome="ok"} 4');
+  });
+
   it("asks for gauges before it renders", async () => {
     const metrics = createMetrics();
     metrics.onRender(async () => {

@@ -1,4 +1,5 @@
 import * as prometheus from "prom-client";
+import { assert } from "../base/index.ts";
 import { METRICS, type MetricDefinition } from "./metric-catalogue.ts";
 
 /** Combinations of label values that one metric may have; values for further ones are thrown away and counted. */
@@ -75,9 +76,10 @@ function createMetric(
   const admit = admission(definition.labels, onDropped);
   switch (definition.kind) {
     case "counter": {
-      const counter = new prometheus.Counter(settings);
-      const add = (amount: number, labels: AnyLabels = {}): void => {
-        if (admit(labels)) counter.inc(labels, amount);
+      const tally = new Tally(settings);
+      const add = (amount: number, labels: AnyLabels = NO_LABELS): void => {
+        const series = admit(labels);
+        if (series !== undefined) tally.add(series, labels, amount);
       };
       return { add, increment: (labels?: AnyLabels) => add(1, labels) };
     }
@@ -85,10 +87,10 @@ function createMetric(
       const gauge = new prometheus.Gauge(settings);
       return {
         set: (value: number, labels: AnyLabels = {}) => {
-          if (admit(labels)) gauge.set(labels, value);
+          if (admit(labels) !== undefined) gauge.set(labels, value);
         },
         add: (amount: number, labels: AnyLabels = {}) => {
-          if (admit(labels)) gauge.inc(labels, amount);
+          if (admit(labels) !== undefined) gauge.inc(labels, amount);
         },
       };
     }
@@ -96,25 +98,54 @@ function createMetric(
       const histogram = new prometheus.Histogram({ ...settings, buckets: [...definition.buckets] });
       return {
         observe: (value: number, labels: AnyLabels = {}) => {
-          if (admit(labels)) histogram.observe(labels, value);
+          if (admit(labels) !== undefined) histogram.observe(labels, value);
         },
       };
     }
   }
 }
 
-/** Whether a series may be written: those seen before, and new ones up to the limit. */
-function admission(names: readonly string[], onDropped: () => void): (labels: AnyLabels) => boolean {
-  if (names.length === 0) return () => true;
+/** The name of a series that may be written: one seen before, or a new one up to the limit. */
+function admission(
+  names: readonly string[],
+  onDropped: () => void,
+): (labels: AnyLabels) => string | undefined {
+  const [first] = names;
+  if (first === undefined) return () => "";
   const seen = new Set<string>();
   return (labels) => {
-    const series = names.map((name) => labels[name]).join("\n");
-    if (seen.has(series)) return true;
+    let series = labels[first] ?? "";
+    for (let i = 1; i < names.length; i++) series += `\n${labels[names[i]!]}`;
+    if (seen.has(series)) return series;
     if (seen.size >= MAX_SERIES_PER_METRIC) {
       onDropped();
-      return false;
+      return undefined;
     }
     seen.add(series);
-    return true;
+    return series;
   };
+}
+
+const NO_LABELS: AnyLabels = {};
+
+/** What a counter is to be raised by. Requests raise several; the counter itself, which hashes its labels every time, is asked when it is looked at. */
+class Tally {
+  readonly #counter: prometheus.Counter;
+  readonly #series = new Map<string, { readonly labels: AnyLabels; amount: number }>();
+
+  constructor(settings: prometheus.CounterConfiguration<string>) {
+    this.#counter = new prometheus.Counter({ ...settings, collect: () => this.#settle() });
+  }
+
+  add(series: string, labels: AnyLabels, amount: number): void {
+    assert(amount >= 0, "a counter only grows");
+    const found = this.#series.get(series);
+    if (found === undefined) this.#series.set(series, { labels, amount });
+    else found.amount += amount;
+  }
+
+  #settle(): void {
+    for (const { labels, amount } of this.#series.values()) this.#counter.inc(labels, amount);
+    this.#series.clear();
+  }
 }

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { type AuditLog, type Logger, type Metrics, RequestStatistics } from "../observe/index.ts";
 import type { RpcEvent } from "../rpc/index.ts";
 import type { RequestEvent } from "../s3/index.ts";
@@ -104,6 +104,15 @@ export class Observing {
   }
 }
 
+/** By key id; the same few keys come with every request. */
+const FINGERPRINTS = new Map<string, string>();
+const MAX_FINGERPRINTS = 1000;
+
 function fingerprint(keyId: string): string {
-  return createHash("sha256").update(keyId).digest("hex").slice(0, FINGERPRINT_CHARACTERS);
+  const known = FINGERPRINTS.get(keyId);
+  if (known !== undefined) return known;
+  const made = hash("sha256", keyId).slice(0, FINGERPRINT_CHARACTERS);
+  if (FINGERPRINTS.size >= MAX_FINGERPRINTS) FINGERPRINTS.clear();
+  FINGERPRINTS.set(keyId, made);
+  return made;
 }

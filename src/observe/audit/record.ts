@@ -12,8 +12,10 @@
  *   {"format":"skerry-audit/1","sequence":7,"previous":"<64 digits>","time":"...","hash":"<64 digits>"}\n
  */
 
-import { concatBytes, fromHex, toHex } from "../../base/index.ts";
+import { fromHex, toHex } from "../../base/index.ts";
 import type { Hasher } from "../../platform/index.ts";
+
+const TEXT_ENCODER = new TextEncoder();
 
 export const AUDIT_FORMAT = "skerry-audit/1";
 /** The hash before the first record. */
@@ -102,7 +104,10 @@ function chain(previous: Uint8Array, json: string, hasher: Hasher): ChainedLine 
 }
 
 function chainHash(previous: Uint8Array, body: string, hasher: Hasher): Uint8Array {
-  return hasher.blake3(concatBytes([previous, new TextEncoder().encode(body)]));
+  const bytes = new Uint8Array(previous.length + 3 * body.length);
+  bytes.set(previous);
+  const { written } = TEXT_ENCODER.encodeInto(body, bytes.subarray(previous.length));
+  return hasher.blake3(bytes.subarray(0, previous.length + written));
 }
 
 /** A line as it was read. */

@@ -27,7 +27,7 @@ export function percentEncode(text: string): string {
 
 /** The same, but "/" stays. */
 export function percentEncodePath(text: string): string {
-  if (isUnreserved(text)) return text;
+  if (isUnreservedPath(text)) return text;
   return encodeURIComponent(text)
     .replace(/[!'()*]/g, encodeUpper)
     .replaceAll("%2F", "/");
@@ -37,6 +37,7 @@ function encodeUpper(character: string): string {
   return `%${character.charCodeAt(0).toString(16).toUpperCase()}`;
 }
 
+const SLASH = 0x2f;
 const UNRESERVED = new Uint8Array(128);
 for (const character of "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~") {
   UNRESERVED[character.charCodeAt(0)] = 1;
@@ -45,6 +46,14 @@ for (const character of "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012
 function isUnreserved(text: string): boolean {
   for (let index = 0; index < text.length; index += 1) {
     if (UNRESERVED[text.charCodeAt(index)] !== 1) return false;
+  }
+  return true;
+}
+
+function isUnreservedPath(text: string): boolean {
+  for (let index = 0; index < text.length; index += 1) {
+    const unit = text.charCodeAt(index);
+    if (UNRESERVED[unit] !== 1 && unit !== SLASH) return false;
   }
   return true;
 }
