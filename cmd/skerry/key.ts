@@ -66,6 +66,20 @@ export function addKeyCommands(program: Command): void {
       printTable(["KEY", "KIND", "ROLE", "OWNER", "SCOPE", "CREATED", "DESCRIPTION"], rows);
     });
 
+  addRemoteOptions(key.command("rotate <key-id>"))
+    .description("Give an API key another secret, shown once; the present one works on for a while")
+    .option("--grace <seconds>", "how long", "86400")
+    .action(async (keyId: string, options: RemoteOptions & { grace: string }) => {
+      const graceSeconds = wholeNumber(options.grace, "--grace");
+      const rotated = await remote(KeyService, options).rotateKey({ keyId, graceSeconds });
+      const untilMs = rotated.key?.previousUntilMs ?? 0n;
+      if (options.output === "json") {
+        return printJson({ keyId, secret: rotated.secret, previousUntilMs: untilMs });
+      }
+      process.stdout.write(`API key     ${rotated.secret}\nKeep it now: the secret is not shown again.\n`);
+      if (untilMs > 0n) process.stdout.write(`The one before works until ${formatTime(untilMs)}.\n`);
+    });
+
   addRemoteOptions(key.command("revoke <key-id>"))
     .description("Take a key back; it stops working on every node at once")
     .action(async (keyId: string, options: RemoteOptions) => {
@@ -91,6 +105,6 @@ function choice<T>(table: Readonly<Record<string, T>>, value: string, option: st
 }
 
 function wholeNumber(text: string, option: string): number {
-  if (!/^\d{1,6}$/.test(text)) throw new CommandError(`${option} is a whole number`, 2);
+  if (!/^\d{1,7}$/.test(text)) throw new CommandError(`${option} is a whole number`, 2);
   return Number(text);
 }

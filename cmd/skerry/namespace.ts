@@ -6,6 +6,7 @@ import {
   type Namespace,
   parseJson,
   type Query,
+  type Quota,
   SkerryClient,
   SkerryError,
 } from "../../src/client/index.ts";
@@ -135,11 +136,56 @@ export function addNamespaceCommands(program: Command): void {
       }),
     );
 
+  on(family, "quota <scope>", 'What "org" or "org/project" holds and may hold; with an option, other limits')
+    .option("--max-namespaces <number>", "0: no limit")
+    .option("--max-bytes <bytes>", "0: no limit")
+    .option("--max-documents <number>", "0: no limit")
+    .action((scope: string, options: RemoteOptions & QuotaOptions) =>
+      translated(async () => showQuota(await quotaOf(client(options), scope, options), options)),
+    );
+
   on(family, "export <namespace>", "Every document, one JSON object a line").action(
     (name: string, options: RemoteOptions) =>
       withNamespace(name, options, async (namespace) => {
         for await (const document of namespace.export()) printJson(document);
       }),
+  );
+}
+
+interface QuotaOptions {
+  readonly maxNamespaces?: string;
+  readonly maxBytes?: string;
+  readonly maxDocuments?: string;
+}
+
+/** Limits that are not named stay. */
+async function quotaOf(skerry: SkerryClient, scope: string, options: QuotaOptions): Promise<Quota> {
+  const present = await skerry.quota(scope);
+  const { maxNamespaces, maxBytes, maxDocuments } = options;
+  if (maxNamespaces === undefined && maxBytes === undefined && maxDocuments === undefined) return present;
+  return skerry.setQuota(scope, {
+    max_namespaces: limitOption(maxNamespaces, "--max-namespaces") ?? present.max_namespaces,
+    max_bytes: limitOption(maxBytes, "--max-bytes") ?? present.max_bytes,
+    max_documents: limitOption(maxDocuments, "--max-documents") ?? present.max_documents,
+  });
+}
+
+function limitOption(text: string | undefined, option: string): number | undefined {
+  if (text === undefined) return undefined;
+  if (!/^\d{1,15}$/.test(text)) throw new CommandError(`${option} is a whole number`, 2);
+  return Number(text);
+}
+
+function showQuota(quota: Quota, { output }: RemoteOptions): void {
+  if (output === "json") return printJson(quota);
+  const limit = (most: number) => (most === 0 ? "-" : String(most));
+  printTable(
+    ["WHAT", "IS", "AT MOST"],
+    [
+      ["namespaces", String(quota.namespaces), limit(quota.max_namespaces)],
+      ["bytes", String(quota.bytes), limit(quota.max_bytes)],
+      ["documents", String(quota.documents), limit(quota.max_documents)],
+    ],
   );
 }
 

@@ -24,12 +24,19 @@ export const MAX_AUTHORIZATION_CHARACTERS = 1024;
 /** What an unknown key is compared with, so that the answer takes as long as for a known one. */
 const NO_HASH = new Uint8Array(32);
 
-/** `resolve` tells who stands behind a key; undefined: nobody any more. `header` is the value of the Authorization header, undefined when there is none. */
+export interface BearerOptions {
+  readonly keys: KeyDirectory;
+  readonly hasher: ApiKeyHasher;
+  /** Milliseconds since the Unix epoch: whether a secret of before a rotation still works. */
+  readonly nowMs: number;
+  /** Who stands behind a key; undefined: nobody any more. */
+  readonly resolve?: (key: StoredKey) => Principal | undefined;
+}
+
+/** `header` is the value of the Authorization header, undefined when there is none. */
 export function authenticateBearer(
   header: string | undefined,
-  keys: KeyDirectory,
-  hasher: ApiKeyHasher,
-  resolve: (key: StoredKey) => Principal | undefined = principalOf,
+  { keys, hasher, nowMs, resolve = principalOf }: BearerOptions,
 ): Authentication {
   if (header === undefined || header === "") return { kind: "anonymous" };
   const apiKey = bearerToken(header);
@@ -39,7 +46,11 @@ export function authenticateBearer(
   }
   const stored = keys.key(keyId);
   const known = stored !== undefined && stored.kind === KEY_KIND.api;
-  const matches = hasher.matches(apiKey, known ? stored.secretHash : NO_HASH);
+  // Both are always compared, so that the time tells nothing.
+  const isPresent = hasher.matches(apiKey, known ? stored.secretHash : NO_HASH);
+  const mayBePrevious = known && nowMs < Number(stored.previousUntilMs);
+  const isPrevious = hasher.matches(apiKey, mayBePrevious ? stored.previousSecretHash : NO_HASH);
+  const matches = isPresent || isPrevious;
   if (!known) return { kind: "refused", reason: "unknown-key", claimedKeyId: keyId };
   if (!matches) return { kind: "refused", reason: "wrong-secret", claimedKeyId: keyId };
   const principal = resolve(stored);

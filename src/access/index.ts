@@ -59,6 +59,7 @@ export {
   openS3Secret,
   principalOf,
   randomBase32,
+  rotateApiKey,
   storeApiKey,
   storeS3Key,
 } from "./keys.ts";

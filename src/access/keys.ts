@@ -85,6 +85,24 @@ export function mintApiKey(grant: KeyGrant, hasher: ApiKeyHasher, randomBytes: R
   return { stored: storedKey(keyId, KEY_KIND.api, grant, { secretHash: hasher.hash(secret) }), secret };
 }
 
+/**
+ * Another secret for a minted API key of this id. Throws AccessError "key-invalid" for a key that an operator has brought along: its id is made from
+ * its secret.
+ */
+export function rotateApiKey(
+  keyId: string,
+  hasher: ApiKeyHasher,
+  randomBytes: RandomBytes,
+): { readonly secret: string; readonly secretHash: Uint8Array } {
+  const secret = `sk_${keyId}_${toBase64Url(randomBytes(API_SECRET_BYTES))}`;
+  if (hasher.keyIdOf(secret) !== keyId)
+    throw new AccessError(
+      "key-invalid",
+      "only minted API keys are rotated; make another key and revoke this one",
+    );
+  return { secret, secretHash: hasher.hash(secret) };
+}
+
 /** For a key that the operator brings (the root key from the environment). Throws AccessError "key-invalid" with the reason. */
 export function storeApiKey(secret: string, grant: KeyGrant, hasher: ApiKeyHasher): MintedKey {
   const keyId = hasher.keyIdOf(secret);
@@ -168,6 +186,8 @@ function storedKey(
     role: KEY_ROLE[grant.role],
     secretSealed: secret.secretSealed ?? new Uint8Array(0),
     secretHash: secret.secretHash ?? new Uint8Array(0),
+    previousSecretHash: new Uint8Array(0),
+    previousUntilMs: 0n,
     buckets: grant.buckets ?? [],
     namespaces: grant.namespaces ?? [],
     ownerId: grant.owner.id,

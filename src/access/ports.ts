@@ -14,6 +14,10 @@ export interface StoredKey {
   readonly secretSealed: Uint8Array;
   /** API: the keyed hash of the whole key. S3: empty. */
   readonly secretHash: Uint8Array;
+  /** API: the hash of the secret before the last rotation, or empty. */
+  readonly previousSecretHash: Uint8Array;
+  /** Until when that one works, in milliseconds since the Unix epoch; 0: it does not. */
+  readonly previousUntilMs: bigint;
   /** Empty: every bucket. */
   readonly buckets: readonly string[];
   /** Scopes; empty: every namespace, unless it is limited to buckets. */

@@ -10,6 +10,7 @@ import {
   type Owner,
   ownerNamed,
   ROLES,
+  rotateApiKey,
   type Sealer,
   type StoredKey,
 } from "../access/index.ts";
@@ -18,6 +19,7 @@ import {
   PutKeySchema,
   RefusalCode,
   RemoveKeySchema,
+  RotateKeySchema,
 } from "../gen/skerry/meta/v1/commands_pb.js";
 import { type KeyRow, KeyRowSchema } from "../gen/skerry/meta/v1/rows_pb.js";
 import type { Accounts } from "../identity/index.ts";
@@ -28,6 +30,8 @@ import type { KeyAdmin, KeyDescription, NewKey } from "./ports.ts";
 
 /** Greatest length of a key's description, in characters. */
 const MAX_DESCRIPTION_CHARACTERS = 256;
+/** How long a secret may go on working after it was rotated: 30 days. */
+const MAX_GRACE_SECONDS = 30 * 24 * 3600;
 /** Keys that one cluster holds. */
 const MAX_KEYS = 10_000;
 
@@ -40,7 +44,7 @@ export interface KeyAdminOptions {
   readonly accounts: Accounts;
 }
 
-/** Minting, listing and revoking keys. Secrets are shown by `create` and never again. */
+/** Minting, listing, rotating and revoking keys. Secrets are shown by `create` and `rotate` and never again. */
 export class KeyAdministration implements KeyAdmin {
   readonly #options: KeyAdminOptions;
 
@@ -74,6 +78,29 @@ export class KeyAdministration implements KeyAdmin {
 
   async revoke(keyId: string): Promise<void> {
     await this.#submit({ case: "removeKey", value: create(RemoveKeySchema, { keyId }) });
+  }
+
+  async rotate(
+    keyId: string,
+    { graceSeconds }: { readonly graceSeconds: number },
+  ): Promise<{ readonly key: KeyDescription; readonly secret: string }> {
+    const { metadata, hasher, random } = this.#options;
+    await this.#translated(metadata.barrier());
+    const known = metadata.view.key(keyId);
+    if (known === undefined) throw new AdminError("not-found", "there is no key of this id");
+    if (Number(known.kind) !== KEY_KIND.api)
+      throw new AdminError("invalid", "only API keys are rotated; make another key and revoke this one");
+    if (graceSeconds > MAX_GRACE_SECONDS)
+      throw new AdminError(
+        "invalid",
+        `a secret works for at most ${MAX_GRACE_SECONDS} seconds after its rotation`,
+      );
+    const { secret, secretHash } = rotateApiKey(keyId, hasher, (length) => random.bytes(length));
+    const value = create(RotateKeySchema, { keyId, secretHash, graceSeconds: BigInt(graceSeconds) });
+    await this.#submit({ case: "rotateKey", value });
+    const row = metadata.view.key(keyId);
+    if (row === undefined) throw new AdminError("not-found", "the key was revoked at once by another caller");
+    return { key: describeKey(row), secret };
   }
 
   #mint(request: NewKey): MintedKey {
@@ -159,5 +186,6 @@ export function describeKey(row: KeyRow): KeyDescription {
     userName: row.userName,
     inactive: row.inactive,
     inflightLimit: row.inflightLimit,
+    previousUntilMs: Number(row.previousUntilMs),
   };
 }

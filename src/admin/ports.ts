@@ -36,6 +36,8 @@ export interface KeyDescription {
   readonly userName: string;
   readonly inactive: boolean;
   readonly inflightLimit: number;
+  /** Until when the secret before the last rotation works, in milliseconds since the Unix epoch; 0: it does not. */
+  readonly previousUntilMs: number;
 }
 
 /** Rejects with AdminError. */
@@ -43,6 +45,11 @@ export interface KeyAdmin {
   create(request: NewKey): Promise<{ readonly key: KeyDescription; readonly secret: string }>;
   list(): Promise<readonly KeyDescription[]>;
   revoke(keyId: string): Promise<void>;
+  /** Another secret for an API key; the present one works for the grace period. */
+  rotate(
+    keyId: string,
+    options: { readonly graceSeconds: number },
+  ): Promise<{ readonly key: KeyDescription; readonly secret: string }>;
 }
 
 export interface EncryptionKeyDescription {

@@ -10,7 +10,7 @@
  */
 import { type ClientOptions, Http } from "./http.ts";
 import { Namespace } from "./namespace.ts";
-import type { NamespaceInfo } from "./types.ts";
+import type { NamespaceInfo, Quota, QuotaLimits } from "./types.ts";
 
 export { SkerryError } from "./errors.ts";
 export * from "./filters.ts";
@@ -35,6 +35,17 @@ export class SkerryClient {
     return new Namespace(this.#http, `/v1/orgs/${org}/projects/${project}/namespaces/${namespace}`);
   }
 
+  /** What an organization ("org") or a project ("org/project") holds and may hold. */
+  async quota(scope: string): Promise<Quota> {
+    return (await this.#http.json<{ quota: Quota }>({ method: "GET", path: quotaPath(scope) })).quota;
+  }
+
+  /** Replaces all three limits; one that is left out is none. SkerryError "permission_denied" for a key that is limited to the scope itself. */
+  async setQuota(scope: string, limits: QuotaLimits): Promise<Quota> {
+    const call = { method: "PUT", path: quotaPath(scope), body: limits };
+    return (await this.#http.json<{ quota: Quota }>(call)).quota;
+  }
+
   /** Of a project ("org/project"; default: that of the key), in the order of their names. */
   async *namespaces(
     options: { readonly project?: string; readonly prefix?: string } = {},
@@ -50,4 +61,10 @@ export class SkerryClient {
       cursor = page.next_cursor;
     }
   }
+}
+
+function quotaPath(scope: string): string {
+  const [org, project, ...rest] = scope.split("/").map(encodeURIComponent);
+  if (rest.length > 0) throw new TypeError(`a quota is of "org" or "org/project", not "${scope}"`);
+  return project === undefined ? `/v1/orgs/${org}/quota` : `/v1/orgs/${org}/projects/${project}/quota`;
 }

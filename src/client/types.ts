@@ -150,3 +150,18 @@ export interface QueryResult {
   readonly performance: Readonly<Record<string, number | boolean>>;
   readonly explain?: unknown;
 }
+
+/** Absent or 0: no limit. */
+export interface QuotaLimits {
+  readonly max_namespaces?: number;
+  readonly max_bytes?: number;
+  readonly max_documents?: number;
+}
+
+export interface Quota extends Required<QuotaLimits> {
+  readonly org: string;
+  readonly project: string;
+  readonly namespaces: number;
+  readonly bytes: number;
+  readonly documents: number;
+}

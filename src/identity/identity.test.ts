@@ -52,6 +52,8 @@ function key(more: Partial<StoredKey>): StoredKey {
     role: KEY_ROLE.user,
     secretSealed: new Uint8Array(1),
     secretHash: new Uint8Array(0),
+    previousSecretHash: new Uint8Array(0),
+    previousUntilMs: 0n,
     buckets: [],
     namespaces: [],
     ownerId: "",

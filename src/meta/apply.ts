@@ -55,6 +55,7 @@ import { removeJoinToken } from "./commands/remove-join-token.ts";
 import { removeKey } from "./commands/remove-key.ts";
 import { renameObject } from "./commands/rename-object.ts";
 import { reportLost } from "./commands/report-lost.ts";
+import { rotateKey } from "./commands/rotate-key.ts";
 import { setBucketVersioning } from "./commands/set-bucket-versioning.ts";
 import { acknowledgeMaintenance, setMaintenance } from "./commands/set-maintenance.ts";
 import { setNodeState } from "./commands/set-node-state.ts";
@@ -161,6 +162,8 @@ function decide(state: ApplyState, body: CommandBody): CommandResult {
       return putCopysets(state, body.value);
     case "putKey":
       return putKey(state, body.value);
+    case "rotateKey":
+      return rotateKey(state, body.value);
     case "removeKey":
       return removeKey(state, body.value);
     case "createBucket":

@@ -36,6 +36,7 @@ const IS_CLIENT_WRITE: Readonly<Record<CommandBody["case"], boolean>> = {
   removeJoinToken: false,
   putCopysets: false,
   putKey: false,
+  rotateKey: false,
   removeKey: false,
   beginBlobDelete: false,
   acknowledgeUnlink: false,

@@ -51,6 +51,10 @@ export const MAX_CONFIGURATION_BYTES = 256 * 1024;
 /** Kinds of bucket configurations are numbered from 1 to this: each is a bit of BucketRow.configured_kinds. */
 export const MAX_CONFIGURATION_KIND = 63;
 export const MAX_KEYS = 10_000;
+/** Of the keyed hash of an API key's secret. */
+export const KEY_HASH_BYTES = 32;
+/** How long the secret before a rotation may go on working: 30 days. */
+export const MAX_KEY_GRACE_SECONDS = 30n * 24n * 60n * 60n;
 export const MAX_JOIN_TOKENS = 1_000;
 /** Rows of the identity table: accounts, users, groups, roles, policies, providers, and the rows that they are found by. */
 export const MAX_IDENTITIES = 200_000n;

@@ -11,6 +11,9 @@ const ROLE_MESSAGES: Readonly<Record<Role, RoleMessage>> = {
   admin: RoleMessage.ADMIN,
   user: RoleMessage.USER,
 };
+/** How long a secret works after it was rotated, unless the request says otherwise: a day. */
+const DEFAULT_GRACE_SECONDS = 24 * 3600;
+
 export function keyService(keys: KeyAdmin, guard: Guard): ServiceImpl<typeof KeyService> {
   return {
     createKey: (request, context) =>
@@ -34,6 +37,12 @@ export function keyService(keys: KeyAdmin, guard: Guard): ServiceImpl<typeof Key
       guard.unary("KeyService/ListKeys", context, [], async ({ principal }) => ({
         keys: (await keys.list()).filter((key) => mayManage(principal, key)).map(keyMessage),
       })),
+    rotateKey: ({ keyId, graceSeconds }, context) =>
+      guard.unary("KeyService/RotateKey", context, [], async ({ principal }) => {
+        await refuseForeign(keys, principal, keyId);
+        const rotated = await keys.rotate(keyId, { graceSeconds: graceSeconds ?? DEFAULT_GRACE_SECONDS });
+        return { key: keyMessage(rotated.key), secret: rotated.secret };
+      }),
     revokeKey: ({ keyId }, context) =>
       guard.unary("KeyService/RevokeKey", context, [], async ({ principal }) => {
         await refuseForeign(keys, principal, keyId);
@@ -112,5 +121,6 @@ function keyMessage(key: KeyDescription) {
     userName: key.userName,
     inactive: key.inactive,
     inflightLimit: key.inflightLimit,
+    previousUntilMs: BigInt(key.previousUntilMs),
   });
 }

@@ -83,6 +83,7 @@ export const RPC_OPERATIONS = [
   },
   { name: "KeyService/CreateKey", action: "admin:CreateKey", leastRole: "admin", resource: "key" },
   { name: "KeyService/ListKeys", action: "admin:ListKeys", leastRole: "admin", resource: "key" },
+  { name: "KeyService/RotateKey", action: "admin:RotateKey", leastRole: "admin", resource: "key" },
   { name: "KeyService/RevokeKey", action: "admin:RevokeKey", leastRole: "admin", resource: "key" },
   { name: "UserService/CreateUser", action: "admin:CreateUser", leastRole: "admin", resource: "cluster" },
   { name: "UserService/ListUsers", action: "admin:ListUsers", leastRole: "admin", resource: "cluster" },
@@ -221,6 +222,18 @@ export const RPC_OPERATIONS = [
     name: "NamespaceService/MeasureRecall",
     action: "search:MeasureRecall",
     leastRole: "writer",
+    resource: "namespace",
+  },
+  {
+    name: "NamespaceService/GetQuota",
+    action: "search:GetQuota",
+    leastRole: "reader",
+    resource: "namespace",
+  },
+  {
+    name: "NamespaceService/SetQuota",
+    action: "search:SetQuota",
+    leastRole: "admin",
     resource: "namespace",
   },
   {

@@ -489,6 +489,7 @@ describe("the gate", () => {
     "KeyService/CreateKey": (key) =>
       createClient(KeyService, http2()).createKey({ kind: KeyKind.S3, role: RoleMessage.READER }, as(key)),
     "KeyService/ListKeys": (key) => createClient(KeyService, http2()).listKeys({}, as(key)),
+    "KeyService/RotateKey": (key) => createClient(KeyService, http2()).rotateKey({ keyId: "known" }, as(key)),
     "KeyService/RevokeKey": (key) => createClient(KeyService, http2()).revokeKey({ keyId: "known" }, as(key)),
     "UserService/CreateUser": (key) =>
       createClient(UserService, http2()).createUser({ name: "alice" }, as(key)),
@@ -542,7 +543,8 @@ describe("the gate", () => {
       const isDenied = (await codeOf(calls[name]("project", "mine"))) === "PermissionDenied";
       // Of keys it gets at those within its own limits.
       const isOpen =
-        row.resource === "service" || ["KeyService/ListKeys", "KeyService/RevokeKey"].includes(name);
+        row.resource === "service" ||
+        ["KeyService/ListKeys", "KeyService/RotateKey", "KeyService/RevokeKey"].includes(name);
       expect(isDenied).toBe(!isOpen);
     },
   );

@@ -38,6 +38,8 @@ export type SearchErrorCode = (typeof SEARCH_ERROR_CODES)[number];
 export interface SearchErrorDetails {
   /** The name of the limit in `LIMITS`. */
   readonly limit?: string;
+  /** Of a quota: "organization" or "project". */
+  readonly scope?: string | undefined;
   /** What the limit is. */
   readonly most?: number;
   /** What was asked for. */

@@ -34,9 +34,11 @@ export type { QueryResult } from "./query/result.ts";
 export type {
   NamespaceInfo,
   NamespaceName,
+  NamespaceScope,
   NamespaceService,
   NamespaceSettings,
   PointInTime,
+  Quota,
   WriteOptions,
 } from "./service.ts";
 export { vectorKernels } from "./vector/index.ts";

@@ -9,6 +9,7 @@ import type {
   DeleteNamespace,
   LeaseNamespaceWork,
   NewBlob,
+  SetSearchQuota,
   TrimNamespace,
   UpdateNamespace,
 } from "../gen/skerry/meta/v1/commands_pb.js";
@@ -18,6 +19,7 @@ import type {
   NamespaceNameRow,
   NamespaceRow,
   NamespaceWork,
+  SearchScopeRow,
 } from "../gen/skerry/meta/v1/rows_pb.js";
 
 /** Reads parts of one immutable file. What it returns is verified. */
@@ -62,7 +64,8 @@ export type NamespaceCommand =
   | { readonly case: "commitIndex"; readonly value: CommitIndex }
   | { readonly case: "branchNamespace"; readonly value: BranchNamespace }
   | { readonly case: "leaseNamespaceWork"; readonly value: LeaseNamespaceWork }
-  | { readonly case: "trimNamespace"; readonly value: TrimNamespace };
+  | { readonly case: "trimNamespace"; readonly value: TrimNamespace }
+  | { readonly case: "setSearchQuota"; readonly value: SetSearchQuota };
 
 /** The rows of namespaces in the replicated metadata. */
 export interface NamespaceStore {
@@ -112,5 +115,7 @@ export interface NamespaceView {
     readonly limit: number;
   }): Promise<readonly bigint[]>;
   rememberedBatches(namespaceId: bigint, untilMs: number, limit: number): Promise<readonly Uint8Array[]>;
+  /** Totals and limits of an organization (`project` "") or a project; undefined: nothing is there and nothing is limited. */
+  searchScope(org: string, project: string): SearchScopeRow | undefined;
   namespaceLease(namespaceId: bigint, work: NamespaceWork): NamespaceLeaseRow | undefined;
 }

@@ -165,6 +165,28 @@ export interface ListNamespaces {
   readonly limit: number;
 }
 
+/** An organization, or with `project` one of its projects. */
+export interface NamespaceScope {
+  readonly org: string;
+  /** "": the organization. */
+  readonly project: string;
+}
+
+/** 0: no limit. */
+export interface QuotaLimits {
+  readonly maxNamespaces: bigint;
+  /** Of batches, index segments and deletes, with what is kept of the past. */
+  readonly maxBytes: bigint;
+  readonly maxDocuments: bigint;
+}
+
+export interface Quota extends NamespaceScope, QuotaLimits {
+  readonly namespaces: bigint;
+  readonly bytes: bigint;
+  /** Those that are in no segment yet are counted with every write of them. */
+  readonly documents: bigint;
+}
+
 export interface NamespaceService {
   /** "existing": there is one with the same schema. Rejects "already-exists" where the schema is another one. */
   createNamespace(
@@ -180,6 +202,10 @@ export interface NamespaceService {
     changes: { readonly schema?: Schema; readonly settings?: Partial<NamespaceSettings> },
   ): Promise<NamespaceInfo>;
   deleteNamespace(name: NamespaceName): Promise<void>;
+
+  quota(scope: NamespaceScope): Promise<Quota>;
+  /** What is there beyond a limit stays; what would add to it is "quota-exceeded". */
+  setQuota(scope: NamespaceScope, limits: QuotaLimits): Promise<Quota>;
 
   /** Resolves once the batch is durable and visible to every strong read. */
   write(name: NamespaceName, batch: WriteBatch, options?: WriteOptions): Promise<WriteResult>;

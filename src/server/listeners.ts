@@ -143,7 +143,12 @@ async function startApi(options: ListenersOptions, shared: Shared): Promise<RpcS
     newRequestId: () => newRequestId(platform.random),
     notReadyReason: () => engines.notReadyReason(),
     maintenanceState: () => maintenanceName(metadata.view.maintenance()),
-    authenticator: apiAuthenticator(metadata, identities.directory, hasher, limits),
+    authenticator: apiAuthenticator(
+      { metadata, identities: identities.directory },
+      hasher,
+      limits,
+      platform.clock,
+    ),
     limits,
     trustedProxies,
     gate,

@@ -190,3 +190,47 @@ describe("a namespace", () => {
     expect(await code(client.namespace("acme/web/nothing").query({}))).toBe("not_found");
   });
 });
+
+describe("quotas and keys", () => {
+  it("what is full takes nothing more, says which quota, and takes it again when there is room", async () => {
+    const small = client.namespace("small/shop/things");
+    await small.create({});
+    expect(await client.setQuota("small/shop", { max_documents: 1 })).toMatchObject({ namespaces: 1 });
+    await small.write({ upserts: [{ id: 1 }] });
+    const refused = await new SkerryClient({
+      endpoint: skerry.apiEndpoint,
+      apiKey: skerry.apiKey,
+      maxAttempts: 1,
+    })
+      .namespace("small/shop/things")
+      .write({ upserts: [{ id: 2 }] })
+      .catch((error: SkerryError) => error);
+    expect(refused).toMatchObject({ code: "quota_exceeded", status: 429 });
+    expect(await client.quota("small")).toMatchObject({ documents: 1, max_documents: 0 });
+    await client.setQuota("small/shop", {});
+    expect(await code(small.write({ upserts: [{ id: 2 }] }))).toBe("ok");
+  });
+
+  it("a rotated key works with both secrets, and without grace with the new one alone", async () => {
+    const call = async (path: string, body: object) => {
+      const headers = { authorization: `Bearer ${skerry.apiKey}`, "content-type": "application/json" };
+      const response = await fetch(new URL(path, skerry.apiEndpoint), {
+        method: "POST",
+        headers,
+        body: JSON.stringify(body),
+      });
+      return (await response.json()) as { key: { key_id: string }; secret: string };
+    };
+    const works = (apiKey: string) =>
+      code(new SkerryClient({ endpoint: skerry.apiEndpoint, apiKey }).quota("small"));
+    const made = await call("/v1/keys", { kind: "api", role: "reader" });
+    const first = await call(`/v1/keys/${made.key.key_id}/rotate`, { grace_seconds: 3600 });
+    expect([await works(made.secret), await works(first.secret)]).toEqual(["ok", "ok"]);
+    const second = await call(`/v1/keys/${made.key.key_id}/rotate`, { grace_seconds: 0 });
+    expect([await works(made.secret), await works(first.secret), await works(second.secret)]).toEqual([
+      "unauthenticated",
+      "unauthenticated",
+      "ok",
+    ]);
+  });
+});

@@ -6,6 +6,7 @@ import {
   RegisterNodeSchema,
   RemoveJoinTokenSchema,
   RemoveKeySchema,
+  RotateKeySchema,
   SetNodeStateSchema,
   TrimOplogSchema,
   UpdateNodeSchema,
@@ -352,6 +353,40 @@ describe("keys", () => {
     const remove: CommandBody = { case: "removeKey", value: create(RemoveKeySchema, { keyId: "k" }) };
     expect(outcome(replica.run(remove))).toBe("done");
     expect(outcome(replica.run(remove))).toBe("KEY_UNKNOWN");
+    await expectSound();
+  });
+
+  test("get another secret, and the one before works for the grace period", async () => {
+    replica.run(initCluster());
+    const hash = (byte: number) => new Uint8Array(32).fill(byte);
+    const key = { keyId: "k", kind: KeyKind.API, role: KeyRole.READER, secretHash: hash(1) };
+    const rotate = (byte: number, graceSeconds: bigint, keyId = "k", length = 32): CommandBody => ({
+      case: "rotateKey",
+      value: create(RotateKeySchema, { keyId, secretHash: hash(byte).subarray(0, length), graceSeconds }),
+    });
+    const row = () => fromBinary(KeyRowSchema, replica.store.get(accessKeyKey("k"))!);
+    expect(outcome(replica.run(rotate(2, 60n)))).toBe("KEY_UNKNOWN");
+    replica.run({ case: "putKey", value: create(PutKeySchema, { key }) });
+    expect(outcome(replica.run(rotate(2, 60n)))).toBe("done");
+    const untilMs = BigInt(replica.timeMs) + 60_000n;
+    expect(row()).toMatchObject({
+      secretHash: hash(2),
+      previousSecretHash: hash(1),
+      previousUntilMs: untilMs,
+    });
+    // Again: the first secret ends, and without grace the second one too.
+    replica.run(rotate(3, 60n));
+    expect(row()).toMatchObject({ secretHash: hash(3), previousSecretHash: hash(2) });
+    replica.run(rotate(4, 0n));
+    expect(row()).toMatchObject({
+      secretHash: hash(4),
+      previousSecretHash: new Uint8Array(0),
+      previousUntilMs: 0n,
+    });
+    expect(outcome(replica.run(rotate(5, 30n * 86_400n + 1n)))).toBe("INVALID");
+    expect(outcome(replica.run(rotate(5, 0n, "k", 31)))).toBe("INVALID");
+    replica.run(put("s3", false));
+    expect(outcome(replica.run(rotate(5, 0n, "s3")))).toBe("INVALID");
     await expectSound();
   });
 

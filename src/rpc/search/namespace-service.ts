@@ -15,6 +15,7 @@ import { HTTP_ANSWER } from "../rest/index.ts";
 import { namespaceMessage } from "./messages.ts";
 import { type NamedNamespace, namespaceName, pathOf, projectNamed, targetName } from "./names.ts";
 import { queriesOf } from "./queries.ts";
+import { quotaMessage, scopeAboveTouched, scopeNamed, scopeTouched } from "./quotas.ts";
 import { schemaToPlain } from "./requests.ts";
 
 const DEFAULT_PAGE = 100;
@@ -120,6 +121,16 @@ export function namespaceService(namespaces: Namespaces, guard: Guard): ServiceI
           signal: context.signal,
         }),
       ),
+    getQuota: (request, context) =>
+      guard.unary("NamespaceService/GetQuota", context, scopeTouched(request), async () => ({
+        quota: quotaMessage(await namespaces.quota(scopeNamed(request))),
+      })),
+    setQuota: (request, context) =>
+      guard.unary("NamespaceService/SetQuota", context, scopeAboveTouched(request), async () => {
+        const { maxNamespaces, maxBytes, maxDocuments } = request;
+        const limits = { maxNamespaces, maxBytes, maxDocuments };
+        return { quota: quotaMessage(await namespaces.setQuota(scopeNamed(request), limits)) };
+      }),
   };
 }
 

@@ -523,3 +523,71 @@ it("what a call touched is reported with it", async () => {
     namespace: "acme/web/docs",
   });
 });
+
+describe("quotas", () => {
+  const QUOTA = "/v1/orgs/acme/projects/web/quota";
+  const limits = { max_namespaces: 1, max_bytes: "BIG" };
+  const put = (path: string, key: string) =>
+    api.rest("PUT", path, { key, body: JSON.stringify(limits).replace('"BIG"', BIG.toString()) });
+
+  it("are shown to whoever may read there, with what is used", async () => {
+    expect(await api.rest("GET", QUOTA, { key: "project" })).toMatchObject({
+      status: 200,
+      body: {
+        quota: {
+          org: "acme",
+          project: "web",
+          max_namespaces: 1,
+          max_bytes: 2,
+          max_documents: 0,
+          documents: 5,
+        },
+      },
+    });
+    expect((await api.rest("GET", "/v1/orgs/acme/quota", { key: "reader" })).status).toBe(200);
+    expect(lastAsked()).toEqual([{ org: "acme", project: "" }]);
+    expect((await api.rest("GET", "/v1/orgs/acme/quota", { key: "project" })).status).toBe(403);
+    expect((await api.rest("GET", "/v1/orgs/Acme/quota", { key: "admin" })).status).toBe(400);
+  });
+
+  it("are set over REST as over Connect, whole", async () => {
+    expect((await put(QUOTA, "admin")).status).toBe(200);
+    const wanted = [
+      { org: "acme", project: "web" },
+      { maxNamespaces: 1n, maxBytes: BIG, maxDocuments: 0n },
+    ];
+    expect(lastAsked()).toEqual(wanted);
+    const request = { org: "acme", project: "web", maxNamespaces: 1n, maxBytes: BIG };
+    const { quota } = await namespaces().setQuota(request, as("admin"));
+    expect(lastAsked()).toEqual(wanted);
+    expect(quota).toMatchObject({ maxBytes: BIG, namespaces: 3n });
+  });
+
+  it("are set by nobody whom they bind", async () => {
+    const statuses = async (path: string) => {
+      const keys = ["writer", "project", "organization", "admin"];
+      return Promise.all(keys.map(async (key) => (await put(path, key)).status));
+    };
+    expect(await statuses(QUOTA)).toEqual([403, 403, 200, 200]);
+    expect(await statuses("/v1/orgs/acme/quota")).toEqual([403, 403, 403, 200]);
+    expect(await statuses("/v1/orgs/other/projects/web/quota")).toEqual([403, 403, 403, 200]);
+  });
+});
+
+describe("keys", () => {
+  it("are rotated within the own limits, with a day of grace unless the request says otherwise", async () => {
+    const rotate = (id: string, body: object, key = "project") =>
+      api.rest("POST", `/v1/keys/${id}/rotate`, { key, body: JSON.stringify(body) });
+    expect(await rotate("known", {})).toMatchObject({
+      status: 200,
+      body: { secret: "shown once", key: { key_id: "known", previous_until_ms: 86_400_000 } },
+    });
+    expect(await rotate("known", { grace_seconds: 0 })).toMatchObject({ status: 200 });
+    expect((await rotate("other", {})).status).toBe(404);
+    expect((await rotate("known", {}, "writer")).status).toBe(403);
+    expect(api.events.at(-1)).toMatchObject({
+      operation: "KeyService/RotateKey",
+      outcome: "permissiondenied",
+    });
+  });
+});

@@ -4,8 +4,10 @@ import { DocumentService, NamespaceService, QueryService } from "../../gen/skerr
 import {
   type NamespaceInfo,
   type NamespaceName,
+  type NamespaceScope,
   type NamespaceService as Namespaces,
   parseSchema,
+  type Quota,
 } from "../../search/index.ts";
 
 /** What was asked of the namespaces, newest last. */
@@ -84,6 +86,8 @@ export const fakeNamespaces: Namespaces = {
     ),
   updateNamespace: async (name, changes) => noted("updateNamespace", [name, changes], info(name)),
   deleteNamespace: async (name) => noted("deleteNamespace", [name], undefined),
+  quota: async (scope) => noted("quota", [scope], quotaOf(scope)),
+  setQuota: async (scope, limits) => noted("setQuota", [scope, limits], { ...quotaOf(scope), ...limits }),
   write: async (name, batch, options) =>
     noted("write", [name, batch, options], {
       version: 4n,
@@ -142,6 +146,11 @@ export const fakeNamespaces: Namespaces = {
   recall: async (name, options) => noted("recall", [name, options], { queries: 1, recall: 1, worst: 1 }),
 };
 
+function quotaOf(scope: NamespaceScope): Quota {
+  const limits = { maxNamespaces: 1n, maxBytes: 2n, maxDocuments: 0n };
+  return { ...scope, ...limits, namespaces: 3n, bytes: 4n, documents: 5n };
+}
+
 function noted<T>(method: string, args: readonly unknown[], answer: T): T {
   asked.push({ method, arguments: args });
   return answer;
@@ -170,6 +179,10 @@ export function searchCalls(
     "NamespaceService/CompactNamespace": (key: string) => namespaces().compactNamespace(named(), as(key)),
     "NamespaceService/VerifyNamespace": (key: string) => namespaces().verifyNamespace(named(), as(key)),
     "NamespaceService/MeasureRecall": (key: string) => namespaces().measureRecall(named(), as(key)),
+    "NamespaceService/GetQuota": (key: string) =>
+      namespaces().getQuota({ org: "other", project: "web" }, as(key)),
+    "NamespaceService/SetQuota": (key: string) =>
+      namespaces().setQuota({ org: "other", project: "web" }, as(key)),
     "DocumentService/WriteDocuments": (key: string) => documents().writeDocuments(named(), as(key)),
     "DocumentService/UploadDocuments": (key: string) =>
       documents().uploadDocuments(

@@ -30,12 +30,21 @@ const KEYS: Readonly<Record<string, Pick<Principal, "role" | "buckets" | "namesp
   writer: { role: "writer", buckets: undefined },
   reader: { role: "reader", buckets: undefined },
   limited: { role: "writer", buckets: ["mine"] },
+  organization: { role: "admin", buckets: undefined, namespaces: ["acme"] },
   project: { role: "admin", buckets: undefined, namespaces: ["acme/web"] },
 };
 
 const keys: KeyAdmin = {
   create: async (request) => ({
-    key: { ...request, keyId: "k", createdAtMs: 1, ownerId: "o", userName: "", inactive: false },
+    key: {
+      ...request,
+      keyId: "k",
+      createdAtMs: 1,
+      ownerId: "o",
+      userName: "",
+      inactive: false,
+      previousUntilMs: 0,
+    },
     secret: "shown once",
   }),
   list: async () => [
@@ -52,8 +61,14 @@ const keys: KeyAdmin = {
       userName: "",
       inactive: false,
       inflightLimit: 0,
+      previousUntilMs: 0,
     },
   ],
+  rotate: async (keyId, { graceSeconds }) => {
+    const key = (await keys.list()).find((known) => known.keyId === keyId);
+    if (key === undefined) throw new AdminError("not-found", "there is no key of this id");
+    return { key: { ...key, previousUntilMs: graceSeconds * 1000 }, secret: "shown once" };
+  },
   revoke: async (keyId) => {
     if (keyId !== "known") throw new AdminError("not-found", "there is no key of this id");
   },

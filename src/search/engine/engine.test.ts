@@ -238,6 +238,39 @@ test("creating again is fine with the same schema, and refused with another", as
   expect(await codeOf(engine.createNamespace(named("main"), { schema }))).toBe("already-exists");
 });
 
+test("a quota shows what is used, and names itself where it refuses", async () => {
+  const { engine } = await begin();
+  const scope = { org: "org", project: "project" };
+  const limits = { maxNamespaces: 2n, maxBytes: 0n, maxDocuments: 2n };
+  expect(await engine.setQuota(scope, limits)).toMatchObject({
+    ...scope,
+    ...limits,
+    namespaces: 1n,
+    documents: 0n,
+  });
+  await engine.write(named("main"), upsert("a", 1));
+  const refused = await engine
+    .write(named("main"), batch({ upserts: [document("b", 1), document("c", 1)] }))
+    .catch((error: SearchError) => error);
+  expect(refused).toMatchObject({
+    code: "quota-exceeded",
+    details: { limit: "max_documents", scope: "project" },
+  });
+  await engine.write(named("main"), upsert("b", 1));
+  await engine.createNamespace(named("second"), { schema: EMPTY_SCHEMA });
+  expect(await codeOf(engine.createNamespace(named("third"), { schema: EMPTY_SCHEMA }))).toBe(
+    "quota-exceeded",
+  );
+  expect(await codeOf(engine.branch(named("main"), named("third"), {}))).toBe("quota-exceeded");
+  const other = { org: "org", project: "" };
+  await engine.setQuota(scope, { ...limits, maxNamespaces: 0n });
+  expect(await engine.setQuota(other, { ...limits, maxNamespaces: 0n, maxBytes: 1n })).toMatchObject({
+    namespaces: 2n,
+  });
+  expect(await codeOf(engine.write(named("main"), batch({ deletes: ["a"] })))).toBe("quota-exceeded");
+  expect(await engine.quota(other)).toMatchObject({ maxBytes: 1n, documents: 2n });
+});
+
 test("pinned namespaces have a budget of memory of their own, and do not leave it", async () => {
   const world = new EngineWorld("pinned-memory");
   const { engine } = world.engine({ memtableBytes: 0, segmentBytes: 1, pinnedBytes: 50_000 });

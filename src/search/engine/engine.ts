@@ -22,10 +22,13 @@ import type {
   ListNamespaces,
   NamespaceInfo,
   NamespaceName,
+  NamespaceScope,
   NamespaceService,
   NamespaceSettings,
   PointInTime,
   QueriesResult,
+  Quota,
+  QuotaLimits,
   ReadOptions,
   RecallReport,
   VerifyReport,
@@ -42,6 +45,7 @@ import { mergeNamespace } from "./merge.ts";
 import { beginDeadline, type Deadline } from "./moments.ts";
 import { namespaceInfo, settingsOf } from "./namespace-info.ts";
 import { NamespaceStates } from "./namespace-states.ts";
+import { readQuota, writeQuota } from "./quota.ts";
 import { measureRecall } from "./recall.ts";
 import { accepted, refusalOf } from "./refusals.ts";
 import { SCHEMA_FORMAT, schemaBytes, schemaOf } from "./schema-row.ts";
@@ -143,6 +147,14 @@ export class SearchEngine implements NamespaceService {
     const value = create(DeleteNamespaceSchema, { namespaceId });
     accepted(await store.submit({ case: "deleteNamespace", value }), "done");
     this.states.drop(namespaceId);
+  }
+
+  quota(scope: NamespaceScope): Promise<Quota> {
+    return readQuota(this.#context.store, scope);
+  }
+
+  setQuota(scope: NamespaceScope, limits: QuotaLimits): Promise<Quota> {
+    return writeQuota(this.#context.store, scope, limits);
   }
 
   #info(row: NamespaceRow): NamespaceInfo {

@@ -42,8 +42,15 @@ export function refusalError(refusal: Refusal): SearchError {
     throw new Error(`the state machine refused with ${RefusalCode[refusal.code]}: ${refusal.detail}`);
   const message = MESSAGE_OF[refusal.code] ?? "the cluster changed while the request ran; try again";
   const detail = refusal.detail === "" ? "" : `: ${refusal.detail}`;
-  const details: SearchErrorDetails = code === "overloaded" ? { retryAfterMs: RETRY_AFTER_MS } : {};
+  const details = detailsOf(code, refusal.detail);
   return new SearchError(code, message + detail, details);
+}
+
+/** A quota is named by what it limits, with whose it is: the state machine says "bytes of the project". */
+function detailsOf(code: SearchErrorCode, detail: string): SearchErrorDetails {
+  if (code === "overloaded") return { retryAfterMs: RETRY_AFTER_MS };
+  const quota = code === "quota-exceeded" ? /^(\w+) of the (\w+)$/.exec(detail) : null;
+  return quota === null ? {} : { limit: `max_${quota[1]}`, scope: quota[2] };
 }
 
 type ResultCase = NonNullable<CommandResult["result"]["case"]>;

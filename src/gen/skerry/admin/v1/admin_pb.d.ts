@@ -83,6 +83,13 @@ export declare type Key = Message<"skerry.admin.v1.Key"> & {
    * @generated from field: repeated string namespaces = 12;
    */
   namespaces: string[];
+
+  /**
+   * Until when the secret before the last rotation works; 0: it does not.
+   *
+   * @generated from field: int64 previous_until_ms = 13;
+   */
+  previousUntilMs: bigint;
 };
 
 /**
@@ -147,6 +154,52 @@ export declare type CreateKeyRequest = Message<"skerry.admin.v1.CreateKeyRequest
  * Use `create(CreateKeyRequestSchema)` to create a new message.
  */
 export declare const CreateKeyRequestSchema: GenMessage<CreateKeyRequest>;
+
+/**
+ * @generated from message skerry.admin.v1.RotateKeyRequest
+ */
+export declare type RotateKeyRequest = Message<"skerry.admin.v1.RotateKeyRequest"> & {
+  /**
+   * @generated from field: string key_id = 1;
+   */
+  keyId: string;
+
+  /**
+   * How long the secret of before works, at most 30 days; absent: 24 hours; 0: no longer.
+   *
+   * @generated from field: optional uint32 grace_seconds = 2;
+   */
+  graceSeconds?: number | undefined;
+};
+
+/**
+ * Describes the message skerry.admin.v1.RotateKeyRequest.
+ * Use `create(RotateKeyRequestSchema)` to create a new message.
+ */
+export declare const RotateKeyRequestSchema: GenMessage<RotateKeyRequest>;
+
+/**
+ * @generated from message skerry.admin.v1.RotateKeyResponse
+ */
+export declare type RotateKeyResponse = Message<"skerry.admin.v1.RotateKeyResponse"> & {
+  /**
+   * @generated from field: skerry.admin.v1.Key key = 1;
+   */
+  key?: Key | undefined;
+
+  /**
+   * The whole bearer key.
+   *
+   * @generated from field: string secret = 2;
+   */
+  secret: string;
+};
+
+/**
+ * Describes the message skerry.admin.v1.RotateKeyResponse.
+ * Use `create(RotateKeyResponseSchema)` to create a new message.
+ */
+export declare const RotateKeyResponseSchema: GenMessage<RotateKeyResponse>;
 
 /**
  * @generated from message skerry.admin.v1.CreateKeyResponse
@@ -1057,6 +1110,16 @@ export declare const KeyService: GenService<{
     methodKind: "unary";
     input: typeof RevokeKeyRequestSchema;
     output: typeof RevokeKeyResponseSchema;
+  },
+  /**
+   * RotateKey gives an API key another secret. The one before goes on working for the grace period. The answer is the only time that the new secret is seen.
+   *
+   * @generated from rpc skerry.admin.v1.KeyService.RotateKey
+   */
+  rotateKey: {
+    methodKind: "unary";
+    input: typeof RotateKeyRequestSchema;
+    output: typeof RotateKeyResponseSchema;
   },
 }>;
 

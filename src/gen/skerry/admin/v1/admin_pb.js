@@ -11,7 +11,7 @@ import { file_google_api_annotations } from "../../../google/api/annotations_pb.
  * Describes the file skerry/admin/v1/admin.proto.
  */
 export const file_skerry_admin_v1_admin = /*@__PURE__*/
-  fileDesc("Chtza2VycnkvYWRtaW4vdjEvYWRtaW4ucHJvdG8SD3NrZXJyeS5hZG1pbi52MSKeAgoDS2V5Eg4KBmtleV9pZBgBIAEoCRImCgRraW5kGAIgASgOMhguc2tlcnJ5LmFkbWluLnYxLktleUtpbmQSIwoEcm9sZRgDIAEoDjIVLnNrZXJyeS5hZG1pbi52MS5Sb2xlEhMKC2Rlc2NyaXB0aW9uGAQgASgJEg8KB2J1Y2tldHMYBSADKAkSFQoNY3JlYXRlZF9hdF9tcxgGIAEoAxIQCghvd25lcl9pZBgHIAEoCRIaChJvd25lcl9kaXNwbGF5X25hbWUYCCABKAkSEQoJdXNlcl9uYW1lGAkgASgJEhAKCGluYWN0aXZlGAogASgIEhYKDmluZmxpZ2h0X2xpbWl0GAsgASgNEhIKCm5hbWVzcGFjZXMYDCADKAki2wEKEENyZWF0ZUtleVJlcXVlc3QSJgoEa2luZBgBIAEoDjIYLnNrZXJyeS5hZG1pbi52MS5LZXlLaW5kEiMKBHJvbGUYAiABKA4yFS5za2VycnkuYWRtaW4udjEuUm9sZRITCgtkZXNjcmlwdGlvbhgDIAEoCRIPCgdidWNrZXRzGAQgAygJEhoKEm93bmVyX2Rpc3BsYXlfbmFtZRgFIAEoCRIMCgR1c2VyGAYgASgJEhYKDmluZmxpZ2h0X2xpbWl0GAcgASgNEhIKCm5hbWVzcGFjZXMYCCADKAkiRgoRQ3JlYXRlS2V5UmVzcG9uc2USIQoDa2V5GAEgASgLMhQuc2tlcnJ5LmFkbWluLnYxLktleRIOCgZzZWNyZXQYAiABKAkiEQoPTGlzdEtleXNSZXF1ZXN0IjYKEExpc3RLZXlzUmVzcG9uc2USIgoEa2V5cxgBIAMoCzIULnNrZXJyeS5hZG1pbi52MS5LZXkiIgoQUmV2b2tlS2V5UmVxdWVzdBIOCgZrZXlfaWQYASABKAkiEwoRUmV2b2tlS2V5UmVzcG9uc2UiegoEVXNlchIUCgxjYW5vbmljYWxfaWQYASABKAkSEgoKYWNjb3VudF9pZBgCIAEoCRIMCgRuYW1lGAMgASgJEhQKDGRpc3BsYXlfbmFtZRgEIAEoCRINCgVlbWFpbBgFIAEoCRIVCg1jcmVhdGVkX2F0X21zGAYgASgDIlwKEUNyZWF0ZVVzZXJSZXF1ZXN0EgwKBG5hbWUYASABKAkSFAoMZGlzcGxheV9uYW1lGAIgASgJEg0KBWVtYWlsGAMgASgJEhQKDGNhbm9uaWNhbF9pZBgEIAEoCSI5ChJDcmVhdGVVc2VyUmVzcG9uc2USIwoEdXNlchgBIAEoCzIVLnNrZXJyeS5hZG1pbi52MS5Vc2VyIhIKEExpc3RVc2Vyc1JlcXVlc3QiOQoRTGlzdFVzZXJzUmVzcG9uc2USJAoFdXNlcnMYASADKAsyFS5za2VycnkuYWRtaW4udjEuVXNlciIhChFSZW1vdmVVc2VyUmVxdWVzdBIMCgRuYW1lGAEgASgJIhQKElJlbW92ZVVzZXJSZXNwb25zZSISChBHZXRTdGF0dXNSZXF1ZXN0IuQCChFHZXRTdGF0dXNSZXNwb25zZRISCgpjbHVzdGVyX2lkGAEgASgJEg8KB25vZGVfaWQYAiABKAQSGgoScmVwbGljYXRpb25fZmFjdG9yGAMgASgNEikKBHJhZnQYBCABKAsyGy5za2VycnkuYWRtaW4udjEuUmFmdFN0YXR1cxIqCgVub2RlcxgFIAMoCzIbLnNrZXJyeS5hZG1pbi52MS5Ob2RlU3RhdHVzEh4KFnVuZGVyX3JlcGxpY2F0ZWRfYmxvYnMYBiABKAQSHgoWdW5kZXJfcmVwbGljYXRlZF9ieXRlcxgHIAEoBBIuCgd3b3JrZXJzGAggAygLMh0uc2tlcnJ5LmFkbWluLnYxLldvcmtlclN0YXR1cxIYChBub3RfcmVhZHlfcmVhc29uGAkgASgJEhIKCm1heF92b3RlcnMYCiABKA0SGQoRbWFpbnRlbmFuY2Vfc3RhdGUYCyABKAkiqQEKDFdvcmtlclN0YXR1cxIMCgRuYW1lGAEgASgJEg0KBXN0YXRlGAIgASgJEhIKCnVuaXRzX2RvbmUYAyABKAQSDgoGZXJyb3JzGAQgASgEEhIKCmxhc3RfZXJyb3IYBSABKAkSFQoNcHJvZ3Jlc3NfZG9uZRgGIAEoBBIWCg5wcm9ncmVzc190b3RhbBgHIAEoBBIVCg1wcm9ncmVzc191bml0GAggASgJIoYCCgpSYWZ0U3RhdHVzEhYKDmxlYWRlcl9ub2RlX2lkGAEgASgEEgwKBHRlcm0YAiABKAQSFAoMY29tbWl0X2luZGV4GAMgASgEEhUKDWFwcGxpZWRfaW5kZXgYBCABKAQSDgoGdm90ZXJzGAUgAygEEhAKCGxlYXJuZXJzGAYgAygEEg4KBmZlbmNlZBgHIAEoCBITCgtmaXJzdF9pbmRleBgIIAEoBBISCgpsYXN0X2luZGV4GAkgASgEEhcKD3ZvdGVyc19vdXRnb2luZxgKIAMoBBIxCghwcm9ncmVzcxgLIAMoCzIfLnNrZXJyeS5hZG1pbi52MS5NZW1iZXJQcm9ncmVzcyJeCg5NZW1iZXJQcm9ncmVzcxIPCgdub2RlX2lkGAEgASgEEhMKC21hdGNoX2luZGV4GAIgASgEEg0KBXN0YXRlGAMgASgJEhcKD3JlY2VudGx5X2FjdGl2ZRgEIAEoCCKZAwoKTm9kZVN0YXR1cxIPCgdub2RlX2lkGAEgASgEEgwKBG5hbWUYAiABKAkSDAoEem9uZRgDIAEoCRINCgVyb2xlcxgEIAMoCRINCgVzdGF0ZRgFIAEoCRIOCgZoZWFsdGgYBiABKAkSFAoMcGVlcl9hZGRyZXNzGAcgASgJEhIKCnMzX2FkZHJlc3MYCCABKAkSEwoLYXBpX2FkZHJlc3MYCSABKAkSGAoQc3RvcmFnZV93cml0YWJsZRgKIAEoCBIaChJzdG9yYWdlX3VzZWRfYnl0ZXMYCyABKAQSGgoSc3RvcmFnZV9mcmVlX2J5dGVzGAwgASgEEhUKDWFwcGxpZWRfaW5kZXgYDSABKAQSEgoKaGVsZF9ibG9icxgOIAEoBBISCgpoZWxkX2J5dGVzGA8gASgEEhEKCXJhZnRfdGVybRgQIAEoBBIXCg9yYWZ0X2xhc3RfaW5kZXgYESABKAQSEwoLcmFmdF9mZW5jZWQYEiABKAgSHwoXc25hcHNob3RfcmVjZWl2ZWRfYnl0ZXMYEyABKAQiMwoQRHJhaW5Ob2RlUmVxdWVzdBIPCgdub2RlX2lkGAEgASgEEg4KBmNhbmNlbBgCIAEoCCJKChFEcmFpbk5vZGVSZXNwb25zZRINCgVzdGF0ZRgBIAEoCRISCgpoZWxkX2Jsb2JzGAIgASgEEhIKCmhlbGRfYnl0ZXMYAyABKAQiMwoRUmVtb3ZlTm9kZVJlcXVlc3QSDwoHbm9kZV9pZBgBIAEoBBINCgVmb3JjZRgCIAEoCCJKChJSZW1vdmVOb2RlUmVzcG9uc2USGQoRbG9zdF9jb3BpZXNfYmxvYnMYASABKAQSGQoRbG9zdF9jb3BpZXNfYnl0ZXMYAiABKAQiLAoZVHJhbnNmZXJMZWFkZXJzaGlwUmVxdWVzdBIPCgdub2RlX2lkGAEgASgEIkIKGlRyYW5zZmVyTGVhZGVyc2hpcFJlc3BvbnNlEhYKDmxlYWRlcl9ub2RlX2lkGAEgASgEEgwKBHRlcm0YAiABKAQiMgoQT3BlcmF0aW9uUmVmdXNlZBIOCgZyZWFzb24YASABKAkSDgoGYWR2aWNlGAIgASgJIjMKFkNyZWF0ZUpvaW5Ub2tlblJlcXVlc3QSGQoRdmFsaWRfZm9yX3NlY29uZHMYASABKA0iVwoXQ3JlYXRlSm9pblRva2VuUmVzcG9uc2USDQoFdG9rZW4YASABKAkSFQoNZXhwaXJlc19hdF9tcxgCIAEoAxIWCg5wZWVyX2FkZHJlc3NlcxgDIAMoCSpGCgdLZXlLaW5kEhgKFEtFWV9LSU5EX1VOU1BFQ0lGSUVEEAASDwoLS0VZX0tJTkRfUzMQARIQCgxLRVlfS0lORF9BUEkQAipdCgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABIPCgtST0xFX1JFQURFUhABEg8KC1JPTEVfV1JJVEVSEAISDgoKUk9MRV9BRE1JThADEg0KCVJPTEVfVVNFUhAEMscCCgpLZXlTZXJ2aWNlEmcKCUNyZWF0ZUtleRIhLnNrZXJyeS5hZG1pbi52MS5DcmVhdGVLZXlSZXF1ZXN0GiIuc2tlcnJ5LmFkbWluLnYxLkNyZWF0ZUtleVJlc3BvbnNlIhOC0+STAg06ASoiCC92MS9rZXlzEmEKCExpc3RLZXlzEiAuc2tlcnJ5LmFkbWluLnYxLkxpc3RLZXlzUmVxdWVzdBohLnNrZXJyeS5hZG1pbi52MS5MaXN0S2V5c1Jlc3BvbnNlIhCC0+STAgoSCC92MS9rZXlzEm0KCVJldm9rZUtleRIhLnNrZXJyeS5hZG1pbi52MS5SZXZva2VLZXlSZXF1ZXN0GiIuc2tlcnJ5LmFkbWluLnYxLlJldm9rZUtleVJlc3BvbnNlIhmC0+STAhMqES92MS9rZXlzL3trZXlfaWR9Mo8CCgtVc2VyU2VydmljZRJVCgpDcmVhdGVVc2VyEiIuc2tlcnJ5LmFkbWluLnYxLkNyZWF0ZVVzZXJSZXF1ZXN0GiMuc2tlcnJ5LmFkbWluLnYxLkNyZWF0ZVVzZXJSZXNwb25zZRJSCglMaXN0VXNlcnMSIS5za2VycnkuYWRtaW4udjEuTGlzdFVzZXJzUmVxdWVzdBoiLnNrZXJyeS5hZG1pbi52MS5MaXN0VXNlcnNSZXNwb25zZRJVCgpSZW1vdmVVc2VyEiIuc2tlcnJ5LmFkbWluLnYxLlJlbW92ZVVzZXJSZXF1ZXN0GiMuc2tlcnJ5LmFkbWluLnYxLlJlbW92ZVVzZXJSZXNwb25zZTKABAoOQ2x1c3RlclNlcnZpY2USbgoJR2V0U3RhdHVzEiEuc2tlcnJ5LmFkbWluLnYxLkdldFN0YXR1c1JlcXVlc3QaIi5za2VycnkuYWRtaW4udjEuR2V0U3RhdHVzUmVzcG9uc2UiGoLT5JMCFBISL3YxL2NsdXN0ZXIvc3RhdHVzEmQKD0NyZWF0ZUpvaW5Ub2tlbhInLnNrZXJyeS5hZG1pbi52MS5DcmVhdGVKb2luVG9rZW5SZXF1ZXN0Giguc2tlcnJ5LmFkbWluLnYxLkNyZWF0ZUpvaW5Ub2tlblJlc3BvbnNlElIKCURyYWluTm9kZRIhLnNrZXJyeS5hZG1pbi52MS5EcmFpbk5vZGVSZXF1ZXN0GiIuc2tlcnJ5LmFkbWluLnYxLkRyYWluTm9kZVJlc3BvbnNlElUKClJlbW92ZU5vZGUSIi5za2VycnkuYWRtaW4udjEuUmVtb3ZlTm9kZVJlcXVlc3QaIy5za2VycnkuYWRtaW4udjEuUmVtb3ZlTm9kZVJlc3BvbnNlEm0KElRyYW5zZmVyTGVhZGVyc2hpcBIqLnNrZXJyeS5hZG1pbi52MS5UcmFuc2ZlckxlYWRlcnNoaXBSZXF1ZXN0Gisuc2tlcnJ5LmFkbWluLnYxLlRyYW5zZmVyTGVhZGVyc2hpcFJlc3BvbnNlYgZwcm90bzM", [file_google_api_annotations]);
+  fileDesc("Chtza2VycnkvYWRtaW4vdjEvYWRtaW4ucHJvdG8SD3NrZXJyeS5hZG1pbi52MSK5AgoDS2V5Eg4KBmtleV9pZBgBIAEoCRImCgRraW5kGAIgASgOMhguc2tlcnJ5LmFkbWluLnYxLktleUtpbmQSIwoEcm9sZRgDIAEoDjIVLnNrZXJyeS5hZG1pbi52MS5Sb2xlEhMKC2Rlc2NyaXB0aW9uGAQgASgJEg8KB2J1Y2tldHMYBSADKAkSFQoNY3JlYXRlZF9hdF9tcxgGIAEoAxIQCghvd25lcl9pZBgHIAEoCRIaChJvd25lcl9kaXNwbGF5X25hbWUYCCABKAkSEQoJdXNlcl9uYW1lGAkgASgJEhAKCGluYWN0aXZlGAogASgIEhYKDmluZmxpZ2h0X2xpbWl0GAsgASgNEhIKCm5hbWVzcGFjZXMYDCADKAkSGQoRcHJldmlvdXNfdW50aWxfbXMYDSABKAMi2wEKEENyZWF0ZUtleVJlcXVlc3QSJgoEa2luZBgBIAEoDjIYLnNrZXJyeS5hZG1pbi52MS5LZXlLaW5kEiMKBHJvbGUYAiABKA4yFS5za2VycnkuYWRtaW4udjEuUm9sZRITCgtkZXNjcmlwdGlvbhgDIAEoCRIPCgdidWNrZXRzGAQgAygJEhoKEm93bmVyX2Rpc3BsYXlfbmFtZRgFIAEoCRIMCgR1c2VyGAYgASgJEhYKDmluZmxpZ2h0X2xpbWl0GAcgASgNEhIKCm5hbWVzcGFjZXMYCCADKAkiUAoQUm90YXRlS2V5UmVxdWVzdBIOCgZrZXlfaWQYASABKAkSGgoNZ3JhY2Vfc2Vjb25kcxgCIAEoDUgAiAEBQhAKDl9ncmFjZV9zZWNvbmRzIkYKEVJvdGF0ZUtleVJlc3BvbnNlEiEKA2tleRgBIAEoCzIULnNrZXJyeS5hZG1pbi52MS5LZXkSDgoGc2VjcmV0GAIgASgJIkYKEUNyZWF0ZUtleVJlc3BvbnNlEiEKA2tleRgBIAEoCzIULnNrZXJyeS5hZG1pbi52MS5LZXkSDgoGc2VjcmV0GAIgASgJIhEKD0xpc3RLZXlzUmVxdWVzdCI2ChBMaXN0S2V5c1Jlc3BvbnNlEiIKBGtleXMYASADKAsyFC5za2VycnkuYWRtaW4udjEuS2V5IiIKEFJldm9rZUtleVJlcXVlc3QSDgoGa2V5X2lkGAEgASgJIhMKEVJldm9rZUtleVJlc3BvbnNlInoKBFVzZXISFAoMY2Fub25pY2FsX2lkGAEgASgJEhIKCmFjY291bnRfaWQYAiABKAkSDAoEbmFtZRgDIAEoCRIUCgxkaXNwbGF5X25hbWUYBCABKAkSDQoFZW1haWwYBSABKAkSFQoNY3JlYXRlZF9hdF9tcxgGIAEoAyJcChFDcmVhdGVVc2VyUmVxdWVzdBIMCgRuYW1lGAEgASgJEhQKDGRpc3BsYXlfbmFtZRgCIAEoCRINCgVlbWFpbBgDIAEoCRIUCgxjYW5vbmljYWxfaWQYBCABKAkiOQoSQ3JlYXRlVXNlclJlc3BvbnNlEiMKBHVzZXIYASABKAsyFS5za2VycnkuYWRtaW4udjEuVXNlciISChBMaXN0VXNlcnNSZXF1ZXN0IjkKEUxpc3RVc2Vyc1Jlc3BvbnNlEiQKBXVzZXJzGAEgAygLMhUuc2tlcnJ5LmFkbWluLnYxLlVzZXIiIQoRUmVtb3ZlVXNlclJlcXVlc3QSDAoEbmFtZRgBIAEoCSIUChJSZW1vdmVVc2VyUmVzcG9uc2UiEgoQR2V0U3RhdHVzUmVxdWVzdCLkAgoRR2V0U3RhdHVzUmVzcG9uc2USEgoKY2x1c3Rlcl9pZBgBIAEoCRIPCgdub2RlX2lkGAIgASgEEhoKEnJlcGxpY2F0aW9uX2ZhY3RvchgDIAEoDRIpCgRyYWZ0GAQgASgLMhsuc2tlcnJ5LmFkbWluLnYxLlJhZnRTdGF0dXMSKgoFbm9kZXMYBSADKAsyGy5za2VycnkuYWRtaW4udjEuTm9kZVN0YXR1cxIeChZ1bmRlcl9yZXBsaWNhdGVkX2Jsb2JzGAYgASgEEh4KFnVuZGVyX3JlcGxpY2F0ZWRfYnl0ZXMYByABKAQSLgoHd29ya2VycxgIIAMoCzIdLnNrZXJyeS5hZG1pbi52MS5Xb3JrZXJTdGF0dXMSGAoQbm90X3JlYWR5X3JlYXNvbhgJIAEoCRISCgptYXhfdm90ZXJzGAogASgNEhkKEW1haW50ZW5hbmNlX3N0YXRlGAsgASgJIqkBCgxXb3JrZXJTdGF0dXMSDAoEbmFtZRgBIAEoCRINCgVzdGF0ZRgCIAEoCRISCgp1bml0c19kb25lGAMgASgEEg4KBmVycm9ycxgEIAEoBBISCgpsYXN0X2Vycm9yGAUgASgJEhUKDXByb2dyZXNzX2RvbmUYBiABKAQSFgoOcHJvZ3Jlc3NfdG90YWwYByABKAQSFQoNcHJvZ3Jlc3NfdW5pdBgIIAEoCSKGAgoKUmFmdFN0YXR1cxIWCg5sZWFkZXJfbm9kZV9pZBgBIAEoBBIMCgR0ZXJtGAIgASgEEhQKDGNvbW1pdF9pbmRleBgDIAEoBBIVCg1hcHBsaWVkX2luZGV4GAQgASgEEg4KBnZvdGVycxgFIAMoBBIQCghsZWFybmVycxgGIAMoBBIOCgZmZW5jZWQYByABKAgSEwoLZmlyc3RfaW5kZXgYCCABKAQSEgoKbGFzdF9pbmRleBgJIAEoBBIXCg92b3RlcnNfb3V0Z29pbmcYCiADKAQSMQoIcHJvZ3Jlc3MYCyADKAsyHy5za2VycnkuYWRtaW4udjEuTWVtYmVyUHJvZ3Jlc3MiXgoOTWVtYmVyUHJvZ3Jlc3MSDwoHbm9kZV9pZBgBIAEoBBITCgttYXRjaF9pbmRleBgCIAEoBBINCgVzdGF0ZRgDIAEoCRIXCg9yZWNlbnRseV9hY3RpdmUYBCABKAgimQMKCk5vZGVTdGF0dXMSDwoHbm9kZV9pZBgBIAEoBBIMCgRuYW1lGAIgASgJEgwKBHpvbmUYAyABKAkSDQoFcm9sZXMYBCADKAkSDQoFc3RhdGUYBSABKAkSDgoGaGVhbHRoGAYgASgJEhQKDHBlZXJfYWRkcmVzcxgHIAEoCRISCgpzM19hZGRyZXNzGAggASgJEhMKC2FwaV9hZGRyZXNzGAkgASgJEhgKEHN0b3JhZ2Vfd3JpdGFibGUYCiABKAgSGgoSc3RvcmFnZV91c2VkX2J5dGVzGAsgASgEEhoKEnN0b3JhZ2VfZnJlZV9ieXRlcxgMIAEoBBIVCg1hcHBsaWVkX2luZGV4GA0gASgEEhIKCmhlbGRfYmxvYnMYDiABKAQSEgoKaGVsZF9ieXRlcxgPIAEoBBIRCglyYWZ0X3Rlcm0YECABKAQSFwoPcmFmdF9sYXN0X2luZGV4GBEgASgEEhMKC3JhZnRfZmVuY2VkGBIgASgIEh8KF3NuYXBzaG90X3JlY2VpdmVkX2J5dGVzGBMgASgEIjMKEERyYWluTm9kZVJlcXVlc3QSDwoHbm9kZV9pZBgBIAEoBBIOCgZjYW5jZWwYAiABKAgiSgoRRHJhaW5Ob2RlUmVzcG9uc2USDQoFc3RhdGUYASABKAkSEgoKaGVsZF9ibG9icxgCIAEoBBISCgpoZWxkX2J5dGVzGAMgASgEIjMKEVJlbW92ZU5vZGVSZXF1ZXN0Eg8KB25vZGVfaWQYASABKAQSDQoFZm9yY2UYAiABKAgiSgoSUmVtb3ZlTm9kZVJlc3BvbnNlEhkKEWxvc3RfY29waWVzX2Jsb2JzGAEgASgEEhkKEWxvc3RfY29waWVzX2J5dGVzGAIgASgEIiwKGVRyYW5zZmVyTGVhZGVyc2hpcFJlcXVlc3QSDwoHbm9kZV9pZBgBIAEoBCJCChpUcmFuc2ZlckxlYWRlcnNoaXBSZXNwb25zZRIWCg5sZWFkZXJfbm9kZV9pZBgBIAEoBBIMCgR0ZXJtGAIgASgEIjIKEE9wZXJhdGlvblJlZnVzZWQSDgoGcmVhc29uGAEgASgJEg4KBmFkdmljZRgCIAEoCSIzChZDcmVhdGVKb2luVG9rZW5SZXF1ZXN0EhkKEXZhbGlkX2Zvcl9zZWNvbmRzGAEgASgNIlcKF0NyZWF0ZUpvaW5Ub2tlblJlc3BvbnNlEg0KBXRva2VuGAEgASgJEhUKDWV4cGlyZXNfYXRfbXMYAiABKAMSFgoOcGVlcl9hZGRyZXNzZXMYAyADKAkqRgoHS2V5S2luZBIYChRLRVlfS0lORF9VTlNQRUNJRklFRBAAEg8KC0tFWV9LSU5EX1MzEAESEAoMS0VZX0tJTkRfQVBJEAIqXQoEUm9sZRIUChBST0xFX1VOU1BFQ0lGSUVEEAASDwoLUk9MRV9SRUFERVIQARIPCgtST0xFX1dSSVRFUhACEg4KClJPTEVfQURNSU4QAxINCglST0xFX1VTRVIQBDLAAwoKS2V5U2VydmljZRJnCglDcmVhdGVLZXkSIS5za2VycnkuYWRtaW4udjEuQ3JlYXRlS2V5UmVxdWVzdBoiLnNrZXJyeS5hZG1pbi52MS5DcmVhdGVLZXlSZXNwb25zZSITgtPkkwINOgEqIggvdjEva2V5cxJhCghMaXN0S2V5cxIgLnNrZXJyeS5hZG1pbi52MS5MaXN0S2V5c1JlcXVlc3QaIS5za2VycnkuYWRtaW4udjEuTGlzdEtleXNSZXNwb25zZSIQgtPkkwIKEggvdjEva2V5cxJtCglSZXZva2VLZXkSIS5za2VycnkuYWRtaW4udjEuUmV2b2tlS2V5UmVxdWVzdBoiLnNrZXJyeS5hZG1pbi52MS5SZXZva2VLZXlSZXNwb25zZSIZgtPkkwITKhEvdjEva2V5cy97a2V5X2lkfRJ3CglSb3RhdGVLZXkSIS5za2VycnkuYWRtaW4udjEuUm90YXRlS2V5UmVxdWVzdBoiLnNrZXJyeS5hZG1pbi52MS5Sb3RhdGVLZXlSZXNwb25zZSIjgtPkkwIdOgEqIhgvdjEva2V5cy97a2V5X2lkfS9yb3RhdGUyjwIKC1VzZXJTZXJ2aWNlElUKCkNyZWF0ZVVzZXISIi5za2VycnkuYWRtaW4udjEuQ3JlYXRlVXNlclJlcXVlc3QaIy5za2VycnkuYWRtaW4udjEuQ3JlYXRlVXNlclJlc3BvbnNlElIKCUxpc3RVc2VycxIhLnNrZXJyeS5hZG1pbi52MS5MaXN0VXNlcnNSZXF1ZXN0GiIuc2tlcnJ5LmFkbWluLnYxLkxpc3RVc2Vyc1Jlc3BvbnNlElUKClJlbW92ZVVzZXISIi5za2VycnkuYWRtaW4udjEuUmVtb3ZlVXNlclJlcXVlc3QaIy5za2VycnkuYWRtaW4udjEuUmVtb3ZlVXNlclJlc3BvbnNlMoAECg5DbHVzdGVyU2VydmljZRJuCglHZXRTdGF0dXMSIS5za2VycnkuYWRtaW4udjEuR2V0U3RhdHVzUmVxdWVzdBoiLnNrZXJyeS5hZG1pbi52MS5HZXRTdGF0dXNSZXNwb25zZSIagtPkkwIUEhIvdjEvY2x1c3Rlci9zdGF0dXMSZAoPQ3JlYXRlSm9pblRva2VuEicuc2tlcnJ5LmFkbWluLnYxLkNyZWF0ZUpvaW5Ub2tlblJlcXVlc3QaKC5za2VycnkuYWRtaW4udjEuQ3JlYXRlSm9pblRva2VuUmVzcG9uc2USUgoJRHJhaW5Ob2RlEiEuc2tlcnJ5LmFkbWluLnYxLkRyYWluTm9kZVJlcXVlc3QaIi5za2VycnkuYWRtaW4udjEuRHJhaW5Ob2RlUmVzcG9uc2USVQoKUmVtb3ZlTm9kZRIiLnNrZXJyeS5hZG1pbi52MS5SZW1vdmVOb2RlUmVxdWVzdBojLnNrZXJyeS5hZG1pbi52MS5SZW1vdmVOb2RlUmVzcG9uc2USbQoSVHJhbnNmZXJMZWFkZXJzaGlwEiouc2tlcnJ5LmFkbWluLnYxLlRyYW5zZmVyTGVhZGVyc2hpcFJlcXVlc3QaKy5za2VycnkuYWRtaW4udjEuVHJhbnNmZXJMZWFkZXJzaGlwUmVzcG9uc2ViBnByb3RvMw", [file_google_api_annotations]);
 
 /**
  * Describes the message skerry.admin.v1.Key.
@@ -28,193 +28,207 @@ export const CreateKeyRequestSchema = /*@__PURE__*/
   messageDesc(file_skerry_admin_v1_admin, 1);
 
 /**
+ * Describes the message skerry.admin.v1.RotateKeyRequest.
+ * Use `create(RotateKeyRequestSchema)` to create a new message.
+ */
+export const RotateKeyRequestSchema = /*@__PURE__*/
+  messageDesc(file_skerry_admin_v1_admin, 2);
+
+/**
+ * Describes the message skerry.admin.v1.RotateKeyResponse.
+ * Use `create(RotateKeyResponseSchema)` to create a new message.
+ */
+export const RotateKeyResponseSchema = /*@__PURE__*/
+  messageDesc(file_skerry_admin_v1_admin, 3);
+
+/**
  * Describes the message skerry.admin.v1.CreateKeyResponse.
  * Use `create(CreateKeyResponseSchema)` to create a new message.
  */
 export const CreateKeyResponseSchema = /*@__PURE__*/
-  messageDesc(file_skerry_admin_v1_admin, 2);
+  messageDesc(file_skerry_admin_v1_admin, 4);
 
 /**
  * Describes the message skerry.admin.v1.ListKeysRequest.
  * Use `create(ListKeysRequestSchema)` to create a new message.
  */
 export const ListKeysRequestSchema = /*@__PURE__*/
-  messageDesc(file_skerry_admin_v1_admin, 3);
+  messageDesc(file_skerry_admin_v1_admin, 5);
 
 /**
  * Describes the message skerry.admin.v1.ListKeysResponse.
  * Use `create(ListKeysResponseSchema)` to create a new message.
  */
 export const ListKeysResponseSchema = /*@__PURE__*/
-  messageDesc(file_skerry_admin_v1_admin, 4);
+  messageDesc(file_skerry_admin_v1_admin, 6);
 
 /**
  * Describes the message skerry.admin.v1.RevokeKeyRequest.
  * Use `create(RevokeKeyRequestSchema)` to create a new message.
  */
 export const RevokeKeyRequestSchema = /*@__PURE__*/
-  messageDesc(file_skerry_admin_v1_admin, 5);
+  messageDesc(file_skerry_admin_v1_admin, 7);
 
 /**
  * Describes the message skerry.admin.v1.RevokeKeyResponse.
  * Use `create(RevokeKeyResponseSchema)` to create a new message.
  */
 export const RevokeKeyResponseSchema = /*@__PURE__*/
-  messageDesc(file_skerry_admin_v1_admin, 6);
+  messageDesc(file_skerry_admin_v1_admin, 8);
 
 /**
  * Describes the message skerry.admin.v1.User.
  * Use `create(UserSchema)` to create a new message.
  */
 export const UserSchema = /*@__PURE__*/
-  messageDesc(file_skerry_admin_v1_admin, 7);
+  messageDesc(file_skerry_admin_v1_admin, 9);
 
 /**
  * Describes the message skerry.admin.v1.CreateUserRequest.
  * Use `create(CreateUserRequestSchema)` to create a new message.
  */
 export const CreateUserRequestSchema = /*@__PURE__*/
-  messageDesc(file_skerry_admin_v1_admin, 8);
+  messageDesc(file_skerry_admin_v1_admin, 10);
 
 /**
  * Describes the message skerry.admin.v1.CreateUserResponse.
  * Use `create(CreateUserResponseSchema)` to create a new message.
  */
 export const CreateUserResponseSchema = /*@__PURE__*/
-  messageDesc(file_skerry_admin_v1_admin, 9);
+  messageDesc(file_skerry_admin_v1_admin, 11);
 
 /**
  * Describes the message skerry.admin.v1.ListUsersRequest.
  * Use `create(ListUsersRequestSchema)` to create a new message.
  */
 export const ListUsersRequestSchema = /*@__PURE__*/
-  messageDesc(file_skerry_admin_v1_admin, 10);
+  messageDesc(file_skerry_admin_v1_admin, 12);
 
 /**
  * Describes the message skerry.admin.v1.ListUsersResponse.
  * Use `create(ListUsersResponseSchema)` to create a new message.
  */
 export const ListUsersResponseSchema = /*@__PURE__*/
-  messageDesc(file_skerry_admin_v1_admin, 11);
+  messageDesc(file_skerry_admin_v1_admin, 13);
 
 /**
  * Describes the message skerry.admin.v1.RemoveUserRequest.
  * Use `create(RemoveUserRequestSchema)` to create a new message.
  */
 export const RemoveUserRequestSchema = /*@__PURE__*/
-  messageDesc(file_skerry_admin_v1_admin, 12);
+  messageDesc(file_skerry_admin_v1_admin, 14);
 
 /**
  * Describes the message skerry.admin.v1.RemoveUserResponse.
  * Use `create(RemoveUserResponseSchema)` to create a new message.
  */
 export const RemoveUserResponseSchema = /*@__PURE__*/
-  messageDesc(file_skerry_admin_v1_admin, 13);
+  messageDesc(file_skerry_admin_v1_admin, 15);
 
 /**
  * Describes the message skerry.admin.v1.GetStatusRequest.
  * Use `create(GetStatusRequestSchema)` to create a new message.
  */
 export const GetStatusRequestSchema = /*@__PURE__*/
-  messageDesc(file_skerry_admin_v1_admin, 14);
+  messageDesc(file_skerry_admin_v1_admin, 16);
 
 /**
  * Describes the message skerry.admin.v1.GetStatusResponse.
  * Use `create(GetStatusResponseSchema)` to create a new message.
  */
 export const GetStatusResponseSchema = /*@__PURE__*/
-  messageDesc(file_skerry_admin_v1_admin, 15);
+  messageDesc(file_skerry_admin_v1_admin, 17);
 
 /**
  * Describes the message skerry.admin.v1.WorkerStatus.
  * Use `create(WorkerStatusSchema)` to create a new message.
  */
 export const WorkerStatusSchema = /*@__PURE__*/
-  messageDesc(file_skerry_admin_v1_admin, 16);
+  messageDesc(file_skerry_admin_v1_admin, 18);
 
 /**
  * Describes the message skerry.admin.v1.RaftStatus.
  * Use `create(RaftStatusSchema)` to create a new message.
  */
 export const RaftStatusSchema = /*@__PURE__*/
-  messageDesc(file_skerry_admin_v1_admin, 17);
+  messageDesc(file_skerry_admin_v1_admin, 19);
 
 /**
  * Describes the message skerry.admin.v1.MemberProgress.
  * Use `create(MemberProgressSchema)` to create a new message.
  */
 export const MemberProgressSchema = /*@__PURE__*/
-  messageDesc(file_skerry_admin_v1_admin, 18);
+  messageDesc(file_skerry_admin_v1_admin, 20);
 
 /**
  * Describes the message skerry.admin.v1.NodeStatus.
  * Use `create(NodeStatusSchema)` to create a new message.
  */
 export const NodeStatusSchema = /*@__PURE__*/
-  messageDesc(file_skerry_admin_v1_admin, 19);
+  messageDesc(file_skerry_admin_v1_admin, 21);
 
 /**
  * Describes the message skerry.admin.v1.DrainNodeRequest.
  * Use `create(DrainNodeRequestSchema)` to create a new message.
  */
 export const DrainNodeRequestSchema = /*@__PURE__*/
-  messageDesc(file_skerry_admin_v1_admin, 20);
+  messageDesc(file_skerry_admin_v1_admin, 22);
 
 /**
  * Describes the message skerry.admin.v1.DrainNodeResponse.
  * Use `create(DrainNodeResponseSchema)` to create a new message.
  */
 export const DrainNodeResponseSchema = /*@__PURE__*/
-  messageDesc(file_skerry_admin_v1_admin, 21);
+  messageDesc(file_skerry_admin_v1_admin, 23);
 
 /**
  * Describes the message skerry.admin.v1.RemoveNodeRequest.
  * Use `create(RemoveNodeRequestSchema)` to create a new message.
  */
 export const RemoveNodeRequestSchema = /*@__PURE__*/
-  messageDesc(file_skerry_admin_v1_admin, 22);
+  messageDesc(file_skerry_admin_v1_admin, 24);
 
 /**
  * Describes the message skerry.admin.v1.RemoveNodeResponse.
  * Use `create(RemoveNodeResponseSchema)` to create a new message.
  */
 export const RemoveNodeResponseSchema = /*@__PURE__*/
-  messageDesc(file_skerry_admin_v1_admin, 23);
+  messageDesc(file_skerry_admin_v1_admin, 25);
 
 /**
  * Describes the message skerry.admin.v1.TransferLeadershipRequest.
  * Use `create(TransferLeadershipRequestSchema)` to create a new message.
  */
 export const TransferLeadershipRequestSchema = /*@__PURE__*/
-  messageDesc(file_skerry_admin_v1_admin, 24);
+  messageDesc(file_skerry_admin_v1_admin, 26);
 
 /**
  * Describes the message skerry.admin.v1.TransferLeadershipResponse.
  * Use `create(TransferLeadershipResponseSchema)` to create a new message.
  */
 export const TransferLeadershipResponseSchema = /*@__PURE__*/
-  messageDesc(file_skerry_admin_v1_admin, 25);
+  messageDesc(file_skerry_admin_v1_admin, 27);
 
 /**
  * Describes the message skerry.admin.v1.OperationRefused.
  * Use `create(OperationRefusedSchema)` to create a new message.
  */
 export const OperationRefusedSchema = /*@__PURE__*/
-  messageDesc(file_skerry_admin_v1_admin, 26);
+  messageDesc(file_skerry_admin_v1_admin, 28);
 
 /**
  * Describes the message skerry.admin.v1.CreateJoinTokenRequest.
  * Use `create(CreateJoinTokenRequestSchema)` to create a new message.
  */
 export const CreateJoinTokenRequestSchema = /*@__PURE__*/
-  messageDesc(file_skerry_admin_v1_admin, 27);
+  messageDesc(file_skerry_admin_v1_admin, 29);
 
 /**
  * Describes the message skerry.admin.v1.CreateJoinTokenResponse.
  * Use `create(CreateJoinTokenResponseSchema)` to create a new message.
  */
 export const CreateJoinTokenResponseSchema = /*@__PURE__*/
-  messageDesc(file_skerry_admin_v1_admin, 28);
+  messageDesc(file_skerry_admin_v1_admin, 30);
 
 /**
  * Describes the enum skerry.admin.v1.KeyKind.

@@ -362,6 +362,12 @@ export declare type Command = Message<"skerry.meta.v1.Command"> & {
      */
     value: SetSearchQuota;
     case: "setSearchQuota";
+  } | {
+    /**
+     * @generated from field: skerry.meta.v1.RotateKey rotate_key = 109;
+     */
+    value: RotateKey;
+    case: "rotateKey";
   } | { case: undefined; value?: undefined };
 };
 
@@ -3191,6 +3197,38 @@ export declare type TrimNamespace = Message<"skerry.meta.v1.TrimNamespace"> & {
  * Use `create(TrimNamespaceSchema)` to create a new message.
  */
 export declare const TrimNamespaceSchema: GenMessage<TrimNamespace>;
+
+/**
+ * RotateKey gives an API key another secret; the present one goes on working for a while.
+ *
+ * @generated from message skerry.meta.v1.RotateKey
+ */
+export declare type RotateKey = Message<"skerry.meta.v1.RotateKey"> & {
+  /**
+   * @generated from field: string key_id = 1;
+   */
+  keyId: string;
+
+  /**
+   * As in KeyRow.
+   *
+   * @generated from field: bytes secret_hash = 2;
+   */
+  secretHash: Uint8Array;
+
+  /**
+   * 0: the present secret ends at once.
+   *
+   * @generated from field: uint64 grace_seconds = 3;
+   */
+  graceSeconds: bigint;
+};
+
+/**
+ * Describes the message skerry.meta.v1.RotateKey.
+ * Use `create(RotateKeySchema)` to create a new message.
+ */
+export declare const RotateKeySchema: GenMessage<RotateKey>;
 
 /**
  * SetSearchQuota limits an organization, or one of its projects. 0: no limit.

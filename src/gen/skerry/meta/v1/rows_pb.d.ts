@@ -361,6 +361,18 @@ export declare type KeyRow = Message<"skerry.meta.v1.KeyRow"> & {
    * @generated from field: string user_id = 23;
    */
   userId: string;
+
+  /**
+   * API: the hash of the secret before the last rotation, which works until then.
+   *
+   * @generated from field: bytes previous_secret_hash = 50;
+   */
+  previousSecretHash: Uint8Array;
+
+  /**
+   * @generated from field: int64 previous_until_ms = 51;
+   */
+  previousUntilMs: bigint;
 };
 
 /**

@@ -3013,6 +3013,158 @@ export declare type UnitLeg = Message<"skerry.search.v1.UnitLeg"> & {
 export declare const UnitLegSchema: GenMessage<UnitLeg>;
 
 /**
+ * @generated from message skerry.search.v1.GetQuotaRequest
+ */
+export declare type GetQuotaRequest = Message<"skerry.search.v1.GetQuotaRequest"> & {
+  /**
+   * @generated from field: string org = 1;
+   */
+  org: string;
+
+  /**
+   * Empty: the organization.
+   *
+   * @generated from field: string project = 2;
+   */
+  project: string;
+};
+
+/**
+ * Describes the message skerry.search.v1.GetQuotaRequest.
+ * Use `create(GetQuotaRequestSchema)` to create a new message.
+ */
+export declare const GetQuotaRequestSchema: GenMessage<GetQuotaRequest>;
+
+/**
+ * @generated from message skerry.search.v1.GetQuotaResponse
+ */
+export declare type GetQuotaResponse = Message<"skerry.search.v1.GetQuotaResponse"> & {
+  /**
+   * @generated from field: skerry.search.v1.Quota quota = 1;
+   */
+  quota?: Quota | undefined;
+};
+
+/**
+ * Describes the message skerry.search.v1.GetQuotaResponse.
+ * Use `create(GetQuotaResponseSchema)` to create a new message.
+ */
+export declare const GetQuotaResponseSchema: GenMessage<GetQuotaResponse>;
+
+/**
+ * @generated from message skerry.search.v1.SetQuotaRequest
+ */
+export declare type SetQuotaRequest = Message<"skerry.search.v1.SetQuotaRequest"> & {
+  /**
+   * @generated from field: string org = 1;
+   */
+  org: string;
+
+  /**
+   * Empty: the organization.
+   *
+   * @generated from field: string project = 2;
+   */
+  project: string;
+
+  /**
+   * 0: no limit.
+   *
+   * @generated from field: uint64 max_namespaces = 3;
+   */
+  maxNamespaces: bigint;
+
+  /**
+   * @generated from field: uint64 max_bytes = 4;
+   */
+  maxBytes: bigint;
+
+  /**
+   * @generated from field: uint64 max_documents = 5;
+   */
+  maxDocuments: bigint;
+};
+
+/**
+ * Describes the message skerry.search.v1.SetQuotaRequest.
+ * Use `create(SetQuotaRequestSchema)` to create a new message.
+ */
+export declare const SetQuotaRequestSchema: GenMessage<SetQuotaRequest>;
+
+/**
+ * @generated from message skerry.search.v1.SetQuotaResponse
+ */
+export declare type SetQuotaResponse = Message<"skerry.search.v1.SetQuotaResponse"> & {
+  /**
+   * @generated from field: skerry.search.v1.Quota quota = 1;
+   */
+  quota?: Quota | undefined;
+};
+
+/**
+ * Describes the message skerry.search.v1.SetQuotaResponse.
+ * Use `create(SetQuotaResponseSchema)` to create a new message.
+ */
+export declare const SetQuotaResponseSchema: GenMessage<SetQuotaResponse>;
+
+/**
+ * @generated from message skerry.search.v1.Quota
+ */
+export declare type Quota = Message<"skerry.search.v1.Quota"> & {
+  /**
+   * @generated from field: string org = 1;
+   */
+  org: string;
+
+  /**
+   * @generated from field: string project = 2;
+   */
+  project: string;
+
+  /**
+   * 0: no limit.
+   *
+   * @generated from field: uint64 max_namespaces = 3;
+   */
+  maxNamespaces: bigint;
+
+  /**
+   * @generated from field: uint64 max_bytes = 4;
+   */
+  maxBytes: bigint;
+
+  /**
+   * @generated from field: uint64 max_documents = 5;
+   */
+  maxDocuments: bigint;
+
+  /**
+   * @generated from field: uint64 namespaces = 6;
+   */
+  namespaces: bigint;
+
+  /**
+   * Of batches, index segments and deletes, with what is kept of the past.
+   *
+   * @generated from field: uint64 bytes = 7;
+   */
+  bytes: bigint;
+
+  /**
+   * Those that are in no segment yet are counted with every write of them.
+   *
+   * @generated from field: uint64 documents = 8;
+   */
+  documents: bigint;
+};
+
+/**
+ * Describes the message skerry.search.v1.Quota.
+ * Use `create(QuotaSchema)` to create a new message.
+ */
+export declare const QuotaSchema: GenMessage<Quota>;
+
+/**
  * @generated from enum skerry.search.v1.Metric
  */
 export enum Metric {
@@ -3412,6 +3564,27 @@ export declare const NamespaceService: GenService<{
     methodKind: "unary";
     input: typeof MeasureRecallRequestSchema;
     output: typeof MeasureRecallResponseSchema;
+  },
+  /**
+   * GetQuota tells what an organization, or one of its projects, holds and may hold.
+   *
+   * @generated from rpc skerry.search.v1.NamespaceService.GetQuota
+   */
+  getQuota: {
+    methodKind: "unary";
+    input: typeof GetQuotaRequestSchema;
+    output: typeof GetQuotaResponseSchema;
+  },
+  /**
+   * SetQuota replaces all three limits. What is there beyond them stays; nothing is added to it. A key that is limited to the organization sets those of its
+   * projects, and one without such limits sets all.
+   *
+   * @generated from rpc skerry.search.v1.NamespaceService.SetQuota
+   */
+  setQuota: {
+    methodKind: "unary";
+    input: typeof SetQuotaRequestSchema;
+    output: typeof SetQuotaResponseSchema;
   },
 }>;
 
