@@ -210,6 +210,26 @@ export const METRICS = {
     "Blocks of the cache on disk that were not what was written, files of it that were none, and writes to it that failed; what they held is read again",
     [],
   ),
+  searchNamespaces: gauge("skerry_search_namespaces", "Namespaces, as this node knows them", []),
+  searchSegments: gauge(
+    "skerry_search_segments",
+    "Index segments of all namespaces, as this node knows them",
+    [],
+  ),
+  searchUnindexedBatches: gauge(
+    "skerry_search_unindexed_batches",
+    "Batches of writes of all namespaces that are in no segment yet, as this node knows it",
+    [],
+  ),
+  searchMergesRunning: gauge("skerry_search_merges_running", "1 while this node merges segments", []),
+  searchStoreOperations: counter(
+    "skerry_search_store_operations_total",
+    "Blobs of namespaces that this node has written, and parts of them that it has read from their store, by outcome (ok, error)",
+    ["operation", "outcome"],
+  ),
+  searchStoreBytes: counter("skerry_search_store_bytes_total", "Bytes of these, by operation (read, write)", [
+    "operation",
+  ]),
   searchFlushes: counter("skerry_search_flushes_total", "Segments made of writes by this node", []),
   searchMerges: counter("skerry_search_merges_total", "Merges of segments by this node", []),
 

@@ -95,3 +95,40 @@ describe("newRequestId", () => {
     expect(new Set(ids).size).toBe(100);
   });
 });
+
+describe("Shoal's names", () => {
+  /** As its catalogue has them. */
+  const NAMES = (
+    "http_requests_total http_request_duration_seconds query_duration_seconds cache_hits_total cache_misses_total cache_evictions_total cache_bytes " +
+    "object_store_ops_total object_store_bytes_total wal_bytes wal_records segment_count indexing_lag_seconds compaction_running compactions_total " +
+    "namespaces_total warm_requests_total rate_limited_total audit_events_total"
+  ).split(" ");
+
+  it("are all there, with their types, and only when asked for", async () => {
+    const { body } = await createMetrics({ shoalNames: true }).render();
+    const shown = [...body.matchAll(/^# TYPE shoal_(\w+) \w+$/gm)].map(([, name]) => name);
+    expect(shown.sort()).toEqual([...NAMES].sort());
+    expect((await createMetrics().render()).body).not.toContain("shoal_");
+  });
+
+  it("show the same values, of the series that they mean", async () => {
+    const metrics = createMetrics({ shoalNames: true });
+    metrics.requests.increment({ surface: "rpc", operation: "QueryService/Query", outcome: "ok" });
+    metrics.requests.increment({ surface: "s3", operation: "GetObject", outcome: "ok" });
+    metrics.requests.add(3, { surface: "rpc", operation: "NamespaceService/WarmNamespace", outcome: "ok" });
+    metrics.requestSeconds.observe(0.002, { surface: "rpc", operation: "QueryService/Query" });
+    metrics.requestsRefused.increment({ surface: "rpc", reason: "role" });
+    metrics.requestsRefused.add(2, { surface: "rpc", reason: "limit" });
+    metrics.searchCacheBytes.set(7, { tier: "disk" });
+    metrics.searchNamespaces.set(4);
+    const lines = (await metrics.render()).body.split("\n").filter((line) => line.startsWith("shoal_"));
+    const of = (name: string) =>
+      lines.filter((line) => line.startsWith(`shoal_${name}`)).map((line) => line.split("} ")[1]);
+    expect(of("http_requests_total")).toEqual(["1", "3"]);
+    expect(of("warm_requests_total")).toEqual(["3"]);
+    expect(of("rate_limited_total")).toEqual(["2"]);
+    expect(of("query_duration_seconds_count")).toEqual(["1"]);
+    expect(lines).toContain('shoal_cache_bytes{tier="disk"} 7');
+    expect(lines).toContain("shoal_namespaces_total 4");
+  });
+});

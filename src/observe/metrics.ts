@@ -1,6 +1,7 @@
 import * as prometheus from "prom-client";
 import { assert } from "../base/index.ts";
 import { METRICS, type MetricDefinition } from "./metric-catalogue.ts";
+import { renamedMetric, SHOAL_METRICS } from "./shoal-names.ts";
 
 /** Combinations of label values that one metric may have; values for further ones are thrown away and counted. */
 const MAX_SERIES_PER_METRIC = 2000;
@@ -42,8 +43,14 @@ export type Metrics = { readonly [Name in keyof typeof METRICS]: MetricOf<(typeo
   render(): Promise<{ readonly contentType: string; readonly body: string }>;
 };
 
-/** A registry of its own: several nodes in one process do not share metrics. `process` adds Node's own (memory, event loop, collector). */
-export function createMetrics(options?: { readonly process?: boolean }): Metrics {
+/**
+ * A registry of its own: several nodes in one process do not share metrics. `process` adds Node's own (memory, event loop, collector), `shoalNames` those of
+ * namespaces by Shoal's names too.
+ */
+export function createMetrics(options?: {
+  readonly process?: boolean;
+  readonly shoalNames?: boolean;
+}): Metrics {
   const registry = new prometheus.Registry();
   if (options?.process === true) prometheus.collectDefaultMetrics({ register: registry });
   const refreshers: (() => void | Promise<void>)[] = [];
@@ -59,9 +66,19 @@ export function createMetrics(options?: { readonly process?: boolean }): Metrics
     onRender: (refresh) => void refreshers.push(refresh),
     render: async () => {
       for (const refresh of refreshers) await refresh();
-      return { contentType: registry.contentType, body: await registry.metrics() };
+      const own = await registry.metrics();
+      const body = options?.shoalNames === true ? `${own}\n${await shoalMetrics(registry)}` : own;
+      return { contentType: registry.contentType, body };
     },
   };
+}
+
+async function shoalMetrics(registry: prometheus.Registry): Promise<string> {
+  const texts = SHOAL_METRICS.map(async (metric) => {
+    const { name } = METRICS[metric.of];
+    return renamedMetric(await registry.getSingleMetricAsString(name), name, metric);
+  });
+  return (await Promise.all(texts)).map((text) => `${text}\n`).join("\n");
 }
 
 type AnyLabels = Readonly<Record<string, string>>;

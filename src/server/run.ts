@@ -22,7 +22,7 @@ export interface RunOptions {
 /** Runs one node as this process, until a signal or a fatal error. */
 export async function runNode(config: Config, { join, stopWithStdin }: RunOptions): Promise<void> {
   const platform = createNodePlatform();
-  const metrics = createMetrics({ process: true });
+  const metrics = createMetrics({ process: true, shoalNames: config["metrics.shoal_names"] });
   const logger = createLogger({
     level: config["log.level"],
     clock: platform.clock,

@@ -21,6 +21,7 @@ import type { WorkerStatus } from "../../background/index.ts";
 import { Accounts, IdentityStore } from "../../identity/index.ts";
 import { OWNER, SingleNode } from "../../object/testing/single-node.ts";
 import { NodeClock, NodeTimers } from "../../platform/node/index.ts";
+import type { NamespaceService as Namespaces } from "../../search/index.ts";
 import { RPC_OPERATIONS, type RpcEvent, type RpcServer, startRpcServer } from "../index.ts";
 import { fakeNamespaces } from "./fake-namespaces.ts";
 
@@ -207,7 +208,7 @@ export class TestApi {
   rate: RateDecision = { kind: "allow" };
   #server!: RpcServer;
 
-  static async start(): Promise<TestApi> {
+  static async start(namespaces: Namespaces = fakeNamespaces): Promise<TestApi> {
     const api = new TestApi();
     const node = await SingleNode.create();
     let requests = 0;
@@ -241,7 +242,7 @@ export class TestApi {
       membership,
       maintenance,
       statistics,
-      namespaces: fakeNamespaces,
+      namespaces,
     });
     return api;
   }

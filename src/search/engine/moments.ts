@@ -1,5 +1,5 @@
 import { SearchError } from "../errors.ts";
-import { LIMITS } from "../model/limits.ts";
+import { checkLimit, LIMITS } from "../model/limits.ts";
 import type { ReadOptions } from "../service.ts";
 import type { EngineContext } from "./context.ts";
 
@@ -24,7 +24,8 @@ export function beginDeadline(
   { clock, timers, closing }: EngineContext,
   options: Pick<ReadOptions, "timeoutMs" | "signal">,
 ): Deadline {
-  const timeoutMs = Math.min(options.timeoutMs ?? LIMITS.deadlineMs, LIMITS.deadlineMs);
+  const { timeoutMs = LIMITS.deadlineMs } = options;
+  checkLimit("deadlineMs", timeoutMs, { path: "timeout_ms" });
   const abort = new AbortController();
   const timer = timers.after(timeoutMs, () =>
     abort.abort(new SearchError("deadline-exceeded", `the answer took longer than ${timeoutMs} ms`)),

@@ -2,6 +2,7 @@
 
 import type { Worker } from "../../background/index.ts";
 import { type NamespaceRow, NamespaceState, NamespaceWork } from "../../gen/skerry/meta/v1/rows_pb.js";
+import { censusWorker } from "./census.ts";
 import type { EngineContext } from "./context.ts";
 import { flushNamespace, isFlushDue } from "./flush.ts";
 import type { SegmentRef } from "./manifest.ts";
@@ -28,7 +29,13 @@ export function searchWorkers(work: SearchWork): readonly Worker[] {
   const merges = new Set<bigint>();
   const { context } = work;
   const pins = context.diskCache === undefined ? [] : [pinWorker(context, context.diskCache)];
-  return [flushWorker(work, merges), mergeWorker(work, merges), trimWorker(work), ...pins];
+  return [
+    flushWorker(work, merges),
+    mergeWorker(work, merges),
+    trimWorker(work),
+    censusWorker(context),
+    ...pins,
+  ];
 }
 
 function flushWorker({ context, states }: SearchWork, merges: Set<bigint>): Worker {
@@ -88,7 +95,10 @@ function mergeWorker({ context, states }: SearchWork, merges: Set<bigint>): Work
       if (namespaceId === undefined) return "idle";
       merges.delete(namespaceId);
       const plan = (segments: readonly SegmentRef[]) => planMerge(segments, context.settings);
-      const isMerged = await mergeNamespace(context, states, namespaceId, plan);
+      context.metrics.searchMergesRunning.set(1);
+      const isMerged = await mergeNamespace(context, states, namespaceId, plan).finally(() =>
+        context.metrics.searchMergesRunning.set(0),
+      );
       // What was merged may be enough for the next level.
       if (isMerged) {
         context.metrics.searchMerges.increment();

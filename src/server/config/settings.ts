@@ -115,6 +115,11 @@ export const SETTINGS = {
     default: { host: "127.0.0.1", port: 7400 },
     description: "Listener for the other nodes, always mutual TLS; Raft listens on the port above it",
   }),
+  "metrics.shoal_names": setting({
+    kind: flag,
+    default: true,
+    description: "Show metrics of namespaces by the names that Shoal gives them too (shoal_...)",
+  }),
   "metrics.listen": setting({
     kind: address,
     default: { host: "127.0.0.1", port: 9100 },

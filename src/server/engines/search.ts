@@ -1,6 +1,7 @@
 import { concatBytes } from "../../base/index.ts";
 import { BlobError, type BlobStore } from "../../blob/index.ts";
 import { type Metadata, MetaError } from "../../meta/index.ts";
+import type { Metrics } from "../../observe/index.ts";
 import {
   type BlobDriver,
   BlockCache,
@@ -39,7 +40,7 @@ export async function openSearch(
   const { hasher } = platform;
   const checksum = (bytes: Uint8Array) => hasher.crc32c(bytes);
   const { nodeId } = options.identified.stored.identity;
-  const driver = clusterDriver(metadata, blobs, nodeId);
+  const driver = measuredDriver(clusterDriver(metadata, blobs, nodeId), metrics);
   // Segments are kept open in most of it; their blocks are read again when they are merged or warmed.
   const blockBytes = Math.floor(config["search.cache_memory"] / 4);
   const cache = new BlockCache(blockBytes);
@@ -115,6 +116,25 @@ function clusterDriver(metadata: Metadata, blobs: BlobStore, nodeId: number): Bl
       }
       return pieces.length === 1 ? pieces[0]! : concatBytes(pieces);
     },
+  };
+}
+
+function measuredDriver(driver: BlobDriver, metrics: Metrics): BlobDriver {
+  const measured = async <T>(operation: "read" | "write", bytes: number, work: Promise<T>): Promise<T> => {
+    try {
+      const result = await work;
+      metrics.searchStoreOperations.increment({ operation, outcome: "ok" });
+      metrics.searchStoreBytes.add(bytes, { operation });
+      return result;
+    } catch (error) {
+      metrics.searchStoreOperations.increment({ operation, outcome: "error" });
+      throw error;
+    }
+  };
+  return {
+    write: (bytes, signal) => measured("write", bytes.length, driver.write(bytes, signal)),
+    read: (blob, range, signal) => measured("read", range.length, driver.read(blob, range, signal)),
+    isNear: (blob) => driver.isNear(blob),
   };
 }
 
