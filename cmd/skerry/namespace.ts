@@ -177,7 +177,10 @@ function limitOption(text: string | undefined, option: string): number | undefin
 }
 
 function showQuota(quota: Quota, { output }: RemoteOptions): void {
-  if (output === "json") return printJson(quota);
+  if (output === "json") {
+    printJson(quota);
+    return;
+  }
   const limit = (most: number) => (most === 0 ? "-" : String(most));
   printTable(
     ["WHAT", "IS", "AT MOST"],
