@@ -125,6 +125,10 @@ sim: $(PACKAGES) ## The simulated cluster; ARGS="--seeds 1000 --from 1 --jobs 2"
 bench: $(BUILT) ## Benchmarks beside the machine's own limits
 	node test/bench/main.ts $(ARGS)
 
+.PHONY: bench-search
+bench-search: $(BUILT) ## Vector and text search beside LanceDB, usearch, SQLite and MiniSearch; ARGS=--quick, ARGS=--million
+	node test/bench/search/main.ts $(ARGS)
+
 .PHONY: conformance
 conformance: $(BUILT) ## ceph/s3-tests over HTTP and TLS; S3TESTS=/path/to/s3-tests; ARGS="--lane core -- -k versioning"
 	@test -n "$(S3TESTS)" || { echo "make conformance S3TESTS=/path/to/a/checkout/of/ceph/s3-tests" >&2; exit 2; }

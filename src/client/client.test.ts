@@ -98,6 +98,15 @@ describe("the client", () => {
     });
   });
 
+  it("writes typed arrays as base64 of their little-endian floats", async () => {
+    const { seen, skerry } = await client([written]);
+    const vectors = { other: Float32Array.from([1, -2]) };
+    await skerry.namespace("docs").write({ upserts: [{ id: 1, vector: [1, 2], vectors }] });
+    expect(JSON.parse(seen[0]?.body ?? "")).toEqual({
+      upserts: [{ id: 1, vector: [1, 2], vectors: { other: "AACAPwAAAMA=" } }],
+    });
+  });
+
   it("tries again what failed for now, with the same idempotency key", async () => {
     const { seen, skerry } = await client([
       refusal(503, "unavailable"),

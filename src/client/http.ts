@@ -144,9 +144,19 @@ export function parse(text: string): unknown {
   });
 }
 
+/** Vectors of 32-bit floats go as base64 of their little-endian bytes: a quarter of the bytes of their digits, and read at once. */
 export function format(value: unknown): string {
   const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown };
-  return JSON.stringify(value, (_name, item: unknown) =>
-    typeof item === "bigint" ? rawJSON(String(item)) : item,
-  );
+  return JSON.stringify(value, (_name, item: unknown) => {
+    if (typeof item === "bigint") return rawJSON(String(item));
+    return item instanceof Float32Array ? base64OfFloats(item) : item;
+  });
+}
+
+function base64OfFloats(vector: Float32Array): string {
+  const view = new DataView(new ArrayBuffer(4 * vector.length));
+  for (const [at, value] of vector.entries()) view.setFloat32(4 * at, value, true);
+  let bytes = "";
+  for (let at = 0; at < view.byteLength; at++) bytes += String.fromCharCode(view.getUint8(at));
+  return btoa(bytes);
 }

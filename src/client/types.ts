@@ -10,11 +10,14 @@ export interface SparseVector {
 /** A number beyond 2^53 comes as a bigint, and may be given as one. */
 export type DocumentId = string | number | bigint;
 
+/** A Float32Array travels in a quarter of the bytes. Answers have numbers. */
+export type Vector = readonly number[] | Float32Array;
+
 export interface Document {
   readonly id: DocumentId;
   /** The field "vector". */
-  readonly vector?: readonly number[];
-  readonly vectors?: Readonly<Record<string, readonly number[]>>;
+  readonly vector?: Vector;
+  readonly vectors?: Readonly<Record<string, Vector>>;
   readonly sparse?: Readonly<Record<string, SparseVector>>;
   readonly text?: Readonly<Record<string, string>>;
   readonly attributes?: Readonly<Record<string, Scalar | readonly Scalar[]>>;
@@ -25,8 +28,8 @@ export interface Document {
 /** Fields to change; null removes one. */
 export interface DocumentPatch {
   readonly id: DocumentId;
-  readonly vector?: readonly number[] | null;
-  readonly vectors?: Readonly<Record<string, readonly number[] | null>>;
+  readonly vector?: Vector | null;
+  readonly vectors?: Readonly<Record<string, Vector | null>>;
   readonly sparse?: Readonly<Record<string, SparseVector | null>>;
   readonly text?: Readonly<Record<string, string | null>>;
   readonly attributes?: Readonly<Record<string, Scalar | readonly Scalar[] | null>>;
@@ -110,7 +113,7 @@ export interface NamespaceInfo {
 /** One query; docs/reference/search.md has every part. */
 export interface Query {
   readonly top_k?: number;
-  readonly vector?: readonly number[] | Readonly<Record<string, unknown>>;
+  readonly vector?: Vector | Readonly<Record<string, unknown>>;
   readonly text?: string | Readonly<Record<string, unknown>>;
   readonly sparse?: Readonly<Record<string, unknown>>;
   readonly legs?: readonly Readonly<Record<string, unknown>>[];

@@ -1,3 +1,4 @@
+import { format } from "./http.ts";
 import type { Document, WriteResult } from "./types.ts";
 
 export interface UpsertAllOptions {
@@ -82,9 +83,5 @@ async function* batchesOf(
 
 /** Of its JSON; never too small. */
 function estimatedBytes(document: Document): number {
-  return (
-    3 *
-    JSON.stringify(document, (_name, item: unknown) => (typeof item === "bigint" ? String(item) : item))
-      .length
-  );
+  return 3 * format(document).length;
 }

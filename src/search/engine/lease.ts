@@ -1,11 +1,14 @@
 import { create } from "@bufbuild/protobuf";
 import { LeaseNamespaceWorkSchema, RefusalCode } from "../../gen/skerry/meta/v1/commands_pb.js";
 import type { NamespaceWork } from "../../gen/skerry/meta/v1/rows_pb.js";
+import type { Timer } from "../../platform/index.ts";
 import type { EngineContext } from "./context.ts";
 import { accepted, refusalOf } from "./refusals.ts";
 
-/** By leader time. A worker that takes longer is refused when it commits, and begins again. */
-const LEASE_MS = 5 * 60_000;
+/** By leader time: so long nobody works on a namespace when the node that did has died. A worker that lost its lease is refused when it commits, and begins again. */
+const LEASE_MS = 60_000;
+/** Work that takes longer asks for more in time. */
+const RENEW_MS = 20_000;
 const TOKEN_BYTES = 16;
 
 export interface WorkLease {
@@ -35,12 +38,41 @@ export async function withLease<T>(
   const refusal = refusalOf(result);
   if (refusal === RefusalCode.NAMESPACE_LEASED || refusal === RefusalCode.NAMESPACE_UNKNOWN) return undefined;
   accepted(result, "namespaceWorkLeased");
+  const renewal = renewing(context, () => ask(LEASE_MS));
   try {
     return await run({ work, token });
   } finally {
+    await renewal.end();
     // One that can not be given back runs out.
     await ask(0).catch((error: unknown) =>
       context.logger.warn("a lease could not be given back", { namespace: namespaceId, error }),
     );
   }
+}
+
+/** Asks again and again until it is ended; afterwards nothing is under way any more. */
+function renewing(
+  { timers, logger }: EngineContext,
+  ask: () => Promise<unknown>,
+): { readonly end: () => Promise<void> } {
+  let isOver = false;
+  let timer: Timer | undefined;
+  let asking: Promise<unknown> = Promise.resolve();
+  const wait = () => {
+    timer = timers.after(RENEW_MS, () => {
+      asking = ask()
+        .catch((error: unknown) => logger.warn("a lease could not be renewed", { error }))
+        .finally(() => {
+          if (!isOver) wait();
+        });
+    });
+  };
+  wait();
+  return {
+    end: async () => {
+      isOver = true;
+      timer?.cancel();
+      await asking;
+    },
+  };
 }

@@ -378,7 +378,7 @@ export class NodesRun {
         node.crash();
         this.#count("crash");
       }
-      // Leases last for 300 s of the leader's time.
+      // Leases last for 60 s of the leader's time.
       if (this.prng.chance(0.05)) this.world.committed.timeMs += this.prng.below(100_000);
     }
   }

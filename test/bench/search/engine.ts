@@ -1,0 +1,88 @@
+/** Skerry's index and executor in this process: no node, no HTTP. */
+
+import { createNodePlatform } from "../../../src/platform/node/index.ts";
+import { LocalKernel } from "../../../src/search/engine/local-kernel.ts";
+import type { Document } from "../../../src/search/model/document.ts";
+import { DEFAULT_TEXT_FIELD, type Schema } from "../../../src/search/model/schema.ts";
+import type { Query } from "../../../src/search/query/query.ts";
+import type { SearchUnit } from "../../../src/search/unit/ports.ts";
+import { vectorKernels } from "../../../src/search/vector/index.ts";
+import { MemoryReader } from "../../../src/search/vector/testing/memory-reader.ts";
+import { DIMENSIONS, type Row } from "./data.ts";
+import { line, loading, type Searcher, TOP } from "./measure.ts";
+
+/** About what a merge makes at most: 128 MiB. */
+const SEGMENT_ROWS = 50_000;
+
+const SCHEMA: Schema = {
+  vectors: new Map([["vector", { dimensions: DIMENSIONS, metric: "cosine", element: "f32" }]]),
+  sparse: new Map(),
+  text: new Map([
+    ["words", { ...DEFAULT_TEXT_FIELD, weight: 2 }],
+    ["gloss", DEFAULT_TEXT_FIELD],
+  ]),
+  attributes: new Map([["number", { type: "int", array: false, filterable: true }]]),
+};
+
+export async function engineSearcher(
+  count: number,
+  part: (at: number, length: number) => readonly Row[],
+): Promise<Searcher> {
+  const kernel = new LocalKernel({ ...createNodePlatform(), vectors: vectorKernels() });
+  const readers: MemoryReader[] = [];
+  const units: SearchUnit[] = [];
+  const name = "Skerry, in process";
+  await loading(name, count, async () => {
+    for (let at = 0; at < count; at += SEGMENT_ROWS) {
+      const documents = part(at, Math.min(SEGMENT_ROWS, count - at)).map(documentOf);
+      const reader = new MemoryReader(await kernel.buildSegment(documents, SCHEMA));
+      readers.push(reader);
+      units.push(await kernel.openSegment(`segment ${at}`, reader, SCHEMA));
+    }
+  });
+  const bytes = readers.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  line(
+    name,
+    "size",
+    `${(bytes / count).toFixed(0)} bytes a document (${4 * DIMENSIONS} of them the vector), ${units.length} segments`,
+  );
+  const ask = async (query: Partial<Query>) => {
+    const whole: Query = {
+      topK: TOP,
+      legs: [],
+      ranking: { kind: "rrf", k: 60 },
+      facets: [],
+      projection: { kind: "id" },
+      explain: false,
+      ...query,
+    };
+    const [result] = await kernel.query([whole], { units, schema: SCHEMA }, { nowMs: 0 });
+    return result?.hits.map(({ id }) => Number(id)) ?? [];
+  };
+  return {
+    name,
+    filters: true,
+    vector: (vector, below) =>
+      ask({
+        legs: [{ kind: "vector", field: "vector", vector, exact: false, weight: 1 }],
+        ...(below !== undefined && {
+          filter: { kind: "compare", field: "number", operator: "lt", value: BigInt(below) },
+        }),
+      }),
+    text: (words) =>
+      ask({ legs: [{ kind: "text", query: words, match: "any", lastAsPrefix: false, weight: 1 }] }),
+  };
+}
+
+function documentOf({ id, words, gloss, number, vector }: Row): Document {
+  return {
+    id: BigInt(id),
+    vectors: new Map([["vector", vector]]),
+    sparse: new Map(),
+    text: new Map([
+      ["words", words],
+      ["gloss", gloss],
+    ]),
+    attributes: new Map([["number", BigInt(number)]]),
+  };
+}
