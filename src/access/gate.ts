@@ -120,9 +120,9 @@ function ofCreation(asked: Case, principal: Principal): Decision {
   return principal.role === "user" ? ofPolicies(asked, principal) : byRole(asked.operation, principal);
 }
 
-/** What belongs to no bucket: the account may, others as their policies say. */
+/** What belongs to no bucket: the account may, others as their policies say, which name no bucket as "*" or "arn:aws:s3:::*". */
 function ofPolicies({ operation, request }: Case, principal: Principal): Decision {
-  const resource = request.bucket === undefined ? "*" : `arn:aws:s3:::${request.bucket}`;
+  const resource = `arn:aws:s3:::${request.bucket ?? "*"}`;
   return allowsItself(principal, operation, resource, request.context) ? ALLOW : deny("policy");
 }
 

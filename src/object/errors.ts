@@ -41,6 +41,7 @@ export const OBJECT_ERROR_CODES = [
   "checksum-type-invalid",
   "size-mismatch",
   "source-changed",
+  "version-changed",
   "token-reused",
   "changes-gone",
   "too-many-targets",

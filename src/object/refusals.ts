@@ -44,6 +44,7 @@ const CODE_OF: Readonly<Record<RefusalCode, ObjectErrorCode | undefined>> = {
   // The upload took longer than any may; a new one gets a new blob.
   [RefusalCode.BLOB_EXPIRED]: "unavailable",
   [RefusalCode.COPY_REFUSED]: undefined,
+  [RefusalCode.VERSION_CHANGED]: "version-changed",
   [RefusalCode.IDENTITY_CHANGED]: undefined,
   [RefusalCode.MAINTENANCE_CHANGED]: undefined,
   [RefusalCode.CONFIGURATION_TOO_LARGE]: "configuration-too-large",
@@ -79,6 +80,7 @@ const MESSAGE_OF: Partial<Record<ObjectErrorCode, string>> = {
   "delete-marker": "the version is a delete marker",
   "precondition-failed": "at least one of the preconditions that you gave did not hold",
   "object-not-found": "there is no object of this key",
+  "version-changed": "the object changed while the request ran; look again",
   "upload-not-found": "there is no upload of this id: it was completed, aborted or never begun",
   unavailable: "the cluster changed while the request ran; try again",
 };

@@ -20,11 +20,24 @@ export interface ChangedVersion {
   readonly versionId: string | undefined;
 }
 
+/** What a change of grants was decided by; opaque. */
+export interface SeenVersion {
+  readonly id: Uint8Array;
+  readonly acl: Uint8Array;
+}
+
 /** Each refuses "bucket-not-found", "object-not-found", "version-not-found" and "delete-marker". */
 export interface VersionSettings {
-  getObjectAcl(address: VersionAddress): Promise<ChangedVersion & ObjectAccess>;
-  /** `acl` as `access` encodes it; undefined: the owner alone. */
-  putObjectAcl(request: VersionAddress & { readonly acl: Uint8Array | undefined }): Promise<ChangedVersion>;
+  getObjectAcl(
+    address: VersionAddress,
+  ): Promise<ChangedVersion & ObjectAccess & { readonly seen: SeenVersion }>;
+  /**
+   * `acl` as `access` encodes it; undefined: the owner alone. Refuses "version-changed" when it is not what was seen any more: another object, or one whose
+   * grants somebody has changed, so that nobody's grants are given to what he was not let in to.
+   */
+  putObjectAcl(
+    request: VersionAddress & { readonly acl: Uint8Array | undefined; readonly seen: SeenVersion },
+  ): Promise<ChangedVersion>;
   getObjectTags(address: VersionAddress): Promise<ChangedVersion & { readonly tags: readonly Tag[] }>;
   /** None: they are taken away. Refuses "tags-invalid" and "too-many-tags". */
   putObjectTags(request: VersionAddress & { readonly tags: readonly Tag[] }): Promise<ChangedVersion>;
@@ -46,10 +59,12 @@ export function versionSettings(context: ObjectContext): VersionSettings {
   return {
     getObjectAcl: async (address) => {
       const { bucket, row } = await freshVersion(context, address);
-      return { versionId: shownVersionId(bucket, row), ...objectAccessFromRow(row) };
+      const seen = { id: row.versionId, acl: row.attributes?.acl ?? EMPTY_BYTES };
+      return { versionId: shownVersionId(bucket, row), ...objectAccessFromRow(row), seen };
     },
 
-    putObjectAcl: (request) => change(context, request, { case: "acl", value: request.acl ?? EMPTY_BYTES }),
+    putObjectAcl: (request) =>
+      change(context, request, { case: "acl", value: request.acl ?? EMPTY_BYTES }, request.seen),
 
     getObjectTags: async (address) => {
       const { bucket, row } = await freshVersion(context, address);
@@ -105,6 +120,7 @@ async function change(
   context: ObjectContext,
   address: VersionAddress,
   asked: NonNullable<MessageInitShape<typeof ChangeObjectSchema>["change"]>,
+  seen?: SeenVersion,
 ): Promise<ChangedVersion> {
   checkKey(address.key);
   const bucket = await context.knownBucket(address.bucket);
@@ -114,6 +130,7 @@ async function change(
     key: address.key,
     ...selectorOf(address.versionId),
     change: asked,
+    ...(seen && { expectedVersionId: seen.id, expectedAcl: seen.acl }),
   });
   const changed = expectResult(await context.submit({ case: "changeObject", value }), "objectChanged");
   return { versionId: shownVersionId(bucket, changed) };

@@ -78,6 +78,7 @@ export const OBJECT_CODES: Readonly<Record<ObjectErrorCode, Code>> = {
   "checksum-type-invalid": Code.InvalidArgument,
   "size-mismatch": Code.InvalidArgument,
   "source-changed": Code.Aborted,
+  "version-changed": Code.Aborted,
   "too-many-targets": Code.InvalidArgument,
   "tags-invalid": Code.InvalidArgument,
   "too-many-tags": Code.InvalidArgument,

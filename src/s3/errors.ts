@@ -283,6 +283,7 @@ export const OBJECT_ERRORS: Readonly<Record<ObjectErrorCode, ObjectErrorRow>> = 
   "checksum-type-invalid": { code: "InvalidRequest", message: "of-error" },
   "size-mismatch": { code: "InvalidRequest", message: "of-error" },
   "source-changed": { code: "OperationAborted", message: "of-s3" },
+  "version-changed": { code: "OperationAborted", message: "of-s3" },
   "tags-invalid": { code: "InvalidTag", message: "of-error" },
   "too-many-tags": { code: "InvalidTag", message: "of-error" },
   "too-many-targets": { code: "MalformedXML", message: "of-s3" },

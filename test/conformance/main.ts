@@ -99,6 +99,7 @@ async function runOn(lane: Lane, transport: Transport): Promise<readonly TestOut
       checkout: values.suite,
       python,
       configurationFile,
+      environment: node.clientEnvironment,
       directory,
       workers: Number(values.workers),
       lane,

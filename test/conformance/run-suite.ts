@@ -32,6 +32,8 @@ export interface SuiteRun {
   readonly checkout: string;
   readonly python: string;
   readonly configurationFile: string;
+  /** Beside the usual variables. */
+  readonly environment: Readonly<Record<string, string>>;
   /** Where the report of the run is written. */
   readonly directory: string;
   readonly workers: number;
@@ -70,6 +72,7 @@ export async function runLane(run: SuiteRun): Promise<readonly TestOutcome[]> {
       // The suite switches verification off for a certificate that nobody trusts, and is warned at every request.
       PYTHONWARNINGS: "ignore",
       PYENV_ROOT: process.env["PYENV_ROOT"],
+      ...run.environment,
     }),
     stdio: ["ignore", "inherit", "inherit"],
   });

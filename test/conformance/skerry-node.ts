@@ -1,15 +1,14 @@
 /** One node of the built program, with two users, over plain HTTP or over TLS: what the suite talks to. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { createWriteStream, mkdirSync, writeFileSync } from "node:fs";
+import { createWriteStream, mkdirSync } from "node:fs";
 import { get as getPlain } from "node:http";
 import { get as getTls } from "node:https";
 import { join } from "node:path";
 import { ListBucketsCommand, S3Client } from "@aws-sdk/client-s3";
-import { createPrng } from "../../src/base/index.ts";
-import { createClusterCa, createNodeKey, issueNodeCertificate } from "../../src/cluster/index.ts";
 import { cleanEnvironment } from "../support/clean-environment.ts";
 import { freePorts } from "../support/ports.ts";
 import { PROGRAM } from "../support/program.ts";
+import { trustedCertificates, writeCertificate } from "./certificate.ts";
 import { makeMember } from "./members.ts";
 
 const READY_TIMEOUT_MS = 180_000;
@@ -35,6 +34,8 @@ export interface SuiteNode {
   readonly users: { readonly main: SuiteUser; readonly alt: SuiteUser };
   /** A member of main's account, where one was asked for. */
   readonly member: SuiteUser | undefined;
+  /** Variables under which a client in Python trusts it. */
+  readonly clientEnvironment: Readonly<Record<string, string>>;
   stop(): Promise<void>;
 }
 
@@ -80,15 +81,15 @@ export async function startSuiteNode(options: SuiteNodeOptions): Promise<SuiteNo
   }
   if (options.transport === "tls") {
     await end(server);
-    const certificates = await writeCertificate(options.directory);
     server = await launch(program, {
-      environment: { ...environment, ...certificates },
+      environment: { ...environment, ...(await writeCertificate(options.directory)) },
       log,
       ports,
       transport: "tls",
     });
   }
-  return { port: ports.s3, users, member, stop: () => end(server) };
+  const clientEnvironment = options.transport === "tls" ? trustedCertificates(options.directory) : {};
+  return { port: ports.s3, users, member, clientEnvironment, stop: () => end(server) };
 }
 
 function nodeEnvironment(options: SuiteNodeOptions, ports: Ports): Record<string, string> {
@@ -198,25 +199,4 @@ async function makeUser(name: string, node: Administered): Promise<SuiteUser> {
 
 function emailOf(name: string): string {
   return `${name}@example.com`;
-}
-
-/** A certificate that nothing trusts: the suite is told not to verify it. */
-async function writeCertificate(directory: string): Promise<Record<string, string>> {
-  const clusterId = "c0ffee00".repeat(4);
-  const random = createPrng("conformance");
-  const nowMs = Date.now();
-  const ca = await createClusterCa({ clusterId, nowMs, random });
-  const { certificateRequestPem, privateKeyPem } = await createNodeKey();
-  const certificate = await issueNodeCertificate({
-    ca,
-    clusterId,
-    nodeId: 1,
-    certificateRequestPem,
-    nowMs,
-    random,
-  });
-  const files = { certificate: join(directory, "tls.crt"), key: join(directory, "tls.key") };
-  writeFileSync(files.certificate, certificate);
-  writeFileSync(files.key, privateKeyPem, { mode: 0o600 });
-  return { SKERRY_TLS_CERTIFICATE_FILE: files.certificate, SKERRY_TLS_KEY_FILE: files.key };
 }

@@ -1,4 +1,5 @@
 import { create } from "@bufbuild/protobuf";
+import { EMPTY_BYTES, equalBytes } from "../../base/index.ts";
 import {
   type ChangeObject,
   type CommandResult,
@@ -30,12 +31,20 @@ export function changeObject(state: ApplyState, command: ChangeObject): CommandR
   const version = versions.find(command.version);
   if (version === undefined) return refused(missing(command), "");
   if (version.deleteMarker) return refused(RefusalCode.DELETE_MARKER, "");
+  if (!isExpected(version, command)) return refused(RefusalCode.VERSION_CHANGED, "");
   const changed = change(state, bucket, version, command);
   if ("code" in changed) return refusedWith(changed);
   versions.replace({ ...version, attributes: changed.attributes });
   logObjectChange(state, changed.kind, bucket, version);
   const { versionId, versioned } = version;
   return create(CommandResultSchema, { result: { case: "objectChanged", value: { versionId, versioned } } });
+}
+
+/** Who was let in by what it saw changes nothing else. */
+function isExpected(version: ObjectRow, { expectedVersionId, expectedAcl }: ChangeObject): boolean {
+  if (expectedVersionId.length === 0) return true;
+  const acl = version.attributes?.acl ?? EMPTY_BYTES;
+  return equalBytes(version.versionId, expectedVersionId) && equalBytes(acl, expectedAcl);
 }
 
 function missing(command: ChangeObject): RefusalCode {

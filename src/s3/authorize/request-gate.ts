@@ -14,8 +14,8 @@ import type { Authorization } from "./authorizations.ts";
 /** Judges an object that was found, or that there is none, before anything of it is shown. Throws "AccessDenied". */
 export type Admit = (object: ObjectAccess | undefined) => void;
 
-/** Reads that look at the object before they answer anyway: they judge what they found, so that nothing comes in between. */
-const JUDGE_THEMSELVES: ReadonlySet<string> = new Set(["GetObject", "HeadObject"]);
+/** Those that look at the object anyway, and do nothing to another one: they judge what they found, so that nothing comes in between. */
+const JUDGE_THEMSELVES: ReadonlySet<string> = new Set(["GetObject", "HeadObject", "PutObjectAcl"]);
 
 export interface RequestGateOptions {
   readonly authorizer: Authorizer;

@@ -140,6 +140,11 @@ describe("users", () => {
       PolicyDocument: allow("s3:ListAllMyBuckets"),
     });
     expect(await listing(carl)).toBe("succeeded");
+    const denied = { Effect: "Deny", Action: "s3:ListAllMyBuckets", Resource: "arn:aws:s3:::*" };
+    const PolicyDocument = JSON.stringify({ Version: "2012-10-17", Statement: denied });
+    await alice("PutUserPolicy", { UserName: "Carl", PolicyName: "denied", PolicyDocument });
+    expect(await listing(carl)).toBe("AccessDenied");
+    expect(await outcome("DeleteUserPolicy", { UserName: "Carl", PolicyName: "denied" })).toBe("ok");
     expect(await outcome("UpdateUser", { UserName: "Carl", NewUserName: "Charles" })).toBe("ok");
     expect(await listing(carl)).toBe("succeeded");
     const second = keyIn(await alice("CreateAccessKey", { UserName: "Charles" }));

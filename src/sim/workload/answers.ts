@@ -22,6 +22,7 @@ const FAILURES: Readonly<Partial<Record<ObjectErrorCode, Failure>>> = {
   "storage-full": "no-effect",
   "data-unavailable": "no-effect",
   "source-changed": "no-effect",
+  "version-changed": "no-effect",
   // An empty object has no ranges.
   "range-not-satisfiable": "no-effect",
   // Somebody else deleted it, or an earlier try took it away.

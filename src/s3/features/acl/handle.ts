@@ -1,5 +1,5 @@
 import { type Acl, encodeAcl, isPrivateAcl } from "../../../access/index.ts";
-import { aclDocument } from "../../../object/index.ts";
+import { aclDocument, ObjectError, type VersionAddress } from "../../../object/index.ts";
 import { openOptionalBody } from "../../body/open-body.ts";
 import { readWholeBody } from "../../body/whole-body.ts";
 import { S3Refusal } from "../../errors.ts";
@@ -32,45 +32,71 @@ export const aclHandlers: Handlers<AclOperation["name"]> = {
 
   PutBucketAcl: async ({ bucket, acl: request }, call) => {
     const { owner } = await call.store.headBucket(bucket);
-    const acl = await wantedAcl(request, { owner, bucketOwnerId: owner.id }, call);
+    const acl = (await readWanted(request, call))({ owner, bucketOwnerId: owner.id });
     checkAclAllowed(acl, call.store.bucketAccess(bucket));
     await call.store.putBucketConfiguration({ bucket, kind: KIND, configuration: aclDocument(acl) });
     return { status: 200, headers: [], body: NO_BODY };
   },
 
   PutObjectAcl: async ({ bucket, key, versionId, acl: request }, call) => {
-    const object = await call.store.getObjectAcl({ bucket, key, versionId });
-    const access = call.store.bucketAccess(bucket);
-    const owner = call.owners.ownerById(object.ownerId) ?? { id: object.ownerId, displayName: "" };
-    const owners = { owner, bucketOwnerId: access?.ownerId ?? owner.id };
-    const acl = await wantedAcl(request, owners, call);
-    checkAclAllowed(acl, access);
-    const stored = isPrivateAcl(acl, owner.id) ? undefined : encodeAcl(acl);
-    // The version whose owner was looked at, if another one has become the current since.
-    const changed = await call.store.putObjectAcl({
-      bucket,
-      key,
-      versionId: versionId ?? object.versionId,
-      acl: stored,
-    });
-    return { status: 200, headers: versionHeaders(changed), body: NO_BODY };
+    let object = await admittedObject({ bucket, key, versionId }, call);
+    const wanted = await readWanted(request, call);
+    for (let attempt = 1; ; attempt++) {
+      const acl = wantedAclOf(object, wanted, bucket, call);
+      try {
+        const changed = await call.store.putObjectAcl({ bucket, key, versionId, acl, seen: object.seen });
+        return { status: 200, headers: versionHeaders(changed), body: NO_BODY };
+      } catch (error) {
+        if (attempt === ATTEMPTS || !(error instanceof ObjectError) || error.code !== "version-changed")
+          throw error;
+      }
+      object = await admittedObject({ bucket, key, versionId }, call);
+    }
   },
 };
 
+/** How often an object is looked at that others write over or give grants on at the same time. */
+const ATTEMPTS = 5;
+
+type SeenObject = Awaited<ReturnType<Call["store"]["getObjectAcl"]>>;
+
+async function admittedObject(address: VersionAddress, call: Call): Promise<SeenObject> {
+  const object = await call.store.getObjectAcl(address);
+  call.admit?.(object);
+  return object;
+}
+
+/** As it is stored, for the owner that this object has. */
+function wantedAclOf(
+  object: SeenObject,
+  wanted: WantedAcl,
+  bucket: string,
+  call: Call,
+): Uint8Array | undefined {
+  const access = call.store.bucketAccess(bucket);
+  const owner = call.owners.ownerById(object.ownerId) ?? { id: object.ownerId, displayName: "" };
+  const acl = wanted({ owner, bucketOwnerId: access?.ownerId ?? owner.id });
+  checkAclAllowed(acl, access);
+  return isPrivateAcl(acl, owner.id) ? undefined : encodeAcl(acl);
+}
+
+type WantedAcl = (owners: AclOwners) => Acl;
+
 /** From the headers, or else from the body; not both. */
-async function wantedAcl(request: AclRequest | undefined, owners: AclOwners, call: Call): Promise<Acl> {
-  const { owner } = owners;
+async function readWanted(request: AclRequest | undefined, call: Call): Promise<WantedAcl> {
   const body = await readWholeBody(
     openOptionalBody(call.request, call.headers, call.authenticated),
     call.hasher,
   );
   if (request !== undefined) {
     if (body.length > 0) throw new S3Refusal("UnexpectedContent");
-    return resolveAcl(request, owners, call.owners);
+    return (owners) => resolveAcl(request, owners, call.owners);
   }
   if (body.length === 0) throw new S3Refusal("MissingSecurityHeader");
   const document = readAcl(readXml(body, ACL_ROOT));
-  // The list of somebody else's bucket or object was meant for that one.
-  if (document.ownerId !== undefined && document.ownerId !== owner.id) throw new S3Refusal("AccessDenied");
-  return resolveGrants(document.grants, owner, call.owners);
+  return ({ owner }) => {
+    // The list of somebody else's bucket or object was meant for that one.
+    if (document.ownerId !== undefined && document.ownerId !== owner.id) throw new S3Refusal("AccessDenied");
+    return resolveGrants(document.grants, owner, call.owners);
+  };
 }

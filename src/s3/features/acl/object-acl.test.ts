@@ -171,6 +171,64 @@ describe("grants", () => {
   });
 });
 
+describe("what others do at the same time", () => {
+  /** Does `meanwhile` between the look at the object and the grants, the first `times` times. */
+  const interrupt = (times: number, meanwhile: () => Promise<unknown>): (() => void) => {
+    const { putObjectAcl } = rig.store;
+    let left = times;
+    rig.store.putObjectAcl = async (request) => {
+      if (left-- > 0) await meanwhile();
+      return putObjectAcl(request);
+    };
+    return () => {
+      rig.store.putObjectAcl = putObjectAcl;
+    };
+  };
+  const mine = { AccessControlPolicy: undefined, ACL: "public-read" as const };
+
+  it("an object of somebody else's in its place keeps its grants", async () => {
+    const bucket = await bucketOf();
+    await bob.send(new PutObjectCommand({ Bucket: bucket, Key: "k", Body: "bob's" }));
+    const restore = interrupt(1, () =>
+      alice.send(new PutObjectCommand({ Bucket: bucket, Key: "k", Body: "alice's" })),
+    );
+    expect(await putAcl(bob, bucket, mine)).toBe(NO);
+    restore();
+    expect(await grantsOf(alice, bucket)).toEqual([FULL]);
+  });
+
+  it("grants that were taken away let nobody in any more", async () => {
+    const bucket = await bucketOf();
+    expect(await putAcl(alice, bucket, grantTo(BOB_OWNER.id, "FULL_CONTROL"))).toBe(OK);
+    const restore = interrupt(1, async () => {
+      restore();
+      expect(await putAcl(alice, bucket, { ACL: "private" })).toBe(OK);
+    });
+    expect(await putAcl(bob, bucket, mine)).toBe(NO);
+    expect(await grantsOf(alice, bucket)).toEqual([FULL]);
+  });
+
+  it("the same owner's new object gets them", async () => {
+    const bucket = await bucketOf();
+    const restore = interrupt(2, () =>
+      alice.send(new PutObjectCommand({ Bucket: bucket, Key: "k", Body: "new" })),
+    );
+    expect(await putAcl(alice, bucket, mine)).toBe(OK);
+    restore();
+    expect(await grantsOf(alice, bucket)).toEqual(["AllUsers READ", FULL]);
+  });
+
+  it("one that never rests is left to another try", async () => {
+    const bucket = await bucketOf();
+    const restore = interrupt(Number.POSITIVE_INFINITY, () =>
+      alice.send(new PutObjectCommand({ Bucket: bucket, Key: "k", Body: "new" })),
+    );
+    expect(await putAcl(alice, bucket, mine)).toBe("OperationAborted");
+    restore();
+    expect(await grantsOf(alice, bucket)).toEqual([FULL]);
+  });
+});
+
 describe("a list is refused", () => {
   it.each([
     ["a canned name that is none", { ACL: "everybody" as ObjectCannedACL }, "InvalidArgument"],

@@ -1129,6 +1129,20 @@ export declare type ChangeObject = Message<"skerry.meta.v1.ChangeObject"> & {
   version?: VersionSelector | undefined;
 
   /**
+   * The version that the caller looked at, by the id inside, which null versions have too; empty: whichever it is.
+   *
+   * @generated from field: bytes expected_version_id = 5;
+   */
+  expectedVersionId: Uint8Array;
+
+  /**
+   * With it: the grants that it had then.
+   *
+   * @generated from field: bytes expected_acl = 6;
+   */
+  expectedAcl: Uint8Array;
+
+  /**
    * @generated from oneof skerry.meta.v1.ChangeObject.change
    */
   change: {
@@ -3473,6 +3487,13 @@ export enum RefusalCode {
    * @generated from enum value: REFUSAL_CODE_ENCRYPTION_KEY_CHANGED = 72;
    */
   ENCRYPTION_KEY_CHANGED = 72,
+
+  /**
+   * The version, or who may use it, is not what the caller saw: it reads again.
+   *
+   * @generated from enum value: REFUSAL_CODE_VERSION_CHANGED = 73;
+   */
+  VERSION_CHANGED = 73,
 
   /**
    * A retention or a legal hold keeps the version, or what it says.
