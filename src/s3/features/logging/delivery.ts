@@ -34,6 +34,8 @@ interface Batch {
   readonly lines: string[];
   bytes: number;
   readonly firstEventMs: number;
+  /** Since the first attempt to put it: another attempt writes the same object again, so that no record is there twice. */
+  key?: string;
 }
 
 const LINE_OVERHEAD_BYTES = 1;
@@ -163,7 +165,8 @@ export class AccessLogs {
     const { source, logging, lines, firstEventMs } = batch;
     const { targetBucket: bucket, targetPrefix } = logging;
     const time = { firstEventMs, deliveryMs: clock.wallMs() };
-    const key = logKey(logging, { ...source, region }, time, random.bytes(8));
+    batch.key ??= logKey(logging, { ...source, region }, time, random.bytes(8));
+    const { key } = batch;
     const target = store.bucketAccess(bucket);
     const mayBePut =
       target !== undefined &&

@@ -214,6 +214,25 @@ describe("delivery", () => {
     expect(logs.heldBytes).toBe(0);
   });
 
+  it("writes the same object again when nobody knows whether it was written", async () => {
+    await allow("log/");
+    const before = await keys();
+    await s3.send(new PutObjectCommand({ Bucket, Key: "d", Body: "1" }));
+    const { putObject } = rig.store;
+    rig.store.putObject = async (request) => {
+      await putObject(request);
+      throw new Error("the answer was lost");
+    };
+    await expect(logs.runUnit(signal))
+      .rejects.toThrow("the answer was lost")
+      .finally(() => {
+        rig.store.putObject = putObject;
+      });
+    expect((await keys()).length).toBe(before.length + 1);
+    await logs.runUnit(signal);
+    expect((await keys()).length).toBe(before.length + 1);
+  });
+
   it("holds no more than it may", async () => {
     outcomes.length = 0;
     await put(enabled);
