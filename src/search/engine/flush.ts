@@ -70,7 +70,7 @@ async function flushCommand(
     removed: manifest.batches.map(({ number }) => ({ kind: ManifestKind.BATCH, number })),
   });
   if (documents.length > 0) {
-    const bytes = await kernel.buildSegment(documents, schema);
+    const bytes = await kernel.buildSegment(documents, schema, closing);
     command.segments.push(
       create(NewSegmentSchema, {
         blob: await driver.write(bytes, closing),

@@ -22,7 +22,7 @@ it("writes segments as their format says, with checksums that know the places of
   });
   const random = createPrng("kernel");
   const documents = Array.from({ length: 100 }, (_, i) => randomDocument(random, BigInt(i)));
-  const bytes = await kernel.buildSegment(documents, EVERY_FIELD);
+  const bytes = await kernel.buildSegment(documents, EVERY_FIELD, new AbortController().signal);
   const open = {
     name: "segment",
     reader: readerOf(bytes),

@@ -13,9 +13,11 @@ import { MemoryUnit } from "../unit/memory-unit.ts";
 import type { SearchUnit } from "../unit/ports.ts";
 import type { Checksum } from "../unit/segment/blocks.ts";
 import { buildSegment } from "../unit/segment/build-segment.ts";
+import { type MergedSegment, mergeSegments } from "../unit/segment/merge-segments.ts";
 import { openSegment } from "../unit/segment/segment-unit.ts";
 import type { VectorKernels } from "../vector/index.ts";
-import type { SearchKernel } from "./kernel.ts";
+import type { MergedFile, SearchKernel } from "./kernel.ts";
+import { readerOf } from "./memory-reader.ts";
 
 export interface LocalKernelOptions {
   readonly clock: Clock;
@@ -37,17 +39,31 @@ export class LocalKernel implements SearchKernel {
     return new MemoryUnit(name, documents, schema, this.#options.vectors);
   }
 
-  buildSegment(documents: readonly Document[], schema: Schema): Promise<Uint8Array> {
+  buildSegment(documents: readonly Document[], schema: Schema, signal: AbortSignal): Promise<Uint8Array> {
+    return buildSegment({ documents, schema, ...this.#building(signal) });
+  }
+
+  mergeSegments(
+    sources: readonly MergedFile[],
+    { schema, nowMs }: { readonly schema: Schema; readonly nowMs: number },
+    signal: AbortSignal,
+  ): Promise<MergedSegment> {
+    const opened = sources.map(({ bytes, deleted }) => ({ reader: readerOf(bytes), deleted }));
+    return mergeSegments({ sources: opened, schema, nowMs, ...this.#building(signal) });
+  }
+
+  #building(signal: AbortSignal) {
     const { vectors, hasher, timers } = this.#options;
-    return buildSegment({
-      documents,
-      schema,
+    return {
       kernels: vectors,
       checksum: hasher,
       // The same documents give the same segment, whoever indexes them.
       prng: createPrng("segment"),
-      pause: () => new Promise((resolve) => timers.endOfTurn(resolve)),
-    });
+      pause: async () => {
+        signal.throwIfAborted();
+        await new Promise<void>((resolve) => timers.endOfTurn(resolve));
+      },
+    };
   }
 
   openSegment(name: string, reader: RangeReader, schema: Schema): Promise<SearchUnit> {

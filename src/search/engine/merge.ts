@@ -11,21 +11,20 @@ import {
 } from "../../gen/skerry/meta/v1/commands_pb.js";
 import { ManifestKind, NamespaceWork } from "../../gen/skerry/meta/v1/rows_pb.js";
 import { decodeDeletesFile } from "../batch/deletes-file.ts";
-import { compareIds, type Document, type DocumentId } from "../model/document.ts";
+import type { NewBlob } from "../../gen/skerry/meta/v1/commands_pb.js";
 import { RowSet } from "../rows/row-set.ts";
+import type { MergedSegment } from "../unit/segment/merge-segments.ts";
 import type { EngineContext } from "./context.ts";
 import { newDeletes, removedDeletes } from "./flush.ts";
+import type { MergedFile } from "./kernel.ts";
 import { type WorkLease, withLease } from "./lease.ts";
 import { type DeletesRef, type Manifest, readManifest, type SegmentRef } from "./manifest.ts";
-import { readerOf } from "./memory-reader.ts";
 import type { NamespaceStates } from "./namespace-states.ts";
 import { accepted, refusalOf } from "./refusals.ts";
-import { isExpired, type NamespaceSnapshot, type SegmentView } from "./snapshot.ts";
+import type { NamespaceSnapshot, SegmentView } from "./snapshot.ts";
 
 /** How often deletes that came meanwhile are taken along before the work is given up. */
 const MAX_ATTEMPTS = 8;
-/** Documents that are read at a time. */
-const PAGE_ROWS = 10_000;
 
 /**
  * Which segments to merge next; none: all is well. The oldest level that has `mergeSegments` segments becomes one segment of the next; a segment that is
@@ -101,20 +100,16 @@ class Merge {
   }
 
   async run(): Promise<boolean> {
-    const documents = await this.#documents();
-    const { driver, kernel, closing } = this.#context;
-    const bytes =
-      documents.length === 0 ? undefined : await kernel.buildSegment(documents, this.#snapshot.schema);
-    const rows = await this.#rowsOf(documents, bytes);
+    const { driver, kernel, closing, clock } = this.#context;
+    const files = await this.#files();
+    const how = { schema: this.#snapshot.schema, nowMs: clock.wallMs() };
+    const merged = await kernel.mergeSegments(files, how, closing);
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const current = await this.#current();
       if (current === undefined) return false;
       // Each attempt has a blob of its own: an id is used once, and the last command may yet be applied.
-      const segment =
-        bytes === undefined
-          ? undefined
-          : { blob: await driver.write(bytes, closing), count: documents.length };
-      const value = await this.#command(current, segment, rows);
+      const blob = merged.bytes === undefined ? undefined : await driver.write(merged.bytes, closing);
+      const value = await this.#command(current, blob, merged);
       const result = await this.#context.store.submit({ case: "commitIndex", value });
       const refusal = refusalOf(result);
       if (refusal === RefusalCode.NAMESPACE_LEASED) return false;
@@ -124,19 +119,17 @@ class Merge {
     return false;
   }
 
-  async #documents(): Promise<readonly Document[]> {
-    const nowMs = this.#context.clock.wallMs();
-    const documents: Document[] = [];
-    for (const { ref, unit } of this.#sources) {
+  /** Past the caches: what is merged is read once more and then never again. */
+  async #files(): Promise<readonly MergedFile[]> {
+    const { driver, closing } = this.#context;
+    const files: MergedFile[] = [];
+    for (const { ref } of this.#sources) {
       const deleted = await this.#read(ref.deletes, ref.rows);
       this.#deleted.set(ref.number, deleted);
-      const rows = deleted.complement().toRows();
-      for (let at = 0; at < rows.length; at += PAGE_ROWS) {
-        const page = await unit.documents(rows.slice(at, at + PAGE_ROWS), { kind: "everything" });
-        for (const document of page) if (!isExpired(document, nowMs)) documents.push(document);
-      }
+      const range = { offset: 0, length: ref.blob.sizeBytes };
+      files.push({ bytes: await driver.read(ref.blob, range, closing), deleted });
     }
-    return documents.sort((a, b) => compareIds(a.id, b.id));
+    return files;
   }
 
   async #read(deletes: DeletesRef | undefined, rows: number): Promise<RowSet> {
@@ -144,18 +137,6 @@ class Merge {
     const { driver, checksum, closing } = this.#context;
     const range = { offset: 0, length: deletes.blob.sizeBytes };
     return decodeDeletesFile(await driver.read(deletes.blob, range, closing), checksum);
-  }
-
-  /** The rows of the new segment by id, in whatever order it was laid out. */
-  async #rowsOf(
-    documents: readonly Document[],
-    bytes: Uint8Array | undefined,
-  ): Promise<ReadonlyMap<DocumentId, number>> {
-    if (bytes === undefined) return new Map();
-    const unit = await this.#context.kernel.openSegment("merged", readerOf(bytes), this.#snapshot.schema);
-    const ids = documents.map(({ id }) => id);
-    const rows = await unit.rowsOf(ids);
-    return new Map(ids.flatMap((id, at) => (rows[at] === undefined ? [] : [[id, rows[at]]])));
   }
 
   /** The sources as they are now; undefined: one of them is gone. */
@@ -172,10 +153,8 @@ class Merge {
 
   async #command(
     current: readonly SegmentRef[],
-    segment:
-      | { readonly blob: Awaited<ReturnType<EngineContext["driver"]["write"]>>; readonly count: number }
-      | undefined,
-    rows: ReadonlyMap<DocumentId, number>,
+    blob: NewBlob | undefined,
+    merged: MergedSegment,
   ): Promise<CommitIndex> {
     const command = create(CommitIndexSchema, {
       namespaceId: this.#snapshot.manifest.namespaceId,
@@ -188,13 +167,13 @@ class Merge {
     for (const { deletes } of current) {
       if (deletes !== undefined) command.removed.push(removedDeletes(deletes.number));
     }
-    if (segment === undefined) return command;
+    if (blob === undefined) return command;
     const versions = current.map(({ firstVersion, lastVersion }) => ({ firstVersion, lastVersion }));
     command.segments.push(
       create(NewSegmentSchema, {
-        blob: segment.blob,
+        blob,
         level: Math.max(...current.map(({ level }) => level)) + 1,
-        rows: BigInt(segment.count),
+        rows: BigInt(merged.rowCount),
         firstVersion: versions.reduce(
           (least, of) => (of.firstVersion < least ? of.firstVersion : least),
           versions[0]!.firstVersion,
@@ -202,27 +181,30 @@ class Merge {
         lastVersion: versions.reduce((most, of) => (of.lastVersion > most ? of.lastVersion : most), 0n),
       }),
     );
-    const gone = RowSet.empty(segment.count);
-    for (const id of await this.#deletedSince(current)) {
-      const row = rows.get(id);
-      if (row !== undefined) gone.add(row);
-    }
+    const gone = RowSet.empty(merged.rowCount);
+    for (const place of await this.#deletedSince(current, merged.places)) gone.add(place - 1);
     if (!gone.isEmpty()) {
       command.deletes.push(await newDeletes(this.#context, gone, { case: "newSegment", value: 0 }));
     }
     return command;
   }
 
-  /** Documents that flushes deleted from the sources after they had been read. */
-  async #deletedSince(current: readonly SegmentRef[]): Promise<readonly DocumentId[]> {
-    const ids: DocumentId[] = [];
+  /** Places in the new segment that flushes deleted from the sources after these had been read. */
+  async #deletedSince(
+    current: readonly SegmentRef[],
+    places: readonly Uint32Array[],
+  ): Promise<readonly number[]> {
+    const gone: number[] = [];
     for (const [at, ref] of current.entries()) {
       const source = this.#sources[at]!;
       if (ref.deletes?.number === source.ref.deletes?.number) continue;
       const since = (await this.#read(ref.deletes, ref.rows)).subtract(this.#deleted.get(ref.number)!);
-      ids.push(...(await source.unit.documentIds(since.toRows())));
+      since.forEach((row) => {
+        const place = places[at]![row]!;
+        if (place > 0) gone.push(place);
+      });
     }
-    return ids;
+    return gone;
   }
 }
 

@@ -64,7 +64,7 @@ export async function buildSegment(build: SegmentBuild): Promise<Uint8Array> {
   return writeContainer({ rowCount: documents.length, schema, sections }, checksum);
 }
 
-function firstVectorField({ vectors }: Schema): string | undefined {
+export function firstVectorField({ vectors }: Schema): string | undefined {
   return vectors.has(DEFAULT_VECTOR_FIELD) ? DEFAULT_VECTOR_FIELD : vectors.keys().next().value;
 }
 
@@ -105,13 +105,16 @@ function documentSections(documents: readonly Document[]): readonly Section[] {
   const stored = encodePieces(
     documents.map((document) => encodeDocument({ ...document, vectors: new Map() })),
   );
+  const expiring = documents.flatMap(({ expiresAtMs }, row) =>
+    expiresAtMs === undefined ? [] : [{ expiresAtMs, row }],
+  );
   return [
     { kind: "documents", field: "", bytes: stored.bytes },
     { kind: "document-ends", field: "", bytes: stored.ends },
     { kind: "ids", field: "", bytes: ids.bytes },
     { kind: "id-ends", field: "", bytes: ids.ends },
     { kind: "id-order", field: "", bytes: encodeWords(byId) },
-    { kind: "expiry", field: "", bytes: encodeExpiry(documents) },
+    { kind: "expiry", field: "", bytes: encodeExpiry(expiring) },
   ];
 }
 
@@ -146,7 +149,7 @@ function sparseSections(field: string, documents: readonly Document[]): readonly
   return SPARSE_SECTIONS.map((kind) => ({ kind: `sparse-${kind}`, field, bytes: sections[kind] }));
 }
 
-async function joined(chunks: AsyncIterable<Uint8Array>, sizeBytes: number): Promise<Uint8Array> {
+export async function joined(chunks: AsyncIterable<Uint8Array>, sizeBytes: number): Promise<Uint8Array> {
   const bytes = new Uint8Array(sizeBytes);
   let at = 0;
   for await (const chunk of chunks) {

@@ -91,6 +91,14 @@ export class Container {
     return this.#sections.get(sectionKey(kind, field));
   }
 
+  /** All of them. */
+  *sections(): Generator<{ readonly kind: string; readonly field: string; readonly reader: RangeReader }> {
+    for (const [key, reader] of this.#sections) {
+      const space = key.indexOf(" ");
+      yield { kind: key.slice(0, space), field: key.slice(space + 1), reader };
+    }
+  }
+
   /** A section that every segment has, or that another one says there is. */
   required(kind: string, field = ""): RangeReader {
     const reader = this.section(kind, field);
