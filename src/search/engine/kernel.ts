@@ -8,6 +8,7 @@ import type { QueryResult } from "../query/result.ts";
 import type { RowSet } from "../rows/row-set.ts";
 import type { SearchUnit } from "../unit/ports.ts";
 import type { MergedSegment } from "../unit/segment/merge-segments.ts";
+import type { DamagedSection } from "../unit/segment/verify-segment.ts";
 
 /** The file of a segment that goes into another. */
 export interface MergedFile {
@@ -31,6 +32,8 @@ export interface SearchKernel {
     how: { readonly schema: Schema; readonly nowMs: number },
     signal: AbortSignal,
   ): Promise<MergedSegment>;
+  /** What of the file cannot be read. "data-damaged" when that is all of it. */
+  damagedSections(reader: RangeReader): Promise<readonly DamagedSection[]>;
   openSegment(name: string, reader: RangeReader, schema: Schema): Promise<SearchUnit>;
   /** All on the same units. */
   query(

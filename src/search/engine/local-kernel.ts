@@ -15,6 +15,7 @@ import type { Checksum } from "../unit/segment/blocks.ts";
 import { buildSegment } from "../unit/segment/build-segment.ts";
 import { type MergedSegment, mergeSegments } from "../unit/segment/merge-segments.ts";
 import { openSegment } from "../unit/segment/segment-unit.ts";
+import { type DamagedSection, damagedSections } from "../unit/segment/verify-segment.ts";
 import type { VectorKernels } from "../vector/index.ts";
 import type { MergedFile, SearchKernel } from "./kernel.ts";
 import { readerOf } from "./memory-reader.ts";
@@ -64,6 +65,10 @@ export class LocalKernel implements SearchKernel {
         await new Promise<void>((resolve) => timers.endOfTurn(resolve));
       },
     };
+  }
+
+  damagedSections(reader: RangeReader): Promise<readonly DamagedSection[]> {
+    return damagedSections(reader, this.#options.hasher);
   }
 
   openSegment(name: string, reader: RangeReader, schema: Schema): Promise<SearchUnit> {

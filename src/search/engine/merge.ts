@@ -1,6 +1,7 @@
 /** Compaction: several segments become one, without what was deleted or has expired. */
 
 import { create } from "@bufbuild/protobuf";
+import type { NewBlob } from "../../gen/skerry/meta/v1/commands_pb.js";
 import {
   type CommandResult,
   type CommitIndex,
@@ -11,7 +12,6 @@ import {
 } from "../../gen/skerry/meta/v1/commands_pb.js";
 import { ManifestKind, NamespaceWork } from "../../gen/skerry/meta/v1/rows_pb.js";
 import { decodeDeletesFile } from "../batch/deletes-file.ts";
-import type { NewBlob } from "../../gen/skerry/meta/v1/commands_pb.js";
 import { RowSet } from "../rows/row-set.ts";
 import type { MergedSegment } from "../unit/segment/merge-segments.ts";
 import type { EngineContext } from "./context.ts";

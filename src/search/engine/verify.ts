@@ -57,6 +57,8 @@ class Verifier {
           if (deleted.count() !== ref.deletes.rows) this.#problem(`${name}: another number of deleted rows`);
         }
         const bytes = await this.#read(ref.blob);
+        for (const { kind, field, reason } of await kernel.damagedSections(readerOf(bytes)))
+          this.#problem(`${name}: section "${kind}"${field === "" ? "" : ` of field "${field}"`}: ${reason}`);
         const unit = await kernel.openSegment(name, readerOf(bytes), schema);
         if (unit.rowCount !== ref.rows) this.#problem(`${name}: another number of rows`);
         for (let at = 0; at < unit.rowCount; at += PAGE_ROWS) {
