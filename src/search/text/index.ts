@@ -38,7 +38,7 @@ export type {
   TokenMatch,
 } from "./query.ts";
 export { runToEnd, TextIndexBuilder } from "./segment/build.ts";
-export { type BuildSteps, mergeTextIndexes } from "./segment/merge.ts";
+export { type BuildSteps, type MergeRequest, mergeTextIndexes } from "./segment/merge.ts";
 export { openTextIndex } from "./segment/open.ts";
 export type { AnalyzerSettings, TextFieldSettings } from "./settings.ts";
 export { addTextStatistics } from "./statistics.ts";

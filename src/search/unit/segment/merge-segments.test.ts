@@ -107,6 +107,32 @@ it("makes what one build of the same documents makes, byte for byte", async () =
   }
 });
 
+it("cuts texts again that another analyzer had cut", async () => {
+  const random = createPrng("analyzer");
+  const documents = Array.from({ length: 40 }, (_, i) => randomDocument(random, BigInt(i)));
+  const [[title, settings] = ["", undefined]] = EVERY_FIELD.text;
+  const before: Schema = {
+    ...EVERY_FIELD,
+    text: new Map([...EVERY_FIELD.text, [title, { ...settings!, language: "german" }]]),
+  };
+  const sources = [before, EVERY_FIELD].map(async (schema, i) => ({
+    reader: new MemoryReader(await build(documents.slice(i * 20, i * 20 + 20), schema)),
+    deleted: RowSet.of(20, [3]),
+  }));
+  const merged = await mergeSegments({
+    sources: await Promise.all(sources),
+    schema: EVERY_FIELD,
+    nowMs: 0,
+    kernels,
+    checksum,
+    prng: createPrng("merge"),
+    pause,
+  });
+  const found = await sectionsOf(merged.bytes!);
+  const rebuilt = await sectionsOf(await build(await documentsOf(merged.bytes!), EVERY_FIELD));
+  for (const [name, section] of found) expect(Buffer.compare(section, rebuilt.get(name)!), name).toBe(0);
+});
+
 it("refuses damaged sources and deletes of another segment, and stops when it is told to", async () => {
   const documents = Array.from({ length: 30 }, (_, i) => randomDocument(createPrng(i), BigInt(i)));
   const bytes = await build(documents, EVERY_FIELD);

@@ -1,11 +1,21 @@
 import { compareBytes, type Prng } from "../../../base/index.ts";
 import { buildAttribute } from "../../attributes/build-attribute.ts";
+import { SearchError } from "../../errors.ts";
 import type { AttributeValue } from "../../model/document.ts";
+import { decodeDocument } from "../../model/encode-document.ts";
 import type { AttributeField, Schema } from "../../model/schema.ts";
 import type { RangeReader } from "../../ports.ts";
 import { RowSet } from "../../rows/row-set.ts";
 import { mergeSparseIndexes, SPARSE_SECTIONS, type SparseIndexSections } from "../../sparse/index.ts";
-import { mergeTextIndexes, TEXT_SECTIONS, type TextIndexSections } from "../../text/index.ts";
+import {
+  type BuildSteps,
+  type MergeRequest,
+  mergeTextIndexes,
+  TEXT_SECTIONS,
+  type TextFieldToIndex,
+  TextIndexBuilder,
+  type TextIndexSections,
+} from "../../text/index.ts";
 import {
   planVectorIndex,
   type VectorIndexPlan,
@@ -46,7 +56,7 @@ export interface MergedSegment {
 
 /**
  * One segment of several. Documents and ids are copied as they are stored, the indexes of texts and sparse vectors merged list by list, attributes taken
- * from their columns: nothing is decoded or analyzed again. Vectors get new lists, since a list's size and centre depend on all of them. But for the lists
+ * from their columns: nothing is decoded, and no text analyzed again unless its analyzer has changed. Vectors get new lists, since a list's size and centre depend on all of them. But for the lists
  * it is, byte for byte, what one build of the same documents makes. Holds the sources and the result in memory.
  */
 export async function mergeSegments(merge: SegmentMerge): Promise<MergedSegment> {
@@ -104,7 +114,8 @@ async function vectorSource(
   { name, dimensions }: { readonly name: string; readonly dimensions: number },
 ): Promise<VectorSource> {
   const indexes = await Promise.all(sources.map((source) => source.vectors(name)));
-  const withVector = await Promise.all(indexes.map((index) => index?.rowsWithVector()));
+  const withVector: (RowSet | undefined)[] = [];
+  for (const index of indexes) withVector.push(await index?.rowsWithVector());
   const present = RowSet.empty(inputs.length);
   for (const [i, { source, row }] of inputs.entries())
     if (withVector[source]?.has(row) === true) present.add(i);
@@ -245,8 +256,27 @@ async function textSections(
     const sections = (await partsOf(container, TEXT_SECTIONS, "text", "")) as TextIndexSections;
     parts.push({ sections, rowOf: rows.rowOf(i) });
   }
-  const merged = await paused(mergeTextIndexes({ fields, rowCount: rows.count, parts }), pause);
+  const merged = await paused(textSteps(rows, fields, parts), pause);
   return TEXT_SECTIONS.map((kind) => ({ kind: `text-${kind}`, field: "", bytes: merged[kind] }));
+}
+
+/** Texts that were cut by an analyzer that is not today's are cut again: after an upgrade, merging is the way out. */
+function* textSteps(
+  { origins, sources }: MergedRows,
+  fields: readonly TextFieldToIndex[],
+  parts: MergeRequest["parts"],
+): BuildSteps {
+  try {
+    return yield* mergeTextIndexes({ fields, rowCount: origins.length, parts });
+  } catch (error) {
+    if (!(error instanceof SearchError) || error.code !== "failed-precondition") throw error;
+  }
+  const builder = new TextIndexBuilder(fields);
+  for (const [place, { source, row }] of origins.entries()) {
+    if (place % 256 === 0) yield;
+    builder.add(decodeDocument(sources[source]!.documentAt(row)).text);
+  }
+  return yield* builder.finish();
 }
 
 async function partsOf(
