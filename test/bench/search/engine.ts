@@ -29,13 +29,14 @@ export async function engineSearcher(
   part: (at: number, length: number) => readonly Row[],
 ): Promise<Searcher> {
   const kernel = new LocalKernel({ ...createNodePlatform(), vectors: vectorKernels() });
+  const { signal } = new AbortController();
   const readers: MemoryReader[] = [];
   const units: SearchUnit[] = [];
   const name = "Skerry, in process";
   await loading(name, count, async () => {
     for (let at = 0; at < count; at += SEGMENT_ROWS) {
       const documents = part(at, Math.min(SEGMENT_ROWS, count - at)).map(documentOf);
-      const reader = new MemoryReader(await kernel.buildSegment(documents, SCHEMA));
+      const reader = new MemoryReader(await kernel.buildSegment(documents, SCHEMA, signal));
       readers.push(reader);
       units.push(await kernel.openSegment(`segment ${at}`, reader, SCHEMA));
     }
