@@ -10,12 +10,12 @@ import { GROWN_SCHEMA, historyOf, type Life, NodesRun, named, type Seen } from "
 import { encoded, live } from "./testing/plain-batches.ts";
 import { Turns } from "./testing/turns.ts";
 
-// nodes-102 found that a name which had been given anew was "deleted" for nodes that lagged behind, nodes-226 that such nodes resolved writes for a version against an older one.
+// nodes-102 found that a name which had been given anew was "deleted" for nodes that lagged behind, nodes-226 that such nodes resolved writes for a version against an older one,
+// nodes-1037 that an export went on in a newer state when a write came between its look at the version and its snapshot.
 const FIRST = Number(process.env["SEARCH_NODES_FIRST"] ?? 1);
-const SEEDS = Array.from(
-  { length: Number(process.env["SEARCH_NODES_SEEDS"] ?? 8) },
-  (_, at) => `nodes-${FIRST + at}`,
-);
+const FOUND = process.env["SEARCH_NODES_FIRST"] === undefined ? ["nodes-102", "nodes-226", "nodes-1037"] : [];
+const COUNT = Number(process.env["SEARCH_NODES_SEEDS"] ?? 6);
+const SEEDS = [...FOUND, ...Array.from({ length: COUNT }, (_, at) => `nodes-${FIRST + at}`)];
 const STEPS = Number(process.env["SEARCH_NODES_STEPS"] ?? 80);
 const EMPTY = { vectors: new Map(), sparse: new Map(), text: new Map(), attributes: new Map() };
 const totals = new Map<string, number>();

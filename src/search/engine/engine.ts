@@ -233,7 +233,7 @@ export class SearchEngine implements NamespaceService {
     const cursor =
       options.cursor === undefined ? undefined : decodeExportCursor(options.cursor, row.namespaceId);
     const at = cursor === undefined ? options.at : ({ kind: "version", version: cursor.version } as const);
-    const snapshot = await this.states.snapshot(row, isNow(row, at) ? undefined : at);
+    const snapshot = await this.#snapshotAt(row, at);
     const nowMs = cursor?.nowMs ?? this.#context.clock.wallMs();
     const documents = await snapshot.page(cursor?.after, options.limit, nowMs);
     const last = documents.at(-1);
@@ -246,6 +246,13 @@ export class SearchEngine implements NamespaceService {
         nextCursor: encodeExportCursor({ namespaceId, version: snapshot.version, nowMs, after: last.id }),
       }),
     };
+  }
+
+  /** The version that is asked for is mostly the newest. When a write comes between, it is one of the past by then, and read as such. */
+  async #snapshotAt(row: NamespaceRow, at: PointInTime | undefined): Promise<NamespaceSnapshot> {
+    if (!isNow(row, at)) return this.states.snapshot(row, at);
+    const snapshot = await this.states.snapshot(row);
+    return snapshot.version === row.version ? snapshot : this.states.snapshot(row, at);
   }
 
   async #found(
@@ -264,7 +271,7 @@ export class SearchEngine implements NamespaceService {
     const deadline = beginDeadline(this.#context, options);
     try {
       const row = await this.#found(name, options);
-      const snapshot = await this.states.snapshot(row, isNow(row, options.at) ? undefined : options.at);
+      const snapshot = await this.#snapshotAt(row, options.at);
       deadline.signal.throwIfAborted();
       return await read(snapshot, deadline);
     } finally {
