@@ -47,6 +47,7 @@ export type {
   ProposalLog,
   SnapshotMark,
   StateHash,
+  StillView,
   UnderReplicatedBlob,
   UploadListRange,
   VersionListRange,

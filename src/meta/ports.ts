@@ -111,6 +111,11 @@ export interface MetadataView {
   keyVersions(bucketId: bigint, key: string): KeyVersionsRow | undefined;
   /** Noncurrent versions and delete markers in order of key, of one key the newest first. */
   versions(bucketId: bigint, options: VersionListRange): Promise<readonly ObjectRow[]>;
+  /**
+   * Reads that must fit together: a version is in one of two tables, and moves between them. What is applied while `action` reads is not seen. It holds the
+   * rows of that moment on the disk, so it must be bounded.
+   */
+  still<T>(action: (rows: StillView) => Promise<T>): Promise<T>;
   upload(uploadId: Uint8Array): UploadRow | undefined;
   /** In order of (key, upload id), after (`afterKey`, `afterUploadId`). */
   uploads(bucketId: bigint, options: UploadListRange): Promise<readonly UploadRow[]>;
@@ -226,6 +231,12 @@ export interface ListRange {
   readonly from?: string;
   readonly limit: number;
 }
+
+/** The objects of buckets as of one moment. */
+export type StillView = Pick<
+  MetadataView,
+  "bucket" | "object" | "version" | "keyVersions" | "objects" | "versions"
+>;
 
 export interface VersionListRange {
   readonly prefix: string;

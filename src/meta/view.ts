@@ -5,7 +5,7 @@
 
 import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
 import { LRUCache } from "lru-cache";
-import { compareKeys, fromHex, toHex } from "../base/index.ts";
+import { fromHex } from "../base/index.ts";
 import {
   AppliedRowSchema,
   type BlobRow,
@@ -90,7 +90,6 @@ import {
   namespaceLeaseKey,
   namespaceNameKey,
   objectKey,
-  objectRange,
   oplogKey,
   partKey,
   partRange,
@@ -111,16 +110,11 @@ import {
   unindexedKey,
   unlinkOrderRange,
   uploadKey,
-  uploadOrderFrom,
-  uploadOrderOfKey,
-  uploadOrderRange,
   versionKey,
-  versionRange,
-  versionsBehind,
-  versionsFrom,
   workerCursorKey,
 } from "./keys.ts";
 import { BLAKE3_BYTES, META_ID_BYTES } from "./limits.ts";
+import { narrowed, objectPage, uploadPage, versionPage } from "./list-ranges.ts";
 import type { LiveStore } from "./live-store.ts";
 import type {
   BlobRange,
@@ -131,11 +125,13 @@ import type {
   NamespaceIdRange,
   NamespaceListRange,
   OplogBounds,
+  StillView,
   UnderReplicatedBlob,
   UploadListRange,
   VersionListRange,
 } from "./ports.ts";
 import { ReadableStore } from "./readable-store.ts";
+import { SnapshotView } from "./still-view.ts";
 
 /** Rows of one page of a whole-table read. */
 const PAGE_ROWS = 1_024;
@@ -344,13 +340,7 @@ export class StateView implements MetadataView {
   }
 
   objects(bucketId: bigint, options: ListRange): Promise<readonly ObjectRow[]> {
-    const { prefix, after, from, limit } = options;
-    const start = from !== undefined ? { gte: objectKey(bucketId, from) } : {};
-    const behind = from === undefined && after !== "" ? { gt: objectKey(bucketId, after) } : {};
-    return this.#page(
-      narrowed(objectRange(bucketId, prefix), { ...start, ...behind }, limit),
-      ObjectRowSchema,
-    );
+    return this.#page(objectPage(bucketId, options), ObjectRowSchema);
   }
 
   version(bucketId: bigint, key: string, versionId: Uint8Array): ObjectRow | undefined {
@@ -363,8 +353,11 @@ export class StateView implements MetadataView {
   }
 
   versions(bucketId: bigint, options: VersionListRange): Promise<readonly ObjectRow[]> {
-    const range = versionRange(bucketId, options.prefix);
-    return this.#page(narrowed(range, versionStart(bucketId, options), options.limit), ObjectRowSchema);
+    return this.#page(versionPage(bucketId, options), ObjectRowSchema);
+  }
+
+  still<T>(action: (rows: StillView) => Promise<T>): Promise<T> {
+    return this.#store.useSnapshot((snapshot) => action(new SnapshotView(snapshot)));
   }
 
   upload(uploadId: Uint8Array): UploadRow | undefined {
@@ -374,11 +367,7 @@ export class StateView implements MetadataView {
 
   /** An upload that goes away between the two reads is left out. */
   async uploads(bucketId: bigint, options: UploadListRange): Promise<readonly UploadRow[]> {
-    const range = narrowed(
-      uploadOrderRange(bucketId, options.prefix),
-      uploadStart(bucketId, options),
-      options.limit,
-    );
+    const range = uploadPage(bucketId, options);
     return await this.#store.use(async (store) => {
       const order = await store.page(range);
       const rows = await store.getMany(order.map(({ key }) => uploadKey(trailingUploadId(key))));
@@ -559,37 +548,4 @@ export class StateView implements MetadataView {
       }
     });
   }
-}
-
-/** A range with a later start. Stores take the tighter of two bounds. */
-function narrowed(
-  range: { readonly gte: string; readonly lt: string },
-  start: { readonly gte?: string; readonly gt?: string },
-  limit: number,
-): ScanRange & { readonly limit: number } {
-  if (start.gte === undefined) return { ...range, ...start, limit };
-  return { ...range, gte: compareKeys(start.gte, range.gte) > 0 ? start.gte : range.gte, limit };
-}
-
-function versionStart(
-  bucketId: bigint,
-  options: VersionListRange,
-): { readonly gte?: string; readonly gt?: string } {
-  const { afterKey, afterVersionId, fromKey } = options;
-  if (fromKey !== undefined) return { gte: versionsFrom(bucketId, fromKey) };
-  if (afterKey === "") return {};
-  if (afterVersionId !== undefined) return { gt: versionKey(bucketId, afterKey, afterVersionId) };
-  return { gte: versionsBehind(bucketId, afterKey) };
-}
-
-function uploadStart(
-  bucketId: bigint,
-  options: UploadListRange,
-): { readonly gte?: string; readonly gt?: string } {
-  const { afterKey, afterUploadId, fromKey } = options;
-  if (fromKey !== undefined) return { gte: uploadOrderFrom(bucketId, fromKey) };
-  if (afterKey === "") return {};
-  const ofKey = uploadOrderOfKey(bucketId, afterKey);
-  if (afterUploadId !== undefined) return { gt: ofKey + toHex(afterUploadId) };
-  return { gte: rangeOfPrefix(ofKey).lt };
 }

@@ -68,6 +68,12 @@ export class ObjectContext {
     return this.view.bucket(name) ?? (await this.freshBucket(name));
   }
 
+  /** The bucket of a write that has been committed: the row that the write began with may be older than what it was committed to. */
+  asCommitted(bucket: BucketRow): BucketRow {
+    const row = this.view.bucket(bucket.name);
+    return row?.bucketId === bucket.bucketId ? row : bucket;
+  }
+
   #bucket(name: string): BucketRow {
     const bucket = this.view.bucket(name);
     if (bucket === undefined) {

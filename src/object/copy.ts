@@ -100,7 +100,7 @@ async function copyOnce(context: ObjectContext, request: CopyObjectRequest): Pro
   });
   const committed = expectResult(result, "objectCommitted");
   return {
-    versionId: shownVersionId(bucket, committed),
+    versionId: shownVersionId(context.asCommitted(bucket), committed),
     sourceVersionId,
     etag: committed.etag,
     modifiedAtMs: Number(committed.modifiedAtMs),
@@ -158,7 +158,7 @@ async function rewrite(
   });
   const committed = expectResult(result, "objectCommitted");
   return {
-    versionId: shownVersionId(bucket, committed),
+    versionId: shownVersionId(context.asCommitted(bucket), committed),
     sourceVersionId,
     etag: committed.etag,
     modifiedAtMs: Number(committed.modifiedAtMs),

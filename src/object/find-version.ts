@@ -1,5 +1,6 @@
 import { equalBytes } from "../base/index.ts";
 import type { BucketRow, ObjectRow } from "../gen/skerry/meta/v1/rows_pb.js";
+import type { StillView } from "../meta/index.ts";
 import type { ObjectContext } from "./context.ts";
 import { ObjectError, type ObjectErrorCode } from "./errors.ts";
 import { checkKey } from "./names.ts";
@@ -72,12 +73,11 @@ function currentVersion(context: ObjectContext, bucket: BucketRow, key: string):
 
 /** `id` undefined: the null version. */
 export function versionOf(
-  context: ObjectContext,
+  { view }: { readonly view: Pick<StillView, "object" | "version" | "keyVersions"> },
   bucket: BucketRow,
   key: string,
   id: Uint8Array | undefined,
 ): ObjectRow | undefined {
-  const { view } = context;
   const head = view.object(bucket.bucketId, key);
   if (id === undefined) {
     if (head?.versioned === false) return head;

@@ -1,5 +1,6 @@
 import { compareKeys, successorOfPrefix } from "../base/index.ts";
 import type { BucketRow, ObjectRow } from "../gen/skerry/meta/v1/rows_pb.js";
+import type { StillView } from "../meta/index.ts";
 import { listedFromRow } from "./attributes.ts";
 import type { ObjectContext } from "./context.ts";
 import { versionOf } from "./find-version.ts";
@@ -33,6 +34,11 @@ export interface ListVersionsResult {
   readonly next: { readonly key: string; readonly versionId: string | undefined } | undefined;
 }
 
+/** The rows of one moment. */
+interface Still {
+  readonly view: StillView;
+}
+
 /** Rows that are read at a time of each of the two tables. */
 const PAGE_ROWS = 256;
 /**
@@ -42,20 +48,36 @@ const PAGE_ROWS = 256;
 const FIRST_FOLDED_ROWS = 64;
 const LEAST_FOLDED_ROWS = 4;
 
-/** One page of all versions and delete markers. The cost grows with the page, as in `listObjects`. */
+/**
+ * One page of all versions and delete markers, as of one moment: a write moves the version that was current from one table to the other. The cost grows
+ * with the page, as in `listObjects`.
+ */
 export async function listVersions(
   context: ObjectContext,
   request: ListVersionsRequest,
 ): Promise<ListVersionsResult> {
   const marker =
     request.afterVersionId === undefined ? undefined : { id: parseVersionId(request.afterVersionId) };
-  const bucket = await context.freshBucket(request.bucket);
+  const fresh = await context.freshBucket(request.bucket);
+  return context.view.still((view) =>
+    pageOf({ view }, { bucket: view.bucket(request.bucket) ?? fresh, request, marker }),
+  );
+}
+
+interface PageAt {
+  readonly bucket: BucketRow;
+  readonly request: ListVersionsRequest;
+  readonly marker: { readonly id: Uint8Array | undefined } | undefined;
+}
+
+async function pageOf(still: Still, at: PageAt): Promise<ListVersionsResult> {
+  const { bucket, request } = at;
   const versions: ListedVersion[] = [];
   const commonPrefixes: string[] = [];
   const result = (next: ListVersionsResult["next"]) => ({ versions, commonPrefixes, next });
   if (request.limit === 0) return result(undefined);
-  const cursor = new VersionCursor(context, bucket, request);
-  if (!beginAt(cursor, context, { bucket, request, marker })) return result(undefined);
+  const cursor = new VersionCursor(still, bucket, request);
+  if (!beginAt(cursor, still, at)) return result(undefined);
   let last: ListVersionsResult["next"];
   for (;;) {
     const row = await cursor.next();
@@ -86,15 +108,7 @@ function listedVersion(row: ObjectRow): ListedVersion {
 }
 
 /** False: nothing can follow. */
-function beginAt(
-  cursor: VersionCursor,
-  context: ObjectContext,
-  at: {
-    readonly bucket: BucketRow;
-    readonly request: ListVersionsRequest;
-    readonly marker: { readonly id: Uint8Array | undefined } | undefined;
-  },
-): boolean {
+function beginAt(cursor: VersionCursor, still: Still, at: PageAt): boolean {
   const { afterKey, prefix } = at.request;
   const group = afterKey.startsWith(prefix) ? commonPrefixOf(afterKey, at.request) : undefined;
   if (group !== undefined) {
@@ -106,21 +120,21 @@ function beginAt(
   if (afterKey === "") return true;
   // A null version that is gone leaves nothing to go on from but the next key.
   const versionId =
-    at.marker && (at.marker.id ?? versionOf(context, at.bucket, afterKey, undefined)?.versionId);
+    at.marker && (at.marker.id ?? versionOf(still, at.bucket, afterKey, undefined)?.versionId);
   cursor.begin(afterKey, versionId);
   return true;
 }
 
 /** The heads and the version table of a bucket as one sequence, read a page at a time. */
 class VersionCursor {
-  readonly #context: ObjectContext;
+  readonly #still: Still;
   readonly #bucketId: bigint;
   readonly #prefix: string;
   readonly #heads: Stream;
   readonly #others: Stream;
 
-  constructor(context: ObjectContext, bucket: BucketRow, request: ListVersionsRequest) {
-    this.#context = context;
+  constructor(still: Still, bucket: BucketRow, request: ListVersionsRequest) {
+    this.#still = still;
     this.#bucketId = bucket.bucketId;
     this.#prefix = request.prefix;
     const rows = pageRows(request);
@@ -154,7 +168,7 @@ class VersionCursor {
 
   async #readHeads(): Promise<void> {
     const { after, from, nextRows: limit } = this.#heads;
-    const rows = await this.#context.view.objects(this.#bucketId, {
+    const rows = await this.#still.view.objects(this.#bucketId, {
       prefix: this.#prefix,
       after: after?.key ?? "",
       ...(from !== undefined && { from }),
@@ -165,7 +179,7 @@ class VersionCursor {
 
   async #readOthers(): Promise<void> {
     const { after, from, nextRows: limit } = this.#others;
-    const rows = await this.#context.view.versions(this.#bucketId, {
+    const rows = await this.#still.view.versions(this.#bucketId, {
       prefix: this.#prefix,
       afterKey: after?.key ?? "",
       afterVersionId: after?.versionId,

@@ -53,7 +53,7 @@ export async function putObject(context: ObjectContext, request: PutObjectReques
   });
   const committed = expectResult(result, "objectCommitted");
   return {
-    versionId: shownVersionId(bucket, committed),
+    versionId: shownVersionId(context.asCommitted(bucket), committed),
     etag: committed.etag,
     modifiedAtMs: Number(committed.modifiedAtMs),
     size: Number(committed.size),

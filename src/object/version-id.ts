@@ -15,12 +15,16 @@ export function formatVersionId(version: {
   return version.versioned ? toBase64Url(version.versionId) : NULL_VERSION;
 }
 
-/** The same for answers, which say nothing of versions in a bucket that was never versioned. */
+/**
+ * The same for answers, which say nothing of versions in a bucket that was never versioned. The row of the bucket may be behind the version, which then says by
+ * itself that it has an id.
+ */
 export function shownVersionId(
   bucket: BucketRow,
   version: { readonly versionId: Uint8Array; readonly versioned: boolean },
 ): string | undefined {
-  return bucket.versioning === VersioningState.UNSPECIFIED ? undefined : formatVersionId(version);
+  const isShown = version.versioned || bucket.versioning !== VersioningState.UNSPECIFIED;
+  return isShown ? formatVersionId(version) : undefined;
 }
 
 /** Undefined: the null version. Refuses "version-id-invalid": whatever is not an id of ours. */

@@ -133,5 +133,5 @@ async function change(
     ...(seen && { expectedVersionId: seen.id, expectedAcl: seen.acl }),
   });
   const changed = expectResult(await context.submit({ case: "changeObject", value }), "objectChanged");
-  return { versionId: shownVersionId(bucket, changed) };
+  return { versionId: shownVersionId(context.asCommitted(bucket), changed) };
 }

@@ -142,12 +142,21 @@ export class Phases {
 
   /** False: it is there, or the node cannot tell, or has just ended by itself. */
   #isAbsent(node: SimulatedNode, key: number): Promise<boolean> {
-    const objects = node.life?.engines?.objects;
+    const { life } = node;
+    const objects = life?.engines?.objects;
     if (objects === undefined) return Promise.resolve(false);
-    return objects.headObject({ bucket: BUCKET, key: keyName(key) }).then(
-      () => false,
-      (error: unknown) => failureOf(error) === "absent",
-    );
+    return new Promise((resolve) => {
+      // Who dies meanwhile does not answer.
+      const forget = life!.onDeath(() => resolve(false));
+      const end = (isAbsent: boolean): void => {
+        forget();
+        resolve(isAbsent);
+      };
+      objects.headObject({ bucket: BUCKET, key: keyName(key) }).then(
+        () => end(false),
+        (error: unknown) => end(failureOf(error) === "absent"),
+      );
+    });
   }
 
   #wait(ms: number): Promise<void> {

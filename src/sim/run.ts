@@ -1,8 +1,14 @@
 import { PlainHasher } from "../platform/node/index.ts";
 import { Simulation } from "../platform/sim/index.ts";
 import { ConsensusChecker } from "./checkers/consensus.ts";
-import { checkHistory } from "./checkers/history-check.ts";
-import { HistoryRecorder, type ObjectInput, type ObjectOutput } from "./checkers/linearizability/index.ts";
+import { checkHistory, checkVersions } from "./checkers/history-check.ts";
+import {
+  HistoryRecorder,
+  type ObjectInput,
+  type ObjectOutput,
+  type VersionedInput,
+  type VersionedOutput,
+} from "./checkers/linearizability/index.ts";
 import { StateChecker } from "./checkers/state.ts";
 import { FormedClusters } from "./cluster/forming.ts";
 import { Operator } from "./cluster/operator.ts";
@@ -19,6 +25,7 @@ import { Trace } from "./trace.ts";
 import { SimulatedClient } from "./workload/client.ts";
 import { Contents } from "./workload/content.ts";
 import { Operations } from "./workload/operations.ts";
+import { VersionedOperations } from "./workload/versioned-operations.ts";
 
 export interface RunOptions {
   /** What is kept of the scenario that the seed gives. */
@@ -87,6 +94,7 @@ class Run {
   readonly #coverage = new Coverage();
   readonly #states = new StateChecker(this.#coverage);
   readonly #history = new HistoryRecorder<ObjectInput, ObjectOutput>();
+  readonly #versions = new HistoryRecorder<VersionedInput, VersionedOutput>();
   readonly #operations: Operations;
   readonly #cluster: SimulatedCluster;
   readonly #consensus: ConsensusChecker;
@@ -103,7 +111,9 @@ class Run {
     this.#simulation = new Simulation(seed);
     this.#trace = new Trace(options.onLine);
     const hasher = new PlainHasher();
-    this.#operations = new Operations(new Contents(seed, hasher), this.#history, this.#coverage);
+    const contents = new Contents(seed, hasher);
+    const versioned = new VersionedOperations(contents, this.#versions, this.#coverage);
+    this.#operations = new Operations(contents, this.#history, versioned, this.#coverage);
     this.#cluster = new SimulatedCluster(
       this.#simulation,
       settings,
@@ -162,7 +172,7 @@ class Run {
     await this.#phases.run();
     if (this.#failure !== undefined) return;
     const { isComplete } = checkHistory(this.#history.operations(), this.#operations.unclear);
-    this.#isHistoryDecided = isComplete;
+    this.#isHistoryDecided = checkVersions(this.#versions.operations()) && isComplete;
     if (this.#consensus.leaderChanges > 1) this.#coverage.mark("leader changed");
   }
 

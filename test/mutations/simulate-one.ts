@@ -30,11 +30,12 @@ const { runSeed } = await import("../../src/sim/index.ts");
 process.stdout.write(`${JSON.stringify(await firstFailure(Number(seeds)))}\n`);
 
 async function firstFailure(end: number): Promise<Simulated> {
+  if (!wasLoaded) return { kind: "not-loaded" };
   for (let seed = 1; seed <= end; seed++) {
     const { failure } = await runSeed(seed);
     if (failure === undefined) continue;
     const why = failure.message.split("\n")[0] ?? "";
     return { kind: "caught", seeds: seed, checker: failure.checker, why };
   }
-  return wasLoaded ? { kind: "missed" } : { kind: "not-loaded" };
+  return { kind: "missed" };
 }

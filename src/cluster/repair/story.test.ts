@@ -258,6 +258,16 @@ describe("the inventory", () => {
     await expectTrue();
   });
 
+  test("does not take a listing that failed for the end of the disk", async () => {
+    const late = cluster.put([bytes(1)], [1, 2]);
+    cluster.disk(3).chunks.set(chunkOf(late), bytes(1));
+    cluster.disk(3).failingListings = 1;
+    await expect(cluster.run("inventory/3")).rejects.toThrow("cannot be listed");
+    await cluster.run("inventory/3");
+    expect(cluster.holders(late)).toEqual([[1, 2, 3]]);
+    await expectTrue();
+  });
+
   test("asks for an order before it discards what is too much", async () => {
     const blob = cluster.put([bytes(1)], [1, 2, 3]);
     cluster.disk(4).chunks.set(chunkOf(blob), bytes(1));

@@ -37,6 +37,8 @@ class DiskFailure extends Error {
 
 /** One node's chunks in memory. */
 export class MemoryDisk {
+  /** So many listings fail from now on. */
+  failingListings = 0;
   readonly chunks = new Map<string, Uint8Array>();
   readonly quarantined = new Set<string>();
   /** Chunks whose reads end with this code. */
@@ -316,6 +318,7 @@ export function nameOf({ blobId, chunkIndex }: LocalAddress): string {
 }
 
 async function* listed(disk: MemoryDisk): AsyncIterable<LocalAddress & { readonly length: number }> {
+  if (disk.failingListings-- > 0) throw new Error("the disk cannot be listed");
   for (const [name, bytes] of [...disk.chunks].sort(([a], [b]) => (a < b ? -1 : 1))) {
     if (disk.quarantined.has(name)) continue;
     const [hex, index] = name.split("/");

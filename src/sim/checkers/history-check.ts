@@ -2,10 +2,14 @@ import { check } from "../failure.ts";
 import {
   checkLinearizability,
   describeVerdict,
+  type Model,
   type ObjectInput,
   type ObjectOutput,
   type Operation,
   objectModel,
+  type VersionedInput,
+  type VersionedOutput,
+  versionedBucketModel,
 } from "./linearizability/index.ts";
 import { checkOracle } from "./oracle.ts";
 
@@ -42,10 +46,22 @@ export function checkHistory(
   return { operations: history.length, isComplete };
 }
 
-/** Throws CheckFailure when there is no order; false when the search was given up. */
+/** Judges what clients saw of versioned buckets; whether every part was decided. */
+export function checkVersions(history: readonly Operation<VersionedInput, VersionedOutput>[]): boolean {
+  return judgeAs(versionedBucketModel, history);
+}
+
 function judge(history: readonly ObjectOperation[]): boolean {
-  const verdict = checkLinearizability(objectModel, history, { maxStepsPerPartition: MAX_STEPS });
-  check(verdict.kind !== "false", "linearizability", () => describeVerdict(objectModel, verdict));
+  return judgeAs(objectModel, history);
+}
+
+/** Throws CheckFailure when there is no order; false when the search was given up. */
+function judgeAs<State, Input, Output>(
+  model: Model<State, Input, Output>,
+  history: readonly Operation<Input, Output>[],
+): boolean {
+  const verdict = checkLinearizability(model, history, { maxStepsPerPartition: MAX_STEPS });
+  check(verdict.kind !== "false", "linearizability", () => describeVerdict(model, verdict));
   return verdict.kind === "ok";
 }
 

@@ -1,6 +1,7 @@
 import { createPrng } from "../../base/index.ts";
 import { drawFaults, type PlannedFault } from "../faults/plan.ts";
 import { drawClients, type PlannedClient } from "../workload/plan.ts";
+import { drawVersionedClients } from "../workload/versioned-plan.ts";
 import { drawSettings, type ScenarioSettings } from "./settings.ts";
 
 /**
@@ -21,7 +22,10 @@ export function drawScenario(seed: string | number): Scenario {
     seed: String(seed),
     settings,
     faults: drawFaults(prng.fork("faults"), settings),
-    clients: drawClients(prng.fork("clients"), settings),
+    clients: [
+      ...drawClients(prng.fork("clients"), settings),
+      ...drawVersionedClients(prng.fork("versions"), settings),
+    ],
   };
 }
 

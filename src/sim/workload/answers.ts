@@ -16,6 +16,8 @@ export type Failure =
 const FAILURES: Readonly<Partial<Record<ObjectErrorCode, Failure>>> = {
   "precondition-failed": "refused",
   "object-not-found": "absent",
+  "version-not-found": "absent",
+  "delete-marker": "absent",
   "outcome-unknown": "unknown",
   unavailable: "no-effect",
   overloaded: "no-effect",

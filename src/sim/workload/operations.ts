@@ -13,6 +13,7 @@ import type { Failure } from "./answers.ts";
 import type { Contents } from "./content.ts";
 import type { Condition, Operation, PlannedOperation } from "./plan.ts";
 import { bodyOf, keyName, NO_ATTRIBUTES, OWNER, readAll } from "./requests.ts";
+import type { VersionedOperations } from "./versioned-operations.ts";
 
 type OperationOf<K extends Operation["kind"]> = Extract<Operation, { kind: K }>;
 type Recorded = Invocation<ObjectOutput>;
@@ -36,14 +37,21 @@ export interface Execution {
 export class Operations {
   readonly #contents: Contents;
   readonly #history: HistoryRecorder<ObjectInput, ObjectOutput>;
+  readonly #versioned: VersionedOperations;
   readonly #coverage: Coverage;
   /** By client and key: the ETag seen last. */
   readonly #lastSeen = new Map<string, string>();
   /** Keys of which is not known what a copy may have written. */
   readonly unclear = new Set<string>();
 
-  constructor(contents: Contents, history: HistoryRecorder<ObjectInput, ObjectOutput>, coverage: Coverage) {
+  constructor(
+    contents: Contents,
+    history: HistoryRecorder<ObjectInput, ObjectOutput>,
+    versioned: VersionedOperations,
+    coverage: Coverage,
+  ) {
     this.#contents = contents;
+    this.#versioned = versioned;
     this.#history = history;
     this.#coverage = coverage;
   }
@@ -67,6 +75,8 @@ export class Operations {
         return this.#head(operation, caller);
       case "list":
         return this.#list(operation, caller);
+      case "versioned":
+        return this.#versioned.begin(operation, caller);
     }
   }
 

@@ -1,5 +1,6 @@
 import type { Prng } from "../../base/index.ts";
 import type { ScenarioSettings } from "../scenario/settings.ts";
+import type { VersionedOperation } from "./versioned-plan.ts";
 
 /** What decides whether a write happens. "last seen" is the ETag that this client saw last for the key. */
 export type Condition = "none" | "if-absent" | "if-last-seen";
@@ -21,7 +22,8 @@ export type Operation =
   /** Both ends as parts of the size. */
   | { readonly kind: "range"; readonly key: number; readonly from: number; readonly to: number }
   | { readonly kind: "head"; readonly key: number }
-  | { readonly kind: "list"; readonly limit: number };
+  | { readonly kind: "list"; readonly limit: number }
+  | VersionedOperation;
 
 export type PlannedOperation = Operation & {
   /** Unique in the run. */
@@ -37,7 +39,7 @@ export interface PlannedClient {
   readonly operations: readonly PlannedOperation[];
 }
 
-type Kind = Operation["kind"];
+type Kind = Exclude<Operation["kind"], "versioned">;
 
 const WEIGHTS: readonly (readonly [Kind, number])[] = [
   ["put", 10],

@@ -3,8 +3,8 @@
  *
  * - `history`: what clients saw. A `HistoryRecorder` writes calls and answers down in the order in which they happened; a call without an
  *   answer may have taken effect at any time since, or never.
- * - `model`: what one server would do, as pure functions on values. `models/`: a register, values that grow, and the objects of a bucket
- *   as Skerry serves them.
+ * - `model`: what one server would do, as pure functions on values. `models/`: a register, values that grow, the objects of a bucket
+ *   as Skerry serves them, and the versions of a key.
  * - `search`: the algorithm of Wing and Gong ("Testing and verifying concurrent objects", 1993) with the memory of Lowe ("Testing for
  *   linearizability", 2017): try to place the first operations, go back when an answer cannot be explained, never look at the same set
  *   of placed operations with the same state twice.
@@ -29,4 +29,11 @@ export {
   objectModel,
 } from "./models/object.ts";
 export { type RegisterInput, type RegisterOutput, registerModel } from "./models/register.ts";
+export {
+  type ListedVersion,
+  type VersionedInput,
+  type VersionedOutput,
+  type VersionedState,
+  versionedBucketModel,
+} from "./models/versioned-bucket.ts";
 export type { Counterexample } from "./search.ts";
