@@ -21,7 +21,7 @@ import { applyEntry } from "./apply.ts";
 import { ApplyState } from "./apply-state.ts";
 import { APPLIED_KEY, bucketKey, leadingNodeId, tableRange, trailingBlobId } from "./keys.ts";
 import type { CommittedEntry } from "./ports.ts";
-import { addNode, initCluster, putCopysets, setNodeState } from "./testing/commands.ts";
+import { addNode, initCluster, numberOfId, putCopysets, setNodeState } from "./testing/commands.ts";
 import { encodeCommand, outcome, Replica, testHasher } from "./testing/harness.ts";
 import { MemoryStore } from "./testing/memory-store.ts";
 import { currentOf, DRAINING_NODE, Model, type ModelVersion, sizeOf } from "./testing/model.ts";
@@ -40,7 +40,7 @@ function begin(): Replica {
   return replica;
 }
 
-const number = (bytes: Uint8Array): number => new DataView(bytes.buffer, bytes.byteOffset).getUint32(12);
+const number = numberOfId;
 
 /** What the rows say, in the model's words. */
 function describeRows(store: MemoryStore) {

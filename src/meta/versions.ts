@@ -3,7 +3,8 @@
  * from the newest to the oldest by the ids in them, so that whatever is removed, what takes its place is found without a scan. A key without
  * rows in the version table has no KeyVersionsRow either: in a bucket that was never versioned all of this costs nothing.
  *
- * Ids grow along the chain: one that does not is replaced by the successor of the newest. So the order of the ids is the order of the versions.
+ * Ids grow along the chain: one that does not gets a later time than the newest has. So the order of the ids is the order of the versions. The random part stays
+ * that of the proposal: the mere successor of the newest may be an id that was given before, to a version that was removed since.
  */
 
 import { assert, EMPTY_BYTES, equalBytes } from "../base/index.ts";
@@ -20,6 +21,9 @@ import type { ApplyState } from "./apply-state.ts";
 import { keyVersionsKey, objectKey, objectReferrer, versionKey } from "./keys.ts";
 import { META_ID_BYTES } from "./limits.ts";
 import { ReferenceChanges } from "./references.ts";
+
+/** An id begins with its time (UUID version 7). */
+const ID_TIME_BYTES = 6;
 
 /** How a bucket's counters change; filled by all that a command does to the bucket. */
 export class BucketCounts {
@@ -103,10 +107,10 @@ export class KeyVersions {
     return versionId.length === 0 ? undefined : this.byId(versionId);
   }
 
-  /** The id that a new version gets: what was proposed, or the next one where that is not greater than all there are. */
+  /** The id that a new version gets: what was proposed, with a later time where it is not greater than all there are. No version ever had it. */
   newId(proposed: Uint8Array): Uint8Array {
     const newest = this.#newestId();
-    return newest === undefined || isGreater(proposed, newest) ? proposed : successorOf(newest);
+    return newest === undefined || isGreater(proposed, newest) ? proposed : behind(newest, proposed);
   }
 
   /** Makes `next` the newest version; its id must come from `newId`. A null version takes the place of the one there is. */
@@ -256,10 +260,11 @@ function isGreater(a: Uint8Array, b: Uint8Array): boolean {
   return false;
 }
 
-/** The next number of 16 bytes. Ids that begin with 0xff are never proposed, so there always is one. */
-function successorOf(versionId: Uint8Array): Uint8Array {
-  const next = Uint8Array.from(versionId);
-  for (let at = META_ID_BYTES - 1; at >= 0; at--) {
+/** The proposed id, a millisecond after the newest. Ids that begin with 0xff are never proposed, so there always is one. */
+function behind(newest: Uint8Array, proposed: Uint8Array): Uint8Array {
+  const next = Uint8Array.from(proposed);
+  next.set(newest.subarray(0, ID_TIME_BYTES));
+  for (let at = ID_TIME_BYTES - 1; at >= 0; at--) {
     next[at] = (next[at]! + 1) & 0xff;
     if (next[at] !== 0) return next;
   }

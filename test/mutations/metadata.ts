@@ -241,6 +241,15 @@ export const METADATA: readonly Mutation[] = [
     withinSeeds: 1,
   },
   {
+    name: "removed-id-given-again",
+    what: "a version that comes from a clock behind may get the id of one that was removed",
+    file: "src/meta/versions.ts",
+    find: "next.set(newest.subarray(0, ID_TIME_BYTES));",
+    replace: "next.set(newest);",
+    detector: directed("src/meta/versions.test.ts"),
+    withinSeeds: 1,
+  },
+  {
     name: "version-id-by-the-bucket-alone",
     what: "a new version is answered without its id by a node that has not heard that the bucket has versions",
     file: "src/object/version-id.ts",

@@ -31,10 +31,20 @@ import { expectCase, type Replica } from "./harness.ts";
 export type Fields<Desc extends DescMessage> = Exclude<MessageInitShape<Desc>, Message>;
 
 /** 16 bytes that end with this number. */
+/** What `number` has above 32 bits is the time that ids of versions begin with. */
+export const ID_TIME_UNIT = 2 ** 32;
+
 export function id(number: number): Uint8Array {
   const bytes = new Uint8Array(16);
-  new DataView(bytes.buffer).setUint32(12, number);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(2, Math.floor(number / ID_TIME_UNIT));
+  view.setUint32(12, number % ID_TIME_UNIT);
   return bytes;
+}
+
+export function numberOfId(bytes: Uint8Array): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  return view.getUint32(2) * ID_TIME_UNIT + view.getUint32(12);
 }
 
 /** As many bytes as MD5s have, in hexadecimal. */

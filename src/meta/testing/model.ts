@@ -3,6 +3,8 @@
  * model test, which compares it with the state machine after every command. Ids are numbers here.
  */
 
+import { ID_TIME_UNIT } from "./commands.ts";
+
 export interface ModelSlice {
   readonly blob: number;
   readonly offset: number;
@@ -317,7 +319,7 @@ export class Model {
   #add(bucket: ModelBucket, key: string, object: ModelObject, marker: boolean): void {
     const named = bucket.versioning === "enabled";
     const before = bucket.keys.get(key) ?? [];
-    const version = Math.max(object.version, (before[0]?.version ?? 0) + 1);
+    const version = laterId(object.version, before[0]?.version ?? 0);
     if (before[0] !== undefined) before[0].noncurrentSinceMs = this.nowMs;
     const left = named ? before : before.filter((other) => other.named);
     bucket.keys.set(key, [{ ...object, version, named, marker, noncurrentSinceMs: 0 }, ...left]);
@@ -563,4 +565,10 @@ function refusalOf(current: ModelObject | undefined, conditions: ModelConditions
   if (ifMatch !== undefined && ifMatch !== "*" && ifMatch !== current?.etag) return "PRECONDITION_FAILED";
   const isHit = current !== undefined && (ifNoneMatch === "*" || ifNoneMatch === current.etag);
   return isHit ? "PRECONDITION_FAILED" : undefined;
+}
+
+/** The proposed id, a unit of time behind the newest where it is not greater: no version had it before. */
+function laterId(proposed: number, newest: number): number {
+  if (proposed > newest) return proposed;
+  return (Math.floor(newest / ID_TIME_UNIT) + 1) * ID_TIME_UNIT + (proposed % ID_TIME_UNIT);
 }
