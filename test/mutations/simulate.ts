@@ -11,8 +11,10 @@ export type Simulated =
   | { readonly kind: "missed" }
   /** The simulated cluster does not contain the code. */
   | { readonly kind: "not-loaded" }
-  /** The process stood still, or ended without saying anything. */
-  | { readonly kind: "hung" };
+  /** The process ended without saying anything. */
+  | { readonly kind: "hung" }
+  /** It took too long: it may stand still, or the machine is busy. Says nothing about the bug. */
+  | { readonly kind: "timed-out" };
 
 const PROGRAM = fileURLToPath(new URL("./simulate-one.ts", import.meta.url));
 /** Of one bug, for all its seeds; some make a run that never ends. */
@@ -27,8 +29,9 @@ export async function simulate(mutation: Mutation, seeds: number): Promise<Simul
     });
     const { stdout } = await run;
     return JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as Simulated;
-  } catch {
-    return { kind: "hung" };
+  } catch (error) {
+    const wasKilled = error instanceof Error && "killed" in error && error.killed === true;
+    return { kind: wasKilled ? "timed-out" : "hung" };
   }
 }
 
@@ -50,6 +53,8 @@ function found(seeds: number, simulated: Simulated): readonly [string, string] {
     case "not-loaded":
       return ["-", "not part of the simulated cluster"];
     case "hung":
-      return ["1", "the process ended, or did not end, without a verdict"];
+      return ["1", "the process ended without a verdict"];
+    case "timed-out":
+      return ["?", `no verdict within ${TIMEOUT_MS / 1000} s`];
   }
 }
