@@ -18,9 +18,9 @@ export const METADATA: readonly Mutation[] = [
     known: "m22",
     what: "the applied index is not always in the batch with the rows",
     file: "src/meta/apply-state.ts",
-    find: "this.#staged.set(APPLIED_KEY, toBinary(AppliedRowSchema, this.#applied));",
+    find: "this.#staged.set(APPLIED_KEY, this.encoder.encode(AppliedRowSchema, this.#applied));",
     replace:
-      "if (this.#applied.index % 2n === 0n) this.#staged.set(APPLIED_KEY, toBinary(AppliedRowSchema, this.#applied));",
+      "if (this.#applied.index % 2n === 0n) this.#staged.set(APPLIED_KEY, this.encoder.encode(AppliedRowSchema, this.#applied));",
     detector: STATE_IMAGES,
     withinSeeds: 1,
   },
