@@ -12,6 +12,14 @@ const BAD_LINK = { slowProbability: 0.3, slowDelayMs: 800, resetProbability: 0.0
 /** What a full disk has left, in bytes. */
 const FULL_LEFT_BYTES = 2000;
 
+type SimLink = ReturnType<SimulatedCluster["world"]["link"]>;
+
+/** A link that at least one fault has made bad. */
+interface BadLink {
+  readonly good: SimLink["profile"];
+  faults: number;
+}
+
 export interface InjectorOptions {
   readonly cluster: SimulatedCluster;
   readonly faults: readonly PlannedFault[];
@@ -26,6 +34,7 @@ export class FaultInjector {
   /** What ends the faults that last. */
   readonly #lasting = new Set<() => void>();
   readonly #counts = new Map<FaultKind, number>();
+  readonly #badLinks = new Map<SimLink, BadLink>();
   #isOver = false;
   /** How far a clock ever was before true time, in milliseconds. */
   #greatestLeadMs = 0;
@@ -175,10 +184,15 @@ export class FaultInjector {
         return true;
       case "bad-link": {
         const link = world.link(host(fault.from), host(fault.to));
-        const before = link.profile;
-        link.profile = { ...before, ...BAD_LINK };
+        // Several may overlap on one link: it is good again when the last of them ends.
+        const bad = this.#badLinks.get(link) ?? { good: link.profile, faults: 0 };
+        this.#badLinks.set(link, bad);
+        bad.faults++;
+        link.profile = { ...bad.good, ...BAD_LINK };
         this.#endAfter(fault.durationMs, () => {
-          link.profile = before;
+          if (--bad.faults > 0) return;
+          link.profile = bad.good;
+          this.#badLinks.delete(link);
         });
         return true;
       }
