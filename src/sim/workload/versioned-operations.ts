@@ -44,10 +44,16 @@ export class VersionedOperations {
 
   begin(operation: VersionedOperation & { readonly id: number }, caller: Caller): Execution {
     const bucket = `versions-${operation.bucket}`;
-    let recorded: Recorded | undefined;
+    let open: Recorded | undefined;
     const invoke = (input: VersionedInput): Recorded => {
-      recorded = this.#history.invoke(caller.client, input);
-      return recorded;
+      const recorded = this.#history.invoke(caller.client, input);
+      open = recorded;
+      // What goes wrong behind an answer, as the bytes of a version may, does not take it back.
+      const returned = (output: VersionedOutput): void => {
+        open = undefined;
+        recorded.returned(output);
+      };
+      return { ...recorded, returned };
     };
     const act = async (): Promise<string> => {
       await this.#make(bucket, caller.objects);
@@ -55,7 +61,7 @@ export class VersionedOperations {
     };
     return {
       answer: act(),
-      failed: (failure) => settle(recorded, failure),
+      failed: (failure) => settle(open, failure),
       lost: () => undefined,
     };
   }
