@@ -30,10 +30,10 @@ import { expectCase, type Replica } from "./harness.ts";
 /** Fields of a message, to be spread into others. */
 export type Fields<Desc extends DescMessage> = Exclude<MessageInitShape<Desc>, Message>;
 
-/** 16 bytes that end with this number. */
-/** What `number` has above 32 bits is the time that ids of versions begin with. */
+/** What a number has above 32 bits is the time that an id of it begins with. */
 export const ID_TIME_UNIT = 2 ** 32;
 
+/** 16 bytes that end with the low 32 bits of this number and begin with its time. */
 export function id(number: number): Uint8Array {
   const bytes = new Uint8Array(16);
   const view = new DataView(bytes.buffer);
