@@ -150,8 +150,8 @@ class Script implements CrashScript<Standing> {
       return true;
     };
     const { hasher } = follower.platform;
-    const { directory, log } = follower;
-    const receiver = new SnapshotReceiver({ nodeId: 2, ...GROUP, directory, hasher, log });
+    const { directory, log, machine } = follower;
+    const receiver = new SnapshotReceiver({ nodeId: 2, ...GROUP, directory, hasher, log, machine });
     const connection = connectTo(this.#world.simulation, receiver.handlers(), LEADER, (end) => {
       end.cut = (delivered) => how === "broken" && delivered === 2;
     });

@@ -24,6 +24,7 @@ import {
   StreamFailure,
   type StreamHandler,
 } from "../../platform/index.ts";
+import type { MetaStateMachine } from "../machine.ts";
 import type { ProposalLog } from "../ports.ts";
 import type { StateStoreDirectory } from "./directory.ts";
 import { MAX_SNAPSHOT_MESSAGE_BYTES, SNAPSHOT_METHOD, SNAPSHOT_VERSION } from "./protocol.ts";
@@ -39,6 +40,7 @@ export interface SnapshotReceiverOptions {
   readonly directory: StateStoreDirectory;
   readonly hasher: Hasher;
   readonly log: Pick<ProposalLog, "receivedSnapshot">;
+  readonly machine: Pick<MetaStateMachine, "onChange">;
 }
 
 export class SnapshotReceiver {
@@ -49,6 +51,7 @@ export class SnapshotReceiver {
 
   constructor(options: SnapshotReceiverOptions) {
     this.#options = options;
+    options.machine.onChange(({ appliedIndex }) => this.#dropOutdated(appliedIndex));
   }
 
   /** For `Network.listen`. */
@@ -82,6 +85,21 @@ export class SnapshotReceiver {
 
   finished(reception: Reception): void {
     if (this.#active === reception) this.#active = undefined;
+  }
+
+  /**
+   * The half of a snapshot that a broken stream or a crash left is of no use once the log has brought the state to where it stands, and nobody would send
+   * the rest of it.
+   */
+  #dropOutdated(appliedIndex: number): void {
+    const { directory } = this.#options;
+    const isOutdated = (): boolean => {
+      const index = directory.staging?.header.message?.snapshot?.index;
+      return this.#active === undefined && index !== undefined && Number(index) <= appliedIndex;
+    };
+    if (!isOutdated()) return;
+    // What a disk that fails keeps of it, the next start of the node finds.
+    void this.#turn.run(async () => isOutdated() && (await directory.discardStaging())).catch(() => {});
   }
 
   /** Refuses what was meant for another node, cluster or group. */

@@ -67,7 +67,7 @@ function receiverOf(node: MetaNode): SnapshotReceiver {
     await node.machine.installSnapshot(markOf(message));
     return true;
   };
-  const { directory, log, platform } = node;
+  const { directory, log, machine, platform } = node;
   return new SnapshotReceiver({
     nodeId: 2,
     clusterId: "cluster",
@@ -75,6 +75,7 @@ function receiverOf(node: MetaNode): SnapshotReceiver {
     directory,
     hasher: platform.hasher,
     log,
+    machine,
   });
 }
 
@@ -224,6 +225,32 @@ describe("a snapshot", () => {
     expect(follower.machine.view.appliedIndex()).toBe(0);
     expect(follower.directory.staging).toBeUndefined();
   });
+
+  test.each(["a broken stream", "a crash"])(
+    "whose half %s left is discarded once the log is past it",
+    async (what) => {
+      const { connection } = link(follower, (delivered) => delivered === 8);
+      await expect(complete(senderOf(leader, connection).send(2, mark(5), 3))).rejects.toThrow();
+      let left = follower;
+      if (what === "a crash") {
+        world.machine("follower").kill();
+        left = await world.start("follower", { nodeId: 2 });
+        receiverOf(left);
+      }
+      const stores = () => left.platform.disk.list(STATE_PATH);
+      const names = async () => (await complete(stores())).map(({ name }) => name).sort();
+      expect(await names()).toEqual(["CURRENT", "store-0000000000000001", "store-0000000000000002"]);
+      const index = Number(left.directory.staging?.header.message?.snapshot?.index);
+      await complete(left.machine.apply(leader.log.entries.slice(0, index - 1)));
+      await world.simulation.runFor(1_000);
+      expect(left.directory.staging).toBeDefined();
+      await complete(left.machine.apply(leader.log.entries.slice(index - 1)));
+      await world.simulation.runFor(1_000);
+      expect(left.directory.staging).toBeUndefined();
+      expect(await names()).toEqual(["CURRENT", "store-0000000000000001"]);
+      expect(left.machine.view.appliedIndex()).toBe(leader.log.entries.length);
+    },
+  );
 
   test("is not sent twice to one peer at once", async () => {
     const { connection } = link(follower);

@@ -73,7 +73,7 @@ export async function startConsensus(
     waitForApplied: (index) => machine.waitForApplied(index),
   });
   machine.sendSnapshotsWith(sender);
-  const snapshots = new SnapshotReceiver({ ...parties, directory: stateDirectory, log: raft });
+  const snapshots = new SnapshotReceiver({ ...parties, directory: stateDirectory, log: raft, machine });
   return { stateDirectory, machine, raft, metadata, snapshots };
 }
 

@@ -67,7 +67,7 @@ export const snapshotDialog: FuzzTarget = {
       return false;
     };
     const { hasher } = node.platform;
-    const { directory, log } = node;
+    const { directory, log, machine } = node;
     const receiver = new SnapshotReceiver({
       nodeId: 2,
       clusterId: "cluster",
@@ -75,6 +75,7 @@ export const snapshotDialog: FuzzTarget = {
       directory,
       hasher,
       log,
+      machine,
     });
     const peer = { clusterId: "cluster", nodeId: 1 };
     const connection = connectTo(world.simulation, receiver.handlers(), peer);
