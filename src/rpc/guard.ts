@@ -9,8 +9,10 @@ import type { Denial, OperationRequest, Principal } from "../access/index.ts";
 import type { ObjectStore } from "../object/index.ts";
 import type { Clock } from "../platform/index.ts";
 import { toConnectError } from "./errors.ts";
+import { ruleBroken } from "./field-rules.ts";
 import type { RpcOperationName } from "./operations.ts";
 import type { RestAdmission, RpcAuthenticator, RpcGate, RpcHooks, RpcLimits } from "./ports.ts";
+import { CALL_REQUEST } from "./ruled-service.ts";
 
 /** What the HTTP edge knows about a call. */
 export interface CallInfo {
@@ -58,7 +60,7 @@ export interface GuardedCall {
 }
 
 /**
- * The way of every call: authenticate, authorize, run, translate the error, report. A handler gets its principal from here and from
+ * The way of every call: authenticate, compare with the rules of its proto, authorize, run, translate the error, report. A handler gets its principal from here and from
  * nowhere else, so there is no call that has not passed the gate.
  */
 export class Guard implements RestAdmission {
@@ -124,6 +126,9 @@ export class Guard implements RestAdmission {
   ): Promise<GuardedCall> {
     const principal = context.values.get(PROGRESS)?.principal ?? this.#authenticate(context);
     report.principal = principal;
+    const request = context.values.get(CALL_REQUEST);
+    const broken = request === undefined ? undefined : ruleBroken(request.type, request.message);
+    if (broken !== undefined) throw broken;
     const { requestId, remoteAddress } = context.values.get(CALL_INFO);
     const values = (key: string) => contextValues(key, remoteAddress, this.#options.clock.wallMs());
     const named = typeof touches === "function" ? touches(principal) : touches;

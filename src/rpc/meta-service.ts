@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
+import type { ServiceImpl } from "@connectrpc/connect";
 import type { Statistics, StatisticsAdmin } from "../admin/index.ts";
 import {
   GetStatsResponseSchema,
@@ -15,22 +15,15 @@ import type { Guard } from "./guard.ts";
 import { maintenanceMessage } from "./maintenance-service.ts";
 import { workerMessage } from "./status-message.ts";
 
-const MAX_CONFLICTS = 10_000;
-
 export function metaService(statistics: StatisticsAdmin, guard: Guard): ServiceImpl<typeof MetaService> {
   return {
     getStats: (_, context) =>
       guard.unary("MetaService/GetStats", context, [], async () =>
         statsMessage(await statistics.statistics()),
       ),
-    listConflicts: ({ limit }, context) =>
-      guard.unary("MetaService/ListConflicts", context, [], async () => {
-        if (limit > MAX_CONFLICTS) {
-          throw new ConnectError(`limit is a number from 1 to ${MAX_CONFLICTS}`, Code.InvalidArgument);
-        }
-        // One log decides every write of a cluster, and there is no other site that could have decided otherwise.
-        return create(ListConflictsResponseSchema);
-      }),
+    listConflicts: (_, context) =>
+      // One log decides every write of a cluster, and there is no other site that could have decided otherwise.
+      guard.unary("MetaService/ListConflicts", context, [], async () => create(ListConflictsResponseSchema)),
   };
 }
 

@@ -1,5 +1,3 @@
-import type { DescService } from "@bufbuild/protobuf";
-import type { ServiceImpl } from "@connectrpc/connect";
 import type {
   ClusterAdmin,
   EncryptionKeyAdmin,
@@ -26,6 +24,7 @@ import { maintenanceService } from "./maintenance-service.ts";
 import { metaService } from "./meta-service.ts";
 import { objectService } from "./object-service.ts";
 import type { ImplementedService } from "./rest/index.ts";
+import { ruledService } from "./ruled-service.ts";
 import { documentService } from "./search/document-service.ts";
 import { namespaceService } from "./search/namespace-service.ts";
 import { queryService } from "./search/query-service.ts";
@@ -47,23 +46,16 @@ export interface RpcServices extends GuardOptions {
 export function implementedServices(services: RpcServices, guard: Guard): readonly ImplementedService[] {
   const { objects, keys, accounts, encryptionKeys, cluster, membership, region } = services;
   return [
-    implemented(BucketService, bucketService(objects, guard, region)),
-    implemented(ObjectService, objectService(objects, guard)),
-    implemented(KeyService, keyService(keys, guard)),
-    implemented(UserService, userService(accounts, guard)),
-    implemented(EncryptionKeyService, encryptionKeyService(encryptionKeys, guard)),
-    implemented(ClusterService, clusterService(cluster, membership, guard)),
-    implemented(NamespaceService, namespaceService(services.namespaces, guard)),
-    implemented(DocumentService, documentService(services.namespaces, guard)),
-    implemented(QueryService, queryService(services.namespaces, guard)),
-    implemented(MaintenanceService, maintenanceService(services.maintenance, guard)),
-    implemented(MetaService, metaService(services.statistics, guard)),
+    ruledService(BucketService, bucketService(objects, guard, region)),
+    ruledService(ObjectService, objectService(objects, guard)),
+    ruledService(KeyService, keyService(keys, guard)),
+    ruledService(UserService, userService(accounts, guard)),
+    ruledService(EncryptionKeyService, encryptionKeyService(encryptionKeys, guard)),
+    ruledService(ClusterService, clusterService(cluster, membership, guard)),
+    ruledService(NamespaceService, namespaceService(services.namespaces, guard)),
+    ruledService(DocumentService, documentService(services.namespaces, guard)),
+    ruledService(QueryService, queryService(services.namespaces, guard)),
+    ruledService(MaintenanceService, maintenanceService(services.maintenance, guard)),
+    ruledService(MetaService, metaService(services.statistics, guard)),
   ];
-}
-
-function implemented<Service extends DescService>(
-  service: Service,
-  implementation: ServiceImpl<Service>,
-): ImplementedService {
-  return { service, implementation: implementation as ServiceImpl<DescService> };
 }

@@ -1,5 +1,6 @@
 import { type DescEnum, type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf";
 import { unreachable } from "../../base/index.ts";
+import { constraintsOf } from "./constraints.ts";
 import { enumNames } from "./enum-names.ts";
 import type { JsonForms } from "./json-form.ts";
 import type { Json, JsonObject } from "./json-text.ts";
@@ -60,7 +61,12 @@ function operationOf(route: Route, schemas: Schemas, besides: JsonObject | undef
   );
   const inQuery = route.body === "*" ? [] : method.input.fields.filter(({ name }) => name !== route.body);
   const parameters = [
-    ...[...variables].map((name) => ({ name, in: "path", required: true, schema: { type: "string" } })),
+    ...[...variables].map((name) => ({
+      name,
+      in: "path",
+      required: true,
+      schema: pathSchema(method.input.fields.find((field) => field.name === name)),
+    })),
     ...inQuery
       .filter(({ name }) => !variables.has(name))
       .map((field) => ({ name: field.name, in: "query", schema: schemas.ofField(field) })),
@@ -76,6 +82,11 @@ function operationOf(route: Route, schemas: Schemas, besides: JsonObject | undef
       default: { description: "Refused", content: { "application/json": { schema: reference("Error") } } },
     },
   };
+}
+
+/** In a path everything is a string. */
+function pathSchema(field: DescField | undefined): JsonObject {
+  return { type: "string", ...(field?.scalar === ScalarType.STRING && constraintsOf(field)) };
 }
 
 function contentOf(
@@ -125,7 +136,7 @@ class Schemas {
   ofField(field: DescField): Json {
     switch (field.fieldKind) {
       case "scalar":
-        return ofScalar(field.scalar);
+        return { ...ofScalar(field.scalar), ...constraintsOf(field) };
       case "enum":
         return ofEnum(field.enum);
       case "message":
@@ -156,7 +167,7 @@ function ofEnum(type: DescEnum): Json {
   };
 }
 
-function ofScalar(type: ScalarType): Json {
+function ofScalar(type: ScalarType): JsonObject {
   switch (type) {
     case ScalarType.STRING:
       return { type: "string" };

@@ -151,18 +151,11 @@ function withTarget(request: NamedNamespace & { readonly target: string }) {
 function settingsOf(settings: Settings | undefined): Partial<NamespaceSettings> {
   return {
     ...(settings?.defaultTtlSeconds !== undefined && {
-      defaultTtlSeconds: seconds(settings.defaultTtlSeconds),
+      defaultTtlSeconds: Number(settings.defaultTtlSeconds),
     }),
-    ...(settings?.retentionSeconds !== undefined && { retentionSeconds: seconds(settings.retentionSeconds) }),
+    ...(settings?.retentionSeconds !== undefined && { retentionSeconds: Number(settings.retentionSeconds) }),
     ...(settings?.pinned !== undefined && { pinned: settings.pinned }),
   };
-}
-
-function seconds(value: bigint): number {
-  const number = Number(value);
-  if (!Number.isSafeInteger(number))
-    throw new SearchError("invalid-argument", `${value} seconds are too many`);
-  return number;
 }
 
 /** A state of the past, where a request names one. */
