@@ -60,6 +60,7 @@ export class Operator {
       await this.#untilDone((through) => this.#cluster.join(through));
       await this.#untilDone((through) => this.#membership(through).drain(node.nodeId, { cancel: false }));
       await this.#untilDone((through) => this.#remove(through, node));
+      await this.#untilDone((through) => this.#hasLeft(through, node));
       node.isRetired = true;
       node.isWanted = false;
       this.#options.coverage.mark("node replaced as planned");
@@ -85,6 +86,14 @@ export class Operator {
   async #remove(through: SimulatedNode, { nodeId }: SimulatedNode): Promise<void> {
     if ((await this.#stateOf(through, nodeId)) === NodeState.REMOVED) return;
     await this.#membership(through).remove(nodeId, { force: false });
+  }
+
+  /** As `skerry cluster remove` waits: the group may need its vote for the very entry that takes it out. Rejects until it is no member any more. */
+  async #hasLeft(through: SimulatedNode, { nodeId }: SimulatedNode): Promise<void> {
+    const { metadata, raft } = through.life!.engines!;
+    await metadata.barrier();
+    const { voters, votersOutgoing, learners } = raft.status().confState;
+    if ([...voters, ...votersOutgoing, ...learners].includes(nodeId)) throw new Error("still a member");
   }
 
   async #stateOf(through: SimulatedNode, nodeId: number): Promise<NodeState | undefined> {

@@ -9,8 +9,8 @@ import type { Fault } from "./plan.ts";
  * writes and an empty disk do: they may take every copy on their node. So they strike one node only, the victim, and none where a write quorum
  * is a single copy. An empty disk besides takes a vote away until another node has joined: once is enough.
  *
- * A planned change of the members may leave two voters, which both are needed. So a run has such a change or damage that costs a vote (of the log, or of the whole
- * disk), not both.
+ * A planned change of the members may leave two voters, which both are needed. So a run has such a change or damage that costs a vote (of the log, of the state
+ * when the log has been cut since, or of the whole disk), not both.
  */
 export class DamageBudget {
   readonly #victim: number | undefined;
@@ -26,7 +26,7 @@ export class DamageBudget {
   allows(fault: Fault): boolean {
     switch (fault.kind) {
       case "bit-rot":
-        if (fault.area === "log") return this.#allowsLostVote(fault.node);
+        if (fault.area === "log" || fault.area === "state") return this.#allowsLostVote(fault.node);
         return fault.node === this.#victim && !this.#hasWiped;
       case "misdirect":
         return this.#allowsLostVote(fault.node);
