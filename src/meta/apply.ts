@@ -61,6 +61,7 @@ import { acknowledgeMaintenance, setMaintenance } from "./commands/set-maintenan
 import { setNodeState } from "./commands/set-node-state.ts";
 import { setObjectLock } from "./commands/set-object-lock.ts";
 import { setSearchQuota } from "./commands/set-search-quota.ts";
+import { setSearchStore } from "./commands/set-search-store.ts";
 import { trimNamespace } from "./commands/trim-namespace.ts";
 import { trimOplog } from "./commands/trim-oplog.ts";
 import { updateNamespace } from "./commands/update-namespace.ts";
@@ -244,6 +245,8 @@ function decide(state: ApplyState, body: CommandBody): CommandResult {
       return leaseNamespaceWork(state, body.value);
     case "setSearchQuota":
       return setSearchQuota(state, body.value);
+    case "setSearchStore":
+      return setSearchStore(state, body.value);
     case "trimNamespace":
       return trimNamespace(state, body.value);
     case "updateNamespace":

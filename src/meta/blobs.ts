@@ -10,6 +10,7 @@ import {
   BlobState,
   CopysetRowSchema,
   HoldingsRowSchema,
+  SearchStoreRowSchema,
 } from "../gen/skerry/meta/v1/rows_pb.js";
 import type { ApplyState } from "./apply-state.ts";
 import { copiesPresent, heldBytes } from "./holders.ts";
@@ -19,6 +20,7 @@ import {
   copysetKey,
   heldBlobKey,
   holdingsKey,
+  searchStoreKey,
   UNDER_REPLICATED_TOTAL_KEY,
   underReplicatedKey,
 } from "./keys.ts";
@@ -43,6 +45,11 @@ export function replaceBlob(
     else state.soleInlineBlobs.delete(blobHex);
     return;
   }
+  if (some.searchStoreId !== 0n) {
+    if (before === undefined) countStored(state, some, 1n);
+    if (after === undefined) countStored(state, some, -1n);
+    return;
+  }
   // A change of state or of the reference count leaves the holders as they are.
   if (before?.chunks !== after?.chunks) updateHoldings(state, blobHex, before, after);
   updateUnderReplicated(state, blobHex, before, after);
@@ -54,6 +61,17 @@ export function removeSoleInline(state: ApplyState, blobHex: string): boolean {
   state.soleInlineBlobs.delete(blobHex);
   state.delete(blobKey(blobHex));
   return true;
+}
+
+/** A blob that comes to a store outside the cluster, or is gone from it. */
+function countStored(state: ApplyState, { searchStoreId, size }: BlobRow, sign: bigint): void {
+  const key = searchStoreKey(searchStoreId);
+  const store = state.read(key, SearchStoreRowSchema);
+  assert(store !== undefined, "the store of a blob exists");
+  const blobs = store.blobs + sign;
+  const bytes = store.bytes + sign * size;
+  assert(blobs >= 0n && bytes >= 0n, "a store has no less than nothing");
+  state.write(key, SearchStoreRowSchema, { ...store, blobs, bytes });
 }
 
 /** Copies that a blob should have: one on each node of its home. */

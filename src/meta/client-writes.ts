@@ -57,6 +57,7 @@ const IS_CLIENT_WRITE: Readonly<Record<CommandBody["case"], boolean>> = {
   leaseNamespaceWork: false,
   trimNamespace: false,
   setSearchQuota: false,
+  setSearchStore: false,
 };
 
 export function isClientWrite(name: CommandBody["case"]): boolean {

@@ -20,6 +20,7 @@ import {
   PutWorkerCursorSchema,
   SetBucketVersioningSchema,
   SetMaintenanceSchema,
+  SetSearchStoreSchema,
 } from "../gen/skerry/meta/v1/commands_pb.js";
 import {
   KeyKind,
@@ -172,6 +173,29 @@ function namespaces(replica: Replica): void {
   });
   replica.run({ case: "commitIndex", value: index });
   batch(204);
+  const location = {
+    case: "s3" as const,
+    value: {
+      endpoint: "https://s3.example.com",
+      region: "region",
+      bucket: "bucket",
+      prefix: "prefix/",
+      accessKeyId: "key",
+      secretSealed: id(8),
+    },
+  };
+  replica.run({ case: "setSearchStore", value: create(SetSearchStoreSchema, { location }) });
+  const outside = create(CommitIndexSchema, {
+    namespaceId,
+    work,
+    leaseToken: token,
+    segments: [
+      { blob: { blobId: id(205), size: 9n, searchStoreId: 1n }, rows: 1n, firstVersion: 2n, lastVersion: 2n },
+    ],
+    removed: [{ kind: ManifestKind.BATCH, number: 2n }],
+  });
+  replica.run({ case: "commitIndex", value: outside });
+  batch(206);
 }
 
 test("keys, rows and state hash are those of format version 1", async () => {

@@ -55,6 +55,7 @@ export const TABLES = {
   searchScope: "A",
   namespaceLease: "C",
   trimmableNamespace: "D",
+  searchStore: "S",
 } as const;
 
 export type TableName = keyof typeof TABLES;
@@ -350,6 +351,9 @@ export const trimmableKey = (namespaceId: bigint): string =>
   PREFIX.trimmableNamespace + hexNumber(namespaceId);
 
 /** An organization, or a project of one. */
+export const searchStoreKey = (storeId: bigint): string => PREFIX.searchStore + hexNumber(storeId);
+/** Where the bytes of a blob are deleted that is in a store outside the cluster: nodes begin with 1. */
+export const OUTSIDE_NODE_ID = 0n;
 export const searchScopeKey = (org: string, project: string): string =>
   PREFIX.searchScope + (project === "" ? org : `${org}/${project}`);
 

@@ -149,3 +149,9 @@ export const MAX_LEASE_MS = 10n * 60n * 1000n;
 export const LEAST_RETENTION_MS = 60_000n;
 export const MAX_RETENTION_SECONDS = 366n * 24n * 60n * 60n;
 export const MAX_TTL_SECONDS = 100n * 366n * 24n * 60n * 60n;
+/** Stores outside the cluster, ever. */
+export const MAX_SEARCH_STORES = 16n;
+/** Lengths in the settings of such a store, in characters, and of its sealed secret, in bytes. */
+export const MAX_STORE_PATH_CHARACTERS = 1_024;
+export const MAX_STORE_NAME_CHARACTERS = 256;
+export const MAX_STORE_SECRET_BYTES = 1_024;

@@ -11,7 +11,7 @@ import {
   NodeState,
 } from "../gen/skerry/meta/v1/rows_pb.js";
 import type { ApplyState } from "./apply-state.ts";
-import { blobHexOf, blobKey, copysetKey, nodeKey } from "./keys.ts";
+import { blobHexOf, blobKey, copysetKey, nodeKey, searchStoreKey } from "./keys.ts";
 import {
   BLAKE3_BYTES,
   CHUNK_BYTES,
@@ -50,6 +50,8 @@ export function acceptManifest(
     readonly blobs: readonly NewBlob[];
     readonly slices: readonly BlobSlice[];
     readonly size: bigint;
+    /** Whether the bytes may be in a store outside the cluster. */
+    readonly mayBeOutside?: boolean;
   },
 ): Acceptance {
   if (manifest.blobs.length > MAX_NEW_BLOBS) return invalid("too many blobs");
@@ -60,12 +62,36 @@ export function acceptManifest(
     const blobHex = blobHexOf(blob.blobId);
     if (sizes.has(blobHex) || state.has(blobKey(blobHex))) return invalid("a blob id is used once");
     sizes.set(blobHex, blob.size);
-    const accepted = blob.isInline ? acceptInline(blob, blobHex) : acceptChunked(state, blob, blobHex);
+    const accepted = accept(state, blob, blobHex, manifest.mayBeOutside === true);
     if ("code" in accepted) return { kind: "refused", refusal: accepted };
     blobs.push(accepted);
   }
   const problem = checkSlices(manifest.slices, manifest.size, sizes);
   return problem === undefined ? { kind: "accepted", blobs } : { kind: "refused", refusal: problem };
+}
+
+function accept(
+  state: ApplyState,
+  blob: NewBlob,
+  blobHex: string,
+  mayBeOutside: boolean,
+): AcceptedBlob | Refusal {
+  if (blob.searchStoreId === 0n)
+    return blob.isInline ? acceptInline(blob, blobHex) : acceptChunked(state, blob, blobHex);
+  return mayBeOutside
+    ? acceptOutside(state, blob, blobHex)
+    : invalidBlob("only what is indexed is outside the cluster");
+}
+
+/** Whoever looks for garbage in a store relies on this: what was begun too long ago can not come into being any more. */
+function acceptOutside(state: ApplyState, blob: NewBlob, blobHex: string): AcceptedBlob | Refusal {
+  if (blob.isInline || blob.inlineData.length > 0 || blob.chunks.length > 0 || blob.copysetId !== 0n)
+    return invalidBlob("a blob outside the cluster has its bytes there");
+  if (blob.size === 0n) return invalidBlob("the size of a blob outside the cluster");
+  if (isExpired(blob.blobId, state.nowMs))
+    return refusal(RefusalCode.BLOB_EXPIRED, "the bytes were begun too long ago");
+  if (!state.has(searchStoreKey(blob.searchStoreId))) return refusal(RefusalCode.SEARCH_STORE_UNKNOWN, "");
+  return { blob, blobHex, chunks: [] };
 }
 
 function acceptInline(blob: NewBlob, blobHex: string): AcceptedBlob | Refusal {

@@ -1,8 +1,10 @@
-import { fromBinary } from "@bufbuild/protobuf";
+import { create as createMessage, fromBinary } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
 import { createPrng, type Prng, toHex } from "../base/index.ts";
+import { AcknowledgeUnlinkSchema, BeginBlobDeleteSchema } from "../gen/skerry/meta/v1/commands_pb.js";
 import {
   BlobRowSchema,
+  BlobState,
   ManifestKind,
   type ManifestRow,
   ManifestRowSchema,
@@ -19,6 +21,8 @@ import {
   createNamespace,
   deleteNamespace,
   leaseWork,
+  outsideBlob,
+  setSearchStore,
   TOKEN,
   trimNamespace,
 } from "./testing/namespaces.ts";
@@ -47,6 +51,7 @@ class World {
 
   constructor(seed: string) {
     this.prng = createPrng(seed);
+    for (const path of ["/one", "/two", undefined]) this.run(setSearchStore(path));
   }
 
   run(body: CommandBody): string {
@@ -79,8 +84,25 @@ class World {
     namespace.history.set(namespace.revision, { version: namespace.version, rows: [...rows].sort() });
   }
 
+  /** In the cluster, or in one of two stores outside. */
   blob() {
-    return chunkedBlob(id(this.nextBlob++), this.prng.between(1, 50));
+    const [blobId, sizeBytes, store] = [id(this.nextBlob++), this.prng.between(1, 50), this.prng.below(3)];
+    return store === 0 ? chunkedBlob(blobId, sizeBytes) : outsideBlob(blobId, sizeBytes, store);
+  }
+
+  /** What the workers of deletion do, each in its time. */
+  collect(): void {
+    const blobIds = this.blobs().map(({ blobId }) => blobId);
+    this.run({ case: "beginBlobDelete", value: createMessage(BeginBlobDeleteSchema, { blobIds }) });
+    const some = blobIds.filter(() => this.prng.chance(0.5));
+    const value = createMessage(AcknowledgeUnlinkSchema, { nodeId: 0n, blobIds: some });
+    this.run({ case: "acknowledgeUnlink", value });
+  }
+
+  blobs() {
+    const { gte } = tableRange("blob");
+    const rows = this.replica.store.all().filter(({ key }) => key.startsWith(gte));
+    return rows.map(({ value }) => fromBinary(BlobRowSchema, value));
   }
 }
 
@@ -241,10 +263,7 @@ function compare(world: World): void {
       expect(world.visible(namespace.id, revision).map(describeRow).sort()).toEqual(rows);
     }
   }
-  const { gte } = tableRange("blob");
-  for (const { key, value } of world.replica.store.all()) {
-    if (!key.startsWith(gte)) continue;
-    const blob = fromBinary(BlobRowSchema, value);
+  for (const blob of world.blobs()) {
     expect(Number(blob.referenceCount)).toBe(references.get(toHex(blob.blobId)) ?? 0);
     references.delete(toHex(blob.blobId));
   }
@@ -268,6 +287,7 @@ describe.each(SEEDS)("seed %s", { timeout: 120_000 }, (seed) => {
         "merge",
         "branch",
         "trim",
+        "collect",
         "delete",
       ]);
       if (namespace === undefined || kind === "create") create(world);
@@ -275,6 +295,7 @@ describe.each(SEEDS)("seed %s", { timeout: 120_000 }, (seed) => {
       else if (kind === "flush") flush(world, namespace);
       else if (kind === "merge") merge(world, namespace);
       else if (kind === "branch") branch(world, namespace);
+      else if (kind === "collect") world.collect();
       else if (kind === "trim") trim(world, world.prng.pick([...world.model.values()]));
       else if (world.prng.chance(0.3)) {
         expect(world.run(deleteNamespace(namespace.id))).toBe("done");
@@ -293,6 +314,13 @@ describe.each(SEEDS)("seed %s", { timeout: 120_000 }, (seed) => {
     expect(await world.replica.violations()).toEqual([]);
     const letters = new Set(world.replica.store.all().map(({ key }) => key.charAt(4)));
     expect([..."WXYZzACD"].filter((letter) => letters.has(letter))).toEqual([]);
+    // Nor does anything outside, once the grace is over and whoever deletes has said so.
+    world.replica.timeMs += 48 * 60 * 60 * 1000;
+    for (let round = 0; round < 40; round++) world.collect();
+    const outside = world.blobs().filter(({ searchStoreId }) => searchStoreId !== 0n);
+    expect(outside).toEqual([]);
+    expect(world.blobs().every(({ state }) => state === BlobState.DELETING)).toBe(true);
+    expect(await world.replica.violations()).toEqual([]);
   });
 });
 

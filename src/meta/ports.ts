@@ -23,6 +23,7 @@ import type {
   OplogRow,
   PartRow,
   SearchScopeRow,
+  SearchStoreRow,
   UploadRow,
   WorkerCursorRow,
   WorkerCursorRow_Worker,
@@ -176,6 +177,8 @@ export interface MetadataView {
   namespaceLease(namespaceId: bigint, work: NamespaceWork): NamespaceLeaseRow | undefined;
   /** Totals and limits of an organization (`project` "") or a project. */
   searchScope(org: string, project: string): SearchScopeRow | undefined;
+  /** A store outside the cluster, by its number; ClusterRow has how many there are, and which one is written to. */
+  searchStore(storeId: bigint): SearchStoreRow | undefined;
   /** Sessions that were not used since `beforeMs`, at most `limit`; for CloseSessions. */
   idleSessions(beforeMs: number, limit: number): Promise<readonly bigint[]>;
   /** Greatest leader-stamped time applied, in milliseconds since the epoch. */

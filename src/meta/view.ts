@@ -54,6 +54,8 @@ import {
   RememberedBatchRowSchema,
   type SearchScopeRow,
   SearchScopeRowSchema,
+  type SearchStoreRow,
+  SearchStoreRowSchema,
   SessionRowSchema,
   type UploadRow,
   UploadRowSchema,
@@ -98,6 +100,7 @@ import {
   rangeOfPrefix,
   rememberedBatchRange,
   searchScopeKey,
+  searchStoreKey,
   TABLES,
   type TableName,
   tableLetter,
@@ -329,6 +332,10 @@ export class StateView implements MetadataView {
 
   namespaceLease(namespaceId: bigint, work: NamespaceWork): NamespaceLeaseRow | undefined {
     return this.#row(namespaceLeaseKey(namespaceId, work), NamespaceLeaseRowSchema);
+  }
+
+  searchStore(storeId: bigint): SearchStoreRow | undefined {
+    return this.#row(searchStoreKey(storeId), SearchStoreRowSchema);
   }
 
   searchScope(org: string, project: string): SearchScopeRow | undefined {

@@ -68,6 +68,8 @@ const CODE_OF: Readonly<Record<RefusalCode, ObjectErrorCode | undefined>> = {
   [RefusalCode.SEARCH_QUOTA]: undefined,
   [RefusalCode.RETENTION_OVER]: undefined,
   [RefusalCode.IDEMPOTENCY_CONFLICT]: undefined,
+  [RefusalCode.SEARCH_STORE_UNKNOWN]: undefined,
+  [RefusalCode.SEARCH_STORES_FULL]: undefined,
 };
 
 const MESSAGE_OF: Partial<Record<ObjectErrorCode, string>> = {

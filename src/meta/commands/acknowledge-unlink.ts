@@ -12,7 +12,7 @@ import { blobHexOf, unlinkOrderKey } from "../keys.ts";
 import { MAX_BLOBS_PER_COMMAND, META_ID_BYTES } from "../limits.ts";
 import { done, refused } from "../result.ts";
 
-/** A node no longer holds these blobs. The last holder takes the blob's row with it. Also proposed in the name of a removed node. */
+/** A node no longer holds these blobs. The last holder takes the blob's row with it. Also proposed in the name of a removed node, and of the stores outside the cluster. */
 export function acknowledgeUnlink(state: ApplyState, command: AcknowledgeUnlink): CommandResult {
   if (command.blobIds.length > MAX_BLOBS_PER_COMMAND) return refused(RefusalCode.TOO_LARGE, "too many blobs");
   for (const blobId of command.blobIds) {

@@ -8,7 +8,7 @@ import { type BlobRow, BlobState, NodeRowSchema, NodeState } from "../../gen/ske
 import type { ApplyState } from "../apply-state.ts";
 import { readBlob, replaceBlob } from "../blobs.ts";
 import { holdersOf, withHolders } from "../holders.ts";
-import { blobHexOf, nodeKey, pendingDeleteKey, unlinkOrderKey } from "../keys.ts";
+import { blobHexOf, nodeKey, OUTSIDE_NODE_ID, pendingDeleteKey, unlinkOrderKey } from "../keys.ts";
 import { MAX_BLOBS_PER_COMMAND, META_ID_BYTES } from "../limits.ts";
 import { done, refused } from "../result.ts";
 
@@ -33,9 +33,14 @@ export function beginBlobDelete(state: ApplyState, command: BeginBlobDelete): Co
   return done();
 }
 
-/** A removed node's disks are gone: it is not asked, and no longer recorded as a holder. */
+/** Whoever works for the stores outside the cluster has an order as a node has. A removed node's disks are gone: it is not asked, and no longer recorded as a holder. */
 function order(state: ApplyState, blob: BlobRow, blobHex: string): void {
   state.delete(pendingDeleteKey(blob.stateSinceMs, blobHex));
+  if (blob.searchStoreId !== 0n) {
+    state.putEmpty(unlinkOrderKey(OUTSIDE_NODE_ID, blobHex));
+    replaceBlob(state, blob, { ...blob, state: BlobState.DELETING, stateSinceMs: state.nowMs });
+    return;
+  }
   const reachable = holdersOf(blob).filter((nodeId) => {
     const node = state.read(nodeKey(nodeId), NodeRowSchema);
     return node !== undefined && node.state !== NodeState.REMOVED;

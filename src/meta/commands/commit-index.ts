@@ -168,7 +168,7 @@ function acceptBlobs(state: ApplyState, command: CommitIndex): IndexBlobs | Refu
       return refusal(RefusalCode.BLOB_INVALID, "the blob of a row");
     const { blobId, size } = blob;
     const slice = { $typeName: "skerry.meta.v1.BlobSlice" as const, blobId, offset: 0n, length: size };
-    const accepted = acceptManifest(state, { blobs: [blob], slices: [slice], size });
+    const accepted = acceptManifest(state, { blobs: [blob], slices: [slice], size, mayBeOutside: true });
     if (accepted.kind === "refused") return accepted.refusal;
     if (ids.has(blobHexOf(blobId))) return refusal(RefusalCode.BLOB_INVALID, "a blob id is used once");
     ids.add(blobHexOf(blobId));

@@ -31,7 +31,8 @@ export function forEachBlob<T extends { readonly blobId: Uint8Array }>(
 export function findMovable(state: ApplyState, blobId: Uint8Array): BlobRow | undefined {
   if (blobId.length !== META_ID_BYTES) return undefined;
   const blob = readBlob(state, blobHexOf(blobId));
-  return blob === undefined || blob.isInline || blob.state === BlobState.DELETING ? undefined : blob;
+  if (blob === undefined || blob.isInline || blob.searchStoreId !== 0n) return undefined;
+  return blob.state === BlobState.DELETING ? undefined : blob;
 }
 
 export function nodeStateOf(state: ApplyState, nodeId: bigint): NodeState | undefined {

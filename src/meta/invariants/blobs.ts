@@ -13,6 +13,7 @@ import {
   blobKey,
   copysetKey,
   nodeKey,
+  OUTSIDE_NODE_ID,
   objectKey,
   parseReferenceKey,
   partKey,
@@ -20,6 +21,7 @@ import {
   type Referrer,
   rangeOfPrefix,
   referenceKey,
+  searchStoreKey,
   trailingBlobId,
   unlinkOrderKey,
   versionKey,
@@ -60,8 +62,8 @@ function checkState(check: Check, blob: BlobRow, blobHex: string): void {
       return;
     case BlobState.DELETING:
       check.holds(isUnreferenced, "a blob being deleted is not referred to", at);
-      check.holds(holdersOf(blob).length > 0, "a blob being deleted has a holder left", at);
-      for (const nodeId of holdersOf(blob)) {
+      check.holds(deletersOf(blob).length > 0, "a blob being deleted has a holder left", at);
+      for (const nodeId of deletersOf(blob)) {
         check.holds(check.has(unlinkOrderKey(nodeId, blobHex)), "every holder is ordered to unlink", at);
       }
       return;
@@ -70,7 +72,18 @@ function checkState(check: Check, blob: BlobRow, blobHex: string): void {
   }
 }
 
+/** Whoever has an order for a blob that is being deleted. */
+function deletersOf(blob: BlobRow): readonly bigint[] {
+  return blob.searchStoreId === 0n ? holdersOf(blob) : [OUTSIDE_NODE_ID];
+}
+
 function checkBytes(check: Check, blob: BlobRow, at: string): void {
+  if (blob.searchStoreId !== 0n) {
+    const isOutside = blob.chunks.length === 0 && blob.inlineData.length === 0 && blob.copysetId === 0n;
+    check.holds(isOutside && !blob.isInline, "a blob outside the cluster has no bytes in it", at);
+    check.holds(check.has(searchStoreKey(blob.searchStoreId)), "the store of a blob exists", at);
+    return;
+  }
   const inlineBytes = BigInt(blob.inlineData.length);
   const chunkBytes = blob.chunks.reduce((sum, chunk) => sum + BigInt(chunk.length), 0n);
   check.holds(
@@ -122,7 +135,7 @@ export async function checkQueues(check: Check): Promise<void> {
   }
   for await (const key of check.keys("unlinkOrder")) {
     const blob = check.row(blobKey(toHex(trailingBlobId(key))), BlobRowSchema);
-    const holders = blob?.state === BlobState.DELETING ? holdersOf(blob) : [];
+    const holders = blob?.state === BlobState.DELETING ? deletersOf(blob) : [];
     const isHolder = holders.some((nodeId) => key === unlinkOrderKey(nodeId, toHex(trailingBlobId(key))));
     check.holds(isHolder, "every unlink order is for a holder of a blob being deleted", key);
   }

@@ -33,7 +33,7 @@ export async function checkCopies(check: Check): Promise<void> {
     tallies.set(key, { blobs: tally.blobs + 1n, bytes: tally.bytes + bytes });
   };
   for await (const { key, row } of check.table("blob", BlobRowSchema)) {
-    if (row.isInline) continue;
+    if (row.isInline || row.searchStoreId !== 0n) continue;
     const blobHex = toHex(row.blobId);
     for (const [nodeId, bytes] of heldBytes(row.chunks)) {
       count(holdingsKey(nodeId), bytes);

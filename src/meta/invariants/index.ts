@@ -28,6 +28,7 @@ import {
   readBuckets,
 } from "./manifests.ts";
 import { checkNamespaces } from "./namespaces.ts";
+import { checkSearchStores } from "./search-stores.ts";
 import { checkVersions } from "./versions.ts";
 
 export type { CheckedRows, Violation } from "./check.ts";
@@ -50,6 +51,7 @@ export async function checkInvariants(rows: CheckedRows): Promise<readonly Viola
   await checkReferences(check);
   await checkQueues(check);
   await checkCopies(check);
+  await checkSearchStores(check);
   await checkKeys(check);
   await checkIdentities(check);
   await checkMaintenance(check);

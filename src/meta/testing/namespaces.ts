@@ -8,6 +8,9 @@ import {
   CreateNamespaceSchema,
   DeleteNamespaceSchema,
   LeaseNamespaceWorkSchema,
+  type NewBlob,
+  NewBlobSchema,
+  SetSearchStoreSchema,
   TrimNamespaceSchema,
 } from "../../gen/skerry/meta/v1/commands_pb.js";
 import { NamespaceWork } from "../../gen/skerry/meta/v1/rows_pb.js";
@@ -99,4 +102,15 @@ export function trimNamespace(
 ): CommandBody {
   const value = create(TrimNamespaceSchema, { namespaceId: BigInt(namespaceId), ...named });
   return { case: "trimNamespace", value };
+}
+
+/** New segments go to a directory; undefined: to the cluster itself. */
+export function setSearchStore(path: string | undefined): CommandBody {
+  const location = path === undefined ? {} : { location: { case: "directory" as const, value: { path } } };
+  return { case: "setSearchStore", value: create(SetSearchStoreSchema, location) };
+}
+
+/** A blob whose bytes are in a store outside the cluster. */
+export function outsideBlob(blobId: Uint8Array, sizeBytes: number, storeId: number): NewBlob {
+  return create(NewBlobSchema, { blobId, size: BigInt(sizeBytes), searchStoreId: BigInt(storeId) });
 }

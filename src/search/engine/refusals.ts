@@ -20,6 +20,7 @@ const CODE_OF: Partial<Record<RefusalCode, SearchErrorCode>> = {
   [RefusalCode.BLOB_EXPIRED]: "unavailable",
   [RefusalCode.BLOB_GONE]: "unavailable",
   [RefusalCode.SESSION_UNKNOWN]: "unavailable",
+  [RefusalCode.SEARCH_STORE_UNKNOWN]: "unavailable",
 };
 
 const MESSAGE_OF: Partial<Record<RefusalCode, string>> = {

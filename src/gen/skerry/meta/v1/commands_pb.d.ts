@@ -6,7 +6,7 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { BlobChunk, BlobSlice, BucketConfigurationKind, ClusterRow, CopysetRow, Header, IdentityRow, JoinTokenRow, KeyRow, LegalHold, ManifestKind, NamespaceSettings, NamespaceWork, NodeRow, NodeState, ObjectAttributes, RetentionMode, Tag, VersioningState, WorkerCursorRow_Worker } from "./rows_pb.js";
+import type { BlobChunk, BlobSlice, BucketConfigurationKind, ClusterRow, CopysetRow, DirectoryStore, Header, IdentityRow, JoinTokenRow, KeyRow, LegalHold, ManifestKind, NamespaceSettings, NamespaceWork, NodeRow, NodeState, ObjectAttributes, RetentionMode, S3Store, Tag, VersioningState, WorkerCursorRow_Worker } from "./rows_pb.js";
 
 /**
  * Describes the file skerry/meta/v1/commands.proto.
@@ -368,6 +368,12 @@ export declare type Command = Message<"skerry.meta.v1.Command"> & {
      */
     value: RotateKey;
     case: "rotateKey";
+  } | {
+    /**
+     * @generated from field: skerry.meta.v1.SetSearchStore set_search_store = 155;
+     */
+    value: SetSearchStore;
+    case: "setSearchStore";
   } | { case: undefined; value?: undefined };
 };
 
@@ -1538,6 +1544,13 @@ export declare type NewBlob = Message<"skerry.meta.v1.NewBlob"> & {
    * @generated from field: bool is_inline = 7;
    */
   isInline: boolean;
+
+  /**
+   * Of index segments and deletes: the store outside the cluster that has the bytes. Neither chunks nor inline bytes then.
+   *
+   * @generated from field: uint64 search_store_id = 75;
+   */
+  searchStoreId: bigint;
 };
 
 /**
@@ -3285,6 +3298,38 @@ export declare type SetSearchQuota = Message<"skerry.meta.v1.SetSearchQuota"> & 
 export declare const SetSearchQuotaSchema: GenMessage<SetSearchQuota>;
 
 /**
+ * SetSearchStore says where new index segments go. A store that is known by its place gets these settings and keeps its number.
+ *
+ * @generated from message skerry.meta.v1.SetSearchStore
+ */
+export declare type SetSearchStore = Message<"skerry.meta.v1.SetSearchStore"> & {
+  /**
+   * Absent: the cluster's own nodes.
+   *
+   * @generated from oneof skerry.meta.v1.SetSearchStore.location
+   */
+  location: {
+    /**
+     * @generated from field: skerry.meta.v1.DirectoryStore directory = 1;
+     */
+    value: DirectoryStore;
+    case: "directory";
+  } | {
+    /**
+     * @generated from field: skerry.meta.v1.S3Store s3 = 2;
+     */
+    value: S3Store;
+    case: "s3";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message skerry.meta.v1.SetSearchStore.
+ * Use `create(SetSearchStoreSchema)` to create a new message.
+ */
+export declare const SetSearchStoreSchema: GenMessage<SetSearchStore>;
+
+/**
  * @generated from enum skerry.meta.v1.RefusalCode
  */
 export enum RefusalCode {
@@ -3619,6 +3664,16 @@ export enum RefusalCode {
    * @generated from enum value: REFUSAL_CODE_IDEMPOTENCY_CONFLICT = 109;
    */
   IDEMPOTENCY_CONFLICT = 109,
+
+  /**
+   * @generated from enum value: REFUSAL_CODE_SEARCH_STORE_UNKNOWN = 130;
+   */
+  SEARCH_STORE_UNKNOWN = 130,
+
+  /**
+   * @generated from enum value: REFUSAL_CODE_SEARCH_STORES_FULL = 131;
+   */
+  SEARCH_STORES_FULL = 131,
 }
 
 /**

@@ -111,6 +111,20 @@ export declare type ClusterRow = Message<"skerry.meta.v1.ClusterRow"> & {
    * @generated from field: uint32 namespace_count = 41;
    */
   namespaceCount: number;
+
+  /**
+   * Where new index segments go; 0: the cluster's own nodes.
+   *
+   * @generated from field: uint64 search_store_id = 75;
+   */
+  searchStoreId: bigint;
+
+  /**
+   * Stores outside the cluster are numbered from 1 on, and stay.
+   *
+   * @generated from field: uint64 search_store_count = 76;
+   */
+  searchStoreCount: bigint;
 };
 
 /**
@@ -1261,6 +1275,13 @@ export declare type BlobRow = Message<"skerry.meta.v1.BlobRow"> & {
    * @generated from field: uint64 discards = 20;
    */
   discards: bigint;
+
+  /**
+   * The bytes are in this store, outside the cluster, and have neither chunks nor a copyset; 0: they are not.
+   *
+   * @generated from field: uint64 search_store_id = 75;
+   */
+  searchStoreId: bigint;
 };
 
 /**
@@ -2954,6 +2975,125 @@ export enum NamespaceChange_Kind {
  * Describes the enum skerry.meta.v1.NamespaceChange.Kind.
  */
 export declare const NamespaceChange_KindSchema: GenEnum<NamespaceChange_Kind>;
+
+/**
+ * SearchStoreRow is a store outside the cluster that index segments of namespaces are, or were, written to.
+ *
+ * @generated from message skerry.meta.v1.SearchStoreRow
+ */
+export declare type SearchStoreRow = Message<"skerry.meta.v1.SearchStoreRow"> & {
+  /**
+   * @generated from field: uint64 store_id = 1;
+   */
+  storeId: bigint;
+
+  /**
+   * @generated from oneof skerry.meta.v1.SearchStoreRow.location
+   */
+  location: {
+    /**
+     * @generated from field: skerry.meta.v1.DirectoryStore directory = 2;
+     */
+    value: DirectoryStore;
+    case: "directory";
+  } | {
+    /**
+     * @generated from field: skerry.meta.v1.S3Store s3 = 3;
+     */
+    value: S3Store;
+    case: "s3";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * @generated from field: int64 changed_at_ms = 4;
+   */
+  changedAtMs: bigint;
+
+  /**
+   * Blobs that are in it, until they are known to be deleted.
+   *
+   * @generated from field: uint64 blobs = 5;
+   */
+  blobs: bigint;
+
+  /**
+   * @generated from field: uint64 bytes = 6;
+   */
+  bytes: bigint;
+};
+
+/**
+ * Describes the message skerry.meta.v1.SearchStoreRow.
+ * Use `create(SearchStoreRowSchema)` to create a new message.
+ */
+export declare const SearchStoreRowSchema: GenMessage<SearchStoreRow>;
+
+/**
+ * DirectoryStore is a directory that every node has at the same path.
+ *
+ * @generated from message skerry.meta.v1.DirectoryStore
+ */
+export declare type DirectoryStore = Message<"skerry.meta.v1.DirectoryStore"> & {
+  /**
+   * @generated from field: string path = 1;
+   */
+  path: string;
+};
+
+/**
+ * Describes the message skerry.meta.v1.DirectoryStore.
+ * Use `create(DirectoryStoreSchema)` to create a new message.
+ */
+export declare const DirectoryStoreSchema: GenMessage<DirectoryStore>;
+
+/**
+ * S3Store is a bucket of a service that speaks S3.
+ *
+ * @generated from message skerry.meta.v1.S3Store
+ */
+export declare type S3Store = Message<"skerry.meta.v1.S3Store"> & {
+  /**
+   * "https://host:port", without a path.
+   *
+   * @generated from field: string endpoint = 1;
+   */
+  endpoint: string;
+
+  /**
+   * @generated from field: string region = 2;
+   */
+  region: string;
+
+  /**
+   * @generated from field: string bucket = 3;
+   */
+  bucket: string;
+
+  /**
+   * Empty, or ends with "/".
+   *
+   * @generated from field: string prefix = 4;
+   */
+  prefix: string;
+
+  /**
+   * @generated from field: string access_key_id = 5;
+   */
+  accessKeyId: string;
+
+  /**
+   * Under the key-encryption key.
+   *
+   * @generated from field: bytes secret_sealed = 6;
+   */
+  secretSealed: Uint8Array;
+};
+
+/**
+ * Describes the message skerry.meta.v1.S3Store.
+ * Use `create(S3StoreSchema)` to create a new message.
+ */
+export declare const S3StoreSchema: GenMessage<S3Store>;
 
 /**
  * @generated from enum skerry.meta.v1.NodeState
