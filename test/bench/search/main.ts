@@ -5,6 +5,7 @@
  *   --queries 100      of each kind
  *   --million          one million made-up documents, Skerry's engine only; takes 8 GB of memory
  *   --only engine      engine, node or peers
+ *   --postgres URL     a PostgreSQL server with pgvector to measure too: postgresql://user@host/database
  *
  * Text and vectors are of WordNet (data.ts); a filter passes 10, 1 or 0.1 % of the documents, drawn by chance. The exact answers are computed by the definition.
  */
@@ -22,6 +23,7 @@ const { values } = parseArgs({
     queries: { type: "string", default: "100" },
     million: { type: "boolean", default: false },
     only: { type: "string" },
+    postgres: { type: "string" },
   },
 });
 const queryCount = Number(values.queries);
@@ -40,7 +42,7 @@ for (const count of values.quick ? [10_000] : [10_000, 100_000]) {
     await measure(searcher, queries, truth);
   }
   if (wants("node")) await benchNode(rows, queries, truth, limits);
-  if (wants("peers")) await benchPeers({ rows, queries, truth });
+  if (wants("peers")) await benchPeers({ rows, queries, truth }, values.postgres);
 }
 if (values.million) await million();
 

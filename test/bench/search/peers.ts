@@ -3,27 +3,25 @@
  * are not like for like: libraries in this process do not survive the machine, and only some of them filter, or rank texts.
  */
 import { mkdtempSync, rmSync } from "node:fs";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { fromNpm } from "../../support/client-cache.ts";
-import { DIMENSIONS, type Row } from "./data.ts";
-import { line, loading, measure, TOP, type Truth } from "./measure.ts";
+import { type Bench, loadPackage } from "./bench.ts";
+import { DIMENSIONS } from "./data.ts";
+import { line, loading, measure, TOP } from "./measure.ts";
+import { benchPostgres } from "./postgres.ts";
 
 const LANCEDB = "@lancedb/lancedb@0.39.0";
 const USEARCH = "usearch@2.26.2";
 const MINISEARCH = "minisearch@7.2.0";
 
-interface Bench {
-  readonly rows: readonly Row[];
-  readonly queries: readonly Row[];
-  readonly truth: Truth;
-}
-
-/** Each of them; one that fails does not end the others. */
-export async function benchPeers(bench: Bench): Promise<void> {
+/** Each of them; one that fails does not end the others. `postgres`: the URL of a server, if there is one. */
+export async function benchPeers(bench: Bench, postgres: string | undefined): Promise<void> {
   for (const [name, run] of [
+    [
+      "PostgreSQL, pgvector HNSW",
+      () => (postgres === undefined ? noServer() : benchPostgres(postgres, bench)),
+    ],
     ["LanceDB", benchLance],
     ["usearch (HNSW, memory)", benchUsearch],
     ["SQLite FTS5", benchSqlite],
@@ -37,11 +35,8 @@ export async function benchPeers(bench: Bench): Promise<void> {
   }
 }
 
-/** A package that is not among the dependencies, as it is. */
-function load<T>(name: string, packageName: string): T {
-  const modules = fromNpm(`bench-${name}`, [packageName]);
-  if (modules === undefined) throw new Error(`${packageName} cannot be installed`);
-  return createRequire(join(modules, "bench.js"))(packageName.replace(/@[\d.]+$/, "")) as T;
+function noServer(): Promise<void> {
+  throw new Error("no server was named: --postgres postgresql://user@host/database");
 }
 
 interface Lance {
@@ -63,7 +58,7 @@ interface LanceQuery {
 }
 
 async function benchLance(name: string, { rows, queries, truth }: Bench): Promise<void> {
-  const lance = load<Lance>("lancedb", LANCEDB);
+  const lance = loadPackage<Lance>("lancedb", LANCEDB);
   const folder = mkdtempSync(join(tmpdir(), "skerry-bench-lance-"));
   try {
     const table = await loading(name, rows.length, async () => {
@@ -102,7 +97,7 @@ interface Usearch {
 }
 
 async function benchUsearch(name: string, { rows, queries, truth }: Bench): Promise<void> {
-  const { Index } = load<Usearch>("usearch", USEARCH);
+  const { Index } = loadPackage<Usearch>("usearch", USEARCH);
   const index = new Index({ dimensions: DIMENSIONS, metric: "cos", quantization: "f32" });
   await loading(name, rows.length, async () => {
     const all = new Float32Array(rows.length * DIMENSIONS);
@@ -150,7 +145,7 @@ type MiniSearchClass = new (
 };
 
 async function benchMiniSearch(name: string, { rows, queries, truth }: Bench): Promise<void> {
-  const module = load<MiniSearchModule & MiniSearchClass>("minisearch", MINISEARCH);
+  const module = loadPackage<MiniSearchModule & MiniSearchClass>("minisearch", MINISEARCH);
   const index = new (module.default ?? module)({ fields: ["words", "gloss"] });
   await loading(name, rows.length, async () => {
     index.addAll(rows.map(({ id, words, gloss }) => ({ id, words, gloss })));
