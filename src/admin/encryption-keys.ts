@@ -1,8 +1,12 @@
 import { create } from "@bufbuild/protobuf";
 import { DATA_KEY_BYTES, type Sealer } from "../access/index.ts";
 import { toHex } from "../base/index.ts";
-import { PutEncryptionKeySchema, RotateEncryptionKeySchema } from "../gen/skerry/meta/v1/commands_pb.js";
-import type { EncryptionKeyRow } from "../gen/skerry/meta/v1/rows_pb.js";
+import {
+  PutEncryptionKeySchema,
+  RemoveEncryptionKeyVersionSchema,
+  RotateEncryptionKeySchema,
+} from "../gen/skerry/meta/v1/commands_pb.js";
+import type { EncryptionKeyRow, EncryptionUseRow } from "../gen/skerry/meta/v1/rows_pb.js";
 import { type CommandBody, type Metadata, MetaError } from "../meta/index.ts";
 import { secretContext } from "../object/index.ts";
 import type { Random } from "../platform/index.ts";
@@ -56,7 +60,14 @@ export class EncryptionKeyAdministration implements EncryptionKeyAdmin {
   async list(): Promise<readonly EncryptionKeyDescription[]> {
     const { metadata } = this.#options;
     await this.#translated(metadata.barrier());
-    return (await metadata.view.encryptionKeys()).map(describe);
+    const { view } = metadata;
+    return await this.#translated(
+      view
+        .encryptionKeys()
+        .then((rows) =>
+          Promise.all(rows.map(async (row) => describe(row, await view.encryptionUses(row.keyId)))),
+        ),
+    );
   }
 
   async rotate(keyId: string): Promise<EncryptionKeyDescription> {
@@ -71,15 +82,22 @@ export class EncryptionKeyAdministration implements EncryptionKeyAdmin {
     return this.#described(keyId);
   }
 
+  async removeVersion(keyId: string, version: number): Promise<EncryptionKeyDescription> {
+    const value = create(RemoveEncryptionKeyVersionSchema, { keyId, version });
+    await this.#submit({ case: "removeEncryptionKeyVersion", value });
+    return this.#described(keyId);
+  }
+
   #newSecret(keyId: string, version: number): Uint8Array {
     const { sealer, random } = this.#options;
     return sealer.seal(random.bytes(DATA_KEY_BYTES), secretContext(keyId, version));
   }
 
-  #described(keyId: string): EncryptionKeyDescription {
-    const row = this.#options.metadata.view.encryptionKey(keyId);
+  async #described(keyId: string): Promise<EncryptionKeyDescription> {
+    const { view } = this.#options.metadata;
+    const row = view.encryptionKey(keyId);
     if (row === undefined) throw new AdminError("not-found", "there is no encryption key of this id");
-    return describe(row);
+    return describe(row, await this.#translated(view.encryptionUses(keyId)));
   }
 
   async #submit(body: CommandBody): Promise<void> {
@@ -96,7 +114,8 @@ export class EncryptionKeyAdministration implements EncryptionKeyAdmin {
   }
 }
 
-function describe(row: EncryptionKeyRow): EncryptionKeyDescription {
+function describe(row: EncryptionKeyRow, uses: readonly EncryptionUseRow[]): EncryptionKeyDescription {
+  const usesOf = (version: number) => uses.find((candidate) => candidate.version === version)?.uses;
   const last = row.versions.at(-1);
   return {
     keyId: row.keyId,
@@ -104,5 +123,13 @@ function describe(row: EncryptionKeyRow): EncryptionKeyDescription {
     createdAtMs: Number(row.createdAtMs),
     version: last?.version ?? 0,
     rotatedAtMs: Number(last?.createdAtMs ?? row.createdAtMs),
+    versions: row.versions.map(({ version, createdAtMs }) => {
+      const counted = usesOf(version);
+      return {
+        version,
+        createdAtMs: Number(createdAtMs),
+        uses: counted === undefined ? undefined : Number(counted),
+      };
+    }),
   };
 }

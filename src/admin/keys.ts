@@ -153,10 +153,15 @@ export function refuse(result: CommandResult): void {
     throw new AdminError("exists", "there is an encryption key of this id already");
   }
   if (code === RefusalCode.ENCRYPTION_KEY_UNKNOWN) {
-    throw new AdminError("not-found", "there is no encryption key of this id");
+    throw new AdminError("not-found", `there is no encryption key of this id${detail && ` with ${detail}`}`);
   }
   if (code === RefusalCode.ENCRYPTION_KEY_CHANGED) {
     throw new AdminError("unavailable", "the key was rotated by somebody else at the same time");
+  }
+  if (code === RefusalCode.ENCRYPTION_KEY_IN_USE) {
+    const advice =
+      "rotate the key, and wait until `skerry encryption-key versions` shows no uses of the version";
+    throw new AdminError("refused", detail, { refusal: { reason: "in-use", advice } });
   }
   throw new AdminError("invalid", detail || RefusalCode[code]);
 }

@@ -59,6 +59,15 @@ export interface EncryptionKeyDescription {
   /** The version that wraps now. */
   readonly version: number;
   readonly rotatedAtMs: number;
+  /** In ascending order; the last one wraps. */
+  readonly versions: readonly EncryptionKeyVersionDescription[];
+}
+
+export interface EncryptionKeyVersionDescription {
+  readonly version: number;
+  readonly createdAtMs: number;
+  /** Versions of objects and open uploads that need it; undefined: it was made before uses were counted, and cannot be removed. */
+  readonly uses: number | undefined;
 }
 
 /** Rejects with AdminError. */
@@ -70,6 +79,8 @@ export interface EncryptionKeyAdmin {
   }): Promise<EncryptionKeyDescription>;
   list(): Promise<readonly EncryptionKeyDescription[]>;
   rotate(keyId: string): Promise<EncryptionKeyDescription>;
+  /** Destroys an old version that nothing needs. */
+  removeVersion(keyId: string, version: number): Promise<EncryptionKeyDescription>;
 }
 
 export interface NodeDescription {

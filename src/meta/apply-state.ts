@@ -14,6 +14,8 @@ import {
   type ClusterRow,
   ClusterRowSchema,
   CopysetRowSchema,
+  EncryptionKeyRowSchema,
+  EncryptionUseRowSchema,
   HoldingsRowSchema,
   type MaintenanceRow,
   MaintenanceRowSchema,
@@ -60,6 +62,8 @@ const HOT_SCHEMAS: ReadonlySet<DescMessage> = new Set<DescMessage>([
   CopysetRowSchema,
   HoldingsRowSchema,
   NamespaceRowSchema,
+  EncryptionKeyRowSchema,
+  EncryptionUseRowSchema,
 ]);
 const HOT_ROWS = 4_096;
 /** Objects that were written last, whose rows are kept decoded: what was just written is what is likely to be replaced. */

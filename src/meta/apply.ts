@@ -37,7 +37,11 @@ import { deleteBucketConfiguration } from "./commands/delete-bucket-configuratio
 import { deleteNamespace } from "./commands/delete-namespace.ts";
 import { deleteObjects } from "./commands/delete-objects.ts";
 import { dropCopies } from "./commands/drop-copies.ts";
-import { putEncryptionKey, rotateEncryptionKey } from "./commands/encryption-keys.ts";
+import {
+  putEncryptionKey,
+  removeEncryptionKeyVersion,
+  rotateEncryptionKey,
+} from "./commands/encryption-keys.ts";
 import { expireObjects } from "./commands/expire-objects.ts";
 import { forgetCompletedUploads } from "./commands/forget-completed-uploads.ts";
 import { initCluster } from "./commands/init-cluster.ts";
@@ -55,6 +59,7 @@ import { removeJoinToken } from "./commands/remove-join-token.ts";
 import { removeKey } from "./commands/remove-key.ts";
 import { renameObject } from "./commands/rename-object.ts";
 import { reportLost } from "./commands/report-lost.ts";
+import { rewrapDataKeys } from "./commands/rewrap-data-keys.ts";
 import { rotateKey } from "./commands/rotate-key.ts";
 import { setBucketVersioning } from "./commands/set-bucket-versioning.ts";
 import { acknowledgeMaintenance, setMaintenance } from "./commands/set-maintenance.ts";
@@ -231,6 +236,10 @@ function decide(state: ApplyState, body: CommandBody): CommandResult {
       return putEncryptionKey(state, body.value);
     case "rotateEncryptionKey":
       return rotateEncryptionKey(state, body.value);
+    case "rewrapDataKeys":
+      return rewrapDataKeys(state, body.value);
+    case "removeEncryptionKeyVersion":
+      return removeEncryptionKeyVersion(state, body.value);
     case "branchNamespace":
       return branchNamespace(state, body.value);
     case "commitBatch":

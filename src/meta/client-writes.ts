@@ -53,6 +53,8 @@ const IS_CLIENT_WRITE: Readonly<Record<CommandBody["case"], boolean>> = {
   acknowledgeMaintenance: false,
   putEncryptionKey: false,
   rotateEncryptionKey: false,
+  rewrapDataKeys: false,
+  removeEncryptionKeyVersion: false,
   commitIndex: false,
   leaseNamespaceWork: false,
   trimNamespace: false,

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { create } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
-import { concatBytes, fromHex, toHex } from "../base/index.ts";
+import { concatBytes, fromHex, sealedLength, toHex } from "../base/index.ts";
 import {
   BeginBlobDeleteSchema,
   ChangeIdentitiesSchema,
@@ -23,6 +23,7 @@ import {
   SetSearchStoreSchema,
 } from "../gen/skerry/meta/v1/commands_pb.js";
 import {
+  EncryptionKind,
   KeyKind,
   KeyRole,
   ManifestKind,
@@ -120,6 +121,16 @@ function everything(): Replica {
   replica.run({ case: "completeUpload", value: complete });
   replica.run(commitObject("few", id(5), [chunkedBlob(id(105), 5, { holders: [1, 2] })]));
   replica.run(commitObject("many", id(6), [chunkedBlob(id(106), 5, { holders: [1, 2, 3, 4] })]));
+  const encryption = {
+    version: 1,
+    kind: EncryptionKind.SSE_S3,
+    keyId: "ring",
+    keyVersion: 1,
+    wrappedKey: new Uint8Array([7, 8]),
+    salt: new Uint8Array(16).fill(1),
+  };
+  const sealed = inlineBlob(id(107), sealedLength(5));
+  replica.run(commitObject("sealed", id(7), [sealed], { size: 5n, attributes: { encryption } }));
   const copies = [{ blobId: id(106), nodeId: 4n }];
   replica.run({ case: "dropCopies", value: create(DropCopiesSchema, { copies }) });
   namespaces(replica);

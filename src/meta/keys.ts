@@ -46,6 +46,7 @@ export const TABLES = {
   identity: "I",
   identityTotals: "U",
   encryptionKey: "E",
+  encryptionUse: "K",
   workerCursor: "N",
   namespaceName: "W",
   namespace: "X",
@@ -119,6 +120,15 @@ export const joinTokenHashKey = (hash: Uint8Array): string => PREFIX.joinTokenHa
 export const workerCursorKey = (worker: number): string =>
   PREFIX.workerCursor + worker.toString(16).padStart(KIND_WIDTH, "0");
 export const encryptionKeyKey = (keyId: string): string => PREFIX.encryptionKey + keyId;
+/** What a version of a key of the ring wraps. */
+export const encryptionUseKey = (keyId: string, version: number): string =>
+  `${PREFIX.encryptionUse}${keyId}/${hexNumber(version)}`;
+
+/** All versions of a key. */
+export function encryptionUseRange(keyId: string): { readonly gte: string; readonly lt: string } {
+  return rangeOfPrefix(`${PREFIX.encryptionUse}${keyId}/`);
+}
+
 export const accessKeyKey = (keyId: string): string => PREFIX.key + keyId;
 export const identityKey = (name: string): string => PREFIX.identity + name;
 export const bucketKey = (name: string): string => PREFIX.bucket + name;

@@ -65,6 +65,8 @@ export const MAX_MAINTENANCE_NODES = 1_024;
 /** Keys of the key ring, and versions of one of them. */
 export const MAX_ENCRYPTION_KEYS = 1_000;
 export const MAX_ENCRYPTION_KEY_VERSIONS = 1_000;
+/** Data keys of one RewrapDataKeys. */
+export const MAX_REWRAPPED_KEYS = 100;
 /** Greatest sealed or wrapped key, in bytes. */
 export const MAX_SEALED_SECRET_BYTES = 256;
 

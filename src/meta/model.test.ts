@@ -8,10 +8,12 @@ import {
   BlobState,
   BucketConfigurationRowSchema,
   BucketRowSchema,
+  EncryptionUseRowSchema,
   IdentityRowSchema,
   MaintenanceRowSchema,
   MaintenanceState,
   NodeState,
+  type ObjectAttributes,
   ObjectRowSchema,
   PartRowSchema,
   UploadRowSchema,
@@ -64,6 +66,7 @@ function describeRows(store: MemoryStore) {
         Number(row.modifiedAtMs),
         Number(row.size),
         slices(row),
+        wrapOf(row.attributes),
       ];
     }),
     versions: table("version").map(({ value }) => {
@@ -79,6 +82,7 @@ function describeRows(store: MemoryStore) {
         row.etag,
         Number(row.size),
         slices(row),
+        wrapOf(row.attributes),
       ];
     }),
     configurations: table("bucketConfiguration").map(({ value }) => {
@@ -87,7 +91,7 @@ function describeRows(store: MemoryStore) {
     }),
     uploads: table("upload").map(({ value }) => {
       const row = fromBinary(UploadRowSchema, value);
-      return [number(row.uploadId), row.bucket, row.key];
+      return [number(row.uploadId), row.bucket, row.key, wrapOf(row.attributes)];
     }),
     parts: table("part").map(({ value }) => {
       const row = fromBinary(PartRowSchema, value);
@@ -116,6 +120,10 @@ function describeRows(store: MemoryStore) {
     cursors: table("workerCursor").map(({ value }) => {
       const row = fromBinary(WorkerCursorRowSchema, value);
       return { revision: Number(row.revision), cursor: number(row.cursor) };
+    }),
+    uses: table("encryptionUse").map(({ value }) => {
+      const row = fromBinary(EncryptionUseRowSchema, value);
+      return [row.version, Number(row.uses)];
     }),
     maintenance: table("maintenance").map(({ value }) => {
       const row = fromBinary(MaintenanceRowSchema, value);
@@ -155,31 +163,24 @@ function describeModel(model: Model, store: MemoryStore) {
       [...bucket.keys].sort(byBytes).flatMap(([key]) => {
         const object = currentOf(bucket, key);
         if (object === undefined) return [];
-        return [[key, object.version, object.etag, object.modifiedMs, sizeOf(object), object.slices]];
+        const { version, etag, modifiedMs, slices, wrap } = object;
+        return [[key, version, etag, modifiedMs, sizeOf(object), slices, wrap]];
       }),
     ),
     versions: buckets.flatMap(([, bucket]) =>
-      [...bucket.keys]
-        .sort(byBytes)
-        .flatMap(([key, versions]) =>
-          versions
-            .filter((version) => version !== currentOf(bucket, key))
-            .map(({ version, named, marker, noncurrentSinceMs, etag, slices }) => [
-              key,
-              version,
-              named,
-              marker,
-              noncurrentSinceMs,
-              etag,
-              sizeOf({ slices }),
-              slices,
-            ]),
-        ),
+      [...bucket.keys].sort(byBytes).flatMap(([key, versions]) =>
+        versions
+          .filter((version) => version !== currentOf(bucket, key))
+          .map((object) => {
+            const { version, named, marker, noncurrentSinceMs, etag, slices, wrap } = object;
+            return [key, version, named, marker, noncurrentSinceMs, etag, sizeOf(object), slices, wrap];
+          }),
+      ),
     ),
     configurations: buckets.flatMap(([, { id, configurations }]) =>
       [...configurations].sort(([a], [b]) => a - b).map(([kind, document]) => [id, kind, document]),
     ),
-    uploads: uploads.map(({ id, bucket, key }) => [id, bucket, key]),
+    uploads: uploads.map(({ id, bucket, key, wrap }) => [id, bucket, key, wrap]),
     parts: uploads.flatMap(({ parts }) =>
       [...parts]
         .sort(([a], [b]) => a - b)
@@ -199,12 +200,18 @@ function describeModel(model: Model, store: MemoryStore) {
     completed: model.completed.size,
     identities: [...model.identities].sort(([a], [b]) => (a < b ? -1 : 1)),
     cursors: model.cursor === undefined ? [] : [model.cursor],
+    uses: [...model.uses()],
     maintenance:
       model.maintenance.epoch === 0
         ? []
         : [[model.maintenance.state, model.maintenance.epoch, model.maintenance.waiting]],
     oplog: model.oplogLength,
   };
+}
+
+function wrapOf(attributes: ObjectAttributes | undefined) {
+  const encryption = attributes?.encryption;
+  return encryption && { version: encryption.keyVersion, wrapped: number(encryption.wrappedKey) };
 }
 
 function byNodeAndBlob(a: string, b: string): number {
@@ -215,6 +222,10 @@ function byNodeAndBlob(a: string, b: string): number {
 /** What came of a command, with what it passed over. */
 function fullOutcome(result: CommandResult): string {
   const { result: value } = result;
+  if (value.case === "dataKeysRewrapped") {
+    const { rewrapped, passedOver } = value.value;
+    return `dataKeysRewrapped ${rewrapped} of ${rewrapped + passedOver}`;
+  }
   if (value.case !== "copiesChanged") return outcome(result);
   const skipped = value.value.skipped.map(({ blobId, code }) => `${number(blobId)} ${RefusalCode[code]}`);
   return `copiesChanged, but ${skipped.join(", ") || "nothing"}`;
@@ -310,9 +321,15 @@ test("the runs get things done: those that do not protect nothing", () => {
     "acknowledgeMaintenance done",
     "expireObjects objectsDeleted",
     "putWorkerCursor done",
+    "rotateEncryptionKey done",
+    "removeEncryptionKeyVersion done",
+    "removeEncryptionKeyVersion ENCRYPTION_KEY_IN_USE",
+    "commitObject ENCRYPTION_KEY_RETIRED",
   ]) {
     expect([name, outcomes.get(name) ?? 0]).not.toEqual([name, 0]);
   }
+  const rewrapped = [...outcomes.keys()].filter((name) => /dataKeysRewrapped [1-9]/.test(name));
+  expect(rewrapped.length).toBeGreaterThan(0);
   const refusedInMaintenance = [...outcomes.keys()].filter((name) => name.endsWith(" MAINTENANCE"));
   expect(refusedInMaintenance.length).toBeGreaterThan(0);
 });

@@ -8,6 +8,7 @@ import type {
   CompletedUploadRow,
   CopysetRow,
   EncryptionKeyRow,
+  EncryptionUseRow,
   IdentityRow,
   JoinTokenRow,
   KeyRow,
@@ -95,6 +96,8 @@ export interface MetadataView {
   /** How far a worker of the cluster is. */
   workerCursor(worker: WorkerCursorRow_Worker): WorkerCursorRow | undefined;
   encryptionKeys(): Promise<readonly EncryptionKeyRow[]>;
+  /** How much each version of a key is needed, in ascending order; without those from before uses were counted. */
+  encryptionUses(keyId: string): Promise<readonly EncryptionUseRow[]>;
   bucket(name: string): BucketRow | undefined;
   /** A document of a bucket as it is here now: no I/O but for the first look at it, and none at all for a kind that the bucket does not have. */
   bucketConfiguration(bucket: BucketRow, kind: BucketConfigurationKind): BucketConfigurationRow | undefined;

@@ -9,6 +9,7 @@ import {
   UploadRowSchema,
 } from "../gen/skerry/meta/v1/rows_pb.js";
 import type { ApplyState } from "./apply-state.ts";
+import { countUse } from "./encryption-uses.ts";
 import { partKey, partReferrer, uploadKey, uploadOrderKey } from "./keys.ts";
 import { META_ID_BYTES } from "./limits.ts";
 import type { ReferenceChanges } from "./references.ts";
@@ -59,6 +60,7 @@ export function removeUpload(state: ApplyState, upload: UploadRow, references: R
     references.drop(part.slices, partReferrer(upload.uploadId, partNumber));
     state.delete(partKey(upload.uploadId, partNumber));
   }
+  countUse(state, upload.attributes?.encryption, -1n);
   state.delete(uploadKey(upload.uploadId));
   state.delete(uploadOrderKey(upload.bucketId, upload.key, upload.uploadId));
 }

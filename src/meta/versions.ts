@@ -18,6 +18,7 @@ import {
   VersioningState,
 } from "../gen/skerry/meta/v1/rows_pb.js";
 import type { ApplyState } from "./apply-state.ts";
+import { countUse } from "./encryption-uses.ts";
 import { keyVersionsKey, objectKey, objectReferrer, versionKey } from "./keys.ts";
 import { META_ID_BYTES } from "./limits.ts";
 import { ReferenceChanges } from "./references.ts";
@@ -115,6 +116,7 @@ export class KeyVersions {
 
   /** Makes `next` the newest version; its id must come from `newId`. A null version takes the place of the one there is. */
   add(next: ObjectRow): void {
+    countUse(this.#state, next.attributes?.encryption, 1n);
     if (!this.#isVersioned) {
       if (this.#head !== undefined) this.#forget(this.#head);
       this.#putHead(next);
@@ -169,6 +171,7 @@ export class KeyVersions {
   #forget(version: ObjectRow): void {
     const referrer = objectReferrer(this.#bucketId, this.#key, version.versionId);
     this.references.drop(version.slices, referrer);
+    countUse(this.#state, version.attributes?.encryption, -1n);
     if (this.#head !== undefined && equalBytes(this.#head.versionId, version.versionId)) this.#forgetHead();
     else this.#forgetVersion(version);
   }

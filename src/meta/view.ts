@@ -23,6 +23,8 @@ import {
   CopysetRowSchema,
   type EncryptionKeyRow,
   EncryptionKeyRowSchema,
+  type EncryptionUseRow,
+  EncryptionUseRowSchema,
   HoldingsRowSchema,
   type IdentityRow,
   IdentityRowSchema,
@@ -79,6 +81,7 @@ import {
   discardOrderKey,
   discardOrderRange,
   encryptionKeyKey,
+  encryptionUseRange,
   heldBlobKey,
   heldBlobRange,
   holdingsKey,
@@ -116,7 +119,7 @@ import {
   versionKey,
   workerCursorKey,
 } from "./keys.ts";
-import { BLAKE3_BYTES, META_ID_BYTES } from "./limits.ts";
+import { BLAKE3_BYTES, MAX_ENCRYPTION_KEY_VERSIONS, META_ID_BYTES } from "./limits.ts";
 import { narrowed, objectPage, uploadPage, versionPage } from "./list-ranges.ts";
 import type { LiveStore } from "./live-store.ts";
 import type {
@@ -252,6 +255,11 @@ export class StateView implements MetadataView {
 
   encryptionKeys(): Promise<readonly EncryptionKeyRow[]> {
     return this.#table("encryptionKey", EncryptionKeyRowSchema);
+  }
+
+  encryptionUses(keyId: string): Promise<readonly EncryptionUseRow[]> {
+    const range = { ...encryptionUseRange(keyId), limit: MAX_ENCRYPTION_KEY_VERSIONS };
+    return this.#page(range, EncryptionUseRowSchema);
   }
 
   bucket(name: string): BucketRow | undefined {

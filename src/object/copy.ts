@@ -13,6 +13,7 @@ import type { ObjectContext } from "./context.ts";
 import { wantedEncryption } from "./encryption/bucket-default.ts";
 import { checkCustomerKey, encryptionInfo } from "./encryption/object-keys.ts";
 import { encryptedAs } from "./encryption/requested.ts";
+import { submitWrapped } from "./encryption/submit-wrapped.ts";
 import { ObjectError } from "./errors.ts";
 import { freshVersion } from "./find-version.ts";
 import { objectBytes } from "./get.ts";
@@ -78,11 +79,12 @@ async function copyOnce(context: ObjectContext, request: CopyObjectRequest): Pro
   }
   checkCustomerKey(kept, request.sourceCustomerKey);
   // The bytes stay as they are; only their data key is wrapped anew.
-  const encryption = kept && wanted && (await context.keys.rewrap(kept, request.sourceCustomerKey, wanted));
+  const wrapped = kept && wanted && (await context.keys.rewrap(kept, request.sourceCustomerKey, wanted));
   const checksum = checksumFromRows(source.attributes?.checksums ?? []);
   const checksumType = checksumTypeFromRow(source.attributes);
-  const attributes = attributesToRow(copiedAttributes(source, request), checksum, checksumType, encryption);
-  const result = await context.submit({
+  const attributes = copiedAttributes(source, request);
+  const versionId = context.options.newId();
+  const result = await submitWrapped(context, wrapped, (encryption) => ({
     case: "copyObject",
     value: create(CopyObjectSchema, {
       sourceBucket: request.sourceBucket,
@@ -91,13 +93,13 @@ async function copyOnce(context: ObjectContext, request: CopyObjectRequest): Pro
       bucket: request.bucket,
       bucketId: bucket.bucketId,
       key: request.key,
-      versionId: context.options.newId(),
-      attributes,
+      versionId,
+      attributes: attributesToRow(attributes, checksum, checksumType, encryption),
       ...writeConditions(context, request),
       ownerId: request.owner.id,
       ownerDisplayName: request.owner.displayName,
     }),
-  });
+  }));
   const committed = expectResult(result, "objectCommitted");
   return {
     versionId: shownVersionId(context.asCommitted(bucket), committed),
@@ -107,7 +109,7 @@ async function copyOnce(context: ObjectContext, request: CopyObjectRequest): Pro
     size: Number(committed.size),
     checksum,
     checksumType,
-    encryption: encryptionInfo(encryption),
+    encryption: encryptionInfo(wrapped?.row),
   };
 }
 
@@ -140,22 +142,23 @@ async function rewrite(
   );
   const checksumType = stored.checksum === undefined ? undefined : "FULL_OBJECT";
   const attributes = copiedAttributes(source, request);
-  const result = await context.submit({
+  const versionId = context.options.newId();
+  const result = await submitWrapped(context, sealed, (encryption) => ({
     case: "commitObject",
     value: create(CommitObjectSchema, {
       bucket: request.bucket,
       bucketId: bucket.bucketId,
       key: request.key,
-      versionId: context.options.newId(),
+      versionId,
       size: source.size,
       etag: stored.etag,
-      attributes: attributesToRow(attributes, stored.checksum, checksumType, sealed?.row),
+      attributes: attributesToRow(attributes, stored.checksum, checksumType, encryption),
       ...stored.rows,
       ...writeConditions(context, request),
       ownerId: request.owner.id,
       ownerDisplayName: request.owner.displayName,
     }),
-  });
+  }));
   const committed = expectResult(result, "objectCommitted");
   return {
     versionId: shownVersionId(context.asCommitted(bucket), committed),

@@ -40,6 +40,8 @@ export {
   readBucketEncryption,
 } from "./encryption/bucket-default.ts";
 export { secretContext } from "./encryption/key-ring.ts";
+export { retiredUses } from "./encryption/retired-uses.ts";
+export { rewrapWorker } from "./encryption/rewrap-worker.ts";
 export { OBJECT_ERROR_CODES, ObjectError, type ObjectErrorCode } from "./errors.ts";
 export type { VersionAddress } from "./find-version.ts";
 export { DAY_MS, expirationOf } from "./lifecycle/due.ts";

@@ -7,6 +7,7 @@ import { wantedEncryption } from "./encryption/bucket-default.ts";
 import { type BodyKey, encryptionInfo } from "./encryption/object-keys.ts";
 import { encryptedAs } from "./encryption/requested.ts";
 import { storeSealed } from "./encryption/store-sealed.ts";
+import { submitWrapped } from "./encryption/submit-wrapped.ts";
 import { ObjectError } from "./errors.ts";
 import { checkKey } from "./names.ts";
 import type { BodySource, ChecksumAlgorithm, PutObjectRequest, PutObjectResult } from "./ports.ts";
@@ -34,23 +35,24 @@ export async function putObject(context: ObjectContext, request: PutObjectReques
     ...(sealed !== undefined && { key: sealed.key }),
   });
   const checksumType: ChecksumType | undefined = stored.checksum === undefined ? undefined : "FULL_OBJECT";
-  const result = await context.submit({
+  const versionId = context.options.newId();
+  const result = await submitWrapped(context, sealed, (encryption) => ({
     case: "commitObject",
     value: {
       ...BLANK_COMMIT,
       bucket: request.bucket,
       bucketId: bucket.bucketId,
       key: request.key,
-      versionId: context.options.newId(),
+      versionId,
       size: BigInt(request.body.sizeBytes),
       etag: stored.etag,
-      attributes: attributesToRow(request.attributes, stored.checksum, checksumType, sealed?.row),
+      attributes: attributesToRow(request.attributes, stored.checksum, checksumType, encryption),
       ...stored.rows,
       ...writeConditions(context, request),
       ownerId: request.owner.id,
       ownerDisplayName: request.owner.displayName,
     },
-  });
+  }));
   const committed = expectResult(result, "objectCommitted");
   return {
     versionId: shownVersionId(context.asCommitted(bucket), committed),

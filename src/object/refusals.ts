@@ -37,6 +37,9 @@ const CODE_OF: Readonly<Record<RefusalCode, ObjectErrorCode | undefined>> = {
   [RefusalCode.ENCRYPTION_KEY_EXISTS]: undefined,
   [RefusalCode.ENCRYPTION_KEY_UNKNOWN]: "encryption-key-not-found",
   [RefusalCode.ENCRYPTION_KEY_CHANGED]: undefined,
+  [RefusalCode.ENCRYPTION_KEY_IN_USE]: undefined,
+  // The key was rotated while the request ran, again and again: the caller wraps the data key anew a few times.
+  [RefusalCode.ENCRYPTION_KEY_RETIRED]: "unavailable",
   [RefusalCode.NODE_STATE_CHANGED]: undefined,
   [RefusalCode.MEMBERSHIP_CHANGING]: undefined,
   [RefusalCode.LAST_VOTER]: undefined,

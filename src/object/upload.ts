@@ -29,6 +29,7 @@ import type { ObjectContext } from "./context.ts";
 import { wantedEncryption } from "./encryption/bucket-default.ts";
 import { checkCustomerKey, encryptionInfo, proveCustomerKey } from "./encryption/object-keys.ts";
 import { partKey } from "./encryption/requested.ts";
+import { submitWrapped } from "./encryption/submit-wrapped.ts";
 import { ObjectError } from "./errors.ts";
 import { freshVersion } from "./find-version.ts";
 import { objectBytes } from "./get.ts";
@@ -74,23 +75,24 @@ export async function createUpload(
   }
   const bucket = await context.knownBucket(request.bucket);
   const wanted = wantedEncryption(context, bucket, request.encryption);
-  const encryption = wanted && (await context.keys.create(wanted)).row;
-  const result = await context.submit({
+  const wrapped = wanted && (await context.keys.create(wanted));
+  const uploadId = context.options.newId();
+  const result = await submitWrapped(context, wrapped, (encryption) => ({
     case: "createUpload",
     value: create(CreateUploadSchema, {
       bucket: request.bucket,
       bucketId: bucket.bucketId,
       key: request.key,
-      uploadId: context.options.newId(),
+      uploadId,
       attributes: attributesToRow(request.attributes, undefined, type, encryption),
       ownerId: request.owner.id,
       ownerDisplayName: request.owner.displayName,
       checksumAlgorithm: algorithm ?? "",
     }),
-  });
+  }));
   return {
     uploadId: formatUploadId(expectResult(result, "uploadCreated").uploadId),
-    encryption: encryptionInfo(encryption),
+    encryption: encryptionInfo(wrapped?.row),
   };
 }
 

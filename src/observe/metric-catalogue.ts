@@ -278,6 +278,21 @@ export const METRICS = {
     "Versions that were due and stayed: locked, or changed meanwhile",
     [],
   ),
+  dataKeysRewrapped: counter(
+    "skerry_encryption_rewrapped_total",
+    "Data keys of objects and uploads that were wrapped by the newest version of their key",
+    [],
+  ),
+  dataKeysFailed: counter(
+    "skerry_encryption_rewrap_failed_total",
+    "Data keys that did not open when they were to be wrapped anew; counted at every pass",
+    [],
+  ),
+  retiredUses: gauge(
+    "skerry_encryption_retired_uses",
+    "Versions of objects and open uploads whose data key an older version of a key of the key ring wraps",
+    ["key", "version"],
+  ),
   scrubCheckedBytes: counter(
     "skerry_scrub_checked_bytes_total",
     "Bytes that scrub has read and compared",

@@ -21,6 +21,10 @@ export function encryptionKeyService(
       guard.unary("EncryptionKeyService/RotateEncryptionKey", context, [], async () => ({
         key: message(await keys.rotate(keyId)),
       })),
+    removeEncryptionKeyVersion: ({ keyId, version }, context) =>
+      guard.unary("EncryptionKeyService/RemoveEncryptionKeyVersion", context, [], async () => ({
+        key: message(await keys.removeVersion(keyId, version)),
+      })),
   };
 }
 
@@ -31,5 +35,10 @@ function message(key: EncryptionKeyDescription) {
     createdAtMs: BigInt(key.createdAtMs),
     version: key.version,
     rotatedAtMs: BigInt(key.rotatedAtMs),
+    versions: key.versions.map(({ version, createdAtMs, uses }) => ({
+      version,
+      createdAtMs: BigInt(createdAtMs),
+      ...(uses !== undefined && { uses: BigInt(uses) }),
+    })),
   });
 }

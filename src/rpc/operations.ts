@@ -106,6 +106,12 @@ export const RPC_OPERATIONS = [
     leastRole: "admin",
     resource: "cluster",
   },
+  {
+    name: "EncryptionKeyService/RemoveEncryptionKeyVersion",
+    action: "admin:RemoveEncryptionKeyVersion",
+    leastRole: "admin",
+    resource: "cluster",
+  },
   { name: "ClusterService/GetStatus", action: "admin:GetStatus", leastRole: "reader", resource: "cluster" },
   {
     name: "ClusterService/CreateJoinToken",

@@ -502,6 +502,11 @@ describe("the gate", () => {
       createClient(EncryptionKeyService, http2()).listEncryptionKeys({}, as(key)),
     "EncryptionKeyService/RotateEncryptionKey": (key) =>
       createClient(EncryptionKeyService, http2()).rotateEncryptionKey({ keyId: "k" }, as(key)),
+    "EncryptionKeyService/RemoveEncryptionKeyVersion": (key) =>
+      createClient(EncryptionKeyService, http2()).removeEncryptionKeyVersion(
+        { keyId: "k", version: 1 },
+        as(key),
+      ),
     "ClusterService/GetStatus": (key) => createClient(ClusterService, http2()).getStatus({}, as(key)),
     "ClusterService/CreateJoinToken": (key) =>
       createClient(ClusterService, http2()).createJoinToken({}, as(key)),

@@ -3,6 +3,7 @@ import { ObjectChange_Kind, type ObjectRow } from "../../gen/skerry/meta/v1/rows
 import type { ApplyState } from "../apply-state.ts";
 import { checkAttributes } from "../attributes.ts";
 import { checkEncryption, storedSize } from "../encryption.ts";
+import { checkWrapping } from "../encryption-uses.ts";
 import {
   BLANK_OBJECT,
   checkNewVersion,
@@ -31,7 +32,7 @@ export function commitObject(state: ApplyState, command: CommitObject): CommandR
   if (problem !== undefined) return refusedWith(problem);
   if (command.size > BigInt(MAX_OBJECT_BYTES)) return refused(RefusalCode.TOO_LARGE, "the object");
   const encryption = command.attributes?.encryption;
-  const encryptionProblem = checkEncryption(encryption, "body");
+  const encryptionProblem = checkEncryption(encryption, "body") ?? checkWrapping(state, encryption);
   if (encryptionProblem !== undefined) return refusedWith(encryptionProblem);
   const { blobs, slices } = command;
   const manifest = acceptManifest(state, { blobs, slices, size: storedSize(command.size, encryption?.salt) });

@@ -3,6 +3,7 @@ import { ObjectChange_Kind, type ObjectRow } from "../../gen/skerry/meta/v1/rows
 import type { ApplyState } from "../apply-state.ts";
 import { checkAttributes } from "../attributes.ts";
 import { checkCopiedEncryption } from "../encryption.ts";
+import { checkWrapping } from "../encryption-uses.ts";
 import { BLANK_OBJECT, checkNewVersion, commitVersion, findBucket, isRefusal } from "../heads.ts";
 import { objectReferrer } from "../keys.ts";
 import { checkPreconditions } from "../preconditions.ts";
@@ -28,6 +29,7 @@ export function copyObject(state: ApplyState, command: CopyObject): CommandResul
     checkPreconditions(command.preconditions, versions.current) ??
     checkCopiedEncryption(source.attributes?.encryption, command.attributes?.encryption) ??
     checkAttributes(bucket, command.attributes) ??
+    checkWrapping(state, command.attributes?.encryption) ??
     versions.references.check();
   if (problem !== undefined) return refusedWith(problem);
   const next = { ...copyOf(state, source, command), versionId };

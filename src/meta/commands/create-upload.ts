@@ -9,6 +9,7 @@ import { BucketRowSchema, UploadRowSchema } from "../../gen/skerry/meta/v1/rows_
 import type { ApplyState } from "../apply-state.ts";
 import { checkAttributes } from "../attributes.ts";
 import { checkEncryption } from "../encryption.ts";
+import { checkWrapping, countUse } from "../encryption-uses.ts";
 import { checkObjectKey, findBucket, isRefusal } from "../heads.ts";
 import { bucketKey, completedUploadKey, uploadKey, uploadOrderKey } from "../keys.ts";
 import { META_ID_BYTES } from "../limits.ts";
@@ -21,7 +22,8 @@ export function createUpload(state: ApplyState, command: CreateUpload): CommandR
   const problem =
     checkObjectKey(key) ??
     checkEncryption(command.attributes?.encryption, "upload") ??
-    checkAttributes(bucket, command.attributes);
+    checkAttributes(bucket, command.attributes) ??
+    checkWrapping(state, command.attributes?.encryption);
   if (problem !== undefined) return refusedWith(problem);
   if (uploadId.length !== META_ID_BYTES) return refused(RefusalCode.INVALID, "an upload id has 16 bytes");
   if (state.has(uploadKey(uploadId)) || state.has(completedUploadKey(uploadId))) {
@@ -39,6 +41,7 @@ export function createUpload(state: ApplyState, command: CreateUpload): CommandR
     checksumAlgorithm: command.checksumAlgorithm,
   });
   state.write(uploadKey(uploadId), UploadRowSchema, upload);
+  countUse(state, upload.attributes?.encryption, 1n);
   state.putEmpty(uploadOrderKey(bucket.bucketId, key, uploadId));
   state.write(bucketKey(bucket.name), BucketRowSchema, { ...bucket, uploadCount: bucket.uploadCount + 1n });
   return create(CommandResultSchema, {

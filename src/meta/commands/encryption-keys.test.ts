@@ -44,6 +44,7 @@ describe("the key ring", () => {
 
   test.each([
     ["no id", put("")],
+    ["an id that would look like a row of uses", put("a/b")],
     ["no secret", put("k", new Uint8Array(0))],
     ["a secret that is too long", put("k", new Uint8Array(257))],
   ])("refuses %s", async (_, command) => {
@@ -53,6 +54,11 @@ describe("the key ring", () => {
 });
 
 describe("an encrypted object", () => {
+  beforeEach(() => {
+    const value = create(PutEncryptionKeySchema, { keyId: "ring", secretSealed: new Uint8Array(61) });
+    replica.run({ case: "putEncryptionKey", value });
+  });
+
   const encryption = (change: object = {}) => ({
     version: 1,
     kind: EncryptionKind.SSE_S3,
@@ -83,6 +89,8 @@ describe("an encrypted object", () => {
     ["an unknown format", { version: 2 }, 116, "INVALID"],
     ["no kind", { kind: EncryptionKind.UNSPECIFIED }, 116, "INVALID"],
     ["no key", { keyId: "" }, 116, "INVALID"],
+    ["a key that is not in the ring", { keyId: "other" }, 116, "ENCRYPTION_KEY_UNKNOWN"],
+    ["a version that is not there yet", { keyVersion: 2 }, 116, "ENCRYPTION_KEY_UNKNOWN"],
     ["a key of the ring for a customer's", { kind: EncryptionKind.SSE_C }, 116, "INVALID"],
     ["no wrapped key", { wrappedKey: new Uint8Array(0) }, 116, "INVALID"],
     ["no salt", { salt: new Uint8Array(0) }, 116, "INVALID"],

@@ -4,9 +4,19 @@ import {
   AppliedRowSchema,
   type ClusterRow,
   ClusterRowSchema,
+  EncryptionKeyRowSchema,
+  type ObjectEncryption,
 } from "../../gen/skerry/meta/v1/rows_pb.js";
 import type { ScanRange, StoreRow } from "../../platform/index.ts";
-import { APPLIED_KEY, CLUSTER_KEY, type TableName, tableRange } from "../keys.ts";
+import { isOfRing } from "../encryption-uses.ts";
+import {
+  APPLIED_KEY,
+  CLUSTER_KEY,
+  encryptionKeyKey,
+  encryptionUseKey,
+  type TableName,
+  tableRange,
+} from "../keys.ts";
 
 /** One thing that does not hold. */
 export interface Violation {
@@ -31,6 +41,8 @@ export class Check {
   readonly applied: AppliedRow | undefined;
   readonly cluster: ClusterRow | undefined;
   readonly buckets = new Map<bigint, BucketTally>();
+  /** Rows with a data key that a version of the ring has wrapped, by the key of that version's row of uses. */
+  readonly encryptionUses = new Map<string, bigint>();
   readonly #rows: CheckedRows;
 
   constructor(rows: CheckedRows) {
@@ -55,6 +67,17 @@ export class Check {
   row<Desc extends DescMessage>(key: string, schema: Desc): MessageShape<Desc> | undefined {
     const bytes = this.#rows.get(key);
     return bytes === undefined ? undefined : fromBinary(schema, bytes);
+  }
+
+  /** A row with this data key was met. */
+  countUse(encryption: ObjectEncryption | undefined, at: string): void {
+    if (!isOfRing(encryption)) return;
+    const { keyId, keyVersion } = encryption;
+    const ring = this.row(encryptionKeyKey(keyId), EncryptionKeyRowSchema);
+    const isThere = ring?.versions.some(({ version }) => version === keyVersion) === true;
+    this.holds(isThere, "every data key is wrapped by a version that is there", at);
+    const key = encryptionUseKey(keyId, keyVersion);
+    this.encryptionUses.set(key, (this.encryptionUses.get(key) ?? 0n) + 1n);
   }
 
   scan(range: ScanRange): AsyncIterable<StoreRow> {

@@ -1,6 +1,7 @@
 import {
   CopysetRowSchema,
   EncryptionKeyRowSchema,
+  EncryptionUseRowSchema,
   IdentityRowSchema,
   IdentityTotalsRowSchema,
   JoinTokenRowSchema,
@@ -20,6 +21,7 @@ import {
   CLUSTER_KEY,
   copysetKey,
   encryptionKeyKey,
+  encryptionUseKey,
   IDENTITY_TOTALS_KEY,
   identityKey,
   joinTokenHashKey,
@@ -85,14 +87,26 @@ export async function checkEncryptionKeys(check: Check): Promise<void> {
   for await (const { key, row } of check.table("encryptionKey", EncryptionKeyRowSchema)) {
     count++;
     check.holds(key === encryptionKeyKey(row.keyId), "an encryption key lies at its id", key);
-    const ascending = row.versions.every(({ version }, index) => version === index + 1);
-    check.holds(row.versions.length > 0 && ascending, "an encryption key has versions without a gap", key);
+    const ascending = row.versions.every(({ version }, at) => version > (row.versions[at - 1]?.version ?? 0));
+    check.holds(row.versions.length > 0 && ascending, "the versions of an encryption key ascend", key);
   }
   check.holds(
     count === (check.cluster?.encryptionKeyCount ?? 0),
     "the cluster counts its encryption keys",
     CLUSTER_KEY,
   );
+}
+
+/** After everything with a data key has been read. */
+export async function checkEncryptionUses(check: Check): Promise<void> {
+  for await (const { key, row } of check.table("encryptionUse", EncryptionUseRowSchema)) {
+    check.holds(key === encryptionUseKey(row.keyId, row.version), "uses lie at their version", key);
+    const ring = check.row(encryptionKeyKey(row.keyId), EncryptionKeyRowSchema);
+    const isThere = ring?.versions.some(({ version }) => version === row.version) === true;
+    check.holds(isThere, "uses are counted of versions that are there", key);
+    const met = check.encryptionUses.get(key) ?? 0n;
+    check.holds(row.uses === met, "what a version wraps is counted", key);
+  }
 }
 
 export async function checkTokens(check: Check): Promise<void> {

@@ -10,6 +10,7 @@ import { Check, type CheckedRows, type Violation } from "./check.ts";
 import {
   checkCopysets,
   checkEncryptionKeys,
+  checkEncryptionUses,
   checkIdentities,
   checkKeys,
   checkMaintenance,
@@ -56,6 +57,7 @@ export async function checkInvariants(rows: CheckedRows): Promise<readonly Viola
   await checkIdentities(check);
   await checkMaintenance(check);
   await checkEncryptionKeys(check);
+  await checkEncryptionUses(check);
   await checkWorkerCursors(check);
   await checkTokens(check);
   await checkNodes(check);

@@ -92,6 +92,7 @@ export async function checkObjects(check: Check): Promise<void> {
     if (bucket === undefined) continue;
     bucket.objects++;
     bucket.bytes += row.size;
+    check.countUse(row.attributes?.encryption, key);
     check.holds(key === objectKey(bucketId, row.key), "an object lies at its key", key);
     const referrer = objectReferrer(bucketId, row.key, row.versionId);
     checkManifest(check, { slices: row.slices, size: storedObjectSize(row), referrer, at: key });
@@ -116,6 +117,7 @@ export async function checkUploads(check: Check): Promise<void> {
     const bucket = check.buckets.get(row.bucketId);
     check.holds(bucket?.name === row.bucket, "every upload is in a bucket", key);
     if (bucket !== undefined) bucket.uploads++;
+    check.countUse(row.attributes?.encryption, key);
     checkParts(check, row);
   }
   for await (const key of check.keys("uploadOrder")) {

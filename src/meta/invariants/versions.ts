@@ -38,6 +38,7 @@ function checkVersion(check: Check, at: string, row: ObjectRow): void {
   if (bucket === undefined) return;
   bucket.versions += 1n;
   bucket.versionBytes += row.size;
+  check.countUse(row.attributes?.encryption, at);
   check.holds(at === versionKey(bucketId, row.key, row.versionId), "a version lies at its key and id", at);
   check.holds(check.has(keyVersionsKey(bucketId, row.key)), "a key with versions has a row of them", at);
   const isBare = row.slices.length === 0 && row.size === 0n && row.attributes === undefined;

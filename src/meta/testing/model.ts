@@ -11,11 +11,23 @@ export interface ModelSlice {
   readonly length: number;
 }
 
+/** A data key, by a number for the wrapped bytes, and the version of the ring's one key that has wrapped it. */
+export interface ModelWrap {
+  readonly version: number;
+  readonly wrapped: number;
+}
+
 export interface ModelObject {
   readonly version: number;
   readonly etag: string;
   readonly slices: readonly ModelSlice[];
   readonly modifiedMs: number;
+  /** Undefined: not encrypted. */
+  wrap?: ModelWrap | undefined;
+  /** Bytes in the slices that are not the client's. */
+  readonly tagBytes?: number;
+  /** Of parts: the salts are theirs. */
+  readonly multipart?: boolean;
 }
 
 export interface ModelVersion extends ModelObject {
@@ -29,6 +41,7 @@ export interface ModelVersion extends ModelObject {
 export type ModelVersioning = "never" | "enabled" | "suspended";
 
 export interface ModelPart {
+  readonly tagBytes?: number;
   readonly etag: string;
   readonly slices: readonly ModelSlice[];
 }
@@ -37,6 +50,7 @@ export interface ModelUpload {
   readonly id: number;
   readonly key: string;
   readonly parts: Map<number, ModelPart>;
+  wrap: ModelWrap | undefined;
 }
 
 export interface ModelBucket {
@@ -97,6 +111,15 @@ export interface ModelExpiration {
   readonly tagged: boolean;
 }
 
+export interface ModelRewrap {
+  readonly kind: "version" | "upload";
+  readonly key: string;
+  /** Of the version or the upload. */
+  readonly id: number;
+  readonly expected: number;
+  readonly next: ModelWrap;
+}
+
 export interface ModelTarget {
   readonly key: string;
   /** Undefined: whatever is current. */
@@ -121,8 +144,11 @@ interface Completed {
   readonly etag: string;
 }
 
-export function sizeOf(manifest: { readonly slices: readonly ModelSlice[] }): number {
-  return manifest.slices.reduce((sum, slice) => sum + slice.length, 0);
+export function sizeOf(manifest: {
+  readonly slices: readonly ModelSlice[];
+  readonly tagBytes?: number;
+}): number {
+  return manifest.slices.reduce((sum, slice) => sum + slice.length, 0) - (manifest.tagBytes ?? 0);
 }
 
 export class Model {
@@ -137,6 +163,9 @@ export class Model {
   nextRevision = 1;
   /** Of the lifecycle's worker. */
   cursor: { readonly revision: number; readonly cursor: number } | undefined;
+  /** Versions of the one key of the ring. */
+  readonly ring: number[] = [];
+  #lastRingVersion = 0;
   readonly maintenance: ModelMaintenance = { state: "off", epoch: 0, waiting: [] };
   nowMs = 0;
   oplogLength = 0;
@@ -232,11 +261,66 @@ export class Model {
     if (bucket === undefined) return "BUCKET_UNKNOWN";
     const refusal = refusalOf(currentOf(bucket, key), conditions);
     if (refusal !== undefined) return refusal;
+    const wrapRefusal = this.#refusalOfWrap(object.wrap);
+    if (wrapRefusal !== undefined) return wrapRefusal;
     for (const [id, blob] of blobs) this.blobs.set(id, blob);
     this.#add(bucket, key, object, false);
     this.oplogLength++;
     this.#collect();
     return "objectCommitted";
+  }
+
+  /** The first version, or one more. */
+  rotateRing(expected: number): string {
+    if (this.#lastRingVersion !== expected) {
+      return this.#lastRingVersion === 0 ? "ENCRYPTION_KEY_UNKNOWN" : "ENCRYPTION_KEY_CHANGED";
+    }
+    this.ring.push(++this.#lastRingVersion);
+    return "done";
+  }
+
+  removeRingVersion(version: number): string {
+    if (!this.ring.includes(version)) return "ENCRYPTION_KEY_UNKNOWN";
+    if (this.ring.at(-1) === version || (this.uses().get(version) ?? 0) > 0) return "ENCRYPTION_KEY_IN_USE";
+    this.ring.splice(this.ring.indexOf(version), 1);
+    return "done";
+  }
+
+  rewrap(name: string, targets: readonly ModelRewrap[]): string {
+    const bucket = this.buckets.get(name);
+    if (bucket === undefined) return "BUCKET_UNKNOWN";
+    let rewrapped = 0;
+    for (const { kind, key, id, expected, next } of targets) {
+      const upload = bucket.uploads.get(id);
+      const row =
+        kind === "version"
+          ? bucket.keys.get(key)?.find(({ version }) => version === id)
+          : upload?.key === key
+            ? upload
+            : undefined;
+      if (row?.wrap?.wrapped !== expected || next.version !== this.ring.at(-1)) continue;
+      if (row.wrap.version >= next.version) continue;
+      row.wrap = next;
+      rewrapped++;
+    }
+    return `dataKeysRewrapped ${rewrapped} of ${targets.length}`;
+  }
+
+  /** By version: what has its data key wrapped by it, found by looking at everything. */
+  uses(): Map<number, number> {
+    const counts = new Map(this.ring.map((version) => [version, 0]));
+    for (const { keys, uploads } of this.buckets.values()) {
+      for (const { wrap } of [...[...keys.values()].flat(), ...uploads.values()]) {
+        if (wrap !== undefined) counts.set(wrap.version, (counts.get(wrap.version) ?? 0) + 1);
+      }
+    }
+    return counts;
+  }
+
+  #refusalOfWrap(wrap: ModelWrap | undefined): string | undefined {
+    if (wrap === undefined) return undefined;
+    if (wrap.version > this.#lastRingVersion) return "ENCRYPTION_KEY_UNKNOWN";
+    return wrap.version < this.#lastRingVersion ? "ENCRYPTION_KEY_RETIRED" : undefined;
   }
 
   setVersioning(name: string, versioning: "enabled" | "suspended"): string {
@@ -339,13 +423,24 @@ export class Model {
     return versions.find(({ version, marker }) => version === source.version && !marker);
   }
 
-  copy(source: ModelSource, name: string, key: string, version: number): string {
+  copy(
+    source: ModelSource,
+    name: string,
+    key: string,
+    copied: { readonly version: number; readonly wrap: ModelWrap | undefined; readonly salted: boolean },
+  ): string {
     const from = this.#source(source);
     if (from === undefined) return "SOURCE_CHANGED";
     const bucket = this.buckets.get(name);
     if (bucket === undefined) return "BUCKET_UNKNOWN";
-    const { etag, slices } = from;
-    this.#add(bucket, key, { version, etag, slices, modifiedMs: this.nowMs }, false);
+    const { etag, slices, tagBytes = 0, multipart = false } = from;
+    const { version, wrap, salted } = copied;
+    if ((wrap === undefined) !== (from.wrap === undefined)) return "INVALID";
+    if (wrap !== undefined && salted === multipart) return "INVALID";
+    const refusal = this.#refusalOfWrap(wrap);
+    if (refusal !== undefined) return refusal;
+    const copy = { version, etag, slices, tagBytes, multipart, wrap, modifiedMs: this.nowMs };
+    this.#add(bucket, key, copy, false);
     this.oplogLength++;
     this.#collect();
     return "objectCommitted";
@@ -358,8 +453,8 @@ export class Model {
     if (from === to) return "INVALID";
     const source = currentOf(bucket, from);
     if (source === undefined) return "OBJECT_UNKNOWN";
-    const { etag, slices, modifiedMs } = source;
-    this.#add(bucket, to, { version, etag, slices, modifiedMs }, false);
+    const { etag, slices, modifiedMs, wrap, tagBytes = 0, multipart = false } = source;
+    this.#add(bucket, to, { version, etag, slices, modifiedMs, wrap, tagBytes, multipart }, false);
     if (bucket.versioning === "never") this.#remove(bucket, from, (known) => known === source);
     else {
       const marker = { version: markerId, etag: "", slices: [], modifiedMs: this.nowMs };
@@ -370,10 +465,12 @@ export class Model {
     return "objectCommitted";
   }
 
-  createUpload(name: string, key: string, id: number): string {
+  createUpload(name: string, key: string, id: number, wrap: ModelWrap | undefined): string {
     const bucket = this.buckets.get(name);
     if (bucket === undefined) return "BUCKET_UNKNOWN";
-    bucket.uploads.set(id, { id, key, parts: new Map() });
+    const refusal = this.#refusalOfWrap(wrap);
+    if (refusal !== undefined) return refusal;
+    bucket.uploads.set(id, { id, key, parts: new Map(), wrap });
     return "uploadCreated";
   }
 
@@ -399,8 +496,10 @@ export class Model {
   ): string {
     const upload = this.#upload(address);
     if (upload === undefined) return "UPLOAD_UNKNOWN";
+    if (upload.wrap !== undefined) return "INVALID";
     const from = this.#source(source);
     if (from === undefined) return "SOURCE_CHANGED";
+    if (from.wrap !== undefined) return "INVALID";
     upload.parts.set(partNumber, part);
     this.#collect();
     return "partCommitted";
@@ -422,7 +521,10 @@ export class Model {
     if (parts.length === 0 || parts.includes(undefined)) return "PART_INVALID";
     const bucket = this.buckets.get(address.bucket)!;
     const slices = parts.flatMap((part) => part!.slices);
-    this.#add(bucket, address.key, { version, etag, slices, modifiedMs: this.nowMs }, false);
+    const { wrap } = upload;
+    const tagBytes = parts.reduce((sum, part) => sum + (part!.tagBytes ?? 0), 0);
+    const whole = { version, etag, slices, tagBytes, wrap, multipart: true, modifiedMs: this.nowMs };
+    this.#add(bucket, address.key, whole, false);
     bucket.uploads.delete(address.upload);
     this.completed.set(address.upload, { bucket: address.bucket, key: address.key, etag });
     this.oplogLength++;

@@ -46,7 +46,19 @@ import {
   type ModelSource,
   type ModelTarget,
   type ModelUpload,
+  type ModelVersion,
+  type ModelWrap,
 } from "./model.ts";
+import {
+  drawWrap,
+  encryptionOf,
+  FRAME_TAG_BYTES,
+  type RingDraws,
+  removeRingVersion,
+  rewrap,
+  rotateRing,
+  saltOf,
+} from "./random-rings.ts";
 
 export interface DrawnCommand {
   readonly body: CommandBody;
@@ -64,14 +76,20 @@ const EXPIRATION_KINDS = {
 } as const;
 const KEYS = ["a", "a/b", "a\u0000b", "\u{10000}", "\uffff", "z"];
 
+/** Of what is written, how much is encrypted. */
+const ENCRYPTED = 0.5;
+
 export class CommandDrawer {
   readonly #prng: Prng;
   readonly #model: Model;
   #nextId = 1;
 
+  readonly #rings: RingDraws;
+
   constructor(prng: Prng, model: Model) {
     this.#prng = prng;
     this.#model = model;
+    this.#rings = { prng, model, nextId: () => this.#nextId++ };
   }
 
   /** While the cluster is quiesced, whatever a client wants to change is refused. */
@@ -110,6 +128,9 @@ export class CommandDrawer {
       [4, () => this.#changeIdentities()],
       [4, () => this.#setMaintenance()],
       [3, () => this.#acknowledgeMaintenance()],
+      [5, () => rotateRing(this.#rings)],
+      [3, () => removeRingVersion(this.#rings)],
+      [6, () => rewrap(this.#rings, this.#prng.pick(BUCKETS))],
     ];
     let at = this.#prng.below(draws.reduce((sum, [weight]) => sum + weight, 0));
     for (const [weight, draw] of draws) {
@@ -206,11 +227,14 @@ export class CommandDrawer {
     const version = this.#prng.chance(0.1) ? this.#prng.between(1, this.#nextId) : this.#nextId++;
     const content = this.#content();
     const conditions = this.#conditions(bucket, key);
+    const wrap = this.#prng.chance(ENCRYPTED) ? drawWrap(this.#rings) : undefined;
+    const tagBytes = tagBytesOf(wrap, content.size);
     const value = create(CommitObjectSchema, {
       bucket,
       key,
       versionId: id(version),
-      size: BigInt(content.size),
+      size: BigInt(content.size - tagBytes),
+      ...encryptionOf(wrap, true),
       etag: etag(version),
       blobs: content.newBlobs,
       slices: content.slices.map(toSlice),
@@ -227,6 +251,8 @@ export class CommandDrawer {
           etag: etag(version),
           slices: content.slices,
           modifiedMs: this.#model.nowMs,
+          wrap,
+          tagBytes,
         };
         return this.#model.commit(bucket, key, object, content.blobs(), conditions);
       },
@@ -346,7 +372,12 @@ export class CommandDrawer {
   #copy(): DrawnCommand {
     const source = this.#source();
     const [bucket, key, version] = [this.#prng.pick(BUCKETS), this.#prng.pick(KEYS), this.#nextId++];
+    const from = this.#versionOf(source);
+    const isEncrypted = (from?.wrap !== undefined) !== this.#prng.chance(0.1);
+    const wrap = isEncrypted ? drawWrap(this.#rings) : undefined;
+    const salted = (from?.multipart === true) === this.#prng.chance(0.1);
     const value = create(CopyObjectSchema, {
+      ...encryptionOf(wrap, salted),
       sourceBucket: source.bucket,
       sourceKey: source.key,
       sourceVersionId: id(source.version),
@@ -356,7 +387,7 @@ export class CommandDrawer {
     });
     return {
       body: { case: "copyObject", value },
-      expected: () => this.#model.copy(source, bucket, key, version),
+      expected: () => this.#model.copy(source, bucket, key, { version, wrap, salted }),
     };
   }
 
@@ -366,6 +397,11 @@ export class CommandDrawer {
     const versions = this.#model.buckets.get(bucket)?.keys.get(key) ?? [];
     if (versions.length === 0 || this.#prng.chance(0.1)) return { bucket, key, version: 999_999 };
     return { bucket, key, version: this.#prng.pick(versions).version };
+  }
+
+  #versionOf(source: ModelSource): ModelVersion | undefined {
+    const versions = this.#model.buckets.get(source.bucket)?.keys.get(source.key) ?? [];
+    return versions.find(({ version }) => version === source.version);
   }
 
   #rename(): DrawnCommand {
@@ -390,22 +426,31 @@ export class CommandDrawer {
 
   #createUpload(): DrawnCommand {
     const [bucket, key, upload] = [this.#prng.pick(BUCKETS), this.#prng.pick(KEYS), this.#nextId++];
-    const value = create(CreateUploadSchema, { bucket, key, uploadId: id(upload) });
+    const wrap = this.#prng.chance(ENCRYPTED) ? drawWrap(this.#rings) : undefined;
+    const value = create(CreateUploadSchema, {
+      bucket,
+      key,
+      uploadId: id(upload),
+      ...encryptionOf(wrap, false),
+    });
     return {
       body: { case: "createUpload", value },
-      expected: () => this.#model.createUpload(bucket, key, upload),
+      expected: () => this.#model.createUpload(bucket, key, upload, wrap),
     };
   }
 
   #commitPart(): DrawnCommand {
     const address = this.#upload();
     const [partNumber, digest, content] = [this.#prng.between(1, 20), etag(this.#nextId++), this.#content()];
+    const wrap = this.#openUpload(address.upload)?.wrap;
+    const tagBytes = tagBytesOf(wrap, content.size);
     const value = create(CommitPartSchema, {
       bucket: address.bucket,
       key: address.key,
       uploadId: id(address.upload),
       partNumber,
-      size: BigInt(content.size),
+      size: BigInt(content.size - tagBytes),
+      ...saltOf(wrap),
       etag: digest,
       blobs: content.newBlobs,
       slices: content.slices.map(toSlice),
@@ -416,7 +461,7 @@ export class CommandDrawer {
         this.#model.commitPart(
           address,
           partNumber,
-          { etag: digest, slices: content.slices },
+          { etag: digest, slices: content.slices, tagBytes },
           content.blobs(),
         ),
     };
@@ -424,8 +469,7 @@ export class CommandDrawer {
 
   #copyPart(): DrawnCommand {
     const [address, source] = [this.#upload(), this.#source()];
-    const versions = this.#model.buckets.get(source.bucket)?.keys.get(source.key) ?? [];
-    const from = versions.find(({ version }) => version === source.version)?.slices ?? [];
+    const from = this.#versionOf(source)?.slices ?? [];
     // Every slice of the source, each without its first byte where it has more than one.
     const slices = from.map(({ blob, offset, length }) =>
       length > 1 ? { blob, offset: offset + 1, length: length - 1 } : { blob, offset, length },
@@ -582,7 +626,7 @@ export class CommandDrawer {
     const count = kind === "none" ? 0 : kind === "two" ? 2 : 1;
     const drawn = Array.from({ length: count }, () => ({
       blob: this.#nextId++,
-      size: this.#prng.between(1, 50),
+      size: this.#prng.between(1 + FRAME_TAG_BYTES, 50),
       isInline: kind === "inline",
       copies: this.#prng.pick([2, 3, 3]),
     }));
@@ -616,6 +660,10 @@ function selectorOf(version: ModelTarget["version"]) {
   if (version === undefined) return {};
   if (version === "null") return { version: { version: { case: "nullVersion" as const, value: true } } };
   return { version: { version: { case: "versionId" as const, value: id(version) } } };
+}
+
+function tagBytesOf(wrap: ModelWrap | undefined, sizeBytes: number): number {
+  return wrap === undefined || sizeBytes === 0 ? 0 : FRAME_TAG_BYTES;
 }
 
 function toSlice({ blob, offset, length }: ModelSlice) {

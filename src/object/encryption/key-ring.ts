@@ -9,9 +9,6 @@ import { ObjectError } from "../errors.ts";
 /** What SSE-S3 wraps with. */
 export const OBJECTS_KEY_ID = "skerry-s3";
 
-/** Unsealed versions that are kept. */
-const MAX_CACHED_SECRETS = 10_000;
-
 /** One version of a key of the ring, in the clear. */
 export interface RingKey {
   readonly keyId: string;
@@ -28,8 +25,8 @@ export interface KeyRingOptions {
 /** The cluster's wrapping keys: rows of the metadata, sealed under the key-encryption key, that every node can unseal. */
 export class KeyRing {
   readonly #options: KeyRingOptions;
-  /** A version never changes once it is there, so nothing has to be forgotten. */
-  readonly #secrets = new Map<string, Uint8Array>();
+  /** By the row that the view keeps until a command changes it: what is removed from the ring is forgotten with the row. */
+  readonly #secrets = new WeakMap<EncryptionKeyRow, Map<number, Uint8Array>>();
 
   constructor(options: KeyRingOptions) {
     this.#options = options;
@@ -42,7 +39,10 @@ export class KeyRing {
     return { keyId, version, secret: this.#secret(row, version) };
   }
 
-  /** The version that wrapped an object. Refuses "encryption-key-not-found". */
+  /**
+   * The version that wrapped an object. Refuses "encryption-key-not-found", and "unavailable" where only the version is not there (any more): whoever read that
+   * it is needed reads again, for a version goes when nothing needs it.
+   */
   async version(keyId: string, version: number): Promise<RingKey> {
     const known = this.#row(keyId);
     const has = known?.versions.some((candidate) => candidate.version === version) === true;
@@ -76,13 +76,16 @@ export class KeyRing {
   }
 
   #secret(row: EncryptionKeyRow, version: number): Uint8Array {
-    const context = secretContext(row.keyId, version);
-    const known = this.#secrets.get(context);
+    const secrets = this.#secrets.get(row) ?? new Map<number, Uint8Array>();
+    this.#secrets.set(row, secrets);
+    const known = secrets.get(version);
     if (known !== undefined) return known;
     const found = row.versions.find((candidate) => candidate.version === version);
-    if (found === undefined) throw unknownKey(row.keyId);
-    const secret = this.#options.sealer.open(found.secretSealed, context);
-    if (this.#secrets.size < MAX_CACHED_SECRETS) this.#secrets.set(context, secret);
+    if (found === undefined) {
+      throw new ObjectError("unavailable", "the object's data key was wrapped anew meanwhile; try again");
+    }
+    const secret = this.#options.sealer.open(found.secretSealed, secretContext(row.keyId, version));
+    secrets.set(version, secret);
     return secret;
   }
 }

@@ -14,6 +14,12 @@ import type { CustomerKey, EncryptionInfo, EncryptionRequest } from "./types.ts"
 const FRAME_FORMAT_VERSION = 1;
 const CUSTOMER_CONTEXT = "customer";
 
+/** A data key in the clear, and how it lies in the row of its object or upload. */
+export interface WrappedDataKey {
+  readonly row: ObjectEncryption;
+  readonly dataKey: Uint8Array;
+}
+
 export interface ObjectKeysOptions {
   readonly ring: KeyRing;
   readonly random: Random;
@@ -38,10 +44,7 @@ export class ObjectKeys {
   }
 
   /** A data key for a new object. `salt`: of its one body; none for an upload, whose parts bring theirs. */
-  async create(
-    request: EncryptionRequest,
-    salt?: Uint8Array,
-  ): Promise<{ readonly row: ObjectEncryption; readonly dataKey: Uint8Array }> {
+  async create(request: EncryptionRequest, salt?: Uint8Array): Promise<WrappedDataKey> {
     const dataKey = this.#options.random.bytes(DATA_KEY_BYTES);
     return { dataKey, row: await this.#wrap(dataKey, request, salt) };
   }
@@ -51,8 +54,18 @@ export class ObjectKeys {
     row: ObjectEncryption,
     customerKey: CustomerKey | undefined,
     request: EncryptionRequest,
-  ): Promise<ObjectEncryption> {
-    return this.#wrap(await this.open(row, customerKey), request, row.salt);
+  ): Promise<WrappedDataKey> {
+    const dataKey = await this.open(row, customerKey);
+    return { dataKey, row: await this.#wrap(dataKey, request, row.salt) };
+  }
+
+  /** The same under the version that wraps now. Only for keys of the ring: a customer's has no versions. */
+  async renew({ row, dataKey }: WrappedDataKey): Promise<ObjectEncryption> {
+    const request: EncryptionRequest =
+      row.kind === EncryptionKind.SSE_S3
+        ? { kind: "sse-s3" }
+        : { kind: "sse-kms", keyId: row.keyId, context: row.context, bucketKey: row.bucketKey };
+    return await this.#wrap(dataKey, request, row.salt);
   }
 
   /**

@@ -1,10 +1,9 @@
 import type { ObjectEncryption } from "../../gen/skerry/meta/v1/rows_pb.js";
 import type { ObjectContext } from "../context.ts";
-import { type BodyKey, checkCustomerKey } from "./object-keys.ts";
+import { type BodyKey, checkCustomerKey, type WrappedDataKey } from "./object-keys.ts";
 import type { CustomerKey, EncryptionRequest } from "./types.ts";
 
-export interface NewEncryption {
-  readonly row: ObjectEncryption;
+export interface NewEncryption extends WrappedDataKey {
   readonly key: BodyKey;
 }
 
@@ -15,7 +14,7 @@ export async function encryptedAs(
 ): Promise<NewEncryption> {
   const salt = context.keys.newSalt();
   const { row, dataKey } = await context.keys.create(request, salt);
-  return { row, key: { dataKey, salt } };
+  return { row, dataKey, key: { dataKey, salt } };
 }
 
 /** What one part of an upload is encrypted with. Refuses a customer's key that is missing, wrong or out of place. */

@@ -75,7 +75,14 @@ const keys: KeyAdmin = {
   },
 };
 
-const encryptionKey = { keyId: "k", description: "", createdAtMs: 1, version: 1, rotatedAtMs: 1 };
+const encryptionKey = {
+  keyId: "k",
+  description: "",
+  createdAtMs: 1,
+  version: 1,
+  rotatedAtMs: 1,
+  versions: [{ version: 1, createdAtMs: 1, uses: 0 }],
+};
 const encryptionKeys: EncryptionKeyAdmin = {
   create: async () => encryptionKey,
   list: async () => [encryptionKey],
@@ -83,6 +90,7 @@ const encryptionKeys: EncryptionKeyAdmin = {
     if (keyId !== "k") throw new AdminError("not-found", "there is no encryption key of this id");
     return { ...encryptionKey, version: 2 };
   },
+  removeVersion: async () => encryptionKey,
 };
 
 const NODE: NodeDescription = {

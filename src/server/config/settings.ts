@@ -268,6 +268,12 @@ export const SETTINGS = {
     default: 4,
     description: "Nodes that copies are made on at once",
   }),
+  "encryption.rewrap_keys_per_second": setting({
+    kind: integer(1, 1_000_000),
+    default: 1_000,
+    description:
+      "Data keys of objects that the leader wraps anew in a second, after a key of the key ring was rotated",
+  }),
   "lifecycle.day_seconds": setting({
     kind: integer(1, 86_400),
     default: 86_400,

@@ -155,6 +155,7 @@ export class Engines {
   work(boundConfig: Config, workers: readonly Worker[] = []): () => Promise<void> {
     this.#workers = startWorkers(this.#options, {
       metadata: this.metadata,
+      sealer: this.sealer,
       raft: this.raft,
       segments: this.#segments,
       health: this.#health,

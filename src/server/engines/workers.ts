@@ -1,3 +1,4 @@
+import type { Sealer } from "../../access/index.ts";
 import { BackgroundRuntime, type Worker, type WorkerStatus } from "../../background/index.ts";
 import { ID_RANDOM_BYTES, TimeOrderedIds } from "../../base/index.ts";
 import {
@@ -16,11 +17,13 @@ import type { Config } from "../config/index.ts";
 import { describeSelf } from "../identity.ts";
 import { Webhooks } from "../webhooks.ts";
 import type { Consensus } from "./consensus.ts";
+import { keyRewrap, observeRetiredUses } from "./key-rewrap.ts";
 import type { Certificates, EnginesOptions } from "./options.ts";
 import type { Search } from "./search.ts";
 import type { Upkeep } from "./upkeep.ts";
 
 export interface Worked extends Pick<Consensus, "metadata" | "raft"> {
+  readonly sealer: Sealer;
   readonly segments: SegmentStore;
   readonly health: HealthService;
   readonly upkeep: Upkeep;
@@ -75,6 +78,8 @@ export function startWorkers(options: EnginesOptions, worked: Worked): StartedWo
   for (const worker of workers) background.add(worker, { throttle: 0 });
   for (const worker of worked.others) background.add(worker, { throttle: 0 });
   background.add(bucketLifecycle(options, worked), { throttle: 1 });
+  background.add(keyRewrap(options, worked), { throttle: 1 });
+  observeRetiredUses(metrics, metadata.view);
   if (options.config["notifications.destinations"].length > 0) {
     background.add(bucketNotifications(options, worked), { throttle: 0 });
   }

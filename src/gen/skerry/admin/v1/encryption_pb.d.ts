@@ -42,6 +42,13 @@ export declare type EncryptionKey = Message<"skerry.admin.v1.EncryptionKey"> & {
    * @generated from field: int64 rotated_at_ms = 5;
    */
   rotatedAtMs: bigint;
+
+  /**
+   * In ascending order; the last one wraps.
+   *
+   * @generated from field: repeated skerry.admin.v1.EncryptionKeyVersion versions = 6;
+   */
+  versions: EncryptionKeyVersion[];
 };
 
 /**
@@ -49,6 +56,34 @@ export declare type EncryptionKey = Message<"skerry.admin.v1.EncryptionKey"> & {
  * Use `create(EncryptionKeySchema)` to create a new message.
  */
 export declare const EncryptionKeySchema: GenMessage<EncryptionKey>;
+
+/**
+ * @generated from message skerry.admin.v1.EncryptionKeyVersion
+ */
+export declare type EncryptionKeyVersion = Message<"skerry.admin.v1.EncryptionKeyVersion"> & {
+  /**
+   * @generated from field: uint32 version = 1;
+   */
+  version: number;
+
+  /**
+   * @generated from field: int64 created_at_ms = 2;
+   */
+  createdAtMs: bigint;
+
+  /**
+   * Versions of objects and open uploads whose data key it has wrapped. Unset: it was made before uses were counted, and cannot be removed.
+   *
+   * @generated from field: optional uint64 uses = 3;
+   */
+  uses?: bigint | undefined;
+};
+
+/**
+ * Describes the message skerry.admin.v1.EncryptionKeyVersion.
+ * Use `create(EncryptionKeyVersionSchema)` to create a new message.
+ */
+export declare const EncryptionKeyVersionSchema: GenMessage<EncryptionKeyVersion>;
 
 /**
  * @generated from message skerry.admin.v1.CreateEncryptionKeyRequest
@@ -150,6 +185,43 @@ export declare type RotateEncryptionKeyResponse = Message<"skerry.admin.v1.Rotat
 export declare const RotateEncryptionKeyResponseSchema: GenMessage<RotateEncryptionKeyResponse>;
 
 /**
+ * @generated from message skerry.admin.v1.RemoveEncryptionKeyVersionRequest
+ */
+export declare type RemoveEncryptionKeyVersionRequest = Message<"skerry.admin.v1.RemoveEncryptionKeyVersionRequest"> & {
+  /**
+   * @generated from field: string key_id = 1;
+   */
+  keyId: string;
+
+  /**
+   * @generated from field: uint32 version = 2;
+   */
+  version: number;
+};
+
+/**
+ * Describes the message skerry.admin.v1.RemoveEncryptionKeyVersionRequest.
+ * Use `create(RemoveEncryptionKeyVersionRequestSchema)` to create a new message.
+ */
+export declare const RemoveEncryptionKeyVersionRequestSchema: GenMessage<RemoveEncryptionKeyVersionRequest>;
+
+/**
+ * @generated from message skerry.admin.v1.RemoveEncryptionKeyVersionResponse
+ */
+export declare type RemoveEncryptionKeyVersionResponse = Message<"skerry.admin.v1.RemoveEncryptionKeyVersionResponse"> & {
+  /**
+   * @generated from field: skerry.admin.v1.EncryptionKey key = 1;
+   */
+  key?: EncryptionKey | undefined;
+};
+
+/**
+ * Describes the message skerry.admin.v1.RemoveEncryptionKeyVersionResponse.
+ * Use `create(RemoveEncryptionKeyVersionResponseSchema)` to create a new message.
+ */
+export declare const RemoveEncryptionKeyVersionResponseSchema: GenMessage<RemoveEncryptionKeyVersionResponse>;
+
+/**
  * @generated from service skerry.admin.v1.EncryptionKeyService
  */
 export declare const EncryptionKeyService: GenService<{
@@ -172,7 +244,7 @@ export declare const EncryptionKeyService: GenService<{
     output: typeof ListEncryptionKeysResponseSchema;
   },
   /**
-   * RotateEncryptionKey adds a version that wraps from then on. What was wrapped by earlier versions stays readable.
+   * RotateEncryptionKey adds a version that wraps from then on. What was wrapped by earlier versions stays readable, and is wrapped anew by and by.
    *
    * @generated from rpc skerry.admin.v1.EncryptionKeyService.RotateEncryptionKey
    */
@@ -180,6 +252,16 @@ export declare const EncryptionKeyService: GenService<{
     methodKind: "unary";
     input: typeof RotateEncryptionKeyRequestSchema;
     output: typeof RotateEncryptionKeyResponseSchema;
+  },
+  /**
+   * RemoveEncryptionKeyVersion destroys an old version. Refused for the newest, and while anything that is stored needs it.
+   *
+   * @generated from rpc skerry.admin.v1.EncryptionKeyService.RemoveEncryptionKeyVersion
+   */
+  removeEncryptionKeyVersion: {
+    methodKind: "unary";
+    input: typeof RemoveEncryptionKeyVersionRequestSchema;
+    output: typeof RemoveEncryptionKeyVersionResponseSchema;
   },
 }>;
 

@@ -10,7 +10,7 @@ import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2
  * Describes the file skerry/admin/v1/encryption.proto.
  */
 export const file_skerry_admin_v1_encryption = /*@__PURE__*/
-  fileDesc("CiBza2VycnkvYWRtaW4vdjEvZW5jcnlwdGlvbi5wcm90bxIPc2tlcnJ5LmFkbWluLnYxInMKDUVuY3J5cHRpb25LZXkSDgoGa2V5X2lkGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEhUKDWNyZWF0ZWRfYXRfbXMYAyABKAMSDwoHdmVyc2lvbhgEIAEoDRIVCg1yb3RhdGVkX2F0X21zGAUgASgDIkEKGkNyZWF0ZUVuY3J5cHRpb25LZXlSZXF1ZXN0Eg4KBmtleV9pZBgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCSJKChtDcmVhdGVFbmNyeXB0aW9uS2V5UmVzcG9uc2USKwoDa2V5GAEgASgLMh4uc2tlcnJ5LmFkbWluLnYxLkVuY3J5cHRpb25LZXkiGwoZTGlzdEVuY3J5cHRpb25LZXlzUmVxdWVzdCJKChpMaXN0RW5jcnlwdGlvbktleXNSZXNwb25zZRIsCgRrZXlzGAEgAygLMh4uc2tlcnJ5LmFkbWluLnYxLkVuY3J5cHRpb25LZXkiLAoaUm90YXRlRW5jcnlwdGlvbktleVJlcXVlc3QSDgoGa2V5X2lkGAEgASgJIkoKG1JvdGF0ZUVuY3J5cHRpb25LZXlSZXNwb25zZRIrCgNrZXkYASABKAsyHi5za2VycnkuYWRtaW4udjEuRW5jcnlwdGlvbktleTLpAgoURW5jcnlwdGlvbktleVNlcnZpY2UScAoTQ3JlYXRlRW5jcnlwdGlvbktleRIrLnNrZXJyeS5hZG1pbi52MS5DcmVhdGVFbmNyeXB0aW9uS2V5UmVxdWVzdBosLnNrZXJyeS5hZG1pbi52MS5DcmVhdGVFbmNyeXB0aW9uS2V5UmVzcG9uc2USbQoSTGlzdEVuY3J5cHRpb25LZXlzEiouc2tlcnJ5LmFkbWluLnYxLkxpc3RFbmNyeXB0aW9uS2V5c1JlcXVlc3QaKy5za2VycnkuYWRtaW4udjEuTGlzdEVuY3J5cHRpb25LZXlzUmVzcG9uc2UScAoTUm90YXRlRW5jcnlwdGlvbktleRIrLnNrZXJyeS5hZG1pbi52MS5Sb3RhdGVFbmNyeXB0aW9uS2V5UmVxdWVzdBosLnNrZXJyeS5hZG1pbi52MS5Sb3RhdGVFbmNyeXB0aW9uS2V5UmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("CiBza2VycnkvYWRtaW4vdjEvZW5jcnlwdGlvbi5wcm90bxIPc2tlcnJ5LmFkbWluLnYxIqwBCg1FbmNyeXB0aW9uS2V5Eg4KBmtleV9pZBgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCRIVCg1jcmVhdGVkX2F0X21zGAMgASgDEg8KB3ZlcnNpb24YBCABKA0SFQoNcm90YXRlZF9hdF9tcxgFIAEoAxI3Cgh2ZXJzaW9ucxgGIAMoCzIlLnNrZXJyeS5hZG1pbi52MS5FbmNyeXB0aW9uS2V5VmVyc2lvbiJaChRFbmNyeXB0aW9uS2V5VmVyc2lvbhIPCgd2ZXJzaW9uGAEgASgNEhUKDWNyZWF0ZWRfYXRfbXMYAiABKAMSEQoEdXNlcxgDIAEoBEgAiAEBQgcKBV91c2VzIkEKGkNyZWF0ZUVuY3J5cHRpb25LZXlSZXF1ZXN0Eg4KBmtleV9pZBgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCSJKChtDcmVhdGVFbmNyeXB0aW9uS2V5UmVzcG9uc2USKwoDa2V5GAEgASgLMh4uc2tlcnJ5LmFkbWluLnYxLkVuY3J5cHRpb25LZXkiGwoZTGlzdEVuY3J5cHRpb25LZXlzUmVxdWVzdCJKChpMaXN0RW5jcnlwdGlvbktleXNSZXNwb25zZRIsCgRrZXlzGAEgAygLMh4uc2tlcnJ5LmFkbWluLnYxLkVuY3J5cHRpb25LZXkiLAoaUm90YXRlRW5jcnlwdGlvbktleVJlcXVlc3QSDgoGa2V5X2lkGAEgASgJIkoKG1JvdGF0ZUVuY3J5cHRpb25LZXlSZXNwb25zZRIrCgNrZXkYASABKAsyHi5za2VycnkuYWRtaW4udjEuRW5jcnlwdGlvbktleSJECiFSZW1vdmVFbmNyeXB0aW9uS2V5VmVyc2lvblJlcXVlc3QSDgoGa2V5X2lkGAEgASgJEg8KB3ZlcnNpb24YAiABKA0iUQoiUmVtb3ZlRW5jcnlwdGlvbktleVZlcnNpb25SZXNwb25zZRIrCgNrZXkYASABKAsyHi5za2VycnkuYWRtaW4udjEuRW5jcnlwdGlvbktleTLxAwoURW5jcnlwdGlvbktleVNlcnZpY2UScAoTQ3JlYXRlRW5jcnlwdGlvbktleRIrLnNrZXJyeS5hZG1pbi52MS5DcmVhdGVFbmNyeXB0aW9uS2V5UmVxdWVzdBosLnNrZXJyeS5hZG1pbi52MS5DcmVhdGVFbmNyeXB0aW9uS2V5UmVzcG9uc2USbQoSTGlzdEVuY3J5cHRpb25LZXlzEiouc2tlcnJ5LmFkbWluLnYxLkxpc3RFbmNyeXB0aW9uS2V5c1JlcXVlc3QaKy5za2VycnkuYWRtaW4udjEuTGlzdEVuY3J5cHRpb25LZXlzUmVzcG9uc2UScAoTUm90YXRlRW5jcnlwdGlvbktleRIrLnNrZXJyeS5hZG1pbi52MS5Sb3RhdGVFbmNyeXB0aW9uS2V5UmVxdWVzdBosLnNrZXJyeS5hZG1pbi52MS5Sb3RhdGVFbmNyeXB0aW9uS2V5UmVzcG9uc2UShQEKGlJlbW92ZUVuY3J5cHRpb25LZXlWZXJzaW9uEjIuc2tlcnJ5LmFkbWluLnYxLlJlbW92ZUVuY3J5cHRpb25LZXlWZXJzaW9uUmVxdWVzdBozLnNrZXJyeS5hZG1pbi52MS5SZW1vdmVFbmNyeXB0aW9uS2V5VmVyc2lvblJlc3BvbnNlYgZwcm90bzM");
 
 /**
  * Describes the message skerry.admin.v1.EncryptionKey.
@@ -20,46 +20,67 @@ export const EncryptionKeySchema = /*@__PURE__*/
   messageDesc(file_skerry_admin_v1_encryption, 0);
 
 /**
+ * Describes the message skerry.admin.v1.EncryptionKeyVersion.
+ * Use `create(EncryptionKeyVersionSchema)` to create a new message.
+ */
+export const EncryptionKeyVersionSchema = /*@__PURE__*/
+  messageDesc(file_skerry_admin_v1_encryption, 1);
+
+/**
  * Describes the message skerry.admin.v1.CreateEncryptionKeyRequest.
  * Use `create(CreateEncryptionKeyRequestSchema)` to create a new message.
  */
 export const CreateEncryptionKeyRequestSchema = /*@__PURE__*/
-  messageDesc(file_skerry_admin_v1_encryption, 1);
+  messageDesc(file_skerry_admin_v1_encryption, 2);
 
 /**
  * Describes the message skerry.admin.v1.CreateEncryptionKeyResponse.
  * Use `create(CreateEncryptionKeyResponseSchema)` to create a new message.
  */
 export const CreateEncryptionKeyResponseSchema = /*@__PURE__*/
-  messageDesc(file_skerry_admin_v1_encryption, 2);
+  messageDesc(file_skerry_admin_v1_encryption, 3);
 
 /**
  * Describes the message skerry.admin.v1.ListEncryptionKeysRequest.
  * Use `create(ListEncryptionKeysRequestSchema)` to create a new message.
  */
 export const ListEncryptionKeysRequestSchema = /*@__PURE__*/
-  messageDesc(file_skerry_admin_v1_encryption, 3);
+  messageDesc(file_skerry_admin_v1_encryption, 4);
 
 /**
  * Describes the message skerry.admin.v1.ListEncryptionKeysResponse.
  * Use `create(ListEncryptionKeysResponseSchema)` to create a new message.
  */
 export const ListEncryptionKeysResponseSchema = /*@__PURE__*/
-  messageDesc(file_skerry_admin_v1_encryption, 4);
+  messageDesc(file_skerry_admin_v1_encryption, 5);
 
 /**
  * Describes the message skerry.admin.v1.RotateEncryptionKeyRequest.
  * Use `create(RotateEncryptionKeyRequestSchema)` to create a new message.
  */
 export const RotateEncryptionKeyRequestSchema = /*@__PURE__*/
-  messageDesc(file_skerry_admin_v1_encryption, 5);
+  messageDesc(file_skerry_admin_v1_encryption, 6);
 
 /**
  * Describes the message skerry.admin.v1.RotateEncryptionKeyResponse.
  * Use `create(RotateEncryptionKeyResponseSchema)` to create a new message.
  */
 export const RotateEncryptionKeyResponseSchema = /*@__PURE__*/
-  messageDesc(file_skerry_admin_v1_encryption, 6);
+  messageDesc(file_skerry_admin_v1_encryption, 7);
+
+/**
+ * Describes the message skerry.admin.v1.RemoveEncryptionKeyVersionRequest.
+ * Use `create(RemoveEncryptionKeyVersionRequestSchema)` to create a new message.
+ */
+export const RemoveEncryptionKeyVersionRequestSchema = /*@__PURE__*/
+  messageDesc(file_skerry_admin_v1_encryption, 8);
+
+/**
+ * Describes the message skerry.admin.v1.RemoveEncryptionKeyVersionResponse.
+ * Use `create(RemoveEncryptionKeyVersionResponseSchema)` to create a new message.
+ */
+export const RemoveEncryptionKeyVersionResponseSchema = /*@__PURE__*/
+  messageDesc(file_skerry_admin_v1_encryption, 9);
 
 /**
  * @generated from service skerry.admin.v1.EncryptionKeyService

@@ -310,6 +310,18 @@ export declare type Command = Message<"skerry.meta.v1.Command"> & {
     case: "rotateEncryptionKey";
   } | {
     /**
+     * @generated from field: skerry.meta.v1.RewrapDataKeys rewrap_data_keys = 82;
+     */
+    value: RewrapDataKeys;
+    case: "rewrapDataKeys";
+  } | {
+    /**
+     * @generated from field: skerry.meta.v1.RemoveEncryptionKeyVersion remove_encryption_key_version = 83;
+     */
+    value: RemoveEncryptionKeyVersion;
+    case: "removeEncryptionKeyVersion";
+  } | {
+    /**
      * @generated from field: skerry.meta.v1.CreateNamespace create_namespace = 100;
      */
     value: CreateNamespace;
@@ -482,6 +494,12 @@ export declare type CommandResult = Message<"skerry.meta.v1.CommandResult"> & {
      */
     value: NamespaceWorkLeased;
     case: "namespaceWorkLeased";
+  } | {
+    /**
+     * @generated from field: skerry.meta.v1.DataKeysRewrapped data_keys_rewrapped = 145;
+     */
+    value: DataKeysRewrapped;
+    case: "dataKeysRewrapped";
   } | { case: undefined; value?: undefined };
 };
 
@@ -2642,6 +2660,138 @@ export declare type RotateEncryptionKey = Message<"skerry.meta.v1.RotateEncrypti
 export declare const RotateEncryptionKeySchema: GenMessage<RotateEncryptionKey>;
 
 /**
+ * RewrapDataKeys puts wrappings under the newest version of a key of the ring in the place of older ones. Each target is decided on the rows
+ * as they are then: one that is gone, or whose wrapping is not the one that the caller opened, is passed over. Nothing else of a row changes.
+ *
+ * @generated from message skerry.meta.v1.RewrapDataKeys
+ */
+export declare type RewrapDataKeys = Message<"skerry.meta.v1.RewrapDataKeys"> & {
+  /**
+   * @generated from field: string bucket = 1;
+   */
+  bucket: string;
+
+  /**
+   * @generated from field: uint64 bucket_id = 2;
+   */
+  bucketId: bigint;
+
+  /**
+   * @generated from field: repeated skerry.meta.v1.RewrappedDataKey targets = 3;
+   */
+  targets: RewrappedDataKey[];
+};
+
+/**
+ * Describes the message skerry.meta.v1.RewrapDataKeys.
+ * Use `create(RewrapDataKeysSchema)` to create a new message.
+ */
+export declare const RewrapDataKeysSchema: GenMessage<RewrapDataKeys>;
+
+/**
+ * @generated from message skerry.meta.v1.RewrappedDataKey
+ */
+export declare type RewrappedDataKey = Message<"skerry.meta.v1.RewrappedDataKey"> & {
+  /**
+   * @generated from field: string key = 1;
+   */
+  key: string;
+
+  /**
+   * @generated from oneof skerry.meta.v1.RewrappedDataKey.row
+   */
+  row: {
+    /**
+     * The id inside, which null versions have too.
+     *
+     * @generated from field: bytes version_id = 2;
+     */
+    value: Uint8Array;
+    case: "versionId";
+  } | {
+    /**
+     * @generated from field: bytes upload_id = 3;
+     */
+    value: Uint8Array;
+    case: "uploadId";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * @generated from field: string encryption_key_id = 4;
+   */
+  encryptionKeyId: string;
+
+  /**
+   * What the row has.
+   *
+   * @generated from field: bytes expected_wrapped_key = 5;
+   */
+  expectedWrappedKey: Uint8Array;
+
+  /**
+   * The newest version, and the data key wrapped by it.
+   *
+   * @generated from field: uint32 key_version = 6;
+   */
+  keyVersion: number;
+
+  /**
+   * @generated from field: bytes wrapped_key = 7;
+   */
+  wrappedKey: Uint8Array;
+};
+
+/**
+ * Describes the message skerry.meta.v1.RewrappedDataKey.
+ * Use `create(RewrappedDataKeySchema)` to create a new message.
+ */
+export declare const RewrappedDataKeySchema: GenMessage<RewrappedDataKey>;
+
+/**
+ * @generated from message skerry.meta.v1.DataKeysRewrapped
+ */
+export declare type DataKeysRewrapped = Message<"skerry.meta.v1.DataKeysRewrapped"> & {
+  /**
+   * @generated from field: uint32 rewrapped = 1;
+   */
+  rewrapped: number;
+
+  /**
+   * @generated from field: uint32 passed_over = 2;
+   */
+  passedOver: number;
+};
+
+/**
+ * Describes the message skerry.meta.v1.DataKeysRewrapped.
+ * Use `create(DataKeysRewrappedSchema)` to create a new message.
+ */
+export declare const DataKeysRewrappedSchema: GenMessage<DataKeysRewrapped>;
+
+/**
+ * RemoveEncryptionKeyVersion destroys one version of a key. Refused for the newest, and while anything has its data key wrapped by it.
+ *
+ * @generated from message skerry.meta.v1.RemoveEncryptionKeyVersion
+ */
+export declare type RemoveEncryptionKeyVersion = Message<"skerry.meta.v1.RemoveEncryptionKeyVersion"> & {
+  /**
+   * @generated from field: string key_id = 1;
+   */
+  keyId: string;
+
+  /**
+   * @generated from field: uint32 version = 2;
+   */
+  version: number;
+};
+
+/**
+ * Describes the message skerry.meta.v1.RemoveEncryptionKeyVersion.
+ * Use `create(RemoveEncryptionKeyVersionSchema)` to create a new message.
+ */
+export declare const RemoveEncryptionKeyVersionSchema: GenMessage<RemoveEncryptionKeyVersion>;
+
+/**
  * @generated from message skerry.meta.v1.CreateNamespace
  */
 export declare type CreateNamespace = Message<"skerry.meta.v1.CreateNamespace"> & {
@@ -3600,6 +3750,20 @@ export enum RefusalCode {
    * @generated from enum value: REFUSAL_CODE_MAINTENANCE = 80;
    */
   MAINTENANCE = 80,
+
+  /**
+   * The version of a key of the ring is the newest, or something that is stored needs it.
+   *
+   * @generated from enum value: REFUSAL_CODE_ENCRYPTION_KEY_IN_USE = 81;
+   */
+  ENCRYPTION_KEY_IN_USE = 81,
+
+  /**
+   * A data key is wrapped under a version that is not the newest any more: the caller wraps it anew.
+   *
+   * @generated from enum value: REFUSAL_CODE_ENCRYPTION_KEY_RETIRED = 82;
+   */
+  ENCRYPTION_KEY_RETIRED = 82,
 
   /**
    * @generated from enum value: REFUSAL_CODE_NAMESPACE_EXISTS = 100;

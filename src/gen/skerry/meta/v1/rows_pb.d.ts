@@ -772,6 +772,36 @@ export declare type EncryptionKeyRow = Message<"skerry.meta.v1.EncryptionKeyRow"
 export declare const EncryptionKeyRowSchema: GenMessage<EncryptionKeyRow>;
 
 /**
+ * EncryptionUseRow counts what one version of a key wraps. A version without such a row was made before uses were counted.
+ *
+ * @generated from message skerry.meta.v1.EncryptionUseRow
+ */
+export declare type EncryptionUseRow = Message<"skerry.meta.v1.EncryptionUseRow"> & {
+  /**
+   * @generated from field: string key_id = 1;
+   */
+  keyId: string;
+
+  /**
+   * @generated from field: uint32 version = 2;
+   */
+  version: number;
+
+  /**
+   * Versions of objects and open uploads whose data key it has wrapped.
+   *
+   * @generated from field: uint64 uses = 3;
+   */
+  uses: bigint;
+};
+
+/**
+ * Describes the message skerry.meta.v1.EncryptionUseRow.
+ * Use `create(EncryptionUseRowSchema)` to create a new message.
+ */
+export declare const EncryptionUseRowSchema: GenMessage<EncryptionUseRow>;
+
+/**
  * @generated from message skerry.meta.v1.EncryptionKeyVersion
  */
 export declare type EncryptionKeyVersion = Message<"skerry.meta.v1.EncryptionKeyVersion"> & {
@@ -2316,6 +2346,11 @@ export enum WorkerCursorRow_Worker {
    * @generated from enum value: WORKER_NOTIFICATIONS = 2;
    */
   NOTIFICATIONS = 2,
+
+  /**
+   * @generated from enum value: WORKER_REWRAP = 3;
+   */
+  REWRAP = 3,
 }
 
 /**
