@@ -291,7 +291,7 @@ export const METRICS = {
   retiredUses: gauge(
     "skerry_encryption_retired_uses",
     "Versions of objects and open uploads whose data key an older version of a key of the key ring wraps",
-    ["key", "version"],
+    ["ring_key", "version"],
   ),
   scrubCheckedBytes: counter(
     "skerry_scrub_checked_bytes_total",
