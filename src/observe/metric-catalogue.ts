@@ -291,7 +291,7 @@ export const METRICS = {
   retiredUses: gauge(
     "skerry_encryption_retired_uses",
     "Versions of objects and open uploads whose data key an older version of a key of the key ring wraps",
-    ["ring_key", "version"],
+    ["ring", "version"],
   ),
   scrubCheckedBytes: counter(
     "skerry_scrub_checked_bytes_total",

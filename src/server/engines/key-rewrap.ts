@@ -27,7 +27,7 @@ export function keyRewrap(
 
 /** On every node: the counters are in the metadata. A version that has been removed is shown with nothing left. */
 export function observeRetiredUses(metrics: Metrics, view: MetadataView): void {
-  const shown = new Map<string, { readonly ring_key: string; readonly version: string }>();
+  const shown = new Map<string, { readonly ring: string; readonly version: string }>();
   metrics.onRender(async () => {
     const retired = await retiredUses(view).catch((error: unknown) => {
       if (error instanceof MetaError) return undefined;
@@ -36,7 +36,7 @@ export function observeRetiredUses(metrics: Metrics, view: MetadataView): void {
     if (retired === undefined) return;
     for (const labels of shown.values()) metrics.retiredUses.set(0, labels);
     for (const { keyId, version, uses } of retired) {
-      const labels = { ring_key: keyId, version: String(version) };
+      const labels = { ring: keyId, version: String(version) };
       shown.set(`${keyId}/${version}`, labels);
       metrics.retiredUses.set(uses, labels);
     }
