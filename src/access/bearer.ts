@@ -1,5 +1,6 @@
 /** From an `Authorization: Bearer sk_...` header to a principal. */
 
+import { equalSecrets } from "./crypto.ts";
 import { type ApiKeyHasher, principalOf } from "./keys.ts";
 import { KEY_KIND, type KeyDirectory, type StoredKey } from "./ports.ts";
 import type { Principal } from "./types.ts";
@@ -47,9 +48,10 @@ export function authenticateBearer(
   const stored = keys.key(keyId);
   const known = stored !== undefined && stored.kind === KEY_KIND.api;
   // Both are always compared, so that the time tells nothing.
-  const isPresent = hasher.matches(apiKey, known ? stored.secretHash : NO_HASH);
+  const hash = hasher.hash(apiKey);
+  const isPresent = equalSecrets(hash, known ? stored.secretHash : NO_HASH);
   const mayBePrevious = known && nowMs < Number(stored.previousUntilMs);
-  const isPrevious = hasher.matches(apiKey, mayBePrevious ? stored.previousSecretHash : NO_HASH);
+  const isPrevious = equalSecrets(hash, mayBePrevious ? stored.previousSecretHash : NO_HASH);
   const matches = isPresent || isPrevious;
   if (!known) return { kind: "refused", reason: "unknown-key", claimedKeyId: keyId };
   if (!matches) return { kind: "refused", reason: "wrong-secret", claimedKeyId: keyId };

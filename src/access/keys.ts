@@ -10,7 +10,7 @@
  */
 
 import { toBase64Url, toHex } from "../base/index.ts";
-import { deriveKey, equalSecrets, hmacSha256 } from "./crypto.ts";
+import { deriveKey, hmacSha256 } from "./crypto.ts";
 import { AccessError } from "./errors.ts";
 import { checkNamespaces } from "./namespaces.ts";
 import { KEY_KIND, KEY_ROLE, type RandomBytes, type StoredKey } from "./ports.ts";
@@ -120,8 +120,6 @@ export interface ApiKeyHasher {
   keyIdOf(apiKey: string): string | undefined;
   /** 32 bytes. */
   hash(apiKey: string): Uint8Array;
-  /** In constant time. */
-  matches(apiKey: string, hash: Uint8Array): boolean;
 }
 
 /**
@@ -131,15 +129,13 @@ export interface ApiKeyHasher {
 export function createApiKeyHasher(keyEncryptionKey: Uint8Array): ApiKeyHasher {
   const hashKey = deriveKey(keyEncryptionKey, API_HASH_PURPOSE);
   const idKey = deriveKey(keyEncryptionKey, API_ID_PURPOSE);
-  const hash = (apiKey: string) => hmacSha256(hashKey, apiKey);
   return {
     keyIdOf: (apiKey) => {
       const minted = MINTED_API_KEY.exec(apiKey)?.[1];
       if (minted !== undefined || !BROUGHT_API_KEY.test(apiKey)) return minted;
       return `own-${toHex(hmacSha256(idKey, apiKey).subarray(0, BROUGHT_KEY_ID_BYTES))}`;
     },
-    hash,
-    matches: (apiKey, expected) => equalSecrets(hash(apiKey), expected),
+    hash: (apiKey) => hmacSha256(hashKey, apiKey),
   };
 }
 

@@ -14,17 +14,12 @@ import {
 } from "node:http2";
 import { createServer as createTcpServer, type Socket, type Server as TcpServer } from "node:net";
 import {
-  Code,
   type ConnectRouter,
   type ContextValues,
   createContextValues,
   type ServiceImpl,
 } from "@connectrpc/connect";
-import {
-  connectNodeAdapter,
-  universalRequestFromNodeRequest,
-  universalResponseToNodeResponse,
-} from "@connectrpc/connect-node";
+import { connectNodeAdapter } from "@connectrpc/connect-node";
 import type { TrustedProxies } from "../access/index.ts";
 import { Health } from "../gen/grpc/health/v1/health_pb.js";
 import { ServerReflection } from "../gen/grpc/reflection/v1/reflection_pb.js";
@@ -33,14 +28,8 @@ import type { SocketAddress, Timers } from "../platform/index.ts";
 import { CALL_INFO, Guard } from "./guard.ts";
 import { healthService } from "./health-service.ts";
 import { reflectionService } from "./reflection-service.ts";
-import {
-  errorAnswer,
-  type ImplementedService,
-  jsonForms,
-  type RestAnswer,
-  RestHandler,
-  restError,
-} from "./rest/index.ts";
+import { type ImplementedService, jsonForms, RestHandler } from "./rest/index.ts";
+import { serveRest } from "./rest-exchange.ts";
 import { implementedServices, type RpcServices } from "./routes.ts";
 import { SEARCH_FORMS } from "./search/query-forms.ts";
 
@@ -54,8 +43,10 @@ const HEADER_TIMEOUT_MS = 15_000;
 /** Bytes that tell HTTP/2 with prior knowledge from HTTP/1.1 on one port. */
 const HTTP2_PREFACE_START = "PRI";
 
-type AnyRequest = IncomingMessage | Http2ServerRequest;
-type AnyResponse = ServerResponse | Http2ServerResponse;
+export type AnyRequest = IncomingMessage | Http2ServerRequest;
+/** What both kinds of answers can do is what this one can. */
+export type Http1Response = ServerResponse;
+export type AnyResponse = Http1Response | Http2ServerResponse;
 
 export interface RpcServerOptions extends RpcServices {
   readonly listen: SocketAddress;
@@ -88,6 +79,7 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
     admission: guard,
     maxBodyBytes: MAX_MESSAGE_BYTES,
     timeoutMs: REST_TIMEOUT_MS,
+    timers: options.timers,
     shutdownSignal: shutdown.signal,
   });
   const valuesOf = (request: AnyRequest): ContextValues =>
@@ -95,7 +87,7 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
       requestId: options.newRequestId(),
       remoteAddress: addressOf(request, options.trustedProxies),
     });
-  const handler = connectNodeAdapter({
+  const adapter = connectNodeAdapter({
     routes: (router) => {
       for (const { service, implementation } of services) router.service(service, implementation);
       describeItself(router, services, guard, options);
@@ -106,10 +98,14 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
     contextValues: (request) => valuesOf(request as AnyRequest),
     fallback: (request, response) => {
       const [incoming, outgoing] = [request as AnyRequest, response as AnyResponse];
-      if (!servePage(options, incoming, outgoing))
-        void serveRest(rest, incoming, outgoing, valuesOf(incoming));
+      void serveRest(rest, incoming, outgoing, valuesOf(incoming));
     },
   });
+  const handler: Handler = (request, response) => {
+    if (servePage(options, request, response)) return;
+    if (hasUrl(request)) adapter(request, response);
+    else refuseTarget(response);
+  };
   const listener = options.tls === undefined ? plainListener(handler) : tlsListener(handler, options.tls);
   await new Promise<void>((resolve, reject) => {
     listener.tcp.once("error", reject);
@@ -248,35 +244,18 @@ function servePage(options: RpcServerOptions, request: AnyRequest, response: Any
   return true;
 }
 
-async function serveRest(
-  rest: RestHandler,
-  request: AnyRequest,
-  response: AnyResponse,
-  values: ContextValues,
-): Promise<void> {
-  const { requestId } = values.get(CALL_INFO);
-  const incoming = universalRequestFromNodeRequest(request, response, undefined, values);
-  const answered =
-    (await rest.handle({
-      verb: request.method ?? "",
-      target: request.url ?? "",
-      header: incoming.header,
-      body: incoming.body as AsyncIterable<Uint8Array>,
-      signal: incoming.signal,
-      requestId,
-      values,
-    })) ?? errorAnswer(restError(Code.NotFound, "NOT_FOUND", "there is nothing at this path"), requestId);
-  try {
-    await universalResponseToNodeResponse({ ...answered, body: piecesOf(answered) }, response);
-  } catch {
-    // The caller went away, or a stream failed in its midst: a connection that breaks off is all that it can be told.
-    response.destroy();
-  }
+/**
+ * Whether target and host make a URL. The adapter makes one of every request that it takes, and throws where nobody catches it: the process would end
+ * by `GET //`, or by a request of HTTP/1.0 without a host.
+ */
+function hasUrl(request: AnyRequest): boolean {
+  const host = "authority" in request ? request.authority : request.headers.host;
+  return host !== undefined && URL.canParse(request.url ?? "", `http://${host}`);
 }
 
-async function* piecesOf({ body }: RestAnswer): AsyncIterable<Uint8Array> {
-  if (body instanceof Uint8Array) yield body;
-  else yield* body;
+function refuseTarget(response: AnyResponse): void {
+  const error = { code: "invalid_argument", message: "target and host are no URL", details: {} };
+  answer(response, 400, `${JSON.stringify({ error: { ...error, request_id: "" } })}\n`);
 }
 
 function answer(response: AnyResponse, status: number, body: string): void {

@@ -101,6 +101,8 @@ export interface Snapshot {
   readonly version: bigint;
   /** Leader time up to which this node has applied everything, in milliseconds since the Unix epoch. */
   readonly asOfMs: number;
+  /** Of this state: what the values in the answer are. */
+  readonly schema: Schema;
 }
 
 export interface FetchResult extends Snapshot {

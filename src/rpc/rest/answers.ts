@@ -5,7 +5,8 @@ import { formatJson, type Json } from "./json-text.ts";
 /** An answer of the REST surface, before it is on a socket. */
 export interface RestAnswer {
   readonly status: number;
-  readonly header: Headers;
+  /** Names in lower case. */
+  readonly header: Readonly<Record<string, string>>;
   readonly body: Uint8Array | AsyncIterable<Uint8Array>;
 }
 
@@ -40,11 +41,14 @@ const STATUS_OF_REASON: ReadonlyMap<string, number> = new Map([
 
 const ENCODER = new TextEncoder();
 
-export function jsonAnswer(status: number, value: Json, header: Headers = new Headers()): RestAnswer {
+export function jsonAnswer(
+  status: number,
+  value: Json,
+  header: Readonly<Record<string, string>>,
+): RestAnswer {
   const body = ENCODER.encode(`${formatJson(value)}\n`);
-  header.set("content-type", "application/json");
-  header.set("content-length", String(body.length));
-  return { status, header, body };
+  const described = { "content-type": "application/json", "content-length": String(body.length) };
+  return { status, header: { ...header, ...described }, body };
 }
 
 /**
@@ -54,8 +58,7 @@ export function jsonAnswer(status: number, value: Json, header: Headers = new He
 export function errorAnswer(error: ConnectError, requestId: string): RestAnswer {
   const info = error.findDetails(ErrorInfoSchema)[0];
   const status = (info === undefined ? undefined : statusOf(info)) ?? STATUSES[error.code];
-  const header = new Headers(error.metadata);
-  header.set("x-request-id", requestId);
+  const header = { ...Object.fromEntries(error.metadata), "x-request-id": requestId };
   const code = (info?.reason ?? snakeCase(Code[error.code])).toLowerCase();
   const details = info === undefined ? {} : info.metadata;
   return jsonAnswer(

@@ -45,24 +45,39 @@ const BACKSLASH = 0x5c;
 /** The parser of the engine recurses; brackets outside strings are counted first. */
 function checkDepth(text: string): void {
   let depth = 0;
-  let inString = false;
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
-    if (inString) {
-      if (code === BACKSLASH) at++;
-      else if (code === QUOTE) inString = false;
-    } else if (code === QUOTE) inString = true;
+    if (code === QUOTE) at = endOfString(text, at + 1);
     else if (code === 0x7b || code === 0x5b) {
       if (++depth > MAX_DEPTH) throw new JsonError("", `nests deeper than ${MAX_DEPTH} levels`);
     } else if (code === 0x7d || code === 0x5d) depth--;
   }
 }
 
+/** Where the quote is that ends the string which begins at `start`; the end of the text when there is none. Most of a body is strings without an escape. */
+function endOfString(text: string, start: number): number {
+  for (let from = start; ; ) {
+    const quote = text.indexOf('"', from);
+    if (quote === -1) return text.length;
+    let escapes = 0;
+    while (quote - escapes > start && text.charCodeAt(quote - escapes - 1) === BACKSLASH) escapes++;
+    // An even number of them are backslashes that stand for themselves.
+    if (escapes % 2 === 0) return quote;
+    from = quote + 1;
+  }
+}
+
 /** One line of JSON. A bigint is written with all its digits. */
 export function formatJson(value: Json): string {
-  return JSON.stringify(value, (_name, item: unknown) =>
-    typeof item === "bigint" ? rawJson(item.toString()) : item,
-  );
+  try {
+    // Three times as fast as with a replacer, which only the rare numbers beyond 2^53 need.
+    return JSON.stringify(value);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    return JSON.stringify(value, (_name, item: unknown) =>
+      typeof item === "bigint" ? rawJson(item.toString()) : item,
+    );
+  }
 }
 
 /** ECMAScript "JSON.parse source text access", which the standard library's types do not know yet. */

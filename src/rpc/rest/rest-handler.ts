@@ -4,11 +4,12 @@ import {
   type ContextKey,
   type ContextValues,
   createContextKey,
-  createHandlerContext,
   type HandlerContext,
 } from "@connectrpc/connect";
+import type { Timers } from "../../platform/index.ts";
 import type { RestAdmission } from "../ports.ts";
 import { errorAnswer, jsonAnswer, type RestAnswer, restError } from "./answers.ts";
+import { CallContext } from "./call-context.ts";
 import { JsonError } from "./json-error.ts";
 import type { JsonForms } from "./json-form.ts";
 import { formatJson, type Json, parseJson } from "./json-text.ts";
@@ -35,6 +36,7 @@ export interface RestOptions {
   readonly maxBodyBytes: number;
   /** After which a call is cut, in milliseconds. */
   readonly timeoutMs: number;
+  readonly timers: Timers;
   readonly shutdownSignal: AbortSignal;
 }
 
@@ -44,6 +46,7 @@ export interface RestRequest {
   readonly target: string;
   readonly header: Headers;
   readonly body: AsyncIterable<Uint8Array>;
+  /** Aborts when the caller is gone before its answer. */
   readonly signal: AbortSignal;
   readonly requestId: string;
   readonly values: ContextValues;
@@ -73,31 +76,27 @@ export class RestHandler {
     if (match.kind === "wrong-verb") return wrongVerb(match.allowed, request);
     const { route, variables } = match;
     const answered = { status: 200 };
-    const context = createHandlerContext({
-      service: route.implemented.service,
-      method: route.method,
-      protocolName: "rest",
-      requestMethod: request.verb,
-      url: path,
-      timeoutMs: this.#options.timeoutMs,
-      shutdownSignal: this.#options.shutdownSignal,
-      requestSignal: request.signal,
-      requestHeader: request.header,
-      contextValues: request.values.set(HTTP_ANSWER, answered),
+    const { timeoutMs, timers, shutdownSignal } = this.#options;
+    const context = new CallContext({
+      route,
+      path,
+      header: request.header,
+      values: request.values.set(HTTP_ANSWER, answered),
+      caller: request.signal,
+      shutdown: shutdownSignal,
+      timers,
+      timeoutMs,
     });
-    // A context holds a timer and listens to the node's end until it is aborted: that is when its call has ended, or its caller is gone.
-    const release = () => context.abort();
-    context.signal.addEventListener("abort", release, { once: true });
     const call: Call = { route, request, context, line: { variables, query: new URLSearchParams(query) } };
     const operation = `${route.implemented.service.name}/${route.method.name}`;
     try {
       this.#options.admission.refuseStrangers(operation, context);
       checkContentType(route, contentType);
       const answer = await this.#run(call, answered);
-      if (answer.body instanceof Uint8Array) release();
+      if (answer.body instanceof Uint8Array) context.end();
       return answer;
     } catch (error) {
-      release();
+      context.end();
       const known = error instanceof JsonError ? invalid(error) : error;
       return errorAnswer(this.#options.admission.refused(operation, context, known), request.requestId);
     }
@@ -107,7 +106,7 @@ export class RestHandler {
   #describe({ requestId }: RestRequest): RestAnswer {
     const { services, forms } = this.#options;
     this.#openApi ??= openApiDocument(services, forms);
-    return jsonAnswer(200, this.#openApi, new Headers({ "x-request-id": requestId }));
+    return jsonAnswer(200, this.#openApi, { "x-request-id": requestId });
   }
 
   async #run(call: Call, answered: { readonly status: number }): Promise<RestAnswer> {
@@ -117,15 +116,11 @@ export class RestHandler {
     ] as unknown as Implementation;
     const { method } = route;
     const { forms } = this.#options;
-    const header = () => {
-      const made = new Headers(context.responseHeader);
-      made.set("x-request-id", call.request.requestId);
-      return made;
-    };
+    const header = () => ({ ...context.responseFields(), "x-request-id": call.request.requestId });
     if (method.methodKind === "server_streaming") {
       const messages = implementation(await this.#message(call), context) as AsyncIterable<Fields>;
       const toJson = (message: Fields) => writeMessage(method.output, create(method.output, message), forms);
-      return streamed(messages, { header, toJson, onEnd: () => context.abort() });
+      return streamed(messages, { header, toJson, onEnd: () => context.end() });
     }
     const input = takesStream(route) ? this.#messages(call) : await this.#message(call);
     const output = create(method.output, (await implementation(input, context)) as Fields);
@@ -156,7 +151,7 @@ export class RestHandler {
 interface Call {
   readonly route: Route;
   readonly request: RestRequest;
-  readonly context: ReturnType<typeof createHandlerContext>;
+  readonly context: CallContext;
   readonly line: RequestLine;
 }
 
@@ -164,7 +159,7 @@ type Fields = Readonly<Record<string, unknown>>;
 type Implementation = (input: unknown, context: HandlerContext) => Promise<Fields> | AsyncIterable<Fields>;
 
 interface Streaming {
-  readonly header: () => Headers;
+  readonly header: () => Readonly<Record<string, string>>;
   readonly toJson: (message: Fields) => Json;
   readonly onEnd: () => void;
 }
@@ -173,8 +168,7 @@ interface Streaming {
 async function streamed(messages: AsyncIterable<Fields>, streaming: Streaming): Promise<RestAnswer> {
   const iterator = messages[Symbol.asyncIterator]();
   const first = await iterator.next();
-  const header = streaming.header();
-  header.set("content-type", NDJSON);
+  const header = { ...streaming.header(), "content-type": NDJSON };
   return { status: 200, header, body: lines(first, iterator, streaming) };
 }
 

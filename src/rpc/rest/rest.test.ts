@@ -79,6 +79,21 @@ describe("JSON", () => {
     expect(parse(text)).toEqual(JSON.parse(text));
   });
 
+  it("counts the brackets outside strings, whatever the strings are", () => {
+    const seed = Date.now();
+    console.log(`seed ${seed}`);
+    const random = createPrng(seed);
+    const nested = (depth: number, text: string): string =>
+      depth === 0 ? JSON.stringify(text) : `[${JSON.stringify(text)},${nested(depth - 1, text)}]`;
+    for (let round = 0; round < 200; round++) {
+      const text = Array.from({ length: random.below(12) }, () =>
+        random.pick(['"', "\\", "[", "}", "a"]),
+      ).join("");
+      expect(parse(nested(128, text))).toEqual(JSON.parse(nested(128, text)));
+      expect(() => parse(nested(129, text))).toThrow("nests deeper than 128 levels");
+    }
+  });
+
   it("comes in lines, wherever the pieces are cut", async () => {
     const seed = Date.now();
     console.log(`seed ${seed}`);

@@ -53,22 +53,20 @@ export function documentService(namespaces: Namespaces, guard: Guard): ServiceIm
         const name = namespaceName(principal, request);
         const options = { consistency: consistencyOf(request.consistency), signal: context.signal };
         const id = pathId(request.documentId);
-        const { documents, version } = await namespaces.fetch(name, [id], options);
+        const { documents, version, schema } = await namespaces.fetch(name, [id], options);
         const [document] = documents;
         if (document === undefined) throw new SearchError("not-found", "there is no document of this id");
-        const { schema } = await namespaces.getNamespace(name);
         return { document: documentMessage(document, schema), version };
       }),
     fetchDocuments: (request, context) =>
       guard.unary("DocumentService/FetchDocuments", context, named(request), async ({ principal }) => {
         const name = namespaceName(principal, request);
         const ids = request.ids.map((id, index) => readId(idToPlain(id), `ids[${index}]`));
-        const { documents, version } = await namespaces.fetch(name, ids, {
+        const { documents, version, schema } = await namespaces.fetch(name, ids, {
           consistency: consistencyOf(request.consistency),
           ...at(request),
           signal: context.signal,
         });
-        const { schema } = await namespaces.getNamespace(name);
         return {
           documents: documents.filter((one) => one !== undefined).map((one) => documentMessage(one, schema)),
           missing: ids.filter((_, index) => documents[index] === undefined).map(idMessage),
@@ -82,7 +80,6 @@ export function documentService(namespaces: Namespaces, guard: Guard): ServiceIm
         named(request),
         async function* ({ principal }) {
           const name = namespaceName(principal, request);
-          const { schema } = await namespaces.getNamespace(name);
           const options = {
             consistency: consistencyOf(request.consistency),
             ...at(request),
@@ -98,7 +95,7 @@ export function documentService(namespaces: Namespaces, guard: Guard): ServiceIm
             for (const [index, document] of page.documents.entries()) {
               const isLast = index === page.documents.length - 1;
               yield {
-                document: documentMessage(document, schema),
+                document: documentMessage(document, page.schema),
                 ...(isLast && page.nextCursor !== undefined && { cursor: page.nextCursor }),
               };
             }

@@ -26,9 +26,8 @@ export function queryService(namespaces: Namespaces, guard: Guard): ServiceImpl<
           ...(request.timeoutMs !== undefined && { timeoutMs: request.timeoutMs }),
           signal: context.signal,
         });
-        const { schema } = await namespaces.getNamespace(name);
         return {
-          results: answer.results.map((result) => resultMessage(result, schema)),
+          results: answer.results.map((result) => resultMessage(result, answer.schema)),
           version: answer.version,
           asOfMs: BigInt(answer.asOfMs),
           isSingle: request.isSingle,

@@ -30,11 +30,12 @@ export function vectorToPlain(message: Vector): Plain {
   return message.packed.length > 0 ? unpacked(message.packed) : Float32Array.from(message.values);
 }
 
-/** Little-endian, also where the machine is not. A length that is no multiple of 4 becomes an empty vector, which is refused. */
+/** Of little-endian bytes. A length that is no multiple of 4 becomes an empty vector, which is refused. */
 function unpacked(bytes: Uint8Array): Float32Array {
   if (bytes.length % 4 !== 0) return new Float32Array();
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  return Float32Array.from({ length: bytes.length / 4 }, (_, index) => view.getFloat32(index * 4, true));
+  const floats = new Float32Array(bytes.length / 4);
+  new Uint8Array(floats.buffer).set(bytes);
+  return floats;
 }
 
 export function valueToPlain(message: Value): Plain {

@@ -100,12 +100,14 @@ export const fakeNamespaces: Namespaces = {
     noted("fetch", [name, ids, options], {
       version: 3n,
       asOfMs: 5,
+      schema: SCHEMA,
       documents: ids.map((id) => (id === "a" ? DOCUMENT : undefined)),
     }),
   query: async (name, queries, options) =>
     noted("query", [name, queries, options], {
       version: 3n,
       asOfMs: 5,
+      schema: SCHEMA,
       results: queries.map((query) => ({
         hits: [{ ...DOCUMENT, score: 0.25, highlights: new Map([["title", ["<em>rocks</em>"]]]) }],
         ...(query.aggregation !== undefined && {
@@ -134,8 +136,8 @@ export const fakeNamespaces: Namespaces = {
     }),
   exportPage: async (_, options) =>
     options.cursor === undefined
-      ? { version: 3n, asOfMs: 5, documents: [DOCUMENT], nextCursor: "more" }
-      : { version: 3n, asOfMs: 5, documents: [{ ...DOCUMENT, id: 18446744073709551615n }] },
+      ? { version: 3n, asOfMs: 5, schema: SCHEMA, documents: [DOCUMENT], nextCursor: "more" }
+      : { version: 3n, asOfMs: 5, schema: SCHEMA, documents: [{ ...DOCUMENT, id: 18446744073709551615n }] },
   branch: async (source, target, options) => noted("branch", [source, target, options], info(target)),
   copy: async (source, target, options) => noted("copy", [source, target, options], info(target)),
   warm: async () => ({ blobs: 1, bytes: 2, tookMs: 0.5 }),

@@ -31,6 +31,7 @@ import type {
   QuotaLimits,
   ReadOptions,
   RecallReport,
+  Snapshot,
   VerifyReport,
   WarmReport,
   WriteOptions,
@@ -279,8 +280,8 @@ export class SearchEngine implements NamespaceService {
     }
   }
 
-  #moment({ version }: NamespaceSnapshot): { readonly version: bigint; readonly asOfMs: number } {
-    return { version, asOfMs: this.#context.store.view.appliedTimeMs() };
+  #moment({ version, schema }: NamespaceSnapshot): Snapshot {
+    return { version, asOfMs: this.#context.store.view.appliedTimeMs(), schema };
   }
 
   // Branches and copies

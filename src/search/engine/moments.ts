@@ -30,10 +30,23 @@ export function beginDeadline(
   const timer = timers.after(timeoutMs, () =>
     abort.abort(new SearchError("deadline-exceeded", `the answer took longer than ${timeoutMs} ms`)),
   );
-  const signals = [closing, abort.signal, ...(options.signal === undefined ? [] : [options.signal])];
+  const releases = [closing, options.signal].flatMap((signal) =>
+    signal === undefined ? [] : [follow(signal, abort)],
+  );
   return {
-    signal: AbortSignal.any(signals),
+    signal: abort.signal,
     deadlineMs: clock.monotonicMs() + timeoutMs,
-    end: () => timer.cancel(),
+    end: () => {
+      timer.cancel();
+      for (const release of releases) release();
+    },
   };
+}
+
+/** What `AbortSignal.any` does, without what it takes to find out by itself when nobody needs it any more. */
+function follow(signal: AbortSignal, abort: AbortController): () => void {
+  const onAbort = () => abort.abort(signal.reason);
+  if (signal.aborted) onAbort();
+  signal.addEventListener("abort", onAbort);
+  return () => signal.removeEventListener("abort", onAbort);
 }

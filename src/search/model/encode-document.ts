@@ -7,6 +7,7 @@ import {
   StoredScalarSchema,
 } from "../../gen/skerry/search/storage/v1/storage_pb.js";
 import { SearchError } from "../errors.ts";
+import { bytesOfWords, floatsFromBytes, wordsFromBytes } from "../packed/word-bytes.ts";
 import type { AttributeValue, Document, Scalar, SparseVector } from "./document.ts";
 import { decodeId, encodeId } from "./encode-id.ts";
 
@@ -14,11 +15,11 @@ import { decodeId, encodeId } from "./encode-id.ts";
 export function encodeDocument(document: Document): Uint8Array<ArrayBuffer> {
   const message = create(StoredDocumentSchema, {
     id: encodeId(document.id),
-    vectors: sorted(document.vectors, (name, vector) => ({ name, values: floatsToBytes(vector) })),
+    vectors: sorted(document.vectors, (name, vector) => ({ name, values: bytesOfWords(vector) })),
     sparse: sorted(document.sparse, (name, { indices, values }) => ({
       name,
-      indices: wordsToBytes(indices),
-      values: floatsToBytes(values),
+      indices: bytesOfWords(indices),
+      values: bytesOfWords(values),
     })),
     text: sorted(document.text, (name, text) => ({ name, text })),
     attributes: sorted(document.attributes, (name, value) => ({
@@ -121,36 +122,16 @@ function sparseOf(indices: Uint8Array, values: Uint8Array): SparseVector {
   return { indices: rows, values: weights };
 }
 
-function floatsToBytes(values: Float32Array): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(values.length * 4);
-  const view = new DataView(bytes.buffer);
-  for (let i = 0; i < values.length; i++) view.setFloat32(i * 4, values[i] ?? 0, true);
-  return bytes;
-}
-
-function wordsToBytes(values: Uint32Array): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(values.length * 4);
-  const view = new DataView(bytes.buffer);
-  for (let i = 0; i < values.length; i++) view.setUint32(i * 4, values[i] ?? 0, true);
-  return bytes;
-}
-
 function finiteFloats(bytes: Uint8Array): Float32Array {
   if (bytes.length % 4 !== 0) throw damaged("vector");
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const values = new Float32Array(bytes.length / 4);
-  for (let i = 0; i < values.length; i++) {
-    const value = view.getFloat32(i * 4, true);
-    if (!Number.isFinite(value)) throw damaged("vector");
-    values[i] = value;
-  }
+  const values = floatsFromBytes(bytes);
+  for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i]!)) throw damaged("vector");
   return values;
 }
 
 function bytesToWords(bytes: Uint8Array): Uint32Array {
   if (bytes.length % 4 !== 0) throw damaged("sparse vector");
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  return Uint32Array.from({ length: bytes.length / 4 }, (_, i) => view.getUint32(i * 4, true));
+  return wordsFromBytes(bytes);
 }
 
 function damaged(what: string): SearchError {

@@ -13,6 +13,7 @@ import { checkName } from "./names.ts";
 import { parseDocument, parsePatch } from "./parse-document.ts";
 import { documentToPlain } from "./plain-document.ts";
 import { parseSchema, schemaToPlain } from "./plain-schema.ts";
+import { utf8Bytes } from "./scalar.ts";
 import { EMPTY_SCHEMA } from "./schema.ts";
 
 function refusal(action: () => unknown): SearchError {
@@ -26,6 +27,17 @@ function refusal(action: () => unknown): SearchError {
 }
 
 const fitted = (plain: unknown) => fitDocument(parseDocument(plain), EVERY_FIELD, "");
+
+it("the bytes of a text are those of its UTF-8", () => {
+  const seed = Date.now();
+  console.log(`seed ${seed}`);
+  const random = createPrng(seed);
+  const units = [0x61, 0x7f, 0x80, 0x7ff, 0x800, 0xd7ff, 0xd83d, 0xde00, 0xdfff, 0xe000, 0xffff];
+  for (let round = 0; round < 500; round++) {
+    const text = String.fromCharCode(...Array.from({ length: random.below(8) }, () => random.pick(units)));
+    expect(utf8Bytes(text)).toBe(new TextEncoder().encode(text).length);
+  }
+});
 
 describe("a document", () => {
   it("is the same after its plain form and after its bytes", () => {

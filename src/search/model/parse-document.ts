@@ -1,5 +1,6 @@
 import { fromBase64 } from "../../base/index.ts";
 import { invalid } from "../errors.ts";
+import { floatsFromBytes } from "../packed/word-bytes.ts";
 import type { AttributeValue, Document, DocumentPatch, FieldChanges, SparseVector } from "./document.ts";
 import { checkLimit } from "./limits.ts";
 import { checkFieldName } from "./names.ts";
@@ -98,8 +99,7 @@ function floatsOf(text: string, path: string): Float32Array {
   const bytes = fromBase64(text);
   if (bytes === undefined || bytes.length % 4 !== 0)
     throw invalid(`${at(path)}expected base64 of 32-bit floats, little-endian`, { path });
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  return Float32Array.from({ length: bytes.length / 4 }, (_, i) => view.getFloat32(i * 4, true));
+  return floatsFromBytes(bytes);
 }
 
 function checkedVector(vector: Float32Array, path: string): Float32Array {

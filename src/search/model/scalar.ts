@@ -11,12 +11,17 @@ const LATEST_MS = 8.64e15;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const RFC_3339 = /^\d{4}-\d{2}-\d{2}(?:[Tt ]\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:[Zz]|[+-]\d{2}:\d{2}))?$/;
 
-const encoder = new TextEncoder();
-
-/** Bytes of the text in UTF-8. */
+/** Bytes of the text in UTF-8, counted without encoding it. Half of a surrogate pair becomes U+FFFD, which has three. */
 export function utf8Bytes(text: string): number {
-  // Most texts are short or plain: three bytes for a code unit is the most there can be.
-  return text.length === 0 ? 0 : encoder.encode(text).length;
+  let bytes = text.length;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit < 0x80) continue;
+    bytes += unit < 0x800 ? 1 : 2;
+    const isPair = unit >= 0xd800 && unit < 0xdc00 && (text.charCodeAt(i + 1) & 0xfc00) === 0xdc00;
+    if (isPair) i++;
+  }
+  return bytes;
 }
 
 /** An id as it is given: a string, or a whole number from 0 on. */

@@ -15,37 +15,43 @@ const LARGEST_FLOAT = 2 ** 54;
  * overflows; f16: ±65,504; i8: -128 to 127, after rounding), and for cosine a vector without a direction.
  */
 export function storedVector(field: VectorField, values: ArrayLike<number>): Float32Array {
-  const vector = queryVector({ ...field, metric: "dot" }, values);
+  const vector = floatsOfField(field, values);
   const round = ROUND[field.element];
-  for (let i = 0; i < vector.length; i++) vector[i] = round(vector[i]!);
+  if (round !== undefined) for (let i = 0; i < vector.length; i++) vector[i] = round(vector[i]!);
   requireDirection(field, vector);
   return vector;
 }
 
 /** A vector to search with: checked as a stored one is, but rounded to f32 only, whatever the field's element. */
 export function queryVector(field: VectorField, values: ArrayLike<number>): Float32Array {
+  const vector = floatsOfField(field, values);
+  requireDirection(field, vector);
+  return vector;
+}
+
+function floatsOfField(field: VectorField, values: ArrayLike<number>): Float32Array {
   if (values.length !== field.dimensions) {
     throw invalid(`a vector of this field has ${field.dimensions} dimensions, not ${values.length}`);
   }
-  const vector = Float32Array.from(values);
-  for (const value of vector) {
-    if (!(Math.abs(value) <= LARGEST_FLOAT))
-      throw invalid(`a vector's numbers are within ±2^54, not ${value}`);
+  const vector = new Float32Array(values);
+  for (let i = 0; i < vector.length; i++) {
+    if (!(Math.abs(vector[i]!) <= LARGEST_FLOAT))
+      throw invalid(`a vector's numbers are within ±2^54, not ${vector[i]}`);
   }
-  requireDirection(field, vector);
   return vector;
 }
 
 function requireDirection(field: VectorField, vector: Float32Array): void {
   if (field.metric !== "cosine") return;
   let largest = 0;
-  for (const value of vector) largest = Math.max(largest, Math.abs(value));
+  for (let i = 0; i < vector.length; i++) largest = Math.max(largest, Math.abs(vector[i]!));
   // The square of a smaller number is nothing in f32.
   if (largest < 2 ** -54) throw invalid("the zero vector has no direction, which cosine compares");
 }
 
-const ROUND: Readonly<Record<VectorElement, (value: number) => number>> = {
-  f32: (value) => value,
+/** Undefined: as it is. */
+const ROUND: Readonly<Record<VectorElement, ((value: number) => number) | undefined>> = {
+  f32: undefined,
   f16: (value) => {
     const rounded = halfValue(halfBits(value));
     if (Math.abs(rounded) > LARGEST_HALF)

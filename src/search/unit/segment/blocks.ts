@@ -82,19 +82,31 @@ export class BlockReader implements RangeReader {
   }
 
   #content({ offset, length }: ByteRange, firstBlock: number, bytes: Uint8Array): Uint8Array {
+    // Most reads lie in one block: nothing has to be put together then.
+    if (bytes.length <= BLOCK_BYTES) {
+      const first = offset - firstBlock * CONTENT_BYTES;
+      return this.#verified(bytes, firstBlock).subarray(first, first + length);
+    }
     const content = new Uint8Array(length);
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     for (let at = 0, block = firstBlock; at < bytes.length; at += BLOCK_BYTES, block++) {
-      const size = Math.min(BLOCK_BYTES, bytes.length - at) - CHECKSUM_BYTES;
-      const part = bytes.subarray(at, at + size);
-      if (this.#checksum.crc32c(part, block) !== view.getUint32(at + size, true))
-        throw damaged(`has a damaged block, number ${block}`);
+      const part = this.#verified(bytes.subarray(at, at + BLOCK_BYTES), block);
       const from = block * CONTENT_BYTES;
       const first = Math.max(offset, from);
-      const end = Math.min(offset + length, from + size);
+      const end = Math.min(offset + length, from + part.length);
       content.set(part.subarray(first - from, end - from), first - offset);
     }
     return content;
+  }
+
+  /** The content of one block. */
+  #verified(bytes: Uint8Array, block: number): Uint8Array {
+    const size = bytes.length - CHECKSUM_BYTES;
+    const part = bytes.subarray(0, size);
+    const expected =
+      bytes[size]! | (bytes[size + 1]! << 8) | (bytes[size + 2]! << 16) | (bytes[size + 3]! << 24);
+    if (this.#checksum.crc32c(part, block) !== expected >>> 0)
+      throw damaged(`has a damaged block, number ${block}`);
+    return part;
   }
 }
 

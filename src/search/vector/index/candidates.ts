@@ -1,6 +1,13 @@
 import { damaged } from "../format/damaged.ts";
 import { TopHits } from "../top-hits.ts";
 
+/** Of candidates one after the other. */
+export interface CandidateArrays {
+  readonly positions: Uint32Array;
+  readonly keys: Float32Array;
+  readonly errors: Float32Array;
+}
+
 /**
  * Positions with an estimate of their distance to the query. A key is |o - q|² (for the dot product minus |o|², which makes it |q|² - 2 o·q): smaller
  * is better. The truth is within `error` of the estimate but for rare cases.
@@ -15,10 +22,9 @@ export class Candidates {
     return this.#count;
   }
 
-  /** Makes room for so many more, which must be done before they are added. */
-  reserve(more: number): void {
-    const size = this.#count + more;
-    if (size <= this.#keys.length) return;
+  #reserve(more: number): void {
+    if (this.#count + more <= this.#keys.length) return;
+    const size = Math.max(this.#count + more, 2 * this.#keys.length);
     const [positions, keys, errors] = [new Uint32Array(size), new Float32Array(size), new Float32Array(size)];
     positions.set(this.#positions);
     keys.set(this.#keys);
@@ -26,12 +32,17 @@ export class Candidates {
     [this.#positions, this.#keys, this.#errors] = [positions, keys, errors];
   }
 
-  add(position: number, key: number, error: number): void {
-    if (Number.isNaN(key + error)) throw damaged("has codes that are none");
-    this.#positions[this.#count] = position;
-    this.#keys[this.#count] = key;
-    this.#errors[this.#count] = error;
-    this.#count++;
+  /** Adds as many as `fill` writes into the arrays; it gives the sum of all keys and errors, by which one that is no number is noticed. */
+  add(count: number, fill: (into: CandidateArrays) => number): void {
+    this.#reserve(count);
+    const end = this.#count + count;
+    const sum = fill({
+      positions: this.#positions.subarray(this.#count, end),
+      keys: this.#keys.subarray(this.#count, end),
+      errors: this.#errors.subarray(this.#count, end),
+    });
+    if (Number.isNaN(sum)) throw damaged("has codes that are none");
+    this.#count = end;
   }
 
   /** How many of the best `k` by their estimates are among those added from the `first`-th on. */

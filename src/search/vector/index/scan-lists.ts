@@ -1,7 +1,7 @@
 import type { ListCodes, QueryLevels } from "../format/codes.ts";
 import type { ListTree } from "../format/tree.ts";
 import type { VectorKernels } from "../kernels/kernels.ts";
-import type { Candidates } from "./candidates.ts";
+import type { CandidateArrays, Candidates } from "./candidates.ts";
 import type { ResidentCodes } from "./list-codes.ts";
 import type { NearLists } from "./near-lists.ts";
 import type { AllowedPositions } from "./row-places.ts";
@@ -36,12 +36,15 @@ export function scanLists(
   // One call of the kernel for all lists: with a filter each of them has few.
   const sums = new Int32Array(count);
   scan.kernels.scanCodes(scan.levels.planes, gatherCodes(scan, parts, count), sums);
-  found.reserve(count);
-  let at = 0;
-  for (const part of parts) {
-    addEstimates(scan, part, sums.subarray(at, at + part.count), found);
-    at += part.count;
-  }
+  found.add(count, (into) => {
+    let at = 0;
+    let sum = 0;
+    for (const part of parts) {
+      sum += estimate(scan, part, { at, sums, ...into });
+      at += part.count;
+    }
+    return sum;
+  });
 }
 
 interface ScannedList {
@@ -85,22 +88,34 @@ function gatherCodes({ tree }: ListScan, parts: readonly ScannedList[], count: n
   return new Uint8Array(gathered.buffer);
 }
 
-function addEstimates(
+interface EstimateRun extends CandidateArrays {
+  /** Where the list begins in all of these arrays. */
+  readonly at: number;
+  readonly sums: Int32Array;
+}
+
+/** Of one list. The sum of what was written. */
+function estimate(
   { tree, levels }: ListScan,
-  { codes: { base, slope, spread }, first, positions, squaredDistance }: ScannedList,
-  sums: Int32Array,
-  found: Candidates,
-): void {
+  { codes: { base, slope, spread }, first, count, positions: chosen, squaredDistance }: ScannedList,
+  { at, sums, positions, keys, errors }: EstimateRun,
+): number {
+  const { step, sum: levelSum } = levels;
   const distance = Math.sqrt(squaredDistance);
   // A level is off by up to half a step, evenly.
-  const levelSpread = levels.step * Math.sqrt(tree.space.dimensions / 12);
-  for (let i = 0; i < sums.length; i++) {
-    const position = positions === undefined ? first + i : positions[i]!;
-    const at = position - first;
-    const alongSigns = levels.step * sums[i]! - levels.sum;
-    const key = squaredDistance + base[at]! - slope[at]! * alongSigns;
-    const [ofCode, ofLevels] = [spread[at]! * distance, slope[at]! * levelSpread];
-    const deviation = Math.sqrt(ofCode * ofCode + ofLevels * ofLevels);
-    found.add(position, key, DEVIATIONS * deviation + ROUNDING * squaredDistance);
+  const levelSpread = step * Math.sqrt(tree.space.dimensions / 12);
+  const rounding = ROUNDING * squaredDistance;
+  let total = 0;
+  for (let i = 0; i < count; i++) {
+    const row = chosen === undefined ? i : chosen[i]! - first;
+    const slopeOfRow = slope[row]!;
+    const key = squaredDistance + base[row]! - slopeOfRow * (step * sums[at + i]! - levelSum);
+    const [ofCode, ofLevels] = [spread[row]! * distance, slopeOfRow * levelSpread];
+    const error = DEVIATIONS * Math.sqrt(ofCode * ofCode + ofLevels * ofLevels) + rounding;
+    positions[at + i] = first + row;
+    keys[at + i] = key;
+    errors[at + i] = error;
+    total += key + error;
   }
+  return total;
 }

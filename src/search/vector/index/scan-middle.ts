@@ -28,15 +28,23 @@ export function scanMiddle(
   const dots = new Int32Array(positions.length);
   kernels.dotInt8Rows(steps, rows, dots);
   const found = new Candidates();
-  found.reserve(positions.length);
-  for (let i = 0; i < positions.length; i++) {
-    const scale = view.getFloat32(i * rowBytes, true);
-    const norm = view.getFloat32(i * rowBytes + 4, true);
-    const key = norm + squaredNorm - 2 * scale * queryScale * dots[i]!;
-    // Twice the product's deviation: both sides were rounded evenly within a step; a stored number is about a third of the largest.
-    const stored = scale * Math.sqrt(squaredNorm);
-    const asked = queryScale * scale * 42 * Math.sqrt(dimensions);
-    found.add(positions[i]!, key, DEVIATIONS * 2 * Math.hypot(stored, asked) * Math.sqrt(1 / 12));
-  }
+  const [queryLength, rootOfDimensions] = [Math.sqrt(squaredNorm), Math.sqrt(dimensions)];
+  found.add(positions.length, ({ positions: at, keys, errors }) => {
+    let sum = 0;
+    for (let i = 0; i < positions.length; i++) {
+      const scale = view.getFloat32(i * rowBytes, true);
+      const norm = view.getFloat32(i * rowBytes + 4, true);
+      const key = norm + squaredNorm - 2 * scale * queryScale * dots[i]!;
+      // Twice the product's deviation: both sides were rounded evenly within a step; a stored number is about a third of the largest.
+      const stored = scale * queryLength;
+      const asked = queryScale * scale * 42 * rootOfDimensions;
+      const error = DEVIATIONS * 2 * Math.sqrt((stored * stored + asked * asked) / 12);
+      at[i] = positions[i]!;
+      keys[i] = key;
+      errors[i] = error;
+      sum += key + error;
+    }
+    return sum;
+  });
   return found;
 }

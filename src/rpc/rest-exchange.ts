@@ -1,0 +1,86 @@
+/** One request over REST and its answer, between the sockets of Node and `rest/`. */
+
+import { Code, ConnectError, type ContextValues } from "@connectrpc/connect";
+import { CALL_INFO } from "./guard.ts";
+import { errorAnswer, type RestAnswer, type RestHandler, restError } from "./rest/index.ts";
+import type { AnyRequest, AnyResponse, Http1Response } from "./server.ts";
+
+/** Never rejects. */
+export async function serveRest(
+  rest: RestHandler,
+  request: AnyRequest,
+  response: AnyResponse,
+  values: ContextValues,
+): Promise<void> {
+  const { requestId } = values.get(CALL_INFO);
+  const caller = callerOf(response);
+  const answered =
+    (await rest.handle({
+      verb: request.method ?? "",
+      target: request.url ?? "",
+      header: headerOf(request),
+      body: request,
+      signal: caller,
+      requestId,
+      values,
+    })) ?? errorAnswer(restError(Code.NotFound, "NOT_FOUND", "there is nothing at this path"), requestId);
+  try {
+    await send(answered, response as Http1Response, caller);
+  } catch {
+    // A stream failed in its midst: a connection that breaks off is all that the caller can be told.
+    response.destroy();
+  }
+}
+
+/** Without what HTTP/2 calls pseudo-headers. */
+function headerOf({ headers }: AnyRequest): Headers {
+  const header = new Headers();
+  for (const [name, value] of Object.entries(headers)) {
+    if (value === undefined || name.startsWith(":")) continue;
+    if (typeof value === "string") header.append(name, value);
+    else for (const one of value) header.append(name, one);
+  }
+  return header;
+}
+
+/** Aborts when the connection or the stream ends before the answer did. */
+function callerOf(response: AnyResponse): AbortSignal {
+  const caller = new AbortController();
+  response.once("close", () => {
+    if (!response.writableEnded) caller.abort(new ConnectError("the caller is gone", Code.Canceled));
+  });
+  return caller.signal;
+}
+
+/** Rejects when the body does. */
+async function send(
+  { status, header, body }: RestAnswer,
+  response: Http1Response,
+  caller: AbortSignal,
+): Promise<void> {
+  if (!caller.aborted) response.writeHead(status, header);
+  if (body instanceof Uint8Array) {
+    response.end(body);
+    return;
+  }
+  // Also when nobody is there any more: what makes the pieces has to be told, and is by leaving the loop.
+  for await (const piece of body) {
+    if (caller.aborted) return;
+    if (!response.write(piece)) await drained(response, caller);
+  }
+  response.end();
+}
+
+/** Resolves as well when the caller is gone. */
+function drained(response: Http1Response, caller: AbortSignal): Promise<void> {
+  if (caller.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = () => {
+      response.off("drain", done);
+      caller.removeEventListener("abort", done);
+      resolve();
+    };
+    response.on("drain", done);
+    caller.addEventListener("abort", done);
+  });
+}
