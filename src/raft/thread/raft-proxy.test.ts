@@ -1,0 +1,89 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { describe, expect, test } from "vitest";
+import { packEntries, unpackBytes } from "./entry-batch.ts";
+import type { FromRaft, ToRaft } from "./protocol.ts";
+import { RaftProxy } from "./raft-proxy.ts";
+
+const LEADER = { nodeId: 1, leader: 1, role: "leader", term: 1, commit: 0, applied: 0 };
+
+/** The main thread's side, with this test in the place of the Raft thread. */
+function proxyWithThread() {
+  const posted: ToRaft[] = [];
+  let tell: (message: FromRaft) => void = () => {};
+  const proxy = new RaftProxy(
+    { post: (message) => posted.push(message), onMessage: (listener) => (tell = listener) },
+    {
+      stateMachine: { apply: async () => {} } as never,
+      onFatal: (error) => {
+        throw error;
+      },
+    },
+  );
+  tell({ kind: "started", address: { host: "", port: 0 }, status: LEADER as never });
+  const batches = () =>
+    posted.flatMap((message) =>
+      message.kind === "propose" ? [unpackBytes(message.payloads).map((bytes) => bytes[0])] : [],
+    );
+  let calls = 0;
+  const apply = async (): Promise<void> => {
+    const entry = {
+      index: ++calls,
+      term: 1,
+      timeMs: 0,
+      type: "EntryNormal",
+      data: new Uint8Array(1),
+    } as const;
+    tell({ kind: "call", id: calls, call: { kind: "apply", entries: packEntries([entry]) } });
+    await nextTurn();
+  };
+  const propose = (value: number): void => void expect(proxy.propose(Uint8Array.of(value))).toBe(true);
+  return { proxy, batches, apply, propose };
+}
+
+describe("proposals to the Raft thread", () => {
+  test("of one turn go together, at its end", async () => {
+    const { batches, propose } = proxyWithThread();
+    propose(1);
+    propose(2);
+    expect(batches()).toEqual([]);
+    await nextTurn();
+    expect(batches()).toEqual([[1, 2]]);
+  });
+
+  test("wait for those before them to be applied, and then go together", async () => {
+    const { apply, batches, propose } = proxyWithThread();
+    propose(1);
+    await nextTurn();
+    propose(2);
+    await nextTurn();
+    propose(3);
+    expect(batches()).toEqual([[1]]);
+    await apply();
+    expect(batches()).toEqual([[1], [2, 3]]);
+    await apply();
+    propose(4);
+    await nextTurn();
+    expect(batches()).toEqual([[1], [2, 3], [4]]);
+  });
+
+  test("do not wait for ever for what nobody may ever apply", async () => {
+    const { batches, propose } = proxyWithThread();
+    propose(1);
+    await nextTurn();
+    propose(2);
+    while (batches().length < 2) await nextTurn();
+    expect(batches()).toEqual([[1], [2]]);
+  });
+
+  test("are dropped when the thread has ended while they waited", async () => {
+    const { apply, batches, propose, proxy } = proxyWithThread();
+    propose(1);
+    await nextTurn();
+    propose(2);
+    void proxy.close();
+    proxy.ended(undefined);
+    await apply();
+    expect(batches()).toEqual([[1]]);
+    expect(proxy.propose(Uint8Array.of(3))).toBe(false);
+  });
+});
