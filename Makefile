@@ -94,7 +94,7 @@ test: lint $(BUILT) ## Everything that needs only this repository and the machin
 	vitest run
 
 .PHONY: test-long
-test-long: $(BUILT) ## Tests of real nodes that take minutes: rolling restarts, full log disk, maintenance, 1,000 creators, webhooks, logs and rules
+test-long: $(BUILT) ## Tests of real nodes that take minutes: rolling restarts, full log disk, maintenance, 1,000 creators, webhooks, logs and rules, rotation of encryption keys
 	SKERRY_LONG_TESTS=1 vitest run .long.test.ts
 
 .PHONY: test-fast
