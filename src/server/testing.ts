@@ -30,7 +30,11 @@ export interface SkerryOptions {
   readonly dataDirectory?: string;
   /** Created before it resolves. */
   readonly buckets?: readonly string[];
+  /** Further settings by name, each as a flag would give it: `{ "s3.public_buckets": "site" }`. What makes it a node of its own cannot be set. */
+  readonly settings?: Settings;
 }
+
+type Settings = NonNullable<Parameters<typeof loadConfig>[0]["flags"]>;
 
 export interface Skerry {
   readonly s3Endpoint: string;
@@ -57,7 +61,7 @@ export async function startSkerry(options: SkerryOptions = {}): Promise<Skerry> 
     if (options.dataDirectory === undefined) rmSync(directory, { recursive: true, force: true });
   };
   try {
-    const config = await configure(directory, options.buckets ?? []);
+    const config = await configure(directory, options);
     if (!(await platform.disk.exists(`${directory}/identity/node.json`))) await foundNode(config);
     let fatal: Error | undefined;
     node = await startNode({
@@ -77,9 +81,10 @@ export async function startSkerry(options: SkerryOptions = {}): Promise<Skerry> 
   }
 }
 
-async function configure(directory: string, buckets: readonly string[]): Promise<Config> {
+async function configure(directory: string, { buckets = [], settings }: SkerryOptions): Promise<Config> {
   return loadConfig({
     flags: {
+      ...settings,
       "node.data_dir": directory,
       "s3.listen": "127.0.0.1:0",
       "api.listen": "127.0.0.1:0",
