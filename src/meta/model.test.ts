@@ -66,7 +66,7 @@ function describeRows(store: MemoryStore) {
         Number(row.modifiedAtMs),
         Number(row.size),
         slices(row),
-        wrapOf(row.attributes),
+        saidOf(row.attributes),
       ];
     }),
     versions: table("version").map(({ value }) => {
@@ -82,7 +82,7 @@ function describeRows(store: MemoryStore) {
         row.etag,
         Number(row.size),
         slices(row),
-        wrapOf(row.attributes),
+        saidOf(row.attributes),
       ];
     }),
     configurations: table("bucketConfiguration").map(({ value }) => {
@@ -163,8 +163,8 @@ function describeModel(model: Model, store: MemoryStore) {
       [...bucket.keys].sort(byBytes).flatMap(([key]) => {
         const object = currentOf(bucket, key);
         if (object === undefined) return [];
-        const { version, etag, modifiedMs, slices, wrap } = object;
-        return [[key, version, etag, modifiedMs, sizeOf(object), slices, wrap]];
+        const { version, etag, modifiedMs, slices } = object;
+        return [[key, version, etag, modifiedMs, sizeOf(object), slices, said(object)]];
       }),
     ),
     versions: buckets.flatMap(([, bucket]) =>
@@ -172,8 +172,9 @@ function describeModel(model: Model, store: MemoryStore) {
         versions
           .filter((version) => version !== currentOf(bucket, key))
           .map((object) => {
-            const { version, named, marker, noncurrentSinceMs, etag, slices, wrap } = object;
-            return [key, version, named, marker, noncurrentSinceMs, etag, sizeOf(object), slices, wrap];
+            const { version, named, marker, noncurrentSinceMs, etag, slices } = object;
+            const manifest = [etag, sizeOf(object), slices, said(object)];
+            return [key, version, named, marker, noncurrentSinceMs, ...manifest];
           }),
       ),
     ),
@@ -207,6 +208,15 @@ function describeModel(model: Model, store: MemoryStore) {
         : [[model.maintenance.state, model.maintenance.epoch, model.maintenance.waiting]],
     oplog: model.oplogLength,
   };
+}
+
+function said({ wrap, tag, acl }: ModelVersion) {
+  return { wrap, tag, acl };
+}
+
+function saidOf(attributes: ObjectAttributes | undefined) {
+  const [tag] = attributes?.tags ?? [];
+  return { wrap: wrapOf(attributes), tag: tag?.value, acl: attributes?.acl[0] };
 }
 
 function wrapOf(attributes: ObjectAttributes | undefined) {
@@ -321,6 +331,8 @@ test("the runs get things done: those that do not protect nothing", () => {
     "acknowledgeMaintenance done",
     "expireObjects objectsDeleted",
     "putWorkerCursor done",
+    "changeObject objectChanged",
+    "changeObject VERSION_CHANGED",
     "rotateEncryptionKey done",
     "removeEncryptionKeyVersion done",
     "removeEncryptionKeyVersion ENCRYPTION_KEY_IN_USE",

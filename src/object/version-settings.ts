@@ -20,10 +20,17 @@ export interface ChangedVersion {
   readonly versionId: string | undefined;
 }
 
-/** What a change of grants was decided by; opaque. */
+/** What a change was decided by; opaque. */
 export interface SeenVersion {
   readonly id: Uint8Array;
   readonly acl: Uint8Array;
+  /** Undefined: they did not count. */
+  readonly tags?: readonly Tag[];
+}
+
+/** The version, where it was looked at before it is changed. Refuses "version-changed" when it is not what was seen any more. */
+interface Judged {
+  readonly seen?: SeenVersion | undefined;
 }
 
 /** Each refuses "bucket-not-found", "object-not-found", "version-not-found" and "delete-marker". */
@@ -40,26 +47,30 @@ export interface VersionSettings {
   ): Promise<ChangedVersion>;
   getObjectTags(address: VersionAddress): Promise<ChangedVersion & { readonly tags: readonly Tag[] }>;
   /** None: they are taken away. Refuses "tags-invalid" and "too-many-tags". */
-  putObjectTags(request: VersionAddress & { readonly tags: readonly Tag[] }): Promise<ChangedVersion>;
+  putObjectTags(
+    request: VersionAddress & Judged & { readonly tags: readonly Tag[] },
+  ): Promise<ChangedVersion>;
   /** Refuses "bucket-state" where object lock is off; undefined: the version has none. */
   getRetention(address: VersionAddress): Promise<Retention | undefined>;
   /** Refuses "object-locked" where what is there may not become less. */
   putRetention(
-    request: VersionAddress & {
-      /** Undefined takes it away. */
-      readonly retention: Retention | undefined;
-      readonly bypassGovernance: boolean;
-    },
+    request: VersionAddress &
+      Judged & {
+        /** Undefined takes it away. */
+        readonly retention: Retention | undefined;
+        readonly bypassGovernance: boolean;
+      },
   ): Promise<void>;
   getLegalHold(address: VersionAddress): Promise<LegalHold | undefined>;
-  putLegalHold(request: VersionAddress & { readonly legalHold: LegalHold }): Promise<void>;
+  putLegalHold(request: VersionAddress & Judged & { readonly legalHold: LegalHold }): Promise<void>;
 }
 
 export function versionSettings(context: ObjectContext): VersionSettings {
   return {
     getObjectAcl: async (address) => {
       const { bucket, row } = await freshVersion(context, address);
-      const seen = { id: row.versionId, acl: row.attributes?.acl ?? EMPTY_BYTES };
+      const { acl = EMPTY_BYTES, tags = [] } = row.attributes ?? {};
+      const seen = { id: row.versionId, acl, tags };
       return { versionId: shownVersionId(bucket, row), ...objectAccessFromRow(row), seen };
     },
 
@@ -73,7 +84,7 @@ export function versionSettings(context: ObjectContext): VersionSettings {
 
     putObjectTags: (request) => {
       checkTags(request.tags, MAX_OBJECT_TAGS);
-      return change(context, request, { case: "tags", value: { tags: [...request.tags] } });
+      return change(context, request, { case: "tags", value: { tags: [...request.tags] } }, request.seen);
     },
 
     getRetention: async (address) => {
@@ -89,7 +100,7 @@ export function versionSettings(context: ObjectContext): VersionSettings {
         ...(retention && { mode: RETENTION_MODES[retention.mode], untilMs: BigInt(retention.untilMs) }),
         bypassGovernance,
       };
-      await change(context, request, { case: "retention", value });
+      await change(context, request, { case: "retention", value }, request.seen);
     },
 
     getLegalHold: async (address) => {
@@ -99,7 +110,12 @@ export function versionSettings(context: ObjectContext): VersionSettings {
     },
 
     putLegalHold: async (request) => {
-      await change(context, request, { case: "legalHold", value: LEGAL_HOLDS[request.legalHold] });
+      await change(
+        context,
+        request,
+        { case: "legalHold", value: LEGAL_HOLDS[request.legalHold] },
+        request.seen,
+      );
     },
   };
 }
@@ -131,6 +147,7 @@ async function change(
     ...selectorOf(address.versionId),
     change: asked,
     ...(seen && { expectedVersionId: seen.id, expectedAcl: seen.acl }),
+    ...(seen?.tags && { expectedTags: { tags: [...seen.tags] } }),
   });
   const changed = expectResult(await context.submit({ case: "changeObject", value }), "objectChanged");
   return { versionId: shownVersionId(context.asCommitted(bucket), changed) };

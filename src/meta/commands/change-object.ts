@@ -14,6 +14,7 @@ import {
   ObjectAttributesSchema,
   ObjectChange_Kind,
   type ObjectRow,
+  type Tag,
 } from "../../gen/skerry/meta/v1/rows_pb.js";
 import type { ApplyState } from "../apply-state.ts";
 import { checkAttributes } from "../attributes.ts";
@@ -23,7 +24,10 @@ import { refusal, refused, refusedWith } from "../result.ts";
 import { checkRetentionChange } from "../retention.ts";
 import { BucketCounts, KeyVersions } from "../versions.ts";
 
-/** Tags, retention, legal hold or ACL of one version. Its bytes, its ETag and its time stay. */
+/**
+ * Tags, retention, legal hold or ACL of one version. Its bytes, its ETag and its time stay, and so do the three others: of two changes of the same the later
+ * one counts, and changes of different ones both do, as in S3.
+ */
 export function changeObject(state: ApplyState, command: ChangeObject): CommandResult {
   const bucket = findBucket(state, command.bucket, command.bucketId);
   if (isRefusal(bucket)) return refusedWith(bucket);
@@ -41,10 +45,19 @@ export function changeObject(state: ApplyState, command: ChangeObject): CommandR
 }
 
 /** Who was let in by what it saw changes nothing else. */
-function isExpected(version: ObjectRow, { expectedVersionId, expectedAcl }: ChangeObject): boolean {
+function isExpected(version: ObjectRow, command: ChangeObject): boolean {
+  const { expectedVersionId, expectedAcl, expectedTags } = command;
   if (expectedVersionId.length === 0) return true;
-  const acl = version.attributes?.acl ?? EMPTY_BYTES;
-  return equalBytes(version.versionId, expectedVersionId) && equalBytes(acl, expectedAcl);
+  const { acl = EMPTY_BYTES, tags = [] } = version.attributes ?? {};
+  const isSame = equalBytes(version.versionId, expectedVersionId) && equalBytes(acl, expectedAcl);
+  return isSame && (expectedTags === undefined || areSameTags(tags, expectedTags.tags));
+}
+
+function areSameTags(tags: readonly Tag[], expected: readonly Tag[]): boolean {
+  return (
+    tags.length === expected.length &&
+    tags.every(({ key, value }, at) => expected[at]?.key === key && expected[at].value === value)
+  );
 }
 
 function missing(command: ChangeObject): RefusalCode {

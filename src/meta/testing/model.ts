@@ -26,6 +26,9 @@ export interface ModelObject {
   wrap?: ModelWrap | undefined;
   /** Bytes in the slices that are not the client's. */
   readonly tagBytes?: number;
+  /** The value of its one tag, and a number for its grants. */
+  tag?: string | undefined;
+  acl?: number | undefined;
   /** Of parts: the salts are theirs. */
   readonly multipart?: boolean;
 }
@@ -83,6 +86,8 @@ export interface ModelConditions {
 
 /** The copysets of the model test: 1 and 2, of three nodes each. */
 const HOMES = 2;
+/** The tag that rules ask for. */
+export const TAGGED = "v";
 const TARGET_COPIES = 3;
 const WRITE_QUORUM = 2;
 export const DRAINING_NODE = 4;
@@ -107,7 +112,7 @@ export interface ModelExpiration {
   readonly dueAtMs: number;
   readonly noncurrentSinceMs: number;
   readonly newer: number;
-  /** It is told to have a tag; no version of the model has any. */
+  /** It is told to have TAGGED. */
   readonly tagged: boolean;
 }
 
@@ -118,6 +123,20 @@ export interface ModelRewrap {
   readonly id: number;
   readonly expected: number;
   readonly next: ModelWrap;
+}
+
+export interface ModelChange {
+  readonly key: string;
+  readonly version: ModelTarget["version"];
+  /** What the caller saw of the version; `tag` null: whatever it has. */
+  readonly expected:
+    | { readonly version: number; readonly acl: number | undefined; readonly tag: string | null | undefined }
+    | undefined;
+  readonly change:
+    | { readonly kind: "tag"; readonly tag: string | undefined }
+    | { readonly kind: "acl"; readonly acl: number | undefined }
+    | { readonly kind: "hold" }
+    | { readonly kind: "none" };
 }
 
 export interface ModelTarget {
@@ -331,6 +350,39 @@ export class Model {
     return "done";
   }
 
+  /** One thing of what is said about a version; all else stays. No bucket of the model has object lock. */
+  change(name: string, { key, version, expected, change }: ModelChange): string {
+    const bucket = this.buckets.get(name);
+    if (bucket === undefined) return "BUCKET_UNKNOWN";
+    const versions = bucket.keys.get(key) ?? [];
+    const found =
+      version === undefined
+        ? currentOf(bucket, key)
+        : versions.find((known) =>
+            version === "null" ? !known.named : known.named && known.version === version,
+          );
+    if (found === undefined) return version === undefined ? "OBJECT_UNKNOWN" : "VERSION_UNKNOWN";
+    if (found.marker) return "DELETE_MARKER";
+    if (expected !== undefined) {
+      const isSame = found.version === expected.version && found.acl === expected.acl;
+      if (!isSame || (expected.tag !== null && found.tag !== expected.tag)) return "VERSION_CHANGED";
+    }
+    switch (change.kind) {
+      case "tag":
+        found.tag = change.tag;
+        break;
+      case "acl":
+        found.acl = change.acl;
+        break;
+      case "hold":
+        return "LOCK_MISSING";
+      case "none":
+        return "INVALID";
+    }
+    this.oplogLength++;
+    return "objectChanged";
+  }
+
   delete(name: string, targets: readonly ModelTarget[], markerId: number): string {
     const bucket = this.buckets.get(name);
     if (bucket === undefined) return "BUCKET_UNKNOWN";
@@ -371,7 +423,8 @@ export class Model {
     };
     switch (target.kind) {
       case "current": {
-        if (known === undefined || known !== currentOf(bucket, key) || target.tagged) return;
+        if (known === undefined || known !== currentOf(bucket, key)) return;
+        if (target.tagged && known.tag !== TAGGED) return;
         if (bucket.versioning === "never") {
           remove();
           return;
@@ -382,7 +435,7 @@ export class Model {
       }
       case "noncurrent":
         // The newest is none of the noncurrent ones that are newer.
-        if (at < 1 || at - 1 < target.newer || target.tagged) return;
+        if (at < 1 || at - 1 < target.newer || (target.tagged && known?.tag !== TAGGED)) return;
         if (known?.noncurrentSinceMs === target.noncurrentSinceMs) remove();
         return;
       case "marker":
@@ -453,8 +506,9 @@ export class Model {
     if (from === to) return "INVALID";
     const source = currentOf(bucket, from);
     if (source === undefined) return "OBJECT_UNKNOWN";
-    const { etag, slices, modifiedMs, wrap, tagBytes = 0, multipart = false } = source;
-    this.#add(bucket, to, { version, etag, slices, modifiedMs, wrap, tagBytes, multipart }, false);
+    const { etag, slices, modifiedMs, wrap, tag, acl, tagBytes = 0, multipart = false } = source;
+    const renamed = { version, etag, slices, modifiedMs, wrap, tag, acl, tagBytes, multipart };
+    this.#add(bucket, to, renamed, false);
     if (bucket.versioning === "never") this.#remove(bucket, from, (known) => known === source);
     else {
       const marker = { version: markerId, etag: "", slices: [], modifiedMs: this.nowMs };

@@ -48,7 +48,9 @@ import {
   type ModelUpload,
   type ModelVersion,
   type ModelWrap,
+  TAGGED,
 } from "./model.ts";
+import { changeObject, tagsOf } from "./random-changes.ts";
 import {
   drawWrap,
   encryptionOf,
@@ -110,6 +112,7 @@ export class CommandDrawer {
       [12, () => this.#commit()],
       [6, () => this.#delete()],
       [6, () => this.#expire()],
+      [8, () => this.#change()],
       [3, () => this.#putCursor()],
       [6, () => this.#copy()],
       [5, () => this.#rename()],
@@ -299,6 +302,11 @@ export class CommandDrawer {
     };
   }
 
+  #change(): DrawnCommand {
+    const bucket = this.#prng.pick(BUCKETS);
+    return changeObject(this.#prng, this.#model, bucket, this.#target(bucket));
+  }
+
   /** A key as a whole, one of its versions, its null version, or a version that never was. */
   #target(bucket: string): ModelTarget {
     const key = this.#prng.pick(KEYS);
@@ -325,7 +333,7 @@ export class CommandDrawer {
         dueAtMs: BigInt(target.dueAtMs),
         noncurrentSinceMs: BigInt(target.noncurrentSinceMs),
         newerNoncurrentVersions: target.newer,
-        tags: target.tagged ? [{ key: "k", value: "v" }] : [],
+        tags: tagsOf(target.tagged ? TAGGED : undefined),
       })),
     });
     return {
@@ -342,7 +350,7 @@ export class CommandDrawer {
     const more = {
       dueAtMs: this.#model.nowMs + (this.#prng.chance(0.1) ? 1 : 0),
       newer: this.#prng.pick([0, 0, 1, 2]),
-      tagged: this.#prng.chance(0.1),
+      tagged: this.#prng.chance(0.3),
     };
     if (kind === "upload") {
       const uploads = [...(bucket?.uploads.values() ?? [])];
@@ -656,7 +664,7 @@ export class CommandDrawer {
   }
 }
 
-function selectorOf(version: ModelTarget["version"]) {
+export function selectorOf(version: ModelTarget["version"]) {
   if (version === undefined) return {};
   if (version === "null") return { version: { version: { case: "nullVersion" as const, value: true } } };
   return { version: { version: { case: "versionId" as const, value: id(version) } } };

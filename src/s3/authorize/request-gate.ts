@@ -15,7 +15,15 @@ import type { Authorization } from "./authorizations.ts";
 export type Admit = (object: ObjectAccess | undefined) => void;
 
 /** Those that look at the object anyway, and do nothing to another one: they judge what they found, so that nothing comes in between. */
-const JUDGE_THEMSELVES: ReadonlySet<string> = new Set(["GetObject", "HeadObject", "PutObjectAcl"]);
+const JUDGE_THEMSELVES: ReadonlySet<string> = new Set([
+  "GetObject",
+  "HeadObject",
+  "PutObjectAcl",
+  "PutObjectTagging",
+  "DeleteObjectTagging",
+  "PutObjectRetention",
+  "PutObjectLegalHold",
+]);
 
 export interface RequestGateOptions {
   readonly authorizer: Authorizer;

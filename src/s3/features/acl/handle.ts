@@ -1,9 +1,10 @@
 import { type Acl, encodeAcl, isPrivateAcl } from "../../../access/index.ts";
-import { aclDocument, ObjectError, type VersionAddress } from "../../../object/index.ts";
+import { aclDocument } from "../../../object/index.ts";
 import { openOptionalBody } from "../../body/open-body.ts";
 import { readWholeBody } from "../../body/whole-body.ts";
 import { S3Refusal } from "../../errors.ts";
 import type { Call, Handlers } from "../../handlers/call.ts";
+import { changeSeen, judgedObject, type SeenObject } from "../../handlers/judged-change.ts";
 import { NO_BODY } from "../../http.ts";
 import { xmlResponse } from "../../render/document.ts";
 import { versionHeaders } from "../../render/object-headers.ts";
@@ -39,32 +40,20 @@ export const aclHandlers: Handlers<AclOperation["name"]> = {
   },
 
   PutObjectAcl: async ({ bucket, key, versionId, acl: request }, call) => {
-    let object = await admittedObject({ bucket, key, versionId }, call);
+    const address = { bucket, key, versionId };
+    const look = () => judgedObject(address, call);
+    const object = await look();
     const wanted = await readWanted(request, call);
-    for (let attempt = 1; ; attempt++) {
-      const acl = wantedAclOf(object, wanted, bucket, call);
-      try {
-        const changed = await call.store.putObjectAcl({ bucket, key, versionId, acl, seen: object.seen });
-        return { status: 200, headers: versionHeaders(changed), body: NO_BODY };
-      } catch (error) {
-        if (attempt === ATTEMPTS || !(error instanceof ObjectError) || error.code !== "version-changed")
-          throw error;
-      }
-      object = await admittedObject({ bucket, key, versionId }, call);
-    }
+    return await changeSeen(object, look, async (found) => {
+      const acl = wantedAclOf(found, wanted, bucket, call);
+      const { id, acl: grants } = found.seen;
+      // Tags count only where the caller was judged by the object.
+      const seen = call.admit === undefined ? { id, acl: grants } : found.seen;
+      const changed = await call.store.putObjectAcl({ ...address, acl, seen });
+      return { status: 200, headers: versionHeaders(changed), body: NO_BODY };
+    });
   },
 };
-
-/** How often an object is looked at that others write over or give grants on at the same time. */
-const ATTEMPTS = 5;
-
-type SeenObject = Awaited<ReturnType<Call["store"]["getObjectAcl"]>>;
-
-async function admittedObject(address: VersionAddress, call: Call): Promise<SeenObject> {
-  const object = await call.store.getObjectAcl(address);
-  call.admit?.(object);
-  return object;
-}
 
 /** As it is stored, for the owner that this object has. */
 function wantedAclOf(

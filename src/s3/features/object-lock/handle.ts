@@ -2,6 +2,7 @@ import type { DefaultRetention, LegalHold, Retention } from "../../../object/ind
 import { readDocument } from "../../body/document.ts";
 import { S3Refusal } from "../../errors.ts";
 import type { Handlers } from "../../handlers/call.ts";
+import { changeJudged } from "../../handlers/judged-change.ts";
 import { NO_BODY } from "../../http.ts";
 import { isRetentionMode, parseIsoTime } from "../../parse/object-lock.ts";
 import { isoTime, xmlResponse } from "../../render/document.ts";
@@ -32,8 +33,11 @@ export const objectLockHandlers: Handlers<ObjectLockOperation["name"]> = {
 
   PutObjectRetention: async (operation, call) => {
     const { bucket, key, versionId, bypassGovernance } = operation;
-    const retention = readRetention(await readDocument(call, "Retention"));
-    await call.store.putRetention({ bucket, key, versionId, retention, bypassGovernance });
+    const address = { bucket, key, versionId };
+    const read = async () => readRetention(await readDocument(call, "Retention"));
+    await changeJudged(address, call, read, (retention, seen) =>
+      call.store.putRetention({ ...address, retention, bypassGovernance, seen }),
+    );
     return OK;
   },
 
@@ -44,8 +48,11 @@ export const objectLockHandlers: Handlers<ObjectLockOperation["name"]> = {
   },
 
   PutObjectLegalHold: async ({ bucket, key, versionId }, call) => {
-    const legalHold = readLegalHold(await readDocument(call, "LegalHold"));
-    await call.store.putLegalHold({ bucket, key, versionId, legalHold });
+    const address = { bucket, key, versionId };
+    const read = async () => readLegalHold(await readDocument(call, "LegalHold"));
+    await changeJudged(address, call, read, (legalHold, seen) =>
+      call.store.putLegalHold({ ...address, legalHold, seen }),
+    );
     return OK;
   },
 };

@@ -1167,6 +1167,13 @@ export declare type ChangeObject = Message<"skerry.meta.v1.ChangeObject"> & {
   expectedAcl: Uint8Array;
 
   /**
+   * With it: the tags that it had then; unset: whichever it has.
+   *
+   * @generated from field: skerry.meta.v1.TagSet expected_tags = 7;
+   */
+  expectedTags?: TagSet | undefined;
+
+  /**
    * @generated from oneof skerry.meta.v1.ChangeObject.change
    */
   change: {
