@@ -222,6 +222,17 @@ export const METRICS = {
     [],
   ),
   searchMergesRunning: gauge("skerry_search_merges_running", "1 while this node merges segments", []),
+  searchThreadJobs: counter(
+    "skerry_search_thread_jobs_total",
+    "Segments that search threads were to build or merge, by outcome (ok, refused, cancelled, failed: the thread ended or the job has a bug, busy: too many waited)",
+    ["outcome"],
+  ),
+  searchThreadsBusy: gauge("skerry_search_threads_busy", "Search threads that have a job", []),
+  searchThreadJobsWaiting: gauge(
+    "skerry_search_thread_jobs_waiting",
+    "Jobs that wait for a search thread",
+    [],
+  ),
   searchStoreOperations: counter(
     "skerry_search_store_operations_total",
     "Blobs of namespaces that this node has written, and parts of them that it has read from their store, by outcome (ok, error)",

@@ -5,6 +5,7 @@
  *   see the memtable of what is not indexed yet and the index segments, as one version shows them. docs/internals/search-engine.md.
  * - `model/`: schemas, documents, writes: parsed from plain values, checked, encoded. `filter/`, `query/`: what is asked of documents.
  * - `vector/`, `text/`, `sparse/`, `attributes/`: the indexes of one unit. `unit/`: one memtable run or segment, behind one interface.
+ * - `threads/`: building and merging index segments on threads of their own.
  * - `ports.ts`: what it asks of the metadata and of the stores of blobs.
  *
  * Invariants: what was acknowledged is in a blob that committed metadata refers to; a strong read sees it; nothing on a node's disk or in its memory is
@@ -41,4 +42,8 @@ export type {
   Quota,
   WriteOptions,
 } from "./service.ts";
+export type { SearchThread } from "./threads/protocol.ts";
+export { serveKernel } from "./threads/serve-kernel.ts";
+export { ThreadKernel } from "./threads/thread-kernel.ts";
+export { ThreadPool } from "./threads/thread-pool.ts";
 export { vectorKernels } from "./vector/index.ts";

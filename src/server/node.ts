@@ -17,6 +17,7 @@ import { type Engines, openEngines } from "./engines/engines.ts";
 import type { Certificates, Closers } from "./engines/options.ts";
 import { type Identified, identify, type JoinRequest } from "./identity.ts";
 import { type Listeners, startListeners } from "./listeners.ts";
+import { startSearchThread } from "./search-thread.ts";
 
 /** Memory of one read from a segment: a step of a blob's reader (1 MiB) with the head of its chunk's record. */
 const READ_BUFFER_BYTES = 1024 * 1024 + 4096;
@@ -133,6 +134,7 @@ class Node implements RunningNode {
       readBuffers: this.#readBuffers,
       identified: this.#identified,
       startRaft: (start) => this.#startRaft(start),
+      startSearchThread,
       certificates: (metadata, sealer) => this.#certificates(metadata, sealer),
       onFatal: (error) => this.#fatal(error),
     });

@@ -2,6 +2,7 @@
 
 import type { Worker } from "../../background/index.ts";
 import { type NamespaceRow, NamespaceState, NamespaceWork } from "../../gen/skerry/meta/v1/rows_pb.js";
+import { SearchError, type SearchErrorCode } from "../errors.ts";
 import { censusWorker } from "./census.ts";
 import type { EngineContext } from "./context.ts";
 import { flushNamespace, isFlushDue } from "./flush.ts";
@@ -16,6 +17,8 @@ const FLUSH_IDLE_MS = 500;
 const MERGE_IDLE_MS = 1_000;
 const TRIM_IDLE_MS = 10_000;
 const PAGE_NAMESPACES = 256;
+/** Refusals that are over after a while. */
+const PASSING: ReadonlySet<SearchErrorCode> = new Set(["overloaded", "unavailable"]);
 /** A namespace is flushed by a node that serves it; when that takes so many times too long, by any. */
 const OVERDUE = 4;
 
@@ -96,9 +99,13 @@ function mergeWorker({ context, states }: SearchWork, merges: Set<bigint>): Work
       merges.delete(namespaceId);
       const plan = (segments: readonly SegmentRef[]) => planMerge(segments, context.settings);
       context.metrics.searchMergesRunning.set(1);
-      const isMerged = await mergeNamespace(context, states, namespaceId, plan).finally(() =>
-        context.metrics.searchMergesRunning.set(0),
-      );
+      const isMerged = await mergeNamespace(context, states, namespaceId, plan)
+        .catch((error: unknown) => {
+          // Nothing is wrong with the namespace: it is merged once that is over.
+          if (error instanceof SearchError && PASSING.has(error.code)) merges.add(namespaceId);
+          throw error;
+        })
+        .finally(() => context.metrics.searchMergesRunning.set(0));
       // What was merged may be enough for the next level.
       if (isMerged) {
         context.metrics.searchMerges.increment();

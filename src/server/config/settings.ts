@@ -205,6 +205,12 @@ export const SETTINGS = {
     default: 256 * MiB,
     description: "Writes to a namespace are refused while so many bytes of it wait to be indexed",
   }),
+  "search.threads": setting({
+    kind: integer(0, 64),
+    default: 1,
+    description:
+      "Threads that build and merge index segments; 0: that is done between requests, on the thread that serves them",
+  }),
   "search.retention": setting({
     kind: duration(0, 366 * 86_400_000),
     default: 3_600_000,

@@ -5,6 +5,7 @@ import type { Metadata } from "../../meta/index.ts";
 import type { Logger, Metrics } from "../../observe/index.ts";
 import type { Network, Platform } from "../../platform/index.ts";
 import type { RaftSettings, RaftStart, StartedRaft } from "../../raft/index.ts";
+import type { SearchThread } from "../../search/index.ts";
 import type { SegmentStoreSettings } from "../../segment/index.ts";
 import type { Config } from "../config/index.ts";
 import type { Identified } from "../identity.ts";
@@ -24,6 +25,8 @@ export interface EnginesOptions {
   readonly readBuffers?: RecycledBuffers;
   /** On a thread of its own, or on the calling one. */
   readonly startRaft: (start: RaftStart) => Promise<StartedRaft>;
+  /** For heavy work of searches; undefined: all of it is done on the calling thread. */
+  readonly startSearchThread?: () => SearchThread;
   readonly certificates: (metadata: Metadata, sealer: Sealer) => Certificates;
   readonly tuning?: EngineTuning;
   readonly logger: Logger;

@@ -12,6 +12,9 @@ import {
   type NamespaceStore,
   SearchEngine,
   SearchError,
+  type SearchKernel,
+  ThreadKernel,
+  ThreadPool,
   vectorKernels,
 } from "../../search/index.ts";
 import type { Closers, EnginesOptions } from "./options.ts";
@@ -51,7 +54,7 @@ export async function openSearch(
     nodeId,
     store: namespaceStore(metadata),
     driver,
-    kernel: new LocalKernel({ ...platform, vectors: vectorKernels() }),
+    kernel: searchKernel(options, closers),
     logger,
     metrics,
     checksum,
@@ -71,6 +74,27 @@ export async function openSearch(
     diskCache,
   };
   return { engine: new SearchEngine(context), context };
+}
+
+/** With `search.threads` 0, and where there are no threads, everything is done on this one. */
+function searchKernel(
+  { platform, config, metrics, startSearchThread }: EnginesOptions,
+  closers: Closers,
+): SearchKernel {
+  const local = new LocalKernel({ ...platform, vectors: vectorKernels() });
+  const threads = config["search.threads"];
+  if (threads === 0 || startSearchThread === undefined) return local;
+  const pool = new ThreadPool({
+    threads,
+    start: startSearchThread,
+    onJob: (outcome) => metrics.searchThreadJobs.increment({ outcome }),
+  });
+  closers.push(() => pool.close());
+  metrics.onRender(() => {
+    metrics.searchThreadsBusy.set(pool.busy);
+    metrics.searchThreadJobsWaiting.set(pool.waiting);
+  });
+  return new ThreadKernel({ local, pool, timers: platform.timers });
 }
 
 /** The rows and commands of namespaces; no answer is "unavailable". */

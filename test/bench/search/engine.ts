@@ -14,7 +14,7 @@ import { line, loading, type Searcher, TOP } from "./measure.ts";
 /** About what a merge makes at most: 128 MiB. */
 const SEGMENT_ROWS = 50_000;
 
-const SCHEMA: Schema = {
+export const SCHEMA: Schema = {
   vectors: new Map([["vector", { dimensions: DIMENSIONS, metric: "cosine", element: "f32" }]]),
   sparse: new Map(),
   text: new Map([
@@ -75,7 +75,7 @@ export async function engineSearcher(
   };
 }
 
-function documentOf({ id, words, gloss, number, vector }: Row): Document {
+export function documentOf({ id, words, gloss, number, vector }: Row): Document {
   return {
     id: BigInt(id),
     vectors: new Map([["vector", vector]]),

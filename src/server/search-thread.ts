@@ -1,0 +1,22 @@
+import { Worker } from "node:worker_threads";
+import type { SearchThread } from "../search/index.ts";
+
+/** Starts a thread for the heavy work of searches. */
+export function startSearchThread(): SearchThread {
+  const file = import.meta.url.endsWith(".ts") ? "./search-worker.ts" : "./search-worker.js";
+  // Without the process's own arguments: some, such as --input-type, are refused with a file.
+  const worker = new Worker(new URL(file, import.meta.url), { name: "search", execArgv: [] });
+  worker.unref();
+  let failure: Error | undefined;
+  worker.on("error", (error) => {
+    failure = error instanceof Error ? error : new Error(String(error));
+  });
+  return {
+    post: (message, handOver) => worker.postMessage(message, handOver === undefined ? [] : [...handOver]),
+    onMessage: (listener) => worker.on("message", listener),
+    onEnd: (listener) => worker.on("exit", () => listener(failure)),
+    terminate: async () => {
+      await worker.terminate();
+    },
+  };
+}

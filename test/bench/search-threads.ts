@@ -1,0 +1,75 @@
+/**
+ * What building and merging index segments costs the thread that serves requests, with and without a search thread: its processor time, and how long it
+ * is away from the event loop, in processor time too, so that other load on the machine does not count.
+ *
+ *   node test/bench/search-threads.ts [--documents 20000]
+ */
+import { parseArgs } from "node:util";
+import { createNodePlatform } from "../../src/platform/node/index.ts";
+import type { SearchKernel } from "../../src/search/engine/kernel.ts";
+import { LocalKernel, ThreadKernel, ThreadPool, vectorKernels } from "../../src/search/index.ts";
+import type { Document } from "../../src/search/model/document.ts";
+import { RowSet } from "../../src/search/rows/row-set.ts";
+import { startSearchThread } from "../../src/server/search-thread.ts";
+import { corpus } from "./search/data.ts";
+import { documentOf, SCHEMA } from "./search/engine.ts";
+
+const { values } = parseArgs({ options: { documents: { type: "string", default: "20000" } } });
+const count = Number(values.documents);
+const documents = corpus(count, 0).rows.map(documentOf);
+const platform = createNodePlatform();
+const local = new LocalKernel({ ...platform, vectors: vectorKernels() });
+const pool = new ThreadPool({ threads: 1, start: startSearchThread, onJob: () => undefined });
+const threaded = new ThreadKernel({ local, pool, timers: platform.timers });
+const { signal } = new AbortController();
+
+console.log(`${count} entries of WordNet, 384 dimensions; then the merge of two segments of half of them`);
+for (const [name, kernel] of [
+  ["on this thread", local],
+  ["on another", threaded],
+] as const) {
+  // Once for what is compiled and started.
+  await kernel.buildSegment(documents.slice(0, 500), SCHEMA, signal);
+  await measured(`build, ${name}`, () => kernel.buildSegment(documents, SCHEMA, signal));
+  const files = await halves(kernel, documents);
+  await measured(`merge, ${name}`, () => kernel.mergeSegments(files, { schema: SCHEMA, nowMs: 0 }, signal));
+}
+await pool.close();
+
+async function halves(kernel: SearchKernel, all: readonly Document[]) {
+  const files = [];
+  for (const part of [all.slice(0, all.length / 2), all.slice(all.length / 2)])
+    files.push({
+      bytes: await kernel.buildSegment(part, SCHEMA, signal),
+      deleted: RowSet.empty(part.length),
+    });
+  return files;
+}
+
+async function measured(name: string, work: () => Promise<unknown>): Promise<void> {
+  const turns: number[] = [];
+  let [isDone, before] = [false, cpuMs()];
+  const turn = () => {
+    const now = cpuMs();
+    turns.push(now - before);
+    before = now;
+    if (!isDone) setTimeout(turn, 1);
+  };
+  const begun = cpuMs();
+  const working = work();
+  turn();
+  await working;
+  turn();
+  isDone = true;
+  turns.sort((a, b) => b - a);
+  const over = turns.filter((ms) => ms > 10);
+  console.log(
+    `  ${name.padEnd(24)} ${(cpuMs() - begun).toFixed(0)} ms of this thread; away for ${turns[0]!.toFixed(1)} ms at most, ${over.length} times more than 10 ms, ${over.reduce((sum, ms) => sum + ms, 0).toFixed(0)} ms together`,
+  );
+}
+
+/** Of this thread. */
+function cpuMs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
+}
