@@ -11,6 +11,7 @@ import {
   SkerryError,
 } from "../../src/client/index.ts";
 import { CommandError } from "./exit.ts";
+import { addStoreCommands } from "./namespace-store.ts";
 import {
   addRemoteOptions,
   apiKey,
@@ -150,6 +151,8 @@ export function addNamespaceCommands(program: Command): void {
         for await (const document of namespace.export()) printJson(document);
       }),
   );
+
+  addStoreCommands(family);
 }
 
 interface QuotaOptions {

@@ -1,5 +1,5 @@
 /**
- * The use cases of operators: keys, join tokens, membership, the maintenance mode, the cluster's status. Without any protocol, as `object` is for those who store: the API services
+ * The use cases of operators: keys, join tokens, membership, the maintenance mode, stores for index segments, the cluster's status. Without any protocol, as `object` is for those who store: the API services
  * and the command line call this.
  */
 export { ClusterAdministration, type ClusterAdminOptions } from "./cluster.ts";
@@ -23,8 +23,16 @@ export type {
   NewKey,
   NodeDescription,
   NodeStatistics,
+  SearchStoreAdmin,
+  SearchStoreDescription,
+  SearchStorePlace,
   Statistics,
   StatisticsAdmin,
   StoredTotals,
 } from "./ports.ts";
+export {
+  SearchStoreAdministration,
+  type SearchStoreAdminOptions,
+  storeSecretContext,
+} from "./search-stores.ts";
 export { StatisticsAdministration, type StatisticsAdminOptions } from "./statistics.ts";

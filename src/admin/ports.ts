@@ -218,3 +218,34 @@ export interface Statistics extends NodeStatistics {
 export interface StatisticsAdmin {
   statistics(): Promise<Statistics>;
 }
+
+/** Where index segments of namespaces go. */
+export type SearchStorePlace =
+  | { readonly kind: "cluster" }
+  | { readonly kind: "directory"; readonly path: string }
+  | {
+      readonly kind: "bucket";
+      readonly endpoint: string;
+      readonly region: string;
+      readonly bucket: string;
+      readonly prefix: string;
+      readonly accessKeyId: string;
+      /** Empty in descriptions. */
+      readonly secretAccessKey: string;
+    };
+
+export interface SearchStoreDescription {
+  readonly storeId: number;
+  readonly place: SearchStorePlace;
+  readonly isCurrent: boolean;
+  readonly blobs: number;
+  readonly bytes: number;
+  readonly changedAtMs: number;
+}
+
+/** Rejects with AdminError. */
+export interface SearchStoreAdmin {
+  list(): Promise<readonly SearchStoreDescription[]>;
+  /** Tries the store out first; "refused" when it does not do what segments rely on. */
+  set(place: SearchStorePlace, signal: AbortSignal): Promise<readonly SearchStoreDescription[]>;
+}

@@ -19,6 +19,7 @@ import {
 import { EncryptionKeyService } from "../gen/skerry/admin/v1/encryption_pb.js";
 import { MaintenanceService } from "../gen/skerry/admin/v1/maintenance_pb.js";
 import { MetaService } from "../gen/skerry/admin/v1/meta_pb.js";
+import { SearchStoreService } from "../gen/skerry/admin/v1/search_store_pb.js";
 import { DocumentService, NamespaceService, QueryService } from "../gen/skerry/search/v1/search_pb.js";
 import { BucketService, ObjectService } from "../gen/skerry/storage/v1/storage_pb.js";
 import { ruleBroken } from "./field-rules.ts";
@@ -26,7 +27,8 @@ import { as, TestApi } from "./testing/test-api.ts";
 
 const SERVICES = [
   ...[BucketService, ObjectService, KeyService, UserService, EncryptionKeyService, ClusterService],
-  ...[MaintenanceService, MetaService, NamespaceService, DocumentService, QueryService],
+  ...[MaintenanceService, MetaService, SearchStoreService],
+  ...[NamespaceService, DocumentService, QueryService],
 ];
 const REQUESTS = SERVICES.flatMap(({ methods }) => methods.map(({ input }) => input));
 
@@ -77,6 +79,28 @@ const VALUES: Readonly<
     ],
   },
   role: { taken: [0, 4], refused: [[5, "enum.defined_only"]] },
+  path: {
+    taken: ["/mnt", "/mnt/a b", `/${"x".repeat(1023)}`],
+    refused: [
+      ...["", "/", "mnt", "/mnt/"].map((value): [unknown, string] => [value, "string.pattern"]),
+      [`/${"x".repeat(1024)}`, "string.max_len"],
+    ],
+  },
+  endpoint: {
+    taken: ["https://s3.example.com", "http://127.0.0.1:9000", "http://[::1]:9000"],
+    refused: ["", "s3.example.com", "https://a/b", "https://u@a", "ftp://a", "https://a?x"].map((value) => [
+      value,
+      "string.pattern",
+    ]),
+  },
+  region: { taken: ["us-east-1"], refused: patterns("", "US", "a/b", "x".repeat(65)) },
+  bucket: { taken: ["b", "My.bucket_1"], refused: patterns("", "a/b", "a b", "x".repeat(256)) },
+  prefix: { taken: ["", "a/", "a/b.c/"], refused: patterns("a", "/a/", "a//", "a b/") },
+  access_key_id: { taken: ["AKIA"], refused: patterns("", "a b", "ü", "x".repeat(129)) },
+  secret_access_key: {
+    taken: ["", "x".repeat(512)],
+    refused: [["x".repeat(513), "string.max_len"]],
+  },
   node_id: { taken: [1n, MOST_SAFE], refused: [[MOST_SAFE + 1n, "uint64"]] },
 };
 
@@ -85,6 +109,10 @@ const LIMITS: Readonly<Record<string, number>> = {
   ListNamespacesRequest: 1000,
   ListConflictsRequest: 10_000,
 };
+
+function patterns(...values: readonly string[]): [unknown, string][] {
+  return values.map((value) => [value, "string.pattern"]);
+}
 
 function names() {
   return {
@@ -103,24 +131,28 @@ function valuesOf({ type, path }: Case) {
   return { taken: [0, most], refused: [[most + 1, "uint32.lte"]] as [unknown, string][] };
 }
 
+/** Gives every field with a rule a value that keeps it, but one. */
+function fillBut(message: ReturnType<typeof reflect>, but: DescField | undefined): void {
+  for (const field of message.desc.fields) {
+    if (field === but || !hasOption(field, rulesOf) || field.oneof !== undefined) continue;
+    const taken = valuesOf({ type: message.desc, path: [field] })?.taken[0];
+    if (taken !== undefined) message.set(field, taken);
+  }
+}
+
 /** The refusal of a request in which this field, and no other, has this value; [field, rule]. Others may be refused besides for what they lack. */
 function refusalOf({ type, path }: Case, value: unknown): readonly [string, string] | undefined {
   const request = reflect(type);
   let message = request;
-  for (const field of path.slice(0, -1)) {
+  fillBut(message, path[0]);
+  for (const [at, field] of path.slice(0, -1).entries()) {
     if (field.fieldKind !== "message") throw new Error("only messages have fields");
     const inner = reflect(field.message);
+    fillBut(inner, path[at + 1]);
     message.set(field, inner);
     message = message.get(field) as typeof message;
   }
   message.set(path.at(-1) as DescField, value);
-  for (const { path: other } of ruled(type)) {
-    const [field] = other;
-    if (other.length === 1 && field !== undefined && field !== path[0]) {
-      const taken = valuesOf({ type, path: other })?.taken[0];
-      if (taken !== undefined) request.set(field, taken);
-    }
-  }
   const error = ruleBroken(type, request.message);
   const metadata = error?.findDetails(ErrorInfoSchema)[0]?.metadata;
   return metadata === undefined ? undefined : [metadata["field"] ?? "", metadata["rule"] ?? ""];

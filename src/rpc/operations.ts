@@ -135,6 +135,18 @@ export const RPC_OPERATIONS = [
     resource: "cluster",
   },
   {
+    name: "SearchStoreService/ListSearchStores",
+    action: "admin:ListSearchStores",
+    leastRole: "admin",
+    resource: "cluster",
+  },
+  {
+    name: "SearchStoreService/SetSearchStore",
+    action: "admin:SetSearchStore",
+    leastRole: "admin",
+    resource: "cluster",
+  },
+  {
     name: "MaintenanceService/GetMaintenance",
     action: "admin:GetMaintenance",
     leastRole: "reader",

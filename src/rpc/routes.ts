@@ -4,12 +4,14 @@ import type {
   KeyAdmin,
   MaintenanceAdmin,
   MembershipAdmin,
+  SearchStoreAdmin,
   StatisticsAdmin,
 } from "../admin/index.ts";
 import { ClusterService, KeyService, UserService } from "../gen/skerry/admin/v1/admin_pb.js";
 import { EncryptionKeyService } from "../gen/skerry/admin/v1/encryption_pb.js";
 import { MaintenanceService } from "../gen/skerry/admin/v1/maintenance_pb.js";
 import { MetaService } from "../gen/skerry/admin/v1/meta_pb.js";
+import { SearchStoreService } from "../gen/skerry/admin/v1/search_store_pb.js";
 import { DocumentService, NamespaceService, QueryService } from "../gen/skerry/search/v1/search_pb.js";
 import { BucketService, ObjectService } from "../gen/skerry/storage/v1/storage_pb.js";
 import type { Accounts } from "../identity/index.ts";
@@ -28,6 +30,7 @@ import { ruledService } from "./ruled-service.ts";
 import { documentService } from "./search/document-service.ts";
 import { namespaceService } from "./search/namespace-service.ts";
 import { queryService } from "./search/query-service.ts";
+import { searchStoreService } from "./search-store-service.ts";
 
 export interface RpcServices extends GuardOptions {
   readonly objects: ObjectStore;
@@ -38,6 +41,7 @@ export interface RpcServices extends GuardOptions {
   readonly membership: MembershipAdmin;
   readonly maintenance: MaintenanceAdmin;
   readonly statistics: StatisticsAdmin;
+  readonly searchStores: SearchStoreAdmin;
   readonly namespaces: Namespaces;
   readonly region: string;
 }
@@ -56,6 +60,7 @@ export function implementedServices(services: RpcServices, guard: Guard): readon
     ruledService(DocumentService, documentService(services.namespaces, guard)),
     ruledService(QueryService, queryService(services.namespaces, guard)),
     ruledService(MaintenanceService, maintenanceService(services.maintenance, guard)),
+    ruledService(SearchStoreService, searchStoreService(services.searchStores, guard)),
     ruledService(MetaService, metaService(services.statistics, guard)),
   ];
 }

@@ -24,6 +24,7 @@ import {
 import { EncryptionKeyService } from "../gen/skerry/admin/v1/encryption_pb.js";
 import { MaintenanceService } from "../gen/skerry/admin/v1/maintenance_pb.js";
 import { MetaService } from "../gen/skerry/admin/v1/meta_pb.js";
+import { SearchStoreService } from "../gen/skerry/admin/v1/search_store_pb.js";
 import { BucketService, ObjectService } from "../gen/skerry/storage/v1/storage_pb.js";
 import { OBJECT_ERROR_CODES } from "../object/index.ts";
 import { OBJECT_CODES } from "./errors.ts";
@@ -441,6 +442,42 @@ describe("statistics", () => {
   });
 });
 
+describe("stores for index segments", () => {
+  const rest = (verb: string, path: string, body?: object, key = "admin") =>
+    api.rest(verb, path, { key, ...(body !== undefined && { body: JSON.stringify(body) }) });
+
+  it("are shown without their secrets", async () => {
+    const { status, body } = await rest("GET", "/v1/search/stores");
+    expect([status, body]).toEqual([
+      200,
+      {
+        stores: [
+          expect.objectContaining({
+            store_id: 1,
+            bucket: expect.objectContaining({ endpoint: "https://s3.example.com", access_key_id: "k" }),
+            current: true,
+            blobs: 2,
+            bytes: 3,
+          }),
+        ],
+      },
+    ]);
+    expect(JSON.stringify(body)).not.toMatch(/secret_access_key":"[^"]/);
+  });
+
+  it("are set, or refused with what they do wrong", async () => {
+    const set = await rest("PUT", "/v1/search/store", { directory: { path: "/mnt" } });
+    expect(set).toMatchObject({ status: 200, body: { stores: [{ directory: { path: "/mnt" } }] } });
+    expect(await rest("PUT", "/v1/search/store", {})).toMatchObject({ status: 200, body: { stores: [] } });
+    const unfit = await rest("PUT", "/v1/search/store", { directory: { path: "/other" } });
+    expect(unfit).toMatchObject({ status: 412, body: { error: { code: "failed_precondition" } } });
+    const invalid = await rest("PUT", "/v1/search/store", { directory: { path: "mnt" } });
+    expect(invalid).toMatchObject({ status: 400, body: { error: { details: { field: "directory.path" } } } });
+    const reader = await rest("PUT", "/v1/search/store", {}, "writer");
+    expect(reader.status).toBe(403);
+  });
+});
+
 describe("conflicts", () => {
   it("there are none, and tools that watch them are told so, as Seglake spells it", async () => {
     const get = (query: string, key = "admin") =>
@@ -524,6 +561,10 @@ describe("the gate", () => {
       createClient(MaintenanceService, http2()).getMaintenance({}, as(key)),
     "MaintenanceService/SetMaintenance": (key) =>
       createClient(MaintenanceService, http2()).setMaintenance({ on: false }, as(key)),
+    "SearchStoreService/ListSearchStores": (key) =>
+      createClient(SearchStoreService, http2()).listSearchStores({}, as(key)),
+    "SearchStoreService/SetSearchStore": (key) =>
+      createClient(SearchStoreService, http2()).setSearchStore({}, as(key)),
     ...searchCalls((service) => createClient(service, http2()), as),
     "ServerReflection/ServerReflectionInfo": (key) => reflect({ case: "listServices", value: "" }, key),
   };

@@ -23,6 +23,7 @@
  * Refusals travel inside the gateway as thrown `S3Refusal`s and leave it as answers; callers of `S3Gateway.handle` see no rejection.
  */
 
+export { type SignedRequest, signRequest } from "./auth/sign-request.ts";
 export type { RequiredDigest } from "./body/required-digest.ts";
 export type { S3ErrorCode } from "./errors.ts";
 export { AccessLogs } from "./features/logging/delivery.ts";

@@ -15,6 +15,12 @@
 export { BlockCache } from "./cache/block-cache.ts";
 export { BLOCK_BYTES, CachedReader } from "./cache/cached-reader.ts";
 export { type BlockSeal, DiskCache } from "./cache/disk-cache.ts";
+export { DirectoryStore } from "./drivers/directory-store.ts";
+export { OutsideBlobs } from "./drivers/outside-blobs.ts";
+export { type OutsideStore, STORE_NAME, type StorePage } from "./drivers/outside-store.ts";
+export { outsideWorkers } from "./drivers/outside-workers.ts";
+export { probeStore } from "./drivers/probe.ts";
+export { type ClusterDriver, routedDriver } from "./drivers/routed-driver.ts";
 export { DEFAULT_ENGINE_SETTINGS, type EngineContext, type EngineSettings } from "./engine/context.ts";
 export { SearchEngine } from "./engine/engine.ts";
 export type { SearchKernel } from "./engine/kernel.ts";

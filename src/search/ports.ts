@@ -43,6 +43,8 @@ export interface BlobDriver {
    * byte.
    */
   write(bytes: Uint8Array, signal: AbortSignal): Promise<NewBlob>;
+  /** The same for an index segment or its deletes, which may go to a store outside the cluster. */
+  writeIndex(bytes: Uint8Array, signal: AbortSignal): Promise<NewBlob>;
   /** Verified bytes of [offset, offset + length) of a blob that metadata refers to. */
   read(blob: BlobName, range: ByteRange, signal: AbortSignal): Promise<Uint8Array>;
   /** Whether it is read from this node's own disk, so that another copy there would help nobody. */

@@ -8,6 +8,7 @@ import {
   MembershipAdministration,
   maintenanceName,
   type NodeStatistics,
+  SearchStoreAdministration,
   StatisticsAdministration,
 } from "../admin/index.ts";
 import type { Worker } from "../background/index.ts";
@@ -171,6 +172,11 @@ async function startApi(options: ListenersOptions, shared: Shared): Promise<RpcS
     }),
     accounts: identities.accounts,
     encryptionKeys: new EncryptionKeyAdministration({ metadata, sealer, random: platform.random }),
+    searchStores: new SearchStoreAdministration({
+      metadata,
+      sealer,
+      tryOut: (location, signal) => engines.search.stores.tryOut(location, signal),
+    }),
     cluster: new ClusterAdministration({
       ...platform,
       metadata,

@@ -39,7 +39,7 @@ async function say(args: readonly string[], env: RunOptions["env"] = {}): Promis
 /** One that must succeed and says nothing of errors; gives what it prints. */
 async function done(args: readonly string[], env: RunOptions["env"] = {}): Promise<string> {
   const said = await say(args, env);
-  expect(said, args.join(" ")).toMatchObject({ exitCode: 0 });
+  expect(said, `${args.join(" ")}: ${said.stderr}`).toMatchObject({ exitCode: 0 });
   return said.stdout;
 }
 
@@ -242,6 +242,35 @@ describe("the cluster", () => {
       stderr: expect.stringContaining("no other voter answers"),
     });
     expect(await say(["cluster", "transfer", "node-2"])).toMatchObject({ exitCode: 4 });
+  });
+});
+
+describe("stores for index segments", () => {
+  it("are set, shown without secrets, and refused with what is wrong with them", async () => {
+    expect(await done(["ns", "store", "show"])).toBe("New index segments go to the cluster's own nodes.\n");
+    const mounted = join(directory, "mounted");
+    expect(await say(["ns", "store", "set-directory", mounted])).toMatchObject({
+      exitCode: 5,
+      stderr: expect.stringMatching(/there is no directory.*what to do: mend the store/s),
+    });
+    mkdirSync(mounted);
+    expect(await done(["ns", "store", "set-directory", mounted])).toContain(
+      `New index segments go to ${mounted}.`,
+    );
+    const bucket = ["ns", "store", "set-bucket", "--store", node.s3Endpoint, "--bucket", "present"];
+    const { accessKeyId, secretAccessKey } = node.credentials;
+    const shown = await done([...bucket, "--prefix", "segments/", "--access-key", accessKeyId], {
+      SKERRY_STORE_SECRET_KEY: secretAccessKey,
+    });
+    expect(shown).toContain(`${node.s3Endpoint}/present/segments/`);
+    expect(shown).not.toContain(secretAccessKey);
+    expect(await say([...bucket, "--access-key", accessKeyId])).toMatchObject({ exitCode: 2 });
+    expect(await done(["ns", "store", "set-cluster"])).toContain("the cluster's own nodes");
+    const rows = JSON.parse(await done(["ns", "store", "show", "--output", "json"])) as object[];
+    expect(rows).toMatchObject([
+      { storeId: 1, current: false },
+      { storeId: 2, current: false },
+    ]);
   });
 });
 

@@ -1,7 +1,8 @@
 /** Of the promise: namespaces over a real node, through the TypeScript client, before and after they are indexed, and after a restart. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ListObjectsV2Command, S3Client } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   and,
@@ -21,7 +22,7 @@ let skerry: Skerry;
 let client: SkerryClient;
 
 async function start(): Promise<void> {
-  skerry = await startSkerry({ dataDirectory: directory });
+  skerry = await startSkerry({ dataDirectory: directory, buckets: ["segments"] });
   client = new SkerryClient({ endpoint: skerry.apiEndpoint, apiKey: skerry.apiKey });
 }
 
@@ -97,6 +98,66 @@ describe("a namespace", () => {
     await skerry.stop();
     await start();
     await answersAsExpected(client.namespace("acme/web/docs"));
+  }, 120_000);
+
+  it("is the same with its segments in a bucket, in a directory and back on the nodes", async () => {
+    // The store is this very node's gateway: an S3 service as any other.
+    const bucket = {
+      endpoint: skerry.s3Endpoint,
+      region: skerry.region,
+      bucket: "segments",
+      prefix: "search/",
+      access_key_id: skerry.credentials.accessKeyId,
+      secret_access_key: skerry.credentials.secretAccessKey,
+    };
+    const call = async (verb: string, path: string, body: object) => {
+      const response = await fetch(`${skerry.apiEndpoint}/v1/${path}`, {
+        method: verb,
+        headers: { authorization: `Bearer ${skerry.apiKey}`, "content-type": "application/json" },
+        body: JSON.stringify(body),
+      });
+      return [response.status, JSON.stringify(await response.json())] as const;
+    };
+    const set = (body: object) => call("PUT", "search/store", body);
+    const s3 = new S3Client({
+      endpoint: skerry.s3Endpoint,
+      region: skerry.region,
+      forcePathStyle: true,
+      credentials: skerry.credentials,
+    });
+    const keys = async () => {
+      const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket: "segments" }));
+      return Contents.map(({ Key }) => Key);
+    };
+    expect((await set({ bucket: { ...bucket, bucket: "absent" } }))[1]).toMatch(/NoSuchBucket/);
+    expect((await set({ bucket: { ...bucket, secret_access_key: "wrong" } }))[0]).toBe(412);
+    const mounted = join(directory, "mounted");
+    expect((await set({ directory: { path: mounted } }))[1]).toMatch(/there is no directory/);
+    mkdirSync(mounted);
+    const outside = client.namespace("acme/web/outside");
+    await outside.create({ schema: { vectors: { vector: { dimensions: 2 } }, text: { title: {} } } });
+    const routes = "orgs/acme/projects/web/namespaces/outside";
+    for (const body of [{ bucket }, { directory: { path: mounted } }, {}, { bucket }]) {
+      const [status, said] = await set(body);
+      expect([status, said]).toEqual([200, expect.not.stringContaining(bucket.secret_access_key)]);
+      await outside.write({ upserts: DOCUMENTS });
+      expect(await call("POST", `${routes}/compact`, {})).toEqual([
+        200,
+        expect.stringContaining('"done":true'),
+      ]);
+      await answersAsExpected(outside);
+      expect(await call("POST", `${routes}/verify`, {})).toEqual([
+        200,
+        expect.stringContaining('"problems":[]'),
+      ]);
+    }
+    expect(await keys()).toEqual(
+      expect.arrayContaining([expect.stringMatching(/^search\/[^/]+\/[0-9a-f]{32}$/)]),
+    );
+    expect(readdirSync(join(mounted, readdirSync(mounted)[0] ?? "")).length).toBeGreaterThan(0);
+    await skerry.stop();
+    await start();
+    await answersAsExpected(client.namespace("acme/web/outside"));
   }, 120_000);
 
   it("is written only where the old row allows it", async () => {

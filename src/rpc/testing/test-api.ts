@@ -15,6 +15,7 @@ import {
   type MaintenanceAdmin,
   type MembershipAdmin,
   type NodeDescription,
+  type SearchStoreAdmin,
   type StatisticsAdmin,
 } from "../../admin/index.ts";
 import type { WorkerStatus } from "../../background/index.ts";
@@ -91,6 +92,35 @@ const encryptionKeys: EncryptionKeyAdmin = {
     return { ...encryptionKey, version: 2 };
   },
   removeVersion: async () => encryptionKey,
+};
+
+const searchStores: SearchStoreAdmin = {
+  list: async () => [
+    {
+      storeId: 1,
+      place: {
+        kind: "bucket",
+        endpoint: "https://s3.example.com",
+        region: "r",
+        bucket: "b",
+        prefix: "p/",
+        accessKeyId: "k",
+        secretAccessKey: "",
+      },
+      isCurrent: true,
+      blobs: 2,
+      bytes: 3,
+      changedAtMs: 4,
+    },
+  ],
+  set: async (place) => {
+    if (place.kind !== "directory") return [];
+    const changed = { storeId: 2, isCurrent: true, blobs: 0, bytes: 0, changedAtMs: 5 };
+    if (place.path === "/mnt") return [{ ...changed, place }];
+    throw new AdminError("refused", "the store can not be used: it is not there", {
+      refusal: { reason: "store-unfit", advice: "mend it" },
+    });
+  },
 };
 
 const NODE: NodeDescription = {
@@ -250,6 +280,7 @@ export class TestApi {
       membership,
       maintenance,
       statistics,
+      searchStores,
       namespaces,
     });
     return api;

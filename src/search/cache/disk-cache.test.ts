@@ -1,10 +1,11 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { concatBytes, createPrng, equalBytes, fromHex, type Prng, toHex } from "../../base/index.ts";
+import { concatBytes, createPrng, fromHex, type Prng, toHex } from "../../base/index.ts";
 import type { Disk } from "../../platform/index.ts";
 import { PlainHasher } from "../../platform/node/plain-hasher.ts";
 import { SimMachine, Simulation } from "../../platform/sim/index.ts";
-import { type BlockSeal, DiskCache, type DiskCacheOptions } from "./disk-cache.ts";
+import { CHECKSUM_SEAL } from "../testing/checksum-seal.ts";
+import { DiskCache, type DiskCacheOptions } from "./disk-cache.ts";
 import { decodeTable, encodeEntry, encodeHead } from "./slab-format.ts";
 
 const hasher = new PlainHasher();
@@ -16,22 +17,7 @@ const BLOCK_BYTES = 2_000;
 const BLOBS = 6;
 const BLOCKS = 5;
 
-/** A checksum of block and name stands for the cipher, so that torn blocks and those of other names do not open. */
-const seal: BlockSeal = {
-  overheadBytes: 4,
-  seal: (block, name) => concatBytes([block, sumOf(block, name)]),
-  open: (sealed, name) => {
-    const block = sealed.subarray(0, Math.max(0, sealed.length - 4));
-    return equalBytes(sealed.subarray(block.length), sumOf(block, name)) ? block : undefined;
-  },
-};
-
-function sumOf(block: Uint8Array, name: string): Uint8Array {
-  const sum = new Uint8Array(4);
-  const text = new TextEncoder().encode(name);
-  new DataView(sum.buffer).setUint32(0, hasher.crc32c(text, hasher.crc32c(block)));
-  return sum;
-}
+const seal = CHECKSUM_SEAL;
 
 function blobId(blob: number): Uint8Array {
   return new Uint8Array(16).fill(blob + 1);

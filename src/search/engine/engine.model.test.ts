@@ -1,8 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { createPrng, type Prng } from "../../base/index.ts";
+import type { DirectoryStore } from "../../gen/skerry/meta/v1/rows_pb.js";
 import type { SearchError } from "../errors.ts";
 import type { Document } from "../model/document.ts";
 import type { Query } from "../query/query.ts";
+import { MemoryOutsideStore } from "../testing/memory-outside-store.ts";
 import { EVERY_FIELD, randomVector } from "../testing/random-documents.ts";
 import type { EngineContext } from "./context.ts";
 import type { SearchEngine } from "./engine.ts";
@@ -43,6 +45,11 @@ class Run {
   constructor(seed: string) {
     this.world = new EngineWorld(seed);
     this.prng = createPrng(seed);
+    const stores = new Map([
+      ["/one", new MemoryOutsideStore()],
+      ["/two", new MemoryOutsideStore()],
+    ]);
+    this.world.openStore = ({ value }) => stores.get((value as DirectoryStore).path)!;
     this.restart();
   }
 
@@ -221,10 +228,14 @@ async function step(run: Run): Promise<void> {
     "trim",
     "wait",
     "delete",
+    "store",
+    "collect",
   ]);
   run.done.set(kind, (run.done.get(kind) ?? 0) + 1);
   if (kind === "wait") world.replica.timeMs += prng.below(400_000);
   if (kind === "restart") run.restart();
+  if (kind === "store") world.setStore(prng.pick(["/one", "/two", undefined]));
+  if (kind === "collect") await world.collect();
   if (name === undefined || kind === "create") {
     const target = prng.pick(NAMES);
     const created = await run.engine.createNamespace(named(target), {
@@ -263,6 +274,13 @@ describe.each(SEEDS)("seed %s", { timeout: 180_000 }, (seed) => {
       await compare(run, name);
       expect((await run.engine.verify(named(name), {})).problems).toEqual([]);
     }
+    expect(await run.world.replica.violations()).toEqual([]);
+    // Outside is what the metadata have there, and, once nothing can be committed late any more, nothing else.
+    const recorded = await run.world.recorded();
+    expect(await run.world.stored()).toEqual(expect.arrayContaining([...recorded]));
+    run.world.replica.timeMs += 49 * 60 * 60 * 1000;
+    const stored = await run.world.collect();
+    expect(stored).toEqual(await run.world.recorded());
     expect(await run.world.replica.violations()).toEqual([]);
   });
 });

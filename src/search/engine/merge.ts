@@ -108,7 +108,7 @@ class Merge {
       const current = await this.#current();
       if (current === undefined) return false;
       // Each attempt has a blob of its own: an id is used once, and the last command may yet be applied.
-      const blob = merged.bytes === undefined ? undefined : await driver.write(merged.bytes, closing);
+      const blob = merged.bytes === undefined ? undefined : await driver.writeIndex(merged.bytes, closing);
       const value = await this.#command(current, blob, merged);
       const result = await this.#context.store.submit({ case: "commitIndex", value });
       const refusal = refusalOf(result);

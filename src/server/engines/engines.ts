@@ -118,7 +118,7 @@ export class Engines {
     const { metadata, sealer } = this;
     const objects = createObjects(options, { metadata, sealer, blobs, newId });
     const { signal } = this.#stopping;
-    this.search = await openSearch(options, { metadata, blobs, signal }, this.#closers);
+    this.search = await openSearch(options, { metadata, blobs, signal, sealer, newId }, this.#closers);
     this.objects = withMaintenance(objects, this.writes);
     this.#certificates = options.certificates(this.metadata, this.sealer);
     const follower = new ClusterFollower({

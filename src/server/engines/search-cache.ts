@@ -24,7 +24,8 @@ export async function openDiskCache(
       budgetBytes,
       pinnedBytes,
       blockBytes: BLOCK_BYTES,
-      seal: blockSeal(keyEncryptionKey, nodeId, platform.random),
+      // A key of the node's own, so that nonces of the cache are not counted among those of secrets.
+      seal: blockSeal(deriveKey(keyEncryptionKey, `skerry/search-cache/v1/${nodeId}`), platform.random),
       checksum: (bytes) => platform.hasher.crc32c(bytes),
     });
     closers.push(() => cache.close());
@@ -36,9 +37,8 @@ export async function openDiskCache(
   }
 }
 
-/** Under a key of the node's own, so that nonces of the cache are not counted among those of secrets. */
-function blockSeal(keyEncryptionKey: Uint8Array, nodeId: number, random: Random): BlockSeal {
-  const key = deriveKey(keyEncryptionKey, `skerry/search-cache/v1/${nodeId}`);
+/** `key` has 32 bytes. */
+export function blockSeal(key: Uint8Array, random: Random): BlockSeal {
   const sealer = createSealer({ keyEncryptionKey: key, randomBytes: (length) => random.bytes(length) });
   return {
     overheadBytes: SEAL_OVERHEAD_BYTES,

@@ -6,10 +6,12 @@ import {
   type BlobDriver,
   BlockCache,
   CachedReader,
+  type ClusterDriver,
   DEFAULT_ENGINE_SETTINGS,
   type EngineContext,
   LocalKernel,
   type NamespaceStore,
+  routedDriver,
   SearchEngine,
   SearchError,
   type SearchKernel,
@@ -19,15 +21,16 @@ import {
 } from "../../search/index.ts";
 import type { Closers, EnginesOptions } from "./options.ts";
 import { observeCaches, openDiskCache } from "./search-cache.ts";
+import { SearchStores, type SearchStoresJoins } from "./search-stores.ts";
 
 /** Namespaces on this node. */
 export interface Search {
   readonly engine: SearchEngine;
   readonly context: EngineContext;
+  readonly stores: SearchStores;
 }
 
-export interface SearchJoins {
-  readonly metadata: Metadata;
+export interface SearchJoins extends SearchStoresJoins {
   readonly blobs: BlobStore;
   /** Aborts when the node stops. */
   readonly signal: AbortSignal;
@@ -36,14 +39,22 @@ export interface SearchJoins {
 /** Joins the search engine to the metadata and to the blobs of the cluster. */
 export async function openSearch(
   options: EnginesOptions,
-  { metadata, blobs, signal }: SearchJoins,
+  joins: SearchJoins,
   closers: Closers,
 ): Promise<Search> {
   const { platform, config, logger, metrics } = options;
+  const { metadata, blobs, signal } = joins;
   const { hasher } = platform;
   const checksum = (bytes: Uint8Array) => hasher.crc32c(bytes);
   const { nodeId } = options.identified.stored.identity;
-  const driver = measuredDriver(clusterDriver(metadata, blobs, nodeId), metrics);
+  const stores = new SearchStores(options, joins, closers);
+  const routed = routedDriver({
+    cluster: clusterDriver(metadata, blobs, nodeId),
+    outside: stores.blobs,
+    blob: (blobId) => metadata.view.blob(blobId),
+    currentStoreId: () => metadata.view.cluster()?.searchStoreId ?? 0n,
+  });
+  const driver = measuredDriver(routed, metrics);
   // Segments are kept open in most of it; their blocks are read again when they are merged or warmed.
   const blockBytes = Math.floor(config["search.cache_memory"] / 4);
   const cache = new BlockCache(blockBytes);
@@ -73,7 +84,7 @@ export async function openSearch(
     reader: (blob) => new CachedReader(blob, { driver, cache, disk: diskCache, signal }),
     diskCache,
   };
-  return { engine: new SearchEngine(context), context };
+  return { engine: new SearchEngine(context), context, stores };
 }
 
 /** With `search.threads` 0, and where there are no threads, everything is done on this one. */
@@ -115,7 +126,7 @@ function namespaceStore(metadata: Metadata): NamespaceStore {
 }
 
 /** The driver `cluster`: blobs in the segments of the cluster's own nodes, found by the rows of the metadata. */
-function clusterDriver(metadata: Metadata, blobs: BlobStore, nodeId: number): BlobDriver {
+function clusterDriver(metadata: Metadata, blobs: BlobStore, nodeId: number): ClusterDriver {
   return {
     isNear: ({ blobId }) => {
       const row = metadata.view.blob(blobId);
@@ -157,6 +168,7 @@ function measuredDriver(driver: BlobDriver, metrics: Metrics): BlobDriver {
   };
   return {
     write: (bytes, signal) => measured("write", bytes.length, driver.write(bytes, signal)),
+    writeIndex: (bytes, signal) => measured("write", bytes.length, driver.writeIndex(bytes, signal)),
     read: (blob, range, signal) => measured("read", range.length, driver.read(blob, range, signal)),
     isNear: (blob) => driver.isNear(blob),
   };

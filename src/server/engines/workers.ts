@@ -9,9 +9,9 @@ import {
   stateHashWatch,
   unlinkWorker,
 } from "../../cluster/index.ts";
-import { type Metadata, MetaError } from "../../meta/index.ts";
+import { MAX_BLOB_WRITE_MS, type Metadata, MetaError } from "../../meta/index.ts";
 import { lifecycleWorker, notificationWorker, type Writes } from "../../object/index.ts";
-import { searchWorkers } from "../../search/index.ts";
+import { outsideWorkers, searchWorkers } from "../../search/index.ts";
 import { rewriteWorker, type SegmentStore } from "../../segment/index.ts";
 import type { Config } from "../config/index.ts";
 import { describeSelf } from "../identity.ts";
@@ -91,9 +91,18 @@ export function startWorkers(options: EnginesOptions, worked: Worked): StartedWo
     onMoved: (bytes) => metrics.segmentRewrittenBytes.add(bytes),
   });
   for (const worker of [...worked.upkeep.workers(), rewriting]) background.add(worker, { throttle: 1 });
-  const { engine, context } = worked.search;
+  const { engine, context, stores } = worked.search;
   const isLeader = () => raft.status().role === "leader";
-  for (const worker of searchWorkers({ context, states: engine.states, isLeader })) {
+  const outside = outsideWorkers({
+    blobs: stores.blobs,
+    view: metadata.view,
+    barrier: () => metadata.barrier(),
+    acknowledge: (value, signal) => metadata.submit({ case: "acknowledgeUnlink", value }, { signal }),
+    isLeader,
+    maxWriteMs: MAX_BLOB_WRITE_MS,
+    logger,
+  });
+  for (const worker of [...searchWorkers({ context, states: engine.states, isLeader }), ...outside]) {
     background.add(worker, { throttle: 1 });
   }
   const followMaintenance = (): void => {

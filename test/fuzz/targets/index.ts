@@ -20,6 +20,7 @@ import { searchBatch, searchCacheTable, searchDeletes } from "./search-files.ts"
 import { searchSparse, searchText } from "./search-indexes.ts";
 import { searchInput } from "./search-input.ts";
 import { searchSegment } from "./search-segment.ts";
+import { searchSealedBlob, searchStoreAnswers } from "./search-stores.ts";
 import { secrets } from "./secrets.ts";
 import { segmentBlocks } from "./segment-blocks.ts";
 import { segmentIndex } from "./segment-index.ts";
@@ -61,6 +62,8 @@ export const TARGETS: readonly FuzzTarget[] = [
   searchBatch,
   searchDeletes,
   searchCacheTable,
+  searchSealedBlob,
+  searchStoreAnswers,
   vectorIndex,
   searchText,
   searchSparse,

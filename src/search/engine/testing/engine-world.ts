@@ -2,10 +2,17 @@
 
 import { create } from "@bufbuild/protobuf";
 import { createPrng, toHex } from "../../../base/index.ts";
-import { type CommandResult, NewBlobSchema } from "../../../gen/skerry/meta/v1/commands_pb.js";
+import {
+  BeginBlobDeleteSchema,
+  type CommandResult,
+  NewBlobSchema,
+} from "../../../gen/skerry/meta/v1/commands_pb.js";
+import type { SearchStoreRow } from "../../../gen/skerry/meta/v1/rows_pb.js";
+import { MAX_BLOB_WRITE_MS } from "../../../meta/index.ts";
 import { LiveStore } from "../../../meta/live-store.ts";
 import { readyReplica } from "../../../meta/testing/commands.ts";
 import { Replica } from "../../../meta/testing/harness.ts";
+import { setSearchStore } from "../../../meta/testing/namespaces.ts";
 import { StateView } from "../../../meta/view.ts";
 import { createMetrics, SILENT_LOGGER } from "../../../observe/index.ts";
 import type { Clock, Random, Timers } from "../../../platform/index.ts";
@@ -13,7 +20,12 @@ import { PlainHasher } from "../../../platform/node/plain-hasher.ts";
 import { BlockCache } from "../../cache/block-cache.ts";
 import { CachedReader } from "../../cache/cached-reader.ts";
 import type { DiskCache } from "../../cache/disk-cache.ts";
+import { OutsideBlobs } from "../../drivers/outside-blobs.ts";
+import type { OutsideStore } from "../../drivers/outside-store.ts";
+import { outsideWorkers } from "../../drivers/outside-workers.ts";
+import { type ClusterDriver, routedDriver } from "../../drivers/routed-driver.ts";
 import type { BlobDriver, NamespaceCommand, NamespaceStore } from "../../ports.ts";
+import { CHECKSUM_SEAL } from "../../testing/checksum-seal.ts";
 import { vectorKernels } from "../../vector/index.ts";
 import { DEFAULT_ENGINE_SETTINGS, type EngineContext, type EngineSettings } from "../context.ts";
 import { SearchEngine } from "../engine.ts";
@@ -69,6 +81,17 @@ export class EngineWorld {
   readonly seed: string;
   /** Called with every command before it is applied: a test lets something happen in between. */
   beforeCommand: (command: NamespaceCommand) => Promise<void> = async () => undefined;
+  /** Stores outside the cluster, of which there are none unless a test says otherwise. */
+  openStore: (location: SearchStoreRow["location"]) => OutsideStore = () => {
+    throw new Error("this world has no stores outside the cluster");
+  };
+  readonly outside = new OutsideBlobs({
+    row: (storeId) => this.view.searchStore(storeId),
+    open: (location) => this.openStore(location),
+    sealOf: () => CHECKSUM_SEAL,
+    newBlobId: () => this.newBlobId(),
+    randomBytes: (length) => new Uint8Array(length).fill(this.#nextBlob++),
+  });
   /** Reads from the store of blobs. */
   reads = 0;
   #nextBlob = 1_000_000;
@@ -81,6 +104,50 @@ export class EngineWorld {
 
   get nowMs(): number {
     return this.replica.timeMs;
+  }
+
+  /** New segments go to a directory of this path, as `openStore` makes it; undefined: to the cluster. */
+  setStore(path: string | undefined): void {
+    this.replica.run(setSearchStore(path));
+  }
+
+  /** Everything that the cluster does to take away what nobody refers to, with whatever is due now. Names that are left in stores outside are returned with their number. */
+  async collect(): Promise<readonly string[]> {
+    const blobIds = [...(await this.view.pendingDeletes(this.nowMs, 10_000))];
+    const value = create(BeginBlobDeleteSchema, { blobIds });
+    this.replica.run({ case: "beginBlobDelete", value });
+    const workers = outsideWorkers({
+      blobs: this.outside,
+      view: this.view,
+      barrier: async () => undefined,
+      acknowledge: async (acknowledged) =>
+        this.replica.run({ case: "acknowledgeUnlink", value: acknowledged }),
+      isLeader: () => true,
+      maxWriteMs: MAX_BLOB_WRITE_MS,
+      logger: SILENT_LOGGER,
+    });
+    const { signal } = new AbortController();
+    for (const worker of workers) while ((await worker.runUnit(signal)) === "more");
+    return this.stored();
+  }
+
+  async stored(): Promise<readonly string[]> {
+    const { signal } = new AbortController();
+    const names: string[] = [];
+    for (let storeId = 1n; storeId <= (this.view.cluster()?.searchStoreCount ?? 0n); storeId++) {
+      const page = await this.outside.store(storeId).list({ after: "", limit: 100_000 }, signal);
+      names.push(...page.names.map((name) => `${storeId}/${name}`));
+    }
+    return names;
+  }
+
+  /** As the metadata have them. */
+  async recorded(): Promise<readonly string[]> {
+    const rows = await this.view.allBlobs({ limit: 100_000 });
+    return rows
+      .filter(({ searchStoreId }) => searchStoreId !== 0n)
+      .map(({ blobId, searchStoreId }) => `${searchStoreId}/${toHex(blobId)}`)
+      .sort();
   }
 
   engine(
@@ -107,18 +174,22 @@ export class EngineWorld {
     });
   }
 
-  #store(): NamespaceStore {
+  /** Of its own for each use: it keeps rows decoded until the machine tells it otherwise, and there is no machine here. */
+  get view(): StateView {
     const position = { index: () => this.replica.state.appliedIndex, timeMs: () => this.nowMs };
-    const { replica } = this;
+    return new StateView(new LiveStore(this.replica.store), position);
+  }
+
+  #store(): NamespaceStore {
+    const world = this;
     return {
       submit: async (command) => {
         await this.beforeCommand(command);
         return this.submit(command);
       },
       barrier: async () => undefined,
-      // A view of its own for each use: it keeps rows decoded until the machine tells it otherwise, and there is no machine here.
       get view() {
-        return new StateView(new LiveStore(replica.store), position);
+        return world.view;
       },
     };
   }
@@ -127,11 +198,29 @@ export class EngineWorld {
     return this.replica.run(command);
   }
 
+  /** What is indexed goes where the metadata say, as on a node. */
   #driver(): BlobDriver {
+    return routedDriver({
+      cluster: this.#cluster(),
+      outside: this.outside,
+      blob: (blobId) => this.view.blob(blobId),
+      currentStoreId: () => this.view.cluster()?.searchStoreId ?? 0n,
+    });
+  }
+
+  newBlobId(): Uint8Array {
+    const blobId = new Uint8Array(16);
+    const bytes = new DataView(blobId.buffer);
+    bytes.setUint16(0, Math.floor(this.nowMs / 2 ** 32));
+    bytes.setUint32(2, this.nowMs % 2 ** 32);
+    bytes.setUint32(12, this.#nextBlob++);
+    return blobId;
+  }
+
+  #cluster(): ClusterDriver {
     return {
       write: async (bytes) => {
-        const blobId = new Uint8Array(16);
-        new DataView(blobId.buffer).setUint32(12, this.#nextBlob++);
+        const blobId = this.newBlobId();
         this.blobs.set(toHex(blobId), bytes);
         return create(NewBlobSchema, {
           blobId,

@@ -150,20 +150,22 @@ export class WorldNode {
 
   #driver(life: number): BlobDriver {
     const world = this.#world;
+    const write: BlobDriver["write"] = async (bytes) => {
+      await this.#turn(life);
+      if (world.fails()) throw unavailable("too few nodes took the bytes");
+      const blobId = world.newBlobId();
+      world.blobs.set(toHex(blobId), bytes);
+      return create(NewBlobSchema, {
+        blobId,
+        size: BigInt(bytes.length),
+        isInline: true,
+        inlineData: bytes,
+      });
+    };
     return {
       isNear: () => false,
-      write: async (bytes) => {
-        await this.#turn(life);
-        if (world.fails()) throw unavailable("too few nodes took the bytes");
-        const blobId = world.newBlobId();
-        world.blobs.set(toHex(blobId), bytes);
-        return create(NewBlobSchema, {
-          blobId,
-          size: BigInt(bytes.length),
-          isInline: true,
-          inlineData: bytes,
-        });
-      },
+      write,
+      writeIndex: write,
       read: async ({ blobId }, { offset, length }) => {
         await this.#turn(life);
         // As the driver over the cluster does: where a blob lies is in the node's own metadata.
