@@ -41,7 +41,7 @@ function deletionWorker({ blobs, view, acknowledge, isLeader }: OutsideWork): Wo
     name: "search-store-deletion",
     idleMs: DELETION_IDLE_MS,
     async runUnit(signal) {
-      if (!isLeader()) return "idle";
+      if (!isLeader() || (view.cluster()?.searchStoreCount ?? 0n) === 0n) return "idle";
       const ordered = await view.unlinkOrders(OUTSIDE_NODE_ID, DELETION_BLOBS);
       const deleted: Uint8Array[] = [];
       let failure: unknown;
