@@ -88,7 +88,10 @@ function secretKey({ secretKeyFile }: BucketOptions): string {
 }
 
 function show(stores: readonly SearchStore[], options: RemoteOptions): void {
-  if (options.output === "json") return printJson(stores);
+  if (options.output === "json") {
+    printJson(stores);
+    return;
+  }
   const current = stores.find((store) => store.current);
   const place = current === undefined ? "the cluster's own nodes" : placeOf(current);
   process.stdout.write(`New index segments go to ${place}.\n`);

@@ -44,7 +44,7 @@ function deletionWorker({ blobs, view, acknowledge, isLeader }: OutsideWork): Wo
       if (!isLeader() || (view.cluster()?.searchStoreCount ?? 0n) === 0n) return "idle";
       const ordered = await view.unlinkOrders(OUTSIDE_NODE_ID, DELETION_BLOBS);
       const deleted: Uint8Array[] = [];
-      let failure: unknown;
+      let failure: Error | undefined;
       for (const blobId of ordered) {
         signal.throwIfAborted();
         const row = view.blob(blobId);
@@ -53,7 +53,7 @@ function deletionWorker({ blobs, view, acknowledge, isLeader }: OutsideWork): Wo
           await blobs.store(row.searchStoreId).delete(toHex(blobId), signal);
           deleted.push(blobId);
         } catch (error) {
-          failure ??= error;
+          failure ??= error instanceof Error ? error : new Error(String(error));
         }
       }
       if (deleted.length > 0) {

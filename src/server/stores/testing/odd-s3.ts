@@ -37,40 +37,45 @@ export class OddS3 {
     this.requests++;
     const pieces: Uint8Array[] = [];
     for await (const piece of request as AsyncIterable<Uint8Array>) pieces.push(piece);
-    const { failures, location } = this.odd;
-    if (location !== undefined) return void response.writeHead(307, { location }).end();
-    if (failures !== undefined && failures.left-- > 0)
-      return answer(response, failures.status, error("SlowDown"));
-    const [key = "", query] = (request.url ?? "").split("?");
-    if (query !== undefined) return answer(response, 200, this.odd.list ?? "");
-    if (request.method === "PUT") return this.#put(key, request, Buffer.concat(pieces), response);
-    if (request.method === "DELETE") {
-      this.objects.delete(key);
-      return answer(response, 204, "");
-    }
-    return this.#get(key, request, response);
+    const { status, body, headers } = this.#answer(request, Buffer.concat(pieces));
+    response.writeHead(status, headers).end(body);
   }
 
-  #put(key: string, { headers }: IncomingMessage, bytes: Uint8Array, response: ServerResponse): void {
+  #answer(request: IncomingMessage, bytes: Uint8Array): OddAnswer {
+    const { failures, location, list = "" } = this.odd;
+    if (location !== undefined) return { status: 307, body: "", headers: { location } };
+    if (failures !== undefined && failures.left-- > 0)
+      return { status: failures.status, body: error("SlowDown") };
+    const [key = "", query] = (request.url ?? "").split("?");
+    if (query !== undefined) return { status: 200, body: list };
+    if (request.method === "PUT") return this.#put(key, request, bytes);
+    if (request.method !== "DELETE") return this.#get(key, request);
+    this.objects.delete(key);
+    return { status: 204, body: "" };
+  }
+
+  #put(key: string, { headers }: IncomingMessage, bytes: Uint8Array): OddAnswer {
     const isRefused = headers["if-none-match"] === "*" && this.objects.has(key);
     if (isRefused && this.odd.ignoresIfNoneMatch !== true)
-      return answer(response, 412, error("PreconditionFailed"));
+      return { status: 412, body: error("PreconditionFailed") };
     this.objects.set(key, bytes);
-    answer(response, 200, "");
+    return { status: 200, body: "" };
   }
 
-  #get(key: string, { headers }: IncomingMessage, response: ServerResponse): void {
+  #get(key: string, { headers }: IncomingMessage): OddAnswer {
     const bytes = this.objects.get(key);
-    if (bytes === undefined) return answer(response, 404, error("NoSuchKey"));
+    if (bytes === undefined) return { status: 404, body: error("NoSuchKey") };
     const [, first = "0", last = "0"] = /^bytes=(\d+)-(\d+)$/.exec(headers.range ?? "") ?? [];
-    if (this.odd.ignoresRange === true) return answer(response, 200, bytes);
+    if (this.odd.ignoresRange === true) return { status: 200, body: bytes };
     const more = this.odd.talksTooMuch === true ? 1_000 : 0;
-    answer(response, 206, bytes.subarray(Number(first), Number(last) + 1 + more));
+    return { status: 206, body: bytes.subarray(Number(first), Number(last) + 1 + more) };
   }
 }
 
-function answer(response: ServerResponse, status: number, body: string | Uint8Array): void {
-  response.writeHead(status).end(body);
+interface OddAnswer {
+  readonly status: number;
+  readonly body: string | Uint8Array;
+  readonly headers?: Record<string, string>;
 }
 
 export function error(code: string): string {
