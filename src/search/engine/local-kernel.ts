@@ -81,7 +81,9 @@ export class LocalKernel implements SearchKernel {
     on: { readonly units: readonly SearchUnit[]; readonly schema: Schema },
     options: QueryOptions,
   ): Promise<readonly QueryResult[]> {
-    return executeQueries(queries, on, options, this.#options.clock);
+    const { clock, timers } = this.#options;
+    const pause = () => new Promise<void>((resolve) => timers.endOfTurn(resolve));
+    return executeQueries(queries, on, { ...options, pause }, clock);
   }
 
   matcher(filter: Filter, schema: Schema): DocumentPredicate {

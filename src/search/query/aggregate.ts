@@ -9,7 +9,7 @@ import type { Column } from "../unit/ports.ts";
 import { ExactSum } from "./exact-sum.ts";
 import type { Aggregation, AggregationMetric } from "./query.ts";
 import type { Group } from "./result.ts";
-import type { Checkpoint, SearchSnapshot } from "./snapshot.ts";
+import { type Checkpoint, eachRow, type SearchSnapshot } from "./snapshot.ts";
 
 /** Aggregates all matching rows. Groups: the most documents first, ties by key; "limit-exceeded" when there are too many to count. */
 export async function aggregate(
@@ -23,13 +23,13 @@ export async function aggregate(
   for (const [place, unit] of snapshot.units.entries()) {
     const rows = matching[place];
     if (rows === undefined || rows.isEmpty()) continue;
-    checkpoint.pass();
+    await checkpoint.pass();
     const keys = await Promise.all(groupBy.map((field) => unit.column(field)));
     const fields = [...metrics.values()].map(({ field }) => field);
     const columns = await Promise.all(
       fields.map(async (field) => (field === undefined ? undefined : await unit.column(field))),
     );
-    rows.forEach((row) => {
+    await eachRow(rows, checkpoint, (row) => {
       const key = keys.map((column) => scalarAt(column, row));
       groupOf(groups, key, metrics).add(columns, row);
     });

@@ -157,6 +157,57 @@ describe("a query", () => {
     await expect(aborted).rejects.toMatchObject({ code: "cancelled" });
   });
 
+  it.each([
+    ["facets", { topK: 0, facets: [{ field: "year", limit: 10 }] }],
+    ["aggregation", { topK: 0, aggregation: { metrics: new Map(), groupBy: ["year"], limit: 10 } }],
+    ["order", { ranking: { kind: "order", keys: [{ field: "year", direction: "asc", missing: "last" }] } }],
+    ["expression", { ranking: { kind: "expression", expression: { kind: "constant", value: 1 } } }],
+  ] as const)(
+    "gives others their turn between slices of its %s, and ends there when it is given up",
+    async (_, part) => {
+      const random = createPrng("turns");
+      const documents = Array.from({ length: 10_000 }, (_, i): Document => {
+        const attributes = new Map([["year", random.below(100)]]);
+        return { id: BigInt(i), vectors: new Map(), sparse: new Map(), text: new Map(), attributes };
+      });
+      const units = [new MemoryUnit("memory", documents, EVERY_FIELD, kernels)];
+      const snapshot = { schema: EVERY_FIELD, units };
+      const query: Query = {
+        topK: 10,
+        legs: [],
+        ranking: { kind: "rrf", k: 60 },
+        facets: [],
+        projection: { kind: "id" },
+        explain: false,
+        ...part,
+      };
+      // Every look at it is a slice later.
+      let nowMs = 0;
+      const clock: Clock = { monotonicMs: () => (nowMs += 10), wallMs: () => 0 };
+      let turns = 0;
+      const caller = new AbortController();
+      const pause = () => {
+        turns++;
+        return Promise.resolve();
+      };
+      const [expected] = await executeQueries([query], snapshot, { nowMs: 0 }, STILL);
+      const [found] = await executeQueries([query], snapshot, { nowMs: 0, pause }, clock);
+      expect({ ...found, performance: null }).toEqual({ ...expected, performance: null });
+      expect(turns).toBeGreaterThan(2);
+      const whole = turns;
+      turns = 0;
+      const leaving = () => {
+        if (++turns === 2) caller.abort();
+        return Promise.resolve();
+      };
+      const options = { nowMs: 0, pause: leaving, signal: caller.signal };
+      await expect(executeQueries([query], snapshot, options, clock)).rejects.toMatchObject({
+        code: "cancelled",
+      });
+      expect([turns, turns < whole]).toEqual([2, true]);
+    },
+  );
+
   it("is one of at most 16", async () => {
     const snapshot = await inUnits(createPrng(1), [], 1);
     const queries = Array.from({ length: 17 }, () => randomQuery(createPrng(1)));

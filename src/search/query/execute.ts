@@ -13,7 +13,7 @@ import type { Query, QueryOptions } from "./query.ts";
 import { rankByExpression } from "./rank-by-expression.ts";
 import { type OrderedRow, rankByOrder } from "./rank-by-order.ts";
 import type { FacetCount, Hit, QueryResult } from "./result.ts";
-import { type LegResult, runLeg, type ScoredRow } from "./run-leg.ts";
+import { bestFirst, type LegResult, runLeg, type ScoredRow } from "./run-leg.ts";
 import { Checkpoint, type RowOfUnit, type SearchSnapshot } from "./snapshot.ts";
 import { firstRows } from "./sort-rows.ts";
 import { Stopwatch } from "./stopwatch.ts";
@@ -46,15 +46,14 @@ async function executeQuery(
   const matching = await matchingRows(query, snapshot, live, checkpoint);
   watch.lap("filterMs");
   const legs: LegResult[] = [];
-  const signal = options.signal === undefined ? {} : { signal: options.signal };
   for (const leg of query.topK === 0 ? [] : query.legs) {
     const k = candidatesOf(query, leg.candidates);
-    legs.push(await runLeg(leg, { snapshot, allowed: matching, k, checkpoint, ...signal }));
+    legs.push(await runLeg(leg, { snapshot, allowed: matching, k, checkpoint }));
   }
   watch.lap("legsMs");
   const page = await rank(query, { snapshot, matching, legs, checkpoint });
   watch.lap("rankMs");
-  checkpoint.pass();
+  await checkpoint.pass();
   const groups =
     query.aggregation === undefined
       ? undefined
@@ -90,7 +89,7 @@ async function matchingRows(
   if (filter === undefined) return live;
   return await Promise.all(
     units.map(async (unit, i) => {
-      checkpoint.pass();
+      await checkpoint.pass();
       return (await unit.filterRows(filter)).intersectWith(live[i] as RowSet);
     }),
   );
@@ -135,7 +134,11 @@ async function rank(query: Query, run: RankRun): Promise<Page> {
       ? await rankByExpression(ranking.expression, run)
       : fuse(ranking, legs, run.legs);
   const most = query.diversify === undefined ? topK : candidatesOf(query, undefined);
-  const best = await firstRows(run.snapshot, scored, most, (left, right) => right.score - left.score);
+  const best = await firstRows(run.snapshot, scored, {
+    most,
+    compare: bestFirst,
+    checkpoint: run.checkpoint,
+  });
   const rows =
     query.diversify === undefined ? best : await diversify(query.diversify, run.snapshot, best, topK);
   return { rows, more: false };

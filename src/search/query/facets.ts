@@ -5,7 +5,7 @@ import { compareScalars } from "../model/order.ts";
 import type { RowSet } from "../rows/row-set.ts";
 import type { Facet } from "./query.ts";
 import type { FacetCount } from "./result.ts";
-import type { Checkpoint, SearchSnapshot } from "./snapshot.ts";
+import { type Checkpoint, eachRow, type SearchSnapshot } from "./snapshot.ts";
 
 /** How many of the matching rows have each value: the most frequent first, ties by value. */
 export async function countFacet(
@@ -18,9 +18,9 @@ export async function countFacet(
   for (const [place, unit] of snapshot.units.entries()) {
     const rows = matching[place];
     if (rows === undefined || rows.isEmpty()) continue;
-    checkpoint.pass();
+    await checkpoint.pass();
     const column = await unit.column(field);
-    rows.forEach((row) => {
+    await eachRow(rows, checkpoint, (row) => {
       const value = column.valueAt(row);
       if (value === undefined) return;
       for (const one of typeof value === "object" ? new Set(value) : [value])

@@ -121,4 +121,6 @@ export interface QueryOptions {
   readonly signal?: AbortSignal;
   /** On the monotonic clock. */
   readonly deadlineMs?: number;
+  /** Resolves when others have had their turn. Absent: nobody else waits for this thread. */
+  readonly pause?: () => Promise<void>;
 }

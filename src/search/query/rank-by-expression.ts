@@ -4,7 +4,7 @@ import type { Column } from "../unit/ports.ts";
 import { type ExpressionRow, evaluateExpression, partsOfExpression } from "./evaluate-expression.ts";
 import type { RankExpression } from "./expression.ts";
 import type { LegResult, ScoredRow } from "./run-leg.ts";
-import { type Checkpoint, type RowOfUnit, rowKey, type SearchSnapshot } from "./snapshot.ts";
+import { type Checkpoint, type RowOfUnit, rowKey, type SearchSnapshot, SLICE_ROWS } from "./snapshot.ts";
 
 export interface ExpressionRun {
   readonly snapshot: SearchSnapshot;
@@ -23,9 +23,9 @@ export async function rankByExpression(
   const scores = legs.map(({ hits }) => new Map(hits.map((hit) => [rowKey(hit), hit.score])));
   const rows = legs.length === 0 ? allRows(matching) : rowsOfLegs(legs);
   const sources = await Promise.all(snapshot.units.map((_, unit) => unitSource(expression, snapshot, unit)));
-  checkpoint.pass();
   const ranked: ScoredRow[] = [];
   for (const { unit, row } of rows) {
+    if (ranked.length % SLICE_ROWS === 0) await checkpoint.pass();
     const source = sources[unit];
     if (source === undefined) continue;
     const key = rowKey({ unit, row });

@@ -4,7 +4,7 @@ import { ID_FIELD } from "../model/schema.ts";
 import type { RowSet } from "../rows/row-set.ts";
 import type { OrderCursor } from "./cursor.ts";
 import type { OrderKey } from "./query.ts";
-import type { Checkpoint, RowOfUnit, SearchSnapshot } from "./snapshot.ts";
+import { type Checkpoint, eachRow, type RowOfUnit, type SearchSnapshot } from "./snapshot.ts";
 import { firstRows, idsOfRows } from "./sort-rows.ts";
 
 /** A row with its values of the keys; null: it has none. */
@@ -25,14 +25,18 @@ export interface OrderRun {
 /** The first rows in the order of the keys, ties by document id. */
 export async function rankByOrder(keys: readonly OrderKey[], run: OrderRun): Promise<readonly OrderedRow[]> {
   const { snapshot, most, checkpoint } = run;
-  const compare = (left: OrderedRow, right: OrderedRow) => compareByKeys(keys, left.values, right.values);
+  const order = {
+    most,
+    compare: (left: OrderedRow, right: OrderedRow) => compareByKeys(keys, left.values, right.values),
+    checkpoint,
+  };
   const firsts: OrderedRow[] = [];
   for (const unit of snapshot.units.keys()) {
-    checkpoint.pass();
+    await checkpoint.pass();
     const rows = await rowsAfter(keys, await rowsOfUnit(keys, run, unit), run);
-    firsts.push(...(await firstRows(snapshot, rows, most, compare)));
+    firsts.push(...(await firstRows(snapshot, rows, order)));
   }
-  return await firstRows(snapshot, firsts, most, compare);
+  return await firstRows(snapshot, firsts, order);
 }
 
 /** Negative: `left` comes first. */
@@ -59,21 +63,22 @@ function compareIdValues(left: Scalar, right: Scalar): number {
 
 async function rowsOfUnit(keys: readonly OrderKey[], run: OrderRun, place: number): Promise<OrderedRow[]> {
   const unit = run.snapshot.units[place];
-  const rows = run.matching[place]?.toRows() ?? new Uint32Array(0);
-  if (unit === undefined || rows.length === 0) return [];
-  const ids = keys.some(({ field }) => field === ID_FIELD) ? await unit.documentIds(rows) : [];
+  const matching = run.matching[place];
+  if (unit === undefined || matching === undefined || matching.isEmpty()) return [];
+  const isById = keys.some(({ field }) => field === ID_FIELD);
+  const ids = isById ? await unit.documentIds(matching.toRows()) : [];
   const columns = await Promise.all(
     keys.map(async ({ field }) => (field === ID_FIELD ? undefined : await unit.column(field))),
   );
-  return Array.from(rows, (row, i) => ({
-    unit: place,
-    row,
-    values: keys.map((_, key) => {
-      const column = columns[key];
-      const value = column === undefined ? ids[i] : column.valueAt(row);
+  const ordered: OrderedRow[] = [];
+  await eachRow(matching, run.checkpoint, (row) => {
+    const values = columns.map((column) => {
+      const value = column === undefined ? ids[ordered.length] : column.valueAt(row);
       return value === undefined || typeof value === "object" ? null : value;
-    }),
-  }));
+    });
+    ordered.push({ unit: place, row, values });
+  });
+  return ordered;
 }
 
 async function rowsAfter(

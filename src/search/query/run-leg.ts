@@ -27,7 +27,6 @@ export interface LegRun {
   readonly allowed: readonly RowSet[];
   readonly k: number;
   readonly checkpoint: Checkpoint;
-  readonly signal?: AbortSignal;
 }
 
 /** The best `k` rows of the snapshot by one leg. All units are searched at once. */
@@ -38,40 +37,48 @@ export async function runLeg(leg: Leg, run: LegRun): Promise<LegResult> {
     snapshot.units.map(async (unit, i) => {
       const rows = allowed[i] as RowSet;
       if (rows.isEmpty()) return { hits: [], candidates: 0, exhaustive: true };
-      checkpoint.pass();
+      await checkpoint.pass();
       return await withTies(k, (most) => search(unit, i, rows, most));
     }),
   );
   const found = answers.flatMap(({ hits }, unit) => hits.map(({ row, score }) => ({ unit, row, score })));
   return {
-    hits: await firstRows(snapshot, found, k, (left, right) => right.score - left.score),
+    hits: await firstRows(snapshot, found, { most: k, compare: bestFirst, checkpoint }),
     units: answers.map(({ candidates, exhaustive }) => ({ candidates, exhaustive })),
   };
+}
+
+export function bestFirst(left: ScoredRow, right: ScoredRow): number {
+  return right.score - left.score;
 }
 
 type UnitSearch = (unit: SearchUnit, place: number, allowed: RowSet, k: number) => Promise<LegHits>;
 
 async function searchOf(leg: Leg, run: LegRun): Promise<UnitSearch> {
-  const signal = run.signal === undefined ? {} : { signal: run.signal };
+  const pass = () => run.checkpoint.pass();
   switch (leg.kind) {
     case "vector":
-      return (unit, _, allowed, k) => unit.vectorHits(leg, { k, allowed, ...signal });
+      return (unit, _, allowed, k) => unit.vectorHits(leg, { k, allowed, pass });
     case "sparse":
-      return (unit, _, allowed, k) => unit.sparseHits(leg, { k, allowed, ...signal });
+      return (unit, _, allowed, k) => unit.sparseHits(leg, { k, allowed, pass });
     case "text":
-      return await textSearchOf(leg, run.snapshot);
+      return await textSearchOf(leg, run.snapshot, pass);
     default:
       return unreachable(leg);
   }
 }
 
 /** Two rounds: what every unit knows of the terms, then the search with the sum of it. */
-async function textSearchOf(leg: TextLeg, { schema, units }: SearchSnapshot): Promise<UnitSearch> {
+async function textSearchOf(
+  leg: TextLeg,
+  { schema, units }: SearchSnapshot,
+  pass: () => Promise<void>,
+): Promise<UnitSearch> {
   const query = textQueryOf(leg, schema);
   const prepared = await Promise.all(units.map((unit) => unit.prepareText(query)));
   const statistics = addTextStatistics(prepared.map((one) => one.statistics));
   return async (_, place, allowed, k) => {
-    const { hits, scoredPostings } = (await prepared[place]?.search({ statistics, k, allowed })) ?? {
+    const { hits, scoredPostings } = (await prepared[place]?.search({ statistics, k, allowed, pass })) ?? {
       hits: [],
       scoredPostings: 0,
     };

@@ -1,5 +1,5 @@
 import { compareIds, type DocumentId } from "../model/document.ts";
-import { type RowOfUnit, rowKey, type SearchSnapshot } from "./snapshot.ts";
+import { type Checkpoint, type RowOfUnit, rowKey, type SearchSnapshot, SLICE_ROWS } from "./snapshot.ts";
 
 /** The ids of rows, in their order; one request to each unit. */
 export async function idsOfRows(
@@ -23,6 +23,12 @@ export async function idsOfRows(
   return ids;
 }
 
+export interface RowOrder<T> {
+  readonly most: number;
+  readonly compare: (left: T, right: T) => number;
+  readonly checkpoint: Checkpoint;
+}
+
 /**
  * The best `most` of `rows`, in the order of `compare`, ties by document id: so that neither the order of units nor that of rows in them shows. Ids are
  * read only of the rows that tie, and of those only where it matters.
@@ -30,14 +36,10 @@ export async function idsOfRows(
 export async function firstRows<T extends RowOfUnit>(
   snapshot: SearchSnapshot,
   rows: readonly T[],
-  most: number,
-  compare: (left: T, right: T) => number,
+  order: RowOrder<T>,
 ): Promise<T[]> {
-  const sorted = rows.toSorted(compare);
-  const last = sorted[most - 1];
-  let end = Math.min(most, sorted.length);
-  while (last !== undefined && end < sorted.length && compare(last, sorted[end] as T) === 0) end++;
-  const kept = sorted.slice(0, end);
+  const { most, compare } = order;
+  const kept = await firstWithTies(rows, order);
   const tied = kept.filter((row, i) => {
     const [before, after] = [kept[i - 1], kept[i + 1]];
     return (
@@ -49,11 +51,30 @@ export async function firstRows<T extends RowOfUnit>(
     const ids = await idsOfRows(snapshot, tied);
     const idByRow = new Map(tied.map((row, i) => [rowKey(row), ids[i] as DocumentId]));
     kept.sort((left, right) => {
-      const order = compare(left, right);
-      if (order !== 0) return order;
+      const difference = compare(left, right);
+      if (difference !== 0) return difference;
       const [leftId, rightId] = [idByRow.get(rowKey(left)), idByRow.get(rowKey(right))];
       return leftId === undefined || rightId === undefined ? 0 : compareIds(leftId, rightId);
     });
   }
   return kept.slice(0, most);
+}
+
+/** The first `most` rows in order, and those that tie with the last of them. Never sorts more than twice what it keeps, and a slice. */
+async function firstWithTies<T>(
+  rows: readonly T[],
+  { most, compare, checkpoint }: RowOrder<T>,
+): Promise<T[]> {
+  let kept: T[] = [];
+  for (let first = 0; first < rows.length; ) {
+    const end = first + SLICE_ROWS + kept.length;
+    const sorted = kept.concat(rows.slice(first, end)).sort(compare);
+    const last = sorted[most - 1];
+    let length = Math.min(most, sorted.length);
+    while (last !== undefined && length < sorted.length && compare(last, sorted[length]!) === 0) length++;
+    kept = sorted.slice(0, length);
+    first = end;
+    await checkpoint.pass();
+  }
+  return kept;
 }

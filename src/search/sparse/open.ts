@@ -22,7 +22,7 @@ export async function openSparseIndex(readers: SparseIndexReaders): Promise<Spar
 async function search(
   head: SparseHead,
   readers: SparseIndexReaders,
-  { query, k, allowed }: SparseSearchRequest,
+  { query, k, allowed, pass }: SparseSearchRequest,
 ): Promise<SparseSearchResult> {
   assert(allowed.size === head.rowCount, "search.sparse-rows-of-the-index");
   const found = await findDimensions(head, readers.dimensions, query.indices);
@@ -39,7 +39,7 @@ async function search(
   }));
   const totalPostings = found.reduce((sum, { dimension }) => sum + dimension.count, 0);
   if (k === 0) return { hits: [], scoredPostings: 0, totalPostings };
-  return { ...rankSparse(terms, k, allowed), totalPostings };
+  return { ...(await rankSparse(terms, { k, allowed, pass })), totalPostings };
 }
 
 /** The dimensions of the query that the index has, in their order, with their place in the query. */

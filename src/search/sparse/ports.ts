@@ -16,6 +16,8 @@ export interface SparseSearchRequest {
   readonly k: number;
   /** Only these rows. Not changed. */
   readonly allowed: RowSet;
+  /** Awaited between slices of work: the place to let others run, or to reject when the answer is no longer wanted. */
+  readonly pass?: () => Promise<void>;
 }
 
 export interface SparseSearchResult {

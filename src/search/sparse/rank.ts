@@ -9,6 +9,8 @@ import { SparseCursor } from "./cursor.ts";
 import type { SparseHit } from "./ports.ts";
 import type { SparseList } from "./postings.ts";
 
+/** Rows between two slices of work. */
+const SLICE_ROWS = 32_768;
 const WINDOW_ROWS = 2_048;
 /** More than the relative rounding error of a sum of 4,096 products. */
 const RELATIVE_ERROR = 2 ** -40;
@@ -25,10 +27,19 @@ export interface SparseRanking {
   readonly scoredPostings: number;
 }
 
+export interface SparseRankRequest {
+  readonly k: number;
+  readonly allowed: RowSet;
+  readonly pass: (() => Promise<void>) | undefined;
+}
+
 /** `terms` in the order of their indices. */
-export function rankSparse(terms: readonly SparseTerm[], k: number, allowed: RowSet): SparseRanking {
+export async function rankSparse(
+  terms: readonly SparseTerm[],
+  { k, allowed, pass }: SparseRankRequest,
+): Promise<SparseRanking> {
   const walk = new Walk(terms, k, allowed);
-  const rows = walk.run();
+  const rows = await walk.run(pass);
   const hits = exactScores(terms, rows);
   hits.sort((left, right) => right.score - left.score || left.row - right.row);
   return { hits: hits.slice(0, k), scoredPostings: walk.scoredPostings };
@@ -73,8 +84,9 @@ class Walk {
   }
 
   /** The rows that can be among the best, ascending. */
-  run(): Uint32Array {
+  async run(pass: SparseRankRequest["pass"]): Promise<Uint32Array> {
     for (let start = 0; start < this.#allowed.size; start += WINDOW_ROWS) {
+      if (start % SLICE_ROWS === 0) await pass?.();
       const end = Math.min(start + WINDOW_ROWS, this.#allowed.size);
       const firstEssential = this.#enterWindow(start, end);
       if (firstEssential === this.#terms.length) continue;

@@ -38,6 +38,8 @@ export interface TextSearchRequest {
   readonly allowed: RowSet;
   /** Only hits of at least this score are wanted: for example the k-th best of other units. */
   readonly leastScore?: number;
+  /** Awaited between slices of work: the place to let others run, or to reject when the answer is no longer wanted. */
+  readonly pass?: () => Promise<void>;
 }
 
 export interface TextSearchResult {

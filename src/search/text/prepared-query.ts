@@ -43,7 +43,7 @@ interface Prepared {
 
 async function search(
   { source, query, places, known }: Prepared,
-  { statistics, k, allowed, leastScore = 0 }: TextSearchRequest,
+  { statistics, k, allowed, leastScore = 0, pass }: TextSearchRequest,
 ): Promise<TextSearchResult> {
   assert(allowed.size === source.rowCount, "search.text-rows-of-the-index");
   const selection = new Selection(query, places);
@@ -53,7 +53,7 @@ async function search(
   if (k === 0) return { hits: [], scoredPostings: 0, totalPostings };
   const rows = selection.narrow(allowed);
   const scorers = selection.scorers(statistics);
-  return { ...rankRows({ scorers, k, allowed: rows, leastScore }), totalPostings };
+  return { ...(await rankRows({ scorers, k, allowed: rows, leastScore, pass })), totalPostings };
 }
 
 /** Where the query's fields are in the index. A field that the index does not have matches nothing in it. */

@@ -13,6 +13,8 @@ import { PostingCursor } from "./posting-cursor.ts";
 import type { PostingList } from "./posting-list.ts";
 
 const WINDOW_ROWS = 2_048;
+/** Rows between two slices of work: a few milliseconds when all of them have many terms. */
+const SLICE_ROWS = 16 * WINDOW_ROWS;
 /** The bound of a term that has no row in the window: below all others, since even a bound of 0 may bring a row in. */
 const NOT_IN_WINDOW = -1;
 
@@ -32,6 +34,7 @@ export interface RankRequest {
   readonly k: number;
   readonly allowed: RowSet;
   readonly leastScore: number;
+  readonly pass: (() => Promise<void>) | undefined;
 }
 
 export interface Ranking {
@@ -40,7 +43,7 @@ export interface Ranking {
 }
 
 /** The best `k` rows that any scorer has, by the sum of what the scorers add, ties by row. */
-export function rankRows(request: RankRequest): Ranking {
+export function rankRows(request: RankRequest): Promise<Ranking> {
   return new Ranker(request).run();
 }
 
@@ -56,17 +59,20 @@ class Ranker {
   readonly #candidates = new Uint32Array(WINDOW_ROWS);
   /** What the first i terms can add together. */
   readonly #bounds: Float64Array;
+  readonly #pass: RankRequest["pass"];
   #scoredPostings = 0;
 
-  constructor({ scorers, k, allowed, leastScore }: RankRequest) {
+  constructor({ scorers, k, allowed, leastScore, pass }: RankRequest) {
+    this.#pass = pass;
     this.#allowed = allowed;
     this.#best = new BestRows(k, leastScore - SCORE_STEP);
     this.#terms = scorers.map((scorer) => new Term(scorer));
     this.#bounds = new Float64Array(scorers.length + 1);
   }
 
-  run(): Ranking {
+  async run(): Promise<Ranking> {
     for (let start = 0; start < this.#allowed.size; start += WINDOW_ROWS) {
+      if (start % SLICE_ROWS === 0) await this.#pass?.();
       const end = Math.min(start + WINDOW_ROWS, this.#allowed.size);
       if (!anyRow(this.#allowed, start, end)) continue;
       const firstEssential = this.#enterWindow(start, end);

@@ -39,7 +39,8 @@ export interface LegOptions {
   readonly k: number;
   /** Only these rows: live and passing the filter. Not changed. */
   readonly allowed: RowSet;
-  readonly signal?: AbortSignal;
+  /** Awaited between slices of work: the place to let others run, or to reject when the answer is no longer wanted. */
+  readonly pass?: () => Promise<void>;
 }
 
 export interface LegHits {

@@ -10,6 +10,8 @@ export interface VectorSearch {
   readonly allowed?: RowSet;
   /** Compare with every allowed vector. */
   readonly exact?: boolean;
+  /** Awaited between slices of work: the place to let others run, or to reject when the answer is no longer wanted. */
+  readonly pass?: () => Promise<void>;
 }
 
 export interface VectorAnswer {

@@ -154,15 +154,15 @@ class SegmentUnit implements SearchUnit {
     return wanted.map((id) => ids.rowOf(id));
   }
 
-  async vectorHits({ field, vector, exact }: VectorLeg, { k, allowed }: LegOptions): Promise<LegHits> {
+  async vectorHits({ field, vector, exact }: VectorLeg, options: LegOptions): Promise<LegHits> {
     const index = await this.#vectors(field);
-    return (await index?.search({ query: vector, k, allowed, exact })) ?? NO_HITS;
+    return (await index?.search({ query: vector, exact, ...options })) ?? NO_HITS;
   }
 
-  async sparseHits({ field, vector }: SparseLeg, { k, allowed }: LegOptions): Promise<LegHits> {
+  async sparseHits({ field, vector }: SparseLeg, options: LegOptions): Promise<LegHits> {
     const index = await this.#sparse(field);
     if (index === undefined) return NO_HITS;
-    const { hits, scoredPostings } = await index.search({ query: vector, k, allowed });
+    const { hits, scoredPostings } = await index.search({ query: vector, ...options });
     return { hits, candidates: scoredPostings, exhaustive: true };
   }
 

@@ -7,6 +7,7 @@ import type { Filter } from "../../filter/filter.ts";
 import { addToSchema } from "../../model/check-schema.ts";
 import type { Document, SparseVector } from "../../model/document.ts";
 import { parseSchema } from "../../model/plain-schema.ts";
+import { textQueryOf } from "../../query/text-query.ts";
 import { EVERY_FIELD, randomDocument, randomSparse } from "../../testing/random-documents.ts";
 import { randomFilter } from "../../testing/random-queries.ts";
 import { plainKernels } from "../../vector/kernels/plain.ts";
@@ -65,6 +66,26 @@ function sparseLeg(vector: SparseVector) {
 }
 
 describe("an index segment", () => {
+  it("asks between slices of a search whether to go on", async () => {
+    const unit = await open(await build(randomDocuments(createPrng("pass"), 50), "pass"));
+    const allowed = await unit.liveRows(0);
+    const pass = () => Promise.reject(new Error("enough"));
+    const vector = {
+      kind: "vector",
+      field: "vector",
+      vector: Float32Array.of(1, 2, 3, 4),
+      exact: true,
+      weight: 1,
+    } as const;
+    await expect(unit.vectorHits(vector, { k: 3, allowed, pass })).rejects.toThrow("enough");
+    const sparse = sparseLeg({ indices: Uint32Array.of(1), values: Float32Array.of(1) });
+    await expect(unit.sparseHits(sparse, { k: 3, allowed, pass })).rejects.toThrow("enough");
+    const leg = { kind: "text", query: "seal", match: "any", lastAsPrefix: false, weight: 1 } as const;
+    const text = await unit.prepareText(textQueryOf(leg, EVERY_FIELD));
+    const { statistics } = text;
+    await expect(text.search({ statistics, k: 3, allowed, pass })).rejects.toThrow("enough");
+  });
+
   it("holds what it was built from, in whichever order", async () => {
     const seed = Date.now();
     console.log(`seed ${seed}`);

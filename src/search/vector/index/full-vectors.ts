@@ -9,8 +9,15 @@ import type { VectorAnswer } from "../vector-index.ts";
 import { type Records, readRecords } from "./record-reader.ts";
 import type { RowPlaces } from "./row-places.ts";
 
-/** Bytes of full vectors that a search holds at once. */
-const WAVE_BYTES = 16_777_216;
+/** Bytes of full vectors that a search holds at once, and scores before it lets others run: some milliseconds. */
+const WAVE_BYTES = 4_194_304;
+
+export interface FullSearch {
+  readonly query: Float32Array;
+  readonly k: number;
+  /** Before each wave. */
+  readonly pass?: (() => Promise<void>) | undefined;
+}
 
 export interface FullVectorsOptions {
   readonly head: Head;
@@ -34,7 +41,7 @@ export class FullVectors {
   }
 
   /** Compares the query with all allowed vectors. */
-  async searchAll(query: Float32Array, k: number, allowed: RowSet | undefined): Promise<VectorAnswer> {
+  async searchAll({ query, k, pass }: FullSearch, allowed: RowSet | undefined): Promise<VectorAnswer> {
     const { field, vectorCount } = this.#head;
     const positions = allowed === undefined ? undefined : this.#places.positionsOf(allowed);
     const [top, scorer] = [new TopHits(k), new Scorer(this.#kernels, field, query)];
@@ -44,6 +51,7 @@ export class FullVectors {
       const end = Math.min(vectorCount, first + step);
       const matching = positions?.countRange(first, end) ?? end - first;
       if (matching === 0) continue;
+      await pass?.();
       waves++;
       if (positions !== undefined && matching * 2 < end - first) {
         await this.#scorePositions(positions.inRange(first, end), scorer, top);
@@ -62,11 +70,12 @@ export class FullVectors {
   }
 
   /** Compares the query with the vectors at these positions, which ascend. */
-  async searchPositions(query: Float32Array, k: number, positions: Uint32Array): Promise<VectorAnswer> {
+  async searchPositions({ query, k, pass }: FullSearch, positions: Uint32Array): Promise<VectorAnswer> {
     const [top, scorer] = [new TopHits(k), new Scorer(this.#kernels, this.#head.field, query)];
     const step = this.#rowsOfWave();
     let waves = 0;
     for (let first = 0; first < positions.length; first += step) {
+      await pass?.();
       waves++;
       await this.#scorePositions(positions.subarray(first, first + step), scorer, top);
     }

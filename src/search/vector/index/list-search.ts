@@ -79,7 +79,7 @@ export class ListSearch {
       survivors = scanMiddle(kernels, entered, survivors, records).survivors(k, mostAfterMiddle(k));
       waves++;
     }
-    const answer = await full.searchPositions(query, k, survivors);
+    const answer = await full.searchPositions({ query, k }, survivors);
     return {
       hits: answer.hits,
       candidates: chosen.candidates,

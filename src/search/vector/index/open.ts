@@ -83,13 +83,13 @@ class StoredVectorIndex implements VectorIndex {
     return Promise.resolve(this.#parts.places.all());
   }
 
-  search({ query, k, allowed, exact = false }: VectorSearch): Promise<VectorAnswer> {
+  search({ query, k, allowed, exact = false, pass }: VectorSearch): Promise<VectorAnswer> {
     const { head, places, full, lists, exactCandidates } = this.#parts;
-    if (lists === undefined || exact) return full.searchAll(query, k, allowed);
+    if (lists === undefined || exact) return full.searchAll({ query, k, pass }, allowed);
     const positions = allowed === undefined ? undefined : places.positionsOf(allowed);
     if (positions === undefined || positions.count > exactCandidates)
       return lists.search({ query, k, allowed: positions });
-    return full.searchPositions(query, k, positions.inRange(0, head.vectorCount));
+    return full.searchPositions({ query, k, pass }, positions.inRange(0, head.vectorCount));
   }
 
   async vectorsOf(rows: Uint32Array): Promise<readonly (Float32Array | undefined)[]> {
