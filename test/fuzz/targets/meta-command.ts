@@ -1,9 +1,20 @@
 import { toBinary } from "@bufbuild/protobuf";
 import { createPrng, InvariantViolation } from "../../../src/base/index.ts";
-import { CommandResultSchema } from "../../../src/gen/skerry/meta/v1/commands_pb.js";
-import { createBucket, initCluster } from "../../../src/meta/testing/commands.ts";
+import { CommandResultSchema, type NewBlob } from "../../../src/gen/skerry/meta/v1/commands_pb.js";
+import { ManifestKind } from "../../../src/gen/skerry/meta/v1/rows_pb.js";
+import { createBucket, id, initCluster, inlineBlob } from "../../../src/meta/testing/commands.ts";
 import { encodeCommand, Replica } from "../../../src/meta/testing/harness.ts";
 import { Model } from "../../../src/meta/testing/model.ts";
+import {
+  commitBatch,
+  commitIndex,
+  createNamespace,
+  deleteNamespace,
+  leaseWork,
+  outsideBlob,
+  setSearchStore,
+  trimNamespace,
+} from "../../../src/meta/testing/namespaces.ts";
 import { CommandDrawer } from "../../../src/meta/testing/random-commands.ts";
 import { broken, type FuzzTarget, refusalLabel, same, textOf } from "../target.ts";
 
@@ -24,6 +35,23 @@ function prepared(): { replica: Replica; commands: Uint8Array[] } {
     drawn.expected();
     run(encodeCommand(drawn.body));
   }
+  // A namespace with a segment in the cluster and one outside, a branch of it, and batches that wait.
+  const removed = (number: bigint) => [{ kind: ManifestKind.BATCH, number }];
+  const segment = (blob: NewBlob) => ({ blob, rows: 1n, firstVersion: 1n, lastVersion: 1n });
+  for (const body of [
+    setSearchStore("/mnt"),
+    createNamespace("a"),
+    commitBatch(1, 5_000_000),
+    commitBatch(1, 5_000_001),
+    commitBatch(1, 5_000_002),
+    leaseWork(1),
+    commitIndex(1, { segments: [segment(outsideBlob(id(5_000_003), 70, 1))], removed: removed(1n) }),
+    commitIndex(1, { segments: [segment(inlineBlob(id(5_000_004), 7))], removed: removed(2n) }),
+    trimNamespace(1, { rows: [{ kind: ManifestKind.BATCH, number: 1n, removedRevision: 5n }] }),
+    deleteNamespace(1),
+    setSearchStore(undefined),
+  ])
+    run(encodeCommand(body));
   return { replica, commands };
 }
 const { replica: BASE, commands: COMMANDS } = prepared();
