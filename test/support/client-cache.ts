@@ -12,14 +12,25 @@ const CACHE = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "
 const INSTALL_TIMEOUT_MS = 300_000;
 const MACHINE_CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt";
 
-/** The folder with the commands of these PyPI packages ("name==version"); undefined: they cannot be had. */
-export function fromPyPi(name: string, packages: readonly string[]): string | undefined {
-  const directory = join(CACHE, `${name}-${packages.join("_").replaceAll(/[^\w.=-]/g, "")}`);
+/** The folder with the commands of these PyPI packages ("name==version"); undefined: they cannot be had. `only`: nothing is installed besides, whatever they ask for. */
+export function fromPyPi(
+  name: string,
+  packages: readonly string[],
+  { only = false }: { readonly only?: boolean } = {},
+): string | undefined {
+  const directory = join(
+    CACHE,
+    `${name}-${packages
+      .join("_")
+      .replaceAll(/[^\w.=-]/g, "")
+      .slice(0, 200)}`,
+  );
+  const flags = ["--quiet", ...(only ? ["--no-deps"] : [])];
   return (
     installed(directory, (fresh) => {
       if (!succeeds("python3", ["-m", "venv", fresh])) return false;
       // Scripts name their interpreter by its path: the environment stays where it is made.
-      return succeeds(join(fresh, "bin/python3"), ["-m", "pip", "install", "--quiet", ...packages]);
+      return succeeds(join(fresh, "bin/python3"), ["-m", "pip", "install", ...flags, ...packages]);
     }) && join(directory, "bin")
   );
 }
