@@ -39,7 +39,7 @@ export {
   bucketEncryptionDocument,
   readBucketEncryption,
 } from "./encryption/bucket-default.ts";
-export { secretContext } from "./encryption/key-ring.ts";
+export { OBJECTS_KEY_ID, secretContext } from "./encryption/key-ring.ts";
 export { retiredUses } from "./encryption/retired-uses.ts";
 export { rewrapWorker } from "./encryption/rewrap-worker.ts";
 export { OBJECT_ERROR_CODES, ObjectError, type ObjectErrorCode } from "./errors.ts";

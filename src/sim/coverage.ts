@@ -33,6 +33,8 @@ export const COVERAGE_MARKS = [
   "storage full",
   "multipart completed",
   "copy made",
+  "encryption key rotated",
+  "encryption key version removed",
   "delete marker made",
   "version removed",
   "version read by its id",

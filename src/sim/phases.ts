@@ -1,3 +1,4 @@
+import { retiredUses } from "../object/index.ts";
 import type { Simulation } from "../platform/sim/index.ts";
 import { checkSettled } from "./checkers/settled.ts";
 import type { StateChecker } from "./checkers/state.ts";
@@ -17,6 +18,7 @@ import type { ClientWorld } from "./workload/client.ts";
 import { SimulatedClient } from "./workload/client.ts";
 import type { PlannedOperation } from "./workload/plan.ts";
 import { keyName } from "./workload/requests.ts";
+import type { PlannedRotations } from "./workload/rotation-plan.ts";
 
 /** After the faults: until all members are ready and have applied the same. */
 const RECOVERY_LIMIT_MS = 180_000;
@@ -28,6 +30,7 @@ const RETRY_MS = 500;
 
 export interface PhasesOptions extends ClientWorld {
   readonly settings: ScenarioSettings;
+  readonly rotations: PlannedRotations;
   readonly injector: FaultInjector;
   readonly states: StateChecker;
   readonly clients: readonly SimulatedClient[];
@@ -70,6 +73,8 @@ export class Phases {
     await this.#progress();
     if (this.#options.hasFailed()) return;
     await this.#settle();
+    if (this.#options.hasFailed() || this.#options.rotations === undefined) return;
+    await this.#removeOldKeys();
   }
 
   async #form(): Promise<void> {
@@ -80,8 +85,9 @@ export class Phases {
   }
 
   async #act(): Promise<void> {
-    const { injector, clients, settings } = this.#options;
+    const { injector, clients, settings, rotations = [], operator } = this.#options;
     injector.start();
+    for (const atMs of rotations) this.#simulation.schedule(atMs, () => operator.rotateKey());
     for (const client of clients) client.start();
     await this.#simulation.runUntil(this.#options.hasFailed, settings.safetyMs);
   }
@@ -176,16 +182,28 @@ export class Phases {
     await this.#simulation.complete(checkSettled(this.#cluster, this.#options.states), SETTLING_LIMIT_MS);
   }
 
+  /** With what wrapped them gone, everything must be readable as it was, on every node. */
+  async #removeOldKeys(): Promise<void> {
+    const { operator, hasFailed } = this.#options;
+    operator.removeOldKeyVersions();
+    await this.#waiting.until("old versions are removed", PROGRESS_LIMIT_MS, () => this.#isWell());
+    if (hasFailed()) return;
+    await this.#progress();
+    if (hasFailed()) return;
+    await this.#settle();
+  }
+
   /** All members are ready, none is missing, and all have applied what is committed. */
   #isWell(): boolean {
     return !this.#options.operator.isBusy && areReady(this.#cluster) && haveAppliedTheSame(this.#cluster);
   }
 
-  /** Nothing has too few copies, nothing waits to be deleted, and no node has orders. */
+  /** Nothing has too few copies, no old key is needed, nothing waits to be deleted, and no node has orders. */
   async #isSettled(): Promise<boolean> {
     if (!this.#isWell()) return false;
     const { view } = this.#cluster.members[0]!.life!.engines!.metadata;
     if (view.underReplicatedTotal().blobs > 0) return false;
+    if ((await retiredUses(view)).some(({ uses }) => uses > 0)) return false;
     const pending = await view.pendingDeletes(Number.MAX_SAFE_INTEGER, 1);
     if (pending.length > 0) return false;
     for (const { nodeId } of await view.nodes()) {

@@ -113,7 +113,7 @@ class Run {
     const hasher = new PlainHasher();
     const contents = new Contents(seed, hasher);
     const versioned = new VersionedOperations(contents, this.#versions, this.#coverage);
-    this.#operations = new Operations(contents, this.#history, versioned, this.#coverage);
+    this.#operations = new Operations(contents, this.#history, versioned, this.#coverage, scenario.rotations);
     this.#cluster = new SimulatedCluster(
       this.#simulation,
       settings,
@@ -153,6 +153,7 @@ class Run {
     this.#phases = new Phases({
       ...world,
       settings,
+      rotations: scenario.rotations,
       injector: this.#injector,
       states: this.#states,
       clients: this.#clients,

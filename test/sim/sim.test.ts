@@ -29,6 +29,8 @@ const IMPORTANT: readonly CoverageMark[] = [
   "conditional write refused",
   "multipart completed",
   "copy made",
+  "encryption key rotated",
+  "encryption key version removed",
   "delete marker made",
   "version removed",
   "version read by its id",

@@ -43,7 +43,7 @@ export interface RewrapOptions extends KeyRingOptions {
 }
 
 const IDLE_MS = 5_000;
-/** Between a pass that could do nothing for what is left and the next one. */
+/** Between a pass that could do nothing but fail and the next one. */
 const FUTILE_PAUSE_MS = 10 * 60_000;
 /** Buckets of which one unit looks whether there is anything in them. */
 const BUCKET_PAGE_ROWS = 1_000;
@@ -110,7 +110,7 @@ class RewrapWorker implements Worker {
   /** A new pass, if an older version wraps something. */
   async #begin(): Promise<RewrapPass | undefined> {
     const { last } = this.#state;
-    const isFutile = last !== undefined && last.counts.rewrapped === 0;
+    const isFutile = last !== undefined && last.counts.rewrapped === 0 && last.counts.failed > 0;
     if (isFutile && this.#options.clock.wallMs() - last.endedMs < FUTILE_PAUSE_MS) return undefined;
     if (!(await this.#isNeeded())) return undefined;
     return { position: { kind: "behind", bucket: "" }, counts: NO_COUNTS };

@@ -1,13 +1,24 @@
 import { create } from "@bufbuild/protobuf";
-import { MembershipAdministration } from "../../admin/index.ts";
+import { AdminError, EncryptionKeyAdministration, MembershipAdministration } from "../../admin/index.ts";
 import { SetNodeStateSchema } from "../../gen/skerry/meta/v1/commands_pb.js";
 import { NodeState } from "../../gen/skerry/meta/v1/rows_pb.js";
+import { OBJECTS_KEY_ID } from "../../object/index.ts";
 import type { Coverage } from "../coverage.ts";
 import type { Trace } from "../trace.ts";
 import type { SimulatedCluster } from "./simulated-cluster.ts";
 import type { SimulatedNode } from "./simulated-node.ts";
 
 const RETRY_MS = 500;
+
+function isThere(rotation: Promise<unknown>): Promise<boolean> {
+  return rotation.then(
+    () => true,
+    (error: unknown) => {
+      if (error instanceof AdminError && error.code === "not-found") return false;
+      throw error;
+    },
+  );
+}
 
 export interface OperatorOptions {
   readonly cluster: SimulatedCluster;
@@ -65,6 +76,35 @@ export class Operator {
       node.isWanted = false;
       this.#options.coverage.mark("node replaced as planned");
     });
+  }
+
+  /** The key of encrypted objects, if there is one yet. */
+  rotateKey(): void {
+    this.#do("the encryption key will be rotated", async () => {
+      await this.#untilDone(async (through) => {
+        if (await isThere(this.#encryptionKeys(through).rotate(OBJECTS_KEY_ID))) {
+          this.#options.coverage.mark("encryption key rotated");
+        }
+      });
+    });
+  }
+
+  /** All versions of it that nothing needs any more, which must be all but the newest. */
+  removeOldKeyVersions(): void {
+    this.#do("old versions of the encryption key will be removed", async () => {
+      await this.#untilDone(async (through) => {
+        const keys = await this.#encryptionKeys(through).list();
+        for (const { version } of keys.flatMap(({ versions }) => versions.slice(0, -1))) {
+          await this.#encryptionKeys(through).removeVersion(OBJECTS_KEY_ID, version);
+          this.#options.coverage.mark("encryption key version removed");
+        }
+      });
+    });
+  }
+
+  #encryptionKeys(through: SimulatedNode): EncryptionKeyAdministration {
+    const { metadata, sealer } = through.life!.engines!;
+    return new EncryptionKeyAdministration({ metadata, sealer, random: through.life!.platform.random });
   }
 
   #do(what: string, action: () => Promise<void>): void {

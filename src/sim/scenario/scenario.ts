@@ -1,6 +1,7 @@
 import { createPrng } from "../../base/index.ts";
 import { drawFaults, type PlannedFault } from "../faults/plan.ts";
 import { drawClients, type PlannedClient } from "../workload/plan.ts";
+import { drawRotations, type PlannedRotations } from "../workload/rotation-plan.ts";
 import { drawVersionedClients } from "../workload/versioned-plan.ts";
 import { drawSettings, type ScenarioSettings } from "./settings.ts";
 
@@ -13,6 +14,7 @@ export interface Scenario {
   readonly settings: ScenarioSettings;
   readonly faults: readonly PlannedFault[];
   readonly clients: readonly PlannedClient[];
+  readonly rotations?: PlannedRotations;
 }
 
 export function drawScenario(seed: string | number): Scenario {
@@ -26,6 +28,7 @@ export function drawScenario(seed: string | number): Scenario {
       ...drawClients(prng.fork("clients"), settings),
       ...drawVersionedClients(prng.fork("versions"), settings),
     ],
+    rotations: drawRotations(prng.fork("rotations"), settings),
   };
 }
 

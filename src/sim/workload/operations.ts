@@ -12,7 +12,8 @@ import { check } from "../failure.ts";
 import type { Failure } from "./answers.ts";
 import type { Contents } from "./content.ts";
 import type { Condition, Operation, PlannedOperation } from "./plan.ts";
-import { bodyOf, keyName, NO_ATTRIBUTES, OWNER, readAll } from "./requests.ts";
+import { bodyOf, encryptedIf, keyName, NO_ATTRIBUTES, OWNER, readAll } from "./requests.ts";
+import { isEncrypted, type PlannedRotations } from "./rotation-plan.ts";
 import type { VersionedOperations } from "./versioned-operations.ts";
 
 type OperationOf<K extends Operation["kind"]> = Extract<Operation, { kind: K }>;
@@ -39,6 +40,7 @@ export class Operations {
   readonly #history: HistoryRecorder<ObjectInput, ObjectOutput>;
   readonly #versioned: VersionedOperations;
   readonly #coverage: Coverage;
+  readonly #rotations: PlannedRotations;
   /** By client and key: the ETag seen last. */
   readonly #lastSeen = new Map<string, string>();
   /** Keys of which is not known what a copy may have written. */
@@ -49,7 +51,9 @@ export class Operations {
     history: HistoryRecorder<ObjectInput, ObjectOutput>,
     versioned: VersionedOperations,
     coverage: Coverage,
+    rotations: PlannedRotations,
   ) {
+    this.#rotations = rotations;
     this.#contents = contents;
     this.#versioned = versioned;
     this.#history = history;
@@ -98,6 +102,7 @@ export class Operations {
         body: bodyOf(content.bytes),
         attributes: NO_ATTRIBUTES,
         ...condition.asked,
+        ...encryptedIf(isEncrypted(this.#rotations, operation.id)),
         owner: OWNER,
         signal: caller.signal,
       });
@@ -126,6 +131,7 @@ export class Operations {
         bucket: BUCKET,
         key,
         attributes: NO_ATTRIBUTES,
+        ...encryptedIf(isEncrypted(this.#rotations, operation.id)),
         owner: OWNER,
         checksumAlgorithm: undefined,
         checksumType: undefined,

@@ -11,6 +11,11 @@ export const NO_ATTRIBUTES: ObjectAttributes = {
   storageClass: "STANDARD",
 };
 
+/** By the cluster's own key, or not at all. */
+export function encryptedIf(isEncrypted: boolean) {
+  return isEncrypted ? { encryption: { kind: "sse-s3" as const } } : {};
+}
+
 /** Greatest piece in which bodies are handed over, in bytes. */
 const PIECE_BYTES = 1500;
 
