@@ -30,7 +30,10 @@ export class Contents {
   /** Of an object that is put together from parts. */
   join(parts: readonly Content[]): Content {
     const digest = this.#md5(concatBytes(parts.map(({ bytes }) => this.#md5(bytes))));
-    return this.#keep(concatBytes(parts.map(({ bytes }) => bytes)), `${toHex(digest)}-${parts.length}`);
+    const whole = concatBytes(parts.map(({ bytes }) => bytes));
+    // A copy whose bytes are encrypted otherwise is written as one body.
+    this.#keep(whole, toHex(this.#md5(whole)));
+    return this.#keep(whole, `${toHex(digest)}-${parts.length}`);
   }
 
   /** Undefined: nobody ever wrote it. */
