@@ -58,6 +58,8 @@ interface LanceQuery {
 }
 
 async function benchLance(name: string, { rows, queries, truth }: Bench): Promise<void> {
+  // Else it warns of every flat search, thousands of times.
+  process.env["LANCEDB_LOG"] ??= "error";
   const lance = loadPackage<Lance>("lancedb", LANCEDB);
   const folder = mkdtempSync(join(tmpdir(), "skerry-bench-lance-"));
   try {

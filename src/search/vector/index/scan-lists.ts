@@ -74,15 +74,16 @@ function gatherCodes({ tree }: ListScan, parts: readonly ScannedList[], count: n
   const words = tree.space.dimensions / 32;
   const gathered = new Uint32Array(count * words);
   let end = 0;
-  for (const { codes, first, positions } of parts) {
+  for (const { codes: ofList, first, positions } of parts) {
+    const { codes } = ofList;
     if (positions === undefined) {
-      gathered.set(codes.codes, end);
-      end += codes.codes.length;
+      gathered.set(codes, end);
+      end += codes.length;
       continue;
     }
-    for (const position of positions) {
-      const at = (position - first) * words;
-      for (let word = 0; word < words; word++) gathered[end++] = codes.codes[at + word]!;
+    for (let i = 0; i < positions.length; i++) {
+      let at = (positions[i]! - first) * words;
+      for (const last = at + words; at < last; at++) gathered[end++] = codes[at]!;
     }
   }
   return new Uint8Array(gathered.buffer);
