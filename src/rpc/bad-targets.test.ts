@@ -40,3 +40,20 @@ it.each([
 it("a probe needs no host", async () => {
   expect(await asked("GET /healthz HTTP/1.0\r\n\r\n")).toBe("HTTP/1.1 200 OK");
 });
+
+it.each([
+  ["with a key", "Authorization: Bearer reader\r\n"],
+  ["without one", ""],
+])("a caller %s that leaves in the midst of its body harms nobody", async (_, authorization) => {
+  const { port } = new URL(api.baseUrl);
+  const head = `POST /v1/namespaces/docs/query HTTP/1.1\r\nHost: x\r\n${authorization}`;
+  await new Promise<void>((resolve) => {
+    const socket = connect(Number(port), "127.0.0.1", () =>
+      socket.write(`${head}Content-Length: 100\r\n\r\n{"te`, () => socket.resetAndDestroy()),
+    );
+    socket.once("close", () => resolve());
+  });
+  expect(await asked("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")).toBe("HTTP/1.1 200 OK");
+  const seen = await api.rest("GET", "/v1/namespaces/docs", { key: "reader" });
+  expect(seen.status).toBe(200);
+});
