@@ -1,15 +1,22 @@
 /** Blobs in stores outside the cluster, as the rows of the metadata say which one has which. */
 
 import { create } from "@bufbuild/protobuf";
-import { toHex } from "../../base/index.ts";
+import { concatBytes, toHex } from "../../base/index.ts";
 import { type NewBlob, NewBlobSchema } from "../../gen/skerry/meta/v1/commands_pb.js";
 import type { SearchStoreRow } from "../../gen/skerry/meta/v1/rows_pb.js";
+import type { Timers } from "../../platform/index.ts";
 import type { BlockSeal } from "../cache/disk-cache.ts";
 import { SearchError } from "../errors.ts";
 import type { BlobName, ByteRange } from "../ports.ts";
 import type { OutsideStore } from "./outside-store.ts";
 import { probeStore } from "./probe.ts";
-import { openRange, sealBlob, storedRange } from "./sealed-blob.ts";
+import { openRange, SEALED_BLOCK_BYTES, sealedBlocks, storedRange } from "./sealed-blob.ts";
+
+/** Blocks that are sealed before others get their turn: a few milliseconds. */
+const SEAL_TURN_BLOCKS = 16;
+/** The longest part that is read by one request, and so many requests at once. */
+const READ_PART_BYTES = 32 * SEALED_BLOCK_BYTES;
+const READ_PARTS = 4;
 
 export interface OutsideBlobsOptions {
   /** Undefined: there is no store of this number. */
@@ -20,6 +27,7 @@ export interface OutsideBlobsOptions {
   readonly sealOf: (blobHex: string) => BlockSeal;
   readonly newBlobId: () => Uint8Array;
   readonly randomBytes: (length: number) => Uint8Array;
+  readonly timers: Pick<Timers, "sleep">;
 }
 
 interface OpenStore {
@@ -45,11 +53,7 @@ export class OutsideBlobs {
       throw new SearchError("unavailable", `store ${storeId} for index segments: ${problem}`);
     const blobId = this.#options.newBlobId();
     const name = toHex(blobId);
-    const written = await open.store.putIfAbsent(
-      name,
-      sealBlob(name, bytes, this.#options.sealOf(name)),
-      signal,
-    );
+    const written = await open.store.putIfAbsent(name, await this.#sealed(name, bytes, signal), signal);
     // A write whose answer was lost and that was sent again finds itself; whoever is not sure takes another id.
     if (written === "exists") throw new SearchError("unavailable", "the name of a new blob is taken");
     return create(NewBlobSchema, { blobId, size: BigInt(bytes.length), searchStoreId: storeId });
@@ -61,19 +65,34 @@ export class OutsideBlobs {
     range: ByteRange,
     signal: AbortSignal,
   ): Promise<Uint8Array> {
-    if (range.length === 0) return new Uint8Array(0);
     const blob = { blobHex: toHex(blobId), sizeBytes };
     const seal = this.#options.sealOf(blob.blobHex);
     const { store } = this.#storeOf(storeId);
-    const stored = await store.read(blob.blobHex, storedRange(blob, range, seal), signal);
-    if (stored === undefined)
-      throw new SearchError("data-damaged", `store ${storeId} does not have blob ${blob.blobHex}`);
-    return openRange(blob, range, stored, seal);
+    const readPart = async (part: ByteRange): Promise<Uint8Array> => {
+      const stored = await store.read(blob.blobHex, storedRange(blob, part, seal), signal);
+      if (stored === undefined)
+        throw new SearchError("data-damaged", `store ${storeId} does not have blob ${blob.blobHex}`);
+      return openRange(blob, part, stored, seal);
+    };
+    const parts = partsOf(range);
+    const pieces: Uint8Array[] = [];
+    for (let at = 0; at < parts.length; at += READ_PARTS)
+      pieces.push(...(await Promise.all(parts.slice(at, at + READ_PARTS).map(readPart))));
+    return pieces.length === 1 ? pieces[0]! : concatBytes(pieces);
   }
 
   /** For those who take bytes away. */
   store(storeId: bigint): OutsideStore {
     return this.#storeOf(storeId).store;
+  }
+
+  async #sealed(name: string, bytes: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
+    const blocks: Uint8Array[] = [];
+    for (const block of sealedBlocks(name, bytes, this.#options.sealOf(name))) {
+      blocks.push(block);
+      if (blocks.length % SEAL_TURN_BLOCKS === 0) await this.#options.timers.sleep(0, signal);
+    }
+    return concatBytes(blocks);
   }
 
   #storeOf(storeId: bigint): OpenStore {
@@ -102,4 +121,15 @@ export class OutsideBlobs {
     if (problem !== undefined && open.probe === probe) open.probe = undefined;
     return problem;
   }
+}
+
+/** Cut where blocks end, so that none is read twice. */
+function partsOf({ offset, length }: ByteRange): readonly ByteRange[] {
+  const parts: ByteRange[] = [];
+  for (let at = offset; at < offset + length; ) {
+    const end = Math.min((Math.floor(at / READ_PART_BYTES) + 1) * READ_PART_BYTES, offset + length);
+    parts.push({ offset: at, length: end - at });
+    at = end;
+  }
+  return parts;
 }

@@ -49,6 +49,7 @@ function begin(stores: readonly MemoryOutsideStore[]) {
     sealOf: () => CHECKSUM_SEAL,
     newBlobId: () => new Uint8Array(16),
     randomBytes: (length) => new Uint8Array(length),
+    timers: { sleep: async () => undefined },
   });
   const [deletion, garbage] = outsideWorkers({
     blobs,

@@ -22,15 +22,13 @@ export interface SealedBlob {
   readonly sizeBytes: number;
 }
 
-/** The whole object. */
-export function sealBlob(blobHex: string, bytes: Uint8Array, seal: BlockSeal): Uint8Array {
+/** The whole object, block after block. */
+export function* sealedBlocks(blobHex: string, bytes: Uint8Array, seal: BlockSeal): Iterable<Uint8Array> {
   const blob = { blobHex, sizeBytes: bytes.length };
-  const blocks: Uint8Array[] = [];
   for (let at = 0; at * SEALED_BLOCK_BYTES < bytes.length; at++) {
     const block = bytes.subarray(at * SEALED_BLOCK_BYTES, (at + 1) * SEALED_BLOCK_BYTES);
-    blocks.push(seal.seal(block, nameOf(blob, at)));
+    yield seal.seal(block, nameOf(blob, at));
   }
-  return concatBytes(blocks);
 }
 
 /** What of the object holds these bytes of the blob, which has them. */

@@ -43,6 +43,7 @@ export class SearchStores {
         blockSeal(deriveKey(keyEncryptionKey, `skerry/search-store/v1/${blobHex}`), random),
       newBlobId: joins.newId,
       randomBytes: (length) => random.bytes(length),
+      timers: options.platform.timers,
     });
     closers.push(() => {
       for (const client of this.#clients) client.close();

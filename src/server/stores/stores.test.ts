@@ -140,6 +140,7 @@ describe.each(["fs", "s3"] as const)("the driver %s", (kind) => {
       sealOf: () => CHECKSUM_SEAL,
       newBlobId: () => random.bytes(16),
       randomBytes,
+      timers: platform.timers,
     });
     const bytes = random.bytes(300_000);
     const blob = await blobs.write(1n, bytes, signal);
@@ -170,6 +171,18 @@ describe.each(["fs", "s3"] as const)("the driver %s", (kind) => {
     // Another blob's bytes, whole as they are, and the same with another size.
     expect(await replacedBy(stored)).toBe("data-damaged");
     expect(await codeOf(blobs.read(1n, { ...name, sizeBytes: 300_001 }, range, signal))).toBe("data-damaged");
+    // More than one request: parts are cut where blocks end, and put together again.
+    const long = random.bytes(9_000_000);
+    const { blobId } = await blobs.write(1n, long, signal);
+    const longName = { blobId, sizeBytes: long.length };
+    for (const [offset, length] of [
+      [0, 9_000_000],
+      [4_194_303, 2],
+      [100, 8_888_888],
+    ] as const) {
+      const part = await blobs.read(1n, longName, { offset, length }, signal);
+      expect(Buffer.compare(part, long.subarray(offset, offset + length))).toBe(0);
+    }
     const missing = { blobId: random.bytes(16), sizeBytes: 10 };
     expect(await codeOf(blobs.read(1n, missing, { offset: 0, length: 10 }, signal))).toBe("data-damaged");
   });

@@ -91,6 +91,7 @@ export class EngineWorld {
     sealOf: () => CHECKSUM_SEAL,
     newBlobId: () => this.newBlobId(),
     randomBytes: (length) => new Uint8Array(length).fill(this.#nextBlob++),
+    timers: { sleep: async () => undefined },
   });
   /** Reads from the store of blobs. */
   reads = 0;
