@@ -134,8 +134,8 @@ export interface MetadataView {
   blob(blobId: Uint8Array): BlobRow | undefined;
   /** Blobs without a reference since before `beforeMs`, oldest first. */
   pendingDeletes(beforeMs: number, limit: number): Promise<readonly Uint8Array[]>;
-  /** Blobs that this node has been told to unlink and has not acknowledged. */
-  unlinkOrders(nodeId: number, limit: number): Promise<readonly Uint8Array[]>;
+  /** Blobs that this node has been told to unlink and has not acknowledged, in order of their ids; those behind `after`, if it is given. */
+  unlinkOrders(nodeId: number, limit: number, after?: Uint8Array): Promise<readonly Uint8Array[]>;
   /** Dropped copies that this node has been told to discard and has not acknowledged. */
   discardOrders(nodeId: number, limit: number): Promise<readonly Uint8Array[]>;
   /** Whether this node has been told to discard its copy of the blob and has not acknowledged. */

@@ -5,7 +5,7 @@
 
 import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
 import { LRUCache } from "lru-cache";
-import { fromHex } from "../base/index.ts";
+import { fromHex, toHex } from "../base/index.ts";
 import {
   AppliedRowSchema,
   type BlobRow,
@@ -114,6 +114,7 @@ import {
   UNDER_REPLICATED_TOTAL_KEY,
   underReplicatedKey,
   unindexedKey,
+  unlinkOrderKey,
   unlinkOrderRange,
   uploadKey,
   versionKey,
@@ -432,9 +433,10 @@ export class StateView implements MetadataView {
     return rows.map(({ key }) => trailingBlobId(key));
   }
 
-  async unlinkOrders(nodeId: number, limit: number): Promise<readonly Uint8Array[]> {
+  async unlinkOrders(nodeId: number, limit: number, after?: Uint8Array): Promise<readonly Uint8Array[]> {
     const range = unlinkOrderRange(BigInt(nodeId));
-    const rows = await this.#store.use((store) => store.page({ ...range, limit }));
+    const gt = after === undefined ? {} : { gt: unlinkOrderKey(BigInt(nodeId), toHex(after)) };
+    const rows = await this.#store.use((store) => store.page({ ...range, ...gt, limit }));
     return rows.map(({ key }) => trailingBlobId(key));
   }
 

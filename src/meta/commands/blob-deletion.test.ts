@@ -60,6 +60,8 @@ describe("a blob without a reference", () => {
     await expectSound();
     for (const nodeId of [1, 2, 3]) {
       expect(await view().unlinkOrders(nodeId, 10)).toEqual([id(101)]);
+      expect(await view().unlinkOrders(nodeId, 10, id(100))).toEqual([id(101)]);
+      expect(await view().unlinkOrders(nodeId, 10, id(101))).toEqual([]);
       replica.run(acknowledge(nodeId, 101));
       replica.run(acknowledge(nodeId, 101));
       expect(await view().unlinkOrders(nodeId, 10)).toEqual([]);

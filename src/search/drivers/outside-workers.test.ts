@@ -58,7 +58,10 @@ function begin(stores: readonly MemoryOutsideStore[]) {
         const searchStoreId = world.rows.get(toHex(blobId));
         return searchStoreId === undefined ? undefined : { searchStoreId };
       },
-      unlinkOrders: async (_, limit) => world.orders.slice(0, limit).map((name) => fromHex(name)!),
+      unlinkOrders: async (_, limit, after) => {
+        const behind = world.orders.filter((name) => after === undefined || name > toHex(after));
+        return behind.slice(0, limit).map((name) => fromHex(name)!);
+      },
       appliedTimeMs: () => world.nowMs,
       cluster: () => ({ searchStoreCount: BigInt(stores.length) }),
     },
@@ -90,6 +93,21 @@ describe("deleting", () => {
     await expect(deletion.runUnit(signal)).rejects.toThrow("nobody answers");
     expect(alive.objects.size).toBe(0);
     expect(world.orders).toEqual(names.filter((_, at) => at % 2 === 0));
+  });
+
+  test("goes on behind pages of orders that cannot be carried out, and comes back to them", async () => {
+    const dead = new DeadStore();
+    const { world, deletion } = begin([dead, new MemoryOutsideStore()]);
+    const names = Array.from({ length: 202 }, (_, at) => nameAt(HOUR_MS, at));
+    for (const [at, name] of names.entries()) world.rows.set(name, at < 200 ? 1n : 2n);
+    world.orders = [...names];
+    await expect(deletion.runUnit(signal)).rejects.toThrow("nobody answers");
+    await expect(deletion.runUnit(signal)).rejects.toThrow("nobody answers");
+    expect(await deletion.runUnit(signal)).toBe("idle");
+    expect(world.orders).toEqual(names.slice(0, 200));
+    dead.delete = async () => undefined;
+    for (const _ of [1, 2, 3]) await deletion.runUnit(signal);
+    expect(world.orders).toEqual([]);
   });
 
   test("is for the leader, a page at a time", async () => {

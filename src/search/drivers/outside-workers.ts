@@ -19,7 +19,7 @@ export interface OutsideWork {
   readonly blobs: OutsideBlobs;
   readonly view: {
     blob(blobId: Uint8Array): Pick<BlobRow, "searchStoreId"> | undefined;
-    unlinkOrders(nodeId: number, limit: number): Promise<readonly Uint8Array[]>;
+    unlinkOrders(nodeId: number, limit: number, after?: Uint8Array): Promise<readonly Uint8Array[]>;
     appliedTimeMs(): number;
     cluster(): { readonly searchStoreCount: bigint } | undefined;
   };
@@ -35,14 +35,18 @@ export function outsideWorkers(work: OutsideWork): readonly Worker[] {
   return [deletionWorker(work), garbageWorker(work)];
 }
 
-/** Deletes what the metadata have ordered, then says so. What can not be deleted now stays ordered, and others are not kept waiting by it. */
+/**
+ * Deletes what the metadata have ordered, a page at a time, then says so. What can not be deleted now stays ordered, and others are not kept waiting by it, however much of it
+ * there is: the next unit goes on behind this page.
+ */
 function deletionWorker({ blobs, view, acknowledge, isLeader }: OutsideWork): Worker {
+  let after: Uint8Array | undefined;
   return {
     name: "search-store-deletion",
     idleMs: DELETION_IDLE_MS,
     async runUnit(signal) {
       if (!isLeader() || (view.cluster()?.searchStoreCount ?? 0n) === 0n) return "idle";
-      const ordered = await view.unlinkOrders(OUTSIDE_NODE_ID, DELETION_BLOBS);
+      const ordered = await view.unlinkOrders(OUTSIDE_NODE_ID, DELETION_BLOBS, after);
       const deleted: Uint8Array[] = [];
       let failure: Error | undefined;
       for (const blobId of ordered) {
@@ -60,6 +64,7 @@ function deletionWorker({ blobs, view, acknowledge, isLeader }: OutsideWork): Wo
         const value = create(AcknowledgeUnlinkSchema, { nodeId: BigInt(OUTSIDE_NODE_ID), blobIds: deleted });
         await acknowledge(value, signal);
       }
+      after = ordered.length === DELETION_BLOBS ? ordered.at(-1) : undefined;
       if (failure !== undefined) throw failure;
       return ordered.length === DELETION_BLOBS ? "more" : "idle";
     },
