@@ -1,11 +1,10 @@
 import { create } from "@bufbuild/protobuf";
 import { beforeEach, describe, expect, test } from "vitest";
 import { compareKeys, successorOfPrefix } from "../base/index.ts";
-import { OpenSessionSchema, SetMaintenanceSchema } from "../gen/skerry/meta/v1/commands_pb.js";
-import { MaintenanceState, NodeState } from "../gen/skerry/meta/v1/rows_pb.js";
+import { OpenSessionSchema } from "../gen/skerry/meta/v1/commands_pb.js";
+import { NodeState } from "../gen/skerry/meta/v1/rows_pb.js";
 import { DiskError } from "../platform/index.ts";
 import { MetaError } from "./errors.ts";
-import { MAINTENANCE_KEY, TABLES } from "./keys.ts";
 import { LiveStore } from "./live-store.ts";
 import {
   commitObject,
@@ -134,18 +133,6 @@ describe("rows that are kept decoded", () => {
     view.invalidate({ changes: [{ kind: "delete", key: "0000bbucket" }], tables: new Set(["b", "n"]) });
     expect(view.bucket("bucket")?.objectCount).toBe(BigInt(KEYS.length + 1));
     expect((await view.nodes()).at(-1)?.state).toBe(NodeState.DRAINING);
-  });
-
-  test("of maintenance are kept while there are none, too", () => {
-    expect(view.maintenance()).toBeUndefined();
-    expect(view.maintenance()).toBeUndefined();
-    replica.run({ case: "setMaintenance", value: create(SetMaintenanceSchema, { on: true, nodeIds: [1n] }) });
-    expect(view.maintenance()).toBeUndefined();
-    view.invalidate({
-      changes: [{ kind: "put", key: MAINTENANCE_KEY, value: new Uint8Array() }],
-      tables: new Set([TABLES.maintenance]),
-    });
-    expect(view.maintenance()?.state).toBe(MaintenanceState.ENTERING);
   });
 
   test("are not remembered while they do not exist", () => {

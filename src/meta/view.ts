@@ -156,9 +156,6 @@ const CACHED_TABLES: readonly string[] = [
   TABLES.namespace,
 ];
 
-/** Kept in the place of a row that is not there. */
-const NO_ROW = Object.freeze({});
-
 const MANIFEST_LETTERS = { batch: "b", segment: "s", deletes: "d" } as const;
 
 /** Where the state stands; the machine tells. */
@@ -246,11 +243,7 @@ export class StateView implements MetadataView {
   }
 
   maintenance(): MaintenanceRow | undefined {
-    // Every write looks, and nearly always there is none: that is kept too.
-    if (this.#rows.get(MAINTENANCE_KEY) === NO_ROW) return undefined;
-    const row = this.#cached(MAINTENANCE_KEY, MaintenanceRowSchema);
-    if (row === undefined) this.#rows.set(MAINTENANCE_KEY, NO_ROW);
-    return row;
+    return this.#cached(MAINTENANCE_KEY, MaintenanceRowSchema);
   }
 
   encryptionKey(keyId: string): EncryptionKeyRow | undefined {
