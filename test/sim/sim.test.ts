@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type CoverageMark, type RunReport, runSeed, Totals } from "../../src/sim/index.ts";
 
-/** Runs of `make test` besides the kept seeds: a hundred that come to every important place. */
+/** Runs of `make test` besides the kept seeds: seventy that come to every important place. */
 const FIRST_SEED = 101;
-const SEEDS = 100;
+const SEEDS = 70;
 const SEEDS_PER_TEST = 10;
 /** A run of many seeds on a busy machine. */
 const TIMEOUT_MS = 600_000;
