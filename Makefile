@@ -126,7 +126,7 @@ bench: $(BUILT) ## Benchmarks beside the machine's own limits
 	node test/bench/main.ts $(ARGS)
 
 .PHONY: bench-search
-bench-search: $(BUILT) ## Vector and text search beside LanceDB, usearch, SQLite and MiniSearch; ARGS=--quick, ARGS=--million
+bench-search: $(BUILT) ## Vector and text search beside LanceDB, usearch, SQLite, MiniSearch, PostgreSQL; ARGS=--quick, --million, "--postgres URL"
 	node test/bench/search/main.ts $(ARGS)
 
 .PHONY: conformance
