@@ -26,8 +26,10 @@ import type { CommittedEntry } from "./ports.ts";
 import { addNode, initCluster, numberOfId, putCopysets, setNodeState } from "./testing/commands.ts";
 import { encodeCommand, outcome, Replica, testHasher } from "./testing/harness.ts";
 import { MemoryStore } from "./testing/memory-store.ts";
-import { currentOf, DRAINING_NODE, Model, type ModelVersion, sizeOf } from "./testing/model.ts";
-import { CommandDrawer } from "./testing/random-commands.ts";
+import { DRAINING_NODE } from "./testing/model/blobs.ts";
+import { Model } from "./testing/model/model.ts";
+import { currentOf, type ModelVersion, sizeOf } from "./testing/model/rows.ts";
+import { CommandDrawer } from "./testing/random/commands.ts";
 
 const GRACE_MS = 60_000;
 const STEPS = 300;
@@ -187,7 +189,7 @@ function describeModel(model: Model, store: MemoryStore) {
         .sort(([a], [b]) => a - b)
         .map(([partNumber, { etag, slices }]) => [partNumber, etag, slices]),
     ),
-    blobs: [...model.blobs]
+    blobs: [...model.blobs.rows]
       .sort(([a], [b]) => a - b)
       .map(([id, { state, sinceMs, holders, home, isInline }]) => [
         id,
@@ -196,16 +198,22 @@ function describeModel(model: Model, store: MemoryStore) {
         counts.get(id) ?? 0,
         { holders, home: isInline ? 0 : home },
       ]),
-    underReplicated: model.underReplicated().sort((a, b) => a - b),
-    discards: [...model.discards].sort(byNodeAndBlob),
-    completed: model.completed.size,
-    identities: [...model.identities].sort(([a], [b]) => (a < b ? -1 : 1)),
-    cursors: model.cursor === undefined ? [] : [model.cursor],
+    underReplicated: model.blobs.underReplicated().sort((a, b) => a - b),
+    discards: [...model.blobs.discards].sort(byNodeAndBlob),
+    completed: model.uploads.completed.size,
+    identities: [...model.cluster.identities].sort(([a], [b]) => (a < b ? -1 : 1)),
+    cursors: model.cluster.cursor === undefined ? [] : [model.cluster.cursor],
     uses: [...model.uses()],
     maintenance:
-      model.maintenance.epoch === 0
+      model.cluster.maintenance.epoch === 0
         ? []
-        : [[model.maintenance.state, model.maintenance.epoch, model.maintenance.waiting]],
+        : [
+            [
+              model.cluster.maintenance.state,
+              model.cluster.maintenance.epoch,
+              model.cluster.maintenance.waiting,
+            ],
+          ],
     oplog: model.oplogLength,
   };
 }

@@ -4,7 +4,7 @@ import { CommandResultSchema, type NewBlob } from "../../../src/gen/skerry/meta/
 import { ManifestKind } from "../../../src/gen/skerry/meta/v1/rows_pb.js";
 import { createBucket, id, initCluster, inlineBlob } from "../../../src/meta/testing/commands.ts";
 import { encodeCommand, Replica } from "../../../src/meta/testing/harness.ts";
-import { Model } from "../../../src/meta/testing/model.ts";
+import { Model } from "../../../src/meta/testing/model/model.ts";
 import {
   commitBatch,
   commitIndex,
@@ -15,7 +15,7 @@ import {
   setSearchStore,
   trimNamespace,
 } from "../../../src/meta/testing/namespaces.ts";
-import { CommandDrawer } from "../../../src/meta/testing/random-commands.ts";
+import { CommandDrawer } from "../../../src/meta/testing/random/commands.ts";
 import { broken, type FuzzTarget, refusalLabel, same, textOf } from "../target.ts";
 
 /** A state with something of everything in it, and the commands that made it. */

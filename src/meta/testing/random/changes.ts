@@ -1,21 +1,24 @@
 /** Draws changes of what is said about versions: tags, grants, legal holds. */
 
 import { create } from "@bufbuild/protobuf";
-import type { Prng } from "../../base/index.ts";
-import { type ChangeObject, ChangeObjectSchema } from "../../gen/skerry/meta/v1/commands_pb.js";
-import { LegalHold } from "../../gen/skerry/meta/v1/rows_pb.js";
-import { id } from "./commands.ts";
-import { type Model, type ModelChange, type ModelTarget, type ModelVersion, TAGGED } from "./model.ts";
-import { type DrawnCommand, selectorOf } from "./random-commands.ts";
+import type { Prng } from "../../../base/index.ts";
+import { type ChangeObject, ChangeObjectSchema } from "../../../gen/skerry/meta/v1/commands_pb.js";
+import { LegalHold } from "../../../gen/skerry/meta/v1/rows_pb.js";
+import { id } from "../commands.ts";
+import { type ModelChange, type ModelVersion, TAGGED } from "../model/rows.ts";
+import { BUCKETS, type DrawnCommand, type Draws } from "./draws.ts";
+import { drawTarget, selectorOf } from "./versions.ts";
 
 export function tagsOf(tag: string | undefined) {
   return tag === undefined ? [] : [{ key: "k", value: tag }];
 }
 
 /** Mostly of a version that is there, and half of the time as it was seen. */
-export function changeObject(prng: Prng, model: Model, bucket: string, target: ModelTarget): DrawnCommand {
-  const known = model.buckets.get(bucket)?.keys.get(target.key) ?? [];
-  const { key, version } = target;
+export function changeObject(draws: Draws): DrawnCommand {
+  const { prng, model } = draws;
+  const bucket = prng.pick(BUCKETS);
+  const { key, version } = drawTarget(draws, bucket);
+  const known = model.buckets.get(bucket)?.keys.get(key) ?? [];
   const expected = prng.chance(0.5) ? seen(prng, known) : undefined;
   const change: ModelChange["change"] = prng.pick([
     { kind: "tag", tag: TAGGED },
@@ -38,7 +41,7 @@ export function changeObject(prng: Prng, model: Model, bucket: string, target: M
   });
   return {
     body: { case: "changeObject", value },
-    expected: () => model.change(bucket, { key, version, expected, change }),
+    expected: () => model.objects.change(bucket, { key, version, expected, change }),
   };
 }
 

@@ -1,17 +1,16 @@
 /** Draws what the model test does with the key ring, and the encryption of what it writes. */
 
 import { create } from "@bufbuild/protobuf";
-import type { Prng } from "../../base/index.ts";
 import {
   PutEncryptionKeySchema,
   RemoveEncryptionKeyVersionSchema,
   RewrapDataKeysSchema,
   RotateEncryptionKeySchema,
-} from "../../gen/skerry/meta/v1/commands_pb.js";
-import { EncryptionKind } from "../../gen/skerry/meta/v1/rows_pb.js";
-import { id } from "./commands.ts";
-import type { Model, ModelRewrap, ModelWrap } from "./model.ts";
-import type { DrawnCommand } from "./random-commands.ts";
+} from "../../../gen/skerry/meta/v1/commands_pb.js";
+import { EncryptionKind } from "../../../gen/skerry/meta/v1/rows_pb.js";
+import { id } from "../commands.ts";
+import type { ModelRewrap, ModelWrap } from "../model/rows.ts";
+import { BUCKETS, type DrawnCommand, type Draws } from "./draws.ts";
 
 export const RING_KEY = "ring";
 /** A body's greatest size here makes one frame: its tag. */
@@ -36,36 +35,32 @@ export function saltOf(wrap: ModelWrap | undefined) {
   return wrap === undefined ? {} : { salt: SALT };
 }
 
-export interface RingDraws {
-  readonly prng: Prng;
-  readonly model: Model;
-  readonly nextId: () => number;
-}
-
 /** Of something new: mostly by the newest version, sometimes by one that does not wrap any more, or not yet. */
-export function drawWrap({ prng, model, nextId }: RingDraws): ModelWrap {
-  const newest = model.ring.at(-1) ?? 1;
+export function drawWrap({ prng, model, nextId }: Draws): ModelWrap {
+  const newest = model.ring.newest ?? 1;
   const version = prng.chance(0.1) ? prng.between(1, newest + 1) : newest;
   return { version, wrapped: nextId() };
 }
 
-export function rotateRing({ prng, model }: RingDraws): DrawnCommand {
-  const expected = model.ring.at(-1) ?? 0;
+export function rotateRing({ prng, model }: Draws): DrawnCommand {
+  const expected = model.ring.newest ?? 0;
   const secretSealed = new Uint8Array(61);
   if (expected === 0) {
     const value = create(PutEncryptionKeySchema, { keyId: RING_KEY, secretSealed });
-    return { body: { case: "putEncryptionKey", value }, expected: () => model.rotateRing(0) };
+    return { body: { case: "putEncryptionKey", value }, expected: () => model.ring.rotate(0) };
   }
   const expectedVersion = prng.chance(0.1) ? expected + 1 : expected;
   const value = create(RotateEncryptionKeySchema, { keyId: RING_KEY, expectedVersion, secretSealed });
   return {
     body: { case: "rotateEncryptionKey", value },
-    expected: () => model.rotateRing(expectedVersion),
+    expected: () => model.ring.rotate(expectedVersion),
   };
 }
 
-export function removeRingVersion({ prng, model }: RingDraws): DrawnCommand {
-  const version = prng.chance(0.1) ? 999 : prng.pick(model.ring.length > 0 ? model.ring : [1]);
+export function removeRingVersion({ prng, model }: Draws): DrawnCommand {
+  const version = prng.chance(0.1)
+    ? 999
+    : prng.pick(model.ring.versions.length > 0 ? model.ring.versions : [1]);
   const value = create(RemoveEncryptionKeyVersionSchema, { keyId: RING_KEY, version });
   return {
     body: { case: "removeEncryptionKeyVersion", value },
@@ -74,8 +69,9 @@ export function removeRingVersion({ prng, model }: RingDraws): DrawnCommand {
 }
 
 /** Most of what a bucket has; sometimes with what was there before, or was not. */
-export function rewrap(draws: RingDraws, bucket: string): DrawnCommand {
+export function rewrap(draws: Draws): DrawnCommand {
   const { prng, model, nextId } = draws;
+  const bucket = prng.pick(BUCKETS);
   const known = model.buckets.get(bucket);
   const rows: readonly Omit<ModelRewrap, "next">[] = [
     ...[...(known?.keys ?? [])].flatMap(([key, versions]) =>
