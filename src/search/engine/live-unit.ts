@@ -43,8 +43,8 @@ export class LiveUnit implements SearchUnit {
     return this.#unit.rowsOf(ids);
   }
 
-  vectorHits(leg: VectorLeg, options: LegOptions) {
-    return this.#unit.vectorHits(leg, options);
+  vectorSteps(leg: VectorLeg, options: LegOptions) {
+    return this.#unit.vectorSteps(leg, options);
   }
 
   sparseHits(leg: SparseLeg, options: LegOptions) {

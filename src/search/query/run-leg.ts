@@ -2,7 +2,8 @@ import { unreachable } from "../../base/index.ts";
 import type { RowSet } from "../rows/row-set.ts";
 import { addTextStatistics } from "../text/index.ts";
 import type { LegHits, SearchUnit } from "../unit/ports.ts";
-import type { Leg, TextLeg } from "./query.ts";
+import { searchTogether } from "../vector/index.ts";
+import type { Leg, SparseLeg, TextLeg, VectorLeg } from "./query.ts";
 import type { Checkpoint, RowOfUnit, SearchSnapshot } from "./snapshot.ts";
 import { firstRows } from "./sort-rows.ts";
 import { textQueryOf } from "./text-query.ts";
@@ -31,34 +32,72 @@ export interface LegRun {
 
 /** The best `k` rows of the snapshot by one leg. All units are searched at once. */
 export async function runLeg(leg: Leg, run: LegRun): Promise<LegResult> {
-  const { snapshot, allowed, k, checkpoint } = run;
-  const search = await searchOf(leg, run);
-  const answers = await Promise.all(
-    snapshot.units.map(async (unit, i) => {
-      const rows = allowed[i] as RowSet;
-      if (rows.isEmpty()) return { hits: [], candidates: 0, exhaustive: true };
-      await checkpoint.pass();
-      return await withTies(k, (most) => search(unit, i, rows, most));
-    }),
-  );
-  const found = answers.flatMap(({ hits }, unit) => hits.map(({ row, score }) => ({ unit, row, score })));
+  const { snapshot, k, checkpoint } = run;
+  const answers = leg.kind === "vector" ? await vectorAnswers(leg, run) : await unitAnswers(leg, run);
   return {
-    hits: await firstRows(snapshot, found, { most: k, compare: bestFirst, checkpoint }),
+    hits: await firstRows(snapshot, foundBy(answers), { most: k, compare: bestFirst, checkpoint }),
     units: answers.map(({ candidates, exhaustive }) => ({ candidates, exhaustive })),
   };
+}
+
+function foundBy(answers: readonly LegHits[]): readonly ScoredRow[] {
+  return answers.flatMap(({ hits }, unit) => hits.map(({ row, score }) => ({ unit, row, score })));
 }
 
 export function bestFirst(left: ScoredRow, right: ScoredRow): number {
   return right.score - left.score;
 }
 
+const NOTHING: LegHits = { hits: [], candidates: 0, exhaustive: true };
+
+/** Of all units together: what one has found bounds what the others look at. */
+async function vectorAnswers(leg: VectorLeg, run: LegRun): Promise<readonly LegHits[]> {
+  const { snapshot, allowed, k, checkpoint } = run;
+  const pass = () => checkpoint.pass();
+  return await withTies(
+    k,
+    async (most) => {
+      await checkpoint.pass();
+      const steps = await Promise.all(
+        snapshot.units.map(async (unit, i) => {
+          const rows = allowed[i] as RowSet;
+          return rows.isEmpty() ? undefined : await unit.vectorSteps(leg, { k: most, allowed: rows, pass });
+        }),
+      );
+      const answers = await searchTogether(
+        steps.filter((one) => one !== undefined),
+        most,
+      );
+      let next = 0;
+      return steps.map((one) => (one === undefined ? NOTHING : (answers[next++] ?? NOTHING)));
+    },
+    (answers) => foundBy(answers).toSorted(bestFirst),
+  );
+}
+
+/** Of each unit by itself. */
+async function unitAnswers(leg: TextLeg | SparseLeg, run: LegRun): Promise<readonly LegHits[]> {
+  const { snapshot, allowed, k, checkpoint } = run;
+  const search = await searchOf(leg, run);
+  return await Promise.all(
+    snapshot.units.map(async (unit, i) => {
+      const rows = allowed[i] as RowSet;
+      if (rows.isEmpty()) return NOTHING;
+      await checkpoint.pass();
+      return await withTies(
+        k,
+        (most) => search(unit, i, rows, most),
+        ({ hits }) => hits,
+      );
+    }),
+  );
+}
+
 type UnitSearch = (unit: SearchUnit, place: number, allowed: RowSet, k: number) => Promise<LegHits>;
 
-async function searchOf(leg: Leg, run: LegRun): Promise<UnitSearch> {
+async function searchOf(leg: TextLeg | SparseLeg, run: LegRun): Promise<UnitSearch> {
   const pass = () => run.checkpoint.pass();
   switch (leg.kind) {
-    case "vector":
-      return (unit, _, allowed, k) => unit.vectorHits(leg, { k, allowed, pass });
     case "sparse":
       return (unit, _, allowed, k) => unit.sparseHits(leg, { k, allowed, pass });
     case "text":
@@ -86,11 +125,16 @@ async function textSearchOf(
   };
 }
 
-/** The best `k` rows with all that tie with the last of them, so that ids can decide between those. */
-async function withTies(k: number, search: (most: number) => Promise<LegHits>): Promise<LegHits> {
+/** The best `k` rows with all that tie with the last of them, so that ids can decide between those. `hitsOf`: best first. */
+async function withTies<T>(
+  k: number,
+  search: (most: number) => Promise<T>,
+  hitsOf: (answer: T) => readonly { readonly score: number }[],
+): Promise<T> {
   for (let most = k + 1; ; most = Math.min(most * 4, k + MAX_TIED_ROWS)) {
     const answer = await search(most);
-    const [wanted, last] = [answer.hits[k - 1], answer.hits[most - 1]];
+    const hits = hitsOf(answer);
+    const [wanted, last] = [hits[k - 1], hits[most - 1]];
     if (wanted === undefined || last === undefined || last.score < wanted.score) return answer;
     if (most === k + MAX_TIED_ROWS) return answer;
   }

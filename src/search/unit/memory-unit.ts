@@ -8,7 +8,7 @@ import type { Schema } from "../model/schema.ts";
 import type { SparseLeg, VectorLeg } from "../query/query.ts";
 import { RowSet } from "../rows/row-set.ts";
 import { MemoryTextIndex, type PreparedTextQuery, type TextIndex, type TextQuery } from "../text/index.ts";
-import { MemoryVectors, type VectorKernels } from "../vector/index.ts";
+import { MemoryVectors, type VectorKernels, type VectorSteps } from "../vector/index.ts";
 import { MemorySparse } from "./memory-sparse.ts";
 import type { Column, DocumentFields, LegHits, LegOptions, ReadCounters, SearchUnit } from "./ports.ts";
 import { projectDocument } from "./project-document.ts";
@@ -72,8 +72,8 @@ export class MemoryUnit implements SearchUnit {
     return Promise.resolve(ids.map((id) => rows.get(id)));
   }
 
-  vectorHits({ field, vector }: VectorLeg, { k, allowed }: LegOptions): Promise<LegHits> {
-    return Promise.resolve(this.#vectorsOf(field)?.search({ query: vector, k, allowed }) ?? NO_HITS);
+  vectorSteps({ field, vector }: VectorLeg, { k, allowed }: LegOptions): Promise<VectorSteps | undefined> {
+    return Promise.resolve(this.#vectorsOf(field)?.steps({ query: vector, k, allowed }));
   }
 
   sparseHits({ field, vector }: SparseLeg, { k, allowed }: LegOptions): Promise<LegHits> {
@@ -124,5 +124,3 @@ export class MemoryUnit implements SearchUnit {
     return this.#text;
   }
 }
-
-const NO_HITS: LegHits = { hits: [], candidates: 0, exhaustive: true };

@@ -5,6 +5,7 @@ import type { AttributeValue, Document, DocumentId } from "../model/document.ts"
 import type { SparseLeg, VectorLeg } from "../query/query.ts";
 import type { RowSet } from "../rows/row-set.ts";
 import type { PreparedTextQuery, TextQuery } from "../text/index.ts";
+import type { VectorSteps } from "../vector/index.ts";
 
 /**
  * A unit as one snapshot sees it: its content and which rows of it live never change. Rows are 0 to `rowCount` - 1 in the unit's own order; no live
@@ -22,8 +23,9 @@ export interface SearchUnit {
   documentIds(rows: Uint32Array): Promise<readonly DocumentId[]>;
   /** The row of each id, live or not; undefined: not in this unit. */
   rowsOf(ids: readonly DocumentId[]): Promise<readonly (number | undefined)[]>;
+  /** This unit's part in a search for the best `k` of `allowed`; undefined: none of its rows has such a vector. */
+  vectorSteps(leg: VectorLeg, options: LegOptions): Promise<VectorSteps | undefined>;
   /** The best `k` of `allowed`, best first; ties by row. */
-  vectorHits(leg: VectorLeg, options: LegOptions): Promise<LegHits>;
   sparseHits(leg: SparseLeg, options: LegOptions): Promise<LegHits>;
   /** Looks the terms up: what this unit knows of them goes into the statistics of the snapshot, with which it is then searched. */
   prepareText(query: TextQuery): Promise<PreparedTextQuery>;

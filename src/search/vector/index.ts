@@ -7,6 +7,7 @@
  * - `planVectorIndex` and its plan's `layOut`: the build, in two halves, so that the unit can lay out everything else in the order that the first
  *   vector field decides. A `VectorSource` is one unit's vectors, or those of several that are merged.
  * - `openVectorIndex` -> `search`: over a `RangeReader`. Scores are exact in every answer; which rows are found is exact when `exhaustive` says so.
+ * - `searchTogether`: the search of several indexes and memtables for the best of all of them.
  * - `VectorKernels`: the arithmetic. One instance serves everything on a thread.
  *
  * Scores are higher is better: the cosine, the dot product, the negative squared distance. Ties go to the smaller row.
@@ -17,6 +18,7 @@ export type { VectorBuild } from "./build/vector-build.ts";
 export { memorySource, type VectorSource } from "./build/vector-source.ts";
 export { queryVector, storedVector } from "./elements.ts";
 export { type OpenVectorIndex, openVectorIndex } from "./index/open.ts";
+export { ExactSteps, searchTogether, type VectorSteps } from "./joint-search.ts";
 export type { VectorKernels } from "./kernels/kernels.ts";
 export { vectorKernels } from "./kernels/vector-kernels.ts";
 export type { KernelRegion } from "./kernels/wasm.ts";

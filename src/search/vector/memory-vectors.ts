@@ -2,6 +2,7 @@ import { assert } from "../../base/index.ts";
 import type { VectorField } from "../model/schema.ts";
 import { RowSet } from "../rows/row-set.ts";
 import { scanExactly } from "./exact-scan.ts";
+import { ExactSteps, type VectorSteps } from "./joint-search.ts";
 import type { VectorKernels } from "./kernels/kernels.ts";
 import { Scorer } from "./scorer.ts";
 import { TopHits } from "./top-hits.ts";
@@ -52,6 +53,12 @@ export class MemoryVectors {
       exhaustive: true,
       waves: 0,
     };
+  }
+
+  /** The same search as a part of one of several indexes. */
+  steps(search: VectorSearch): VectorSteps {
+    const on = { metric: this.field.metric, query: search.query };
+    return new ExactSteps(this.#count, on, () => Promise.resolve(this.search(search)));
   }
 
   /** Of a unit with `rowCount` rows. */

@@ -1,5 +1,6 @@
 import type { VectorField } from "../model/schema.ts";
 import type { RowSet } from "../rows/row-set.ts";
+import type { VectorSteps } from "./joint-search.ts";
 import type { VectorHit } from "./top-hits.ts";
 
 export interface VectorSearch {
@@ -37,6 +38,8 @@ export interface VectorIndex {
   /** Rows that have a vector. The caller's own copy. */
   rowsWithVector(): Promise<RowSet>;
   search(search: VectorSearch): Promise<VectorAnswer>;
+  /** The same search as a part of one of several indexes. */
+  steps(search: VectorSearch): VectorSteps;
   /** The stored vectors of these rows, in their order; undefined where a row has none. */
   vectorsOf(rows: Uint32Array): Promise<readonly (Float32Array | undefined)[]>;
 }

@@ -6,6 +6,7 @@ import { randomFilter } from "../../../src/search/testing/random-queries.ts";
 import { BlockReader, toBlocks } from "../../../src/search/unit/segment/blocks.ts";
 import { buildSegment } from "../../../src/search/unit/segment/build-segment.ts";
 import { openSegment } from "../../../src/search/unit/segment/segment-unit.ts";
+import { searchTogether } from "../../../src/search/vector/index.ts";
 import { plainKernels } from "../../../src/search/vector/kernels/plain.ts";
 import { MemoryReader } from "../../../src/search/vector/testing/memory-reader.ts";
 import { broken, type FuzzTarget, refusalLabel } from "../target.ts";
@@ -48,10 +49,11 @@ async function readAll(input: Uint8Array): Promise<string> {
     for (const row of rows) column.valueAt(row);
   }
   const vector = Float32Array.of(1, 2, 3, 4);
-  await unit.vectorHits(
+  const steps = await unit.vectorSteps(
     { kind: "vector", field: "vector", vector, exact: true, weight: 1 },
     { k: 3, allowed },
   );
+  if (steps !== undefined) await searchTogether([steps], 3);
   const sparse = { indices: Uint32Array.of(1, 3, 8), values: Float32Array.of(1, 2, 1) };
   await unit.sparseHits({ kind: "sparse", field: "terms", vector: sparse, weight: 1 }, { k: 3, allowed });
   return "accepted";

@@ -154,9 +154,8 @@ class SegmentUnit implements SearchUnit {
     return wanted.map((id) => ids.rowOf(id));
   }
 
-  async vectorHits({ field, vector, exact }: VectorLeg, options: LegOptions): Promise<LegHits> {
-    const index = await this.#vectors(field);
-    return (await index?.search({ query: vector, exact, ...options })) ?? NO_HITS;
+  async vectorSteps({ field, vector, exact }: VectorLeg, options: LegOptions) {
+    return (await this.#vectors(field))?.steps({ query: vector, exact, ...options });
   }
 
   async sparseHits({ field, vector }: SparseLeg, options: LegOptions): Promise<LegHits> {

@@ -7,13 +7,15 @@ import type { Filter } from "../../filter/filter.ts";
 import { addToSchema } from "../../model/check-schema.ts";
 import type { Document, SparseVector } from "../../model/document.ts";
 import { parseSchema } from "../../model/plain-schema.ts";
+import type { VectorLeg } from "../../query/query.ts";
 import { textQueryOf } from "../../query/text-query.ts";
 import { EVERY_FIELD, randomDocument, randomSparse } from "../../testing/random-documents.ts";
 import { randomFilter } from "../../testing/random-queries.ts";
+import { searchTogether } from "../../vector/index.ts";
 import { plainKernels } from "../../vector/kernels/plain.ts";
 import { MemoryReader } from "../../vector/testing/memory-reader.ts";
 import { MemoryUnit } from "../memory-unit.ts";
-import type { SearchUnit } from "../ports.ts";
+import type { LegOptions, SearchUnit } from "../ports.ts";
 import { BLOCK_BYTES, BlockReader, toBlocks } from "./blocks.ts";
 import { buildSegment } from "./build-segment.ts";
 import { openSegment } from "./segment-unit.ts";
@@ -54,11 +56,18 @@ async function exercise(unit: SearchUnit, random: Prng): Promise<void> {
     for (let row = 0; row < unit.rowCount; row++) column.valueAt(row);
   }
   const vector = Float32Array.of(1, 2, 3, 4);
-  await unit.vectorHits(
+  await vectorHits(
+    unit,
     { kind: "vector", field: "vector", vector, exact: true, weight: 1 },
     { k: 3, allowed },
   );
   await unit.sparseHits(sparseLeg(randomSparse(random)), { k: 3, allowed });
+}
+
+async function vectorHits(unit: SearchUnit, leg: VectorLeg, options: LegOptions) {
+  const steps = await unit.vectorSteps(leg, options);
+  const [answer] = await searchTogether(steps === undefined ? [] : [steps], options.k);
+  return answer?.hits ?? [];
 }
 
 function sparseLeg(vector: SparseVector) {
@@ -77,7 +86,7 @@ describe("an index segment", () => {
       exact: true,
       weight: 1,
     } as const;
-    await expect(unit.vectorHits(vector, { k: 3, allowed, pass })).rejects.toThrow("enough");
+    await expect(vectorHits(unit, vector, { k: 3, allowed, pass })).rejects.toThrow("enough");
     const sparse = sparseLeg({ indices: Uint32Array.of(1), values: Float32Array.of(1) });
     await expect(unit.sparseHits(sparse, { k: 3, allowed, pass })).rejects.toThrow("enough");
     const leg = { kind: "text", query: "seal", match: "any", lastAsPrefix: false, weight: 1 } as const;
@@ -149,7 +158,7 @@ describe("an index segment", () => {
       exact: false,
       weight: 1,
     } as const;
-    expect((await unit.vectorHits(leg, { k: 1, allowed: await unit.liveRows(0) })).hits).toEqual([]);
+    expect(await unit.vectorSteps(leg, { k: 1, allowed: await unit.liveRows(0) })).toBeUndefined();
   });
 
   it("is opened in one wave and read in few", async () => {

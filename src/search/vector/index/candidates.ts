@@ -1,5 +1,5 @@
 import { damaged } from "../format/damaged.ts";
-import { TopHits } from "../top-hits.ts";
+import { SmallestNumbers } from "../smallest.ts";
 
 /** Of candidates one after the other. */
 export interface CandidateArrays {
@@ -45,40 +45,43 @@ export class Candidates {
     this.#count = end;
   }
 
-  /** How many of the best `k` by their estimates are among those added from the `first`-th on. */
-  bestFrom(first: number, k: number): number {
-    const bound = this.#smallest(k, this.#keys);
+  /** The smallest `k` estimates, ascending. */
+  estimates(k: number): Float32Array {
+    const found = new SmallestNumbers(k);
+    for (let i = 0; i < this.#count; i++) found.offer(this.#keys[i]!);
+    return found.toSorted();
+  }
+
+  /** The smallest `k` upper bounds, ascending. */
+  bounds(k: number): Float32Array {
+    const found = new SmallestNumbers(k);
+    for (let i = 0; i < this.#count; i++) found.offer(this.#keys[i]! + this.#errors[i]!);
+    return found.toSorted();
+  }
+
+  /** Whether more than `most` of the estimates from the `first`-th on are not above `estimate`. */
+  hasBelow(estimate: number, first: number, most: number): boolean {
     let count = 0;
-    for (let i = first; i < this.#count; i++) if (this.#keys[i]! <= bound) count++;
-    return count;
+    for (let i = first; i < this.#count; i++) if (this.#keys[i]! <= estimate && ++count > most) return true;
+    return false;
   }
 
-  /**
-   * The positions that may be among the best `k`, ascending: those whose lower bound is not above the k-th smallest upper bound. When these are more
-   * than `most`, the ones with the best estimates.
-   */
-  survivors(k: number, most: number): Uint32Array {
-    const uppers = new Float32Array(this.#count);
-    for (let i = 0; i < this.#count; i++) uppers[i] = this.#keys[i]! + this.#errors[i]!;
-    const bound = this.#smallest(k, uppers);
-    const surviving: number[] = [];
-    for (let i = 0; i < this.#count; i++) if (this.#keys[i]! - this.#errors[i]! <= bound) surviving.push(i);
-    if (surviving.length > most) {
-      surviving.sort((a, b) => this.#keys[a]! - this.#keys[b]! || a - b);
-      surviving.length = most;
-    }
-    return Uint32Array.from(surviving, (i) => this.#positions[i]!).sort();
+  /** The positions whose lower bound is not above `bound`, ascending. When these are more than `most`, the ones with the best estimates. */
+  survivors(bound: number, most: number): Uint32Array {
+    const surviving = new Uint32Array(this.#count);
+    let count = 0;
+    for (let i = 0; i < this.#count; i++)
+      if (this.#keys[i]! - this.#errors[i]! <= bound) surviving[count++] = i;
+    const kept = count > most ? this.#best(surviving.subarray(0, count), most) : surviving.subarray(0, count);
+    return kept.map((i) => this.#positions[i]!).sort();
   }
 
-  /** The k-th smallest of the first `count` numbers; infinity when there are fewer. */
-  #smallest(k: number, numbers: Float32Array): number {
-    const top = new TopHits(k);
-    let bound = Number.POSITIVE_INFINITY;
-    for (let i = 0; i < this.#count; i++) {
-      if (numbers[i]! > bound) continue;
-      top.offer(i, -numbers[i]!);
-      bound = -top.threshold;
-    }
-    return bound;
+  /** Of estimates that are equal, the first. */
+  #best(places: Uint32Array, most: number): Uint32Array {
+    const smallest = new SmallestNumbers(most);
+    for (const i of places) smallest.offer(this.#keys[i]!);
+    const { threshold } = smallest;
+    let room = most - places.reduce((sum, i) => sum + (this.#keys[i]! < threshold ? 1 : 0), 0);
+    return places.filter((i) => this.#keys[i]! < threshold || (this.#keys[i]! === threshold && room-- > 0));
   }
 }

@@ -4,6 +4,7 @@ import { uint32sOf } from "../elements.ts";
 import { damaged } from "../format/damaged.ts";
 import { decodeHead, fullBytes, HEAD_BYTES, type Head, layoutOf } from "../format/head.ts";
 import { decodeTree } from "../format/tree.ts";
+import { ExactSteps, searchTogether, type VectorSteps } from "../joint-search.ts";
 import type { VectorKernels } from "../kernels/kernels.ts";
 import type { VectorAnswer, VectorIndex, VectorSearch } from "../vector-index.ts";
 import { FullVectors } from "./full-vectors.ts";
@@ -83,13 +84,23 @@ class StoredVectorIndex implements VectorIndex {
     return Promise.resolve(this.#parts.places.all());
   }
 
-  search({ query, k, allowed, exact = false, pass }: VectorSearch): Promise<VectorAnswer> {
+  async search(search: VectorSearch): Promise<VectorAnswer> {
+    const [answer] = await searchTogether([this.steps(search)], search.k);
+    return answer as VectorAnswer;
+  }
+
+  steps({ query, k, allowed, exact = false, pass }: VectorSearch): VectorSteps {
     const { head, places, full, lists, exactCandidates } = this.#parts;
-    if (lists === undefined || exact) return full.searchAll({ query, k, pass }, allowed);
     const positions = allowed === undefined ? undefined : places.positionsOf(allowed);
-    if (positions === undefined || positions.count > exactCandidates)
-      return lists.search({ query, k, allowed: positions });
-    return full.searchPositions({ query, k, pass }, positions.inRange(0, head.vectorCount));
+    const matching = positions?.count ?? head.vectorCount;
+    const on = { metric: head.field.metric, query };
+    if (lists === undefined || exact)
+      return new ExactSteps(matching, on, () => full.searchAll({ query, k, pass }, allowed));
+    if (positions === undefined || matching > exactCandidates)
+      return lists.begin({ query, k, allowed: positions });
+    return new ExactSteps(matching, on, () =>
+      full.searchPositions({ query, k, pass }, positions.inRange(0, head.vectorCount)),
+    );
   }
 
   async vectorsOf(rows: Uint32Array): Promise<readonly (Float32Array | undefined)[]> {
