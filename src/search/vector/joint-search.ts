@@ -10,15 +10,16 @@ import type { Metric } from "../model/schema.ts";
 import { smallest } from "./smallest.ts";
 import type { VectorAnswer } from "./vector-index.ts";
 
+/** Whether to look further is asked of so many times as many as are wanted: what is true of ten alone is chance. */
+export const ESTIMATED_FACTOR = 2;
+
 /** One index's part of it. The steps are taken in the order in which they stand here, `look` more than once. */
 export interface VectorSteps {
-  /** Allowed vectors. */
-  readonly matching: number;
-  /** Looks at the nearest of them, each time at more; all indexes have `matchingInAll`. At most one wave. */
-  look(matchingInAll: number): Promise<void>;
-  /** The keys, as far as they are known, of at most the best `k`, ascending. */
+  /** Looks at the nearest of the allowed vectors, each time at more. At most one wave. */
+  look(): Promise<void>;
+  /** The keys, as far as they are known, of the best ESTIMATED_FACTOR * `k`, ascending. */
   estimates(): Float32Array;
-  /** Whether it should look again, where the k-th smallest of all estimates is this one. */
+  /** Whether it should look again, where the last of these of all indexes is this one. */
   wantsMore(estimate: number): boolean;
   /** What the keys of the best `k` are at most, ascending. */
   bounds(): Float32Array;
@@ -33,22 +34,30 @@ export async function searchTogether(
   parts: readonly VectorSteps[],
   k: number,
 ): Promise<readonly VectorAnswer[]> {
-  const matching = parts.reduce((sum, part) => sum + part.matching, 0);
   for (let looking = parts; looking.length > 0; ) {
-    await Promise.all(looking.map((part) => part.look(matching)));
-    const estimate = kthOf(parts.map((part) => part.estimates()));
+    await Promise.all(looking.map((part) => part.look()));
+    const estimate = lastOf(
+      ESTIMATED_FACTOR * k,
+      parts.map((part) => part.estimates()),
+    );
     looking = looking.filter((part) => part.wantsMore(estimate));
   }
-  const byCodes = kthOf(parts.map((part) => part.bounds()));
+  const byCodes = lastOf(
+    k,
+    parts.map((part) => part.bounds()),
+  );
   await Promise.all(parts.map((part) => part.narrow(byCodes)));
-  const byBytes = kthOf(parts.map((part) => part.bounds()));
+  const byBytes = lastOf(
+    k,
+    parts.map((part) => part.bounds()),
+  );
   const bound = Math.min(byCodes, byBytes);
   return await Promise.all(parts.map((part) => part.finish(bound)));
+}
 
-  function kthOf(lists: readonly Float32Array[]): number {
-    const all = smallest(k, lists);
-    return all.length < k ? Number.POSITIVE_INFINITY : (all[k - 1] ?? Number.POSITIVE_INFINITY);
-  }
+/** The k-th smallest of the numbers; infinity when there are fewer. */
+function lastOf(k: number, lists: readonly Float32Array[]): number {
+  return smallest(k, lists)[k - 1] ?? Number.POSITIVE_INFINITY;
 }
 
 /** What a sum in f32 may lose of the numbers that go into it. */
@@ -56,17 +65,14 @@ const ROUNDING = 2e-4;
 
 /** A part that compares everything with its first look. */
 export class ExactSteps implements VectorSteps {
-  readonly matching: number;
   readonly #search: () => Promise<VectorAnswer>;
   readonly #keyOf: (score: number) => number;
   #answer: VectorAnswer | undefined;
 
   constructor(
-    matching: number,
     { metric, query }: { readonly metric: Metric; readonly query: Float32Array },
     search: () => Promise<VectorAnswer>,
   ) {
-    this.matching = matching;
     this.#search = search;
     const squaredNorm = metric === "dot" ? query.reduce((sum, value) => sum + value * value, 0) : 1;
     this.#keyOf = (score) => keyOfScore(metric, score, squaredNorm);

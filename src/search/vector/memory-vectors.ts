@@ -58,7 +58,7 @@ export class MemoryVectors {
   /** The same search as a part of one of several indexes. */
   steps(search: VectorSearch): VectorSteps {
     const on = { metric: this.field.metric, query: search.query };
-    return new ExactSteps(this.#count, on, () => Promise.resolve(this.search(search)));
+    return new ExactSteps(on, () => Promise.resolve(this.search(search)));
   }
 
   /** Of a unit with `rowCount` rows. */

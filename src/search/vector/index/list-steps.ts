@@ -1,7 +1,7 @@
 import { levelsOf } from "../format/codes.ts";
 import { fullBytes, hasMiddle } from "../format/head.ts";
 import { middleRowBytes } from "../format/middle.ts";
-import type { VectorSteps } from "../joint-search.ts";
+import { ESTIMATED_FACTOR, type VectorSteps } from "../joint-search.ts";
 import type { VectorAnswer } from "../vector-index.ts";
 import { Candidates } from "./candidates.ts";
 import type { ResidentCodes } from "./list-codes.ts";
@@ -40,7 +40,7 @@ type Chosen =
 
 /** One search through the lists of one index. */
 export class ListSteps implements VectorSteps {
-  readonly matching: number;
+  readonly #matching: number;
   readonly #parts: ListParts;
   readonly #input: ListSearchInput;
   readonly #entered: Float32Array;
@@ -55,14 +55,14 @@ export class ListSteps implements VectorSteps {
     const { tree, kernels, codes, head } = parts;
     this.#parts = parts;
     this.#input = input;
-    this.matching = input.allowed?.count ?? head.vectorCount;
+    this.#matching = input.allowed?.count ?? head.vectorCount;
     this.#entered = tree.space.enter(input.query);
     this.#scan = { tree, kernels, codes, levels: levelsOf(this.#entered), allowed: input.allowed };
   }
 
   /** The nearest lists first, then as much again. */
-  async look(matchingInAll: number): Promise<void> {
-    this.#chosen ??= this.#choose(matchingInAll);
+  async look(): Promise<void> {
+    this.#chosen ??= this.#choose();
     const chosen = this.#chosen;
     if (chosen.kind === "few") return;
     const { near, found, probed: from } = chosen;
@@ -72,14 +72,12 @@ export class ListSteps implements VectorSteps {
     chosen.probed = end;
   }
 
-  #choose(matchingInAll: number): Chosen {
+  #choose(): Chosen {
     const { tree, kernels, centroids, head } = this.#parts;
     const { k, allowed } = this.#input;
     const { listFirst } = tree;
-    const isFiltered = this.matching < head.vectorCount;
-    const inAll = wantedCandidates(k, matchingInAll, isFiltered);
-    const share = Math.ceil((inAll * this.matching) / Math.max(1, matchingInAll));
-    this.#wanted = Math.max(share, Math.min(LEAST_SHARE, inAll));
+    const isFiltered = this.#matching < head.vectorCount;
+    this.#wanted = wantedCandidates(k, this.#matching, isFiltered);
     const near = nearLists({
       centroids,
       kernels,
@@ -112,7 +110,9 @@ export class ListSteps implements VectorSteps {
   }
 
   estimates(): Float32Array {
-    return this.#chosen?.kind === "codes" ? this.#chosen.found.estimates(this.#input.k) : NO_KEYS;
+    return this.#chosen?.kind === "codes"
+      ? this.#chosen.found.estimates(ESTIMATED_FACTOR * this.#input.k)
+      : NO_KEYS;
   }
 
   /** As long as the further half of what was seen still has some of the best: how near the lists are says little when a filter leaves only what is far away. */
@@ -121,7 +121,8 @@ export class ListSteps implements VectorSteps {
     if (chosen?.kind !== "codes" || chosen.probed >= chosen.near.lists.length) return false;
     const { near, found, probed } = chosen;
     if (found.count >= MOST_FACTOR * this.#wanted) return false;
-    if (!found.hasBelow(estimate, found.count >>> 1, TAIL_SHARE * this.#input.k)) return false;
+    if (!found.hasBelow(estimate, found.count >>> 1, TAIL_SHARE * ESTIMATED_FACTOR * this.#input.k))
+      return false;
     const next = near.lists.subarray(probed, this.#nextPlace(chosen));
     return this.#codeWaves < CODE_WAVES || this.#parts.codes.missingBytes(next) === 0;
   }
@@ -174,11 +175,9 @@ function placesFor({ matching }: NearLists, from: number, count: number): number
   return place;
 }
 
-/** Of the wanted candidates, what every index looks at, however small a part of the vectors it has: these may be the near ones. */
-const LEAST_SHARE = 500;
 /** Times the wanted candidates that are looked at before the search ends anyway. */
 const MOST_FACTOR = 6;
-/** Of the best k, what the further half of what was seen may have without the search going on. */
+/** Of the best, what the further half of what was seen may have without the search going on. */
 const TAIL_SHARE = 0.02;
 
 /**

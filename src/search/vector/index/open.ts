@@ -95,10 +95,10 @@ class StoredVectorIndex implements VectorIndex {
     const matching = positions?.count ?? head.vectorCount;
     const on = { metric: head.field.metric, query };
     if (lists === undefined || exact)
-      return new ExactSteps(matching, on, () => full.searchAll({ query, k, pass }, allowed));
+      return new ExactSteps(on, () => full.searchAll({ query, k, pass }, allowed));
     if (positions === undefined || matching > exactCandidates)
       return lists.begin({ query, k, allowed: positions });
-    return new ExactSteps(matching, on, () =>
+    return new ExactSteps(on, () =>
       full.searchPositions({ query, k, pass }, positions.inRange(0, head.vectorCount)),
     );
   }
