@@ -23,6 +23,10 @@ export class LiveUnit implements SearchUnit {
     return this.#unit.rowCount;
   }
 
+  get keptBytes(): number {
+    return this.#unit.keptBytes;
+  }
+
   get counters(): ReadCounters {
     return this.#unit.counters;
   }

@@ -20,6 +20,9 @@ import { schemaBytes, schemaOf } from "./schema-row.ts";
 import { NamespaceSnapshot, type SegmentView } from "./snapshot.ts";
 
 const READS_AT_ONCE = 16;
+
+/** Of a segment's file, about one part in so many is kept in memory. */
+const GUESSED_SHARE = 8;
 /** Of frames that are kept because they were written here. */
 const WRITTEN_BYTES = 64 * 1024 * 1024;
 
@@ -181,9 +184,16 @@ export class NamespaceStates {
       this.#context.reader(ref.blob),
       schema,
     );
-    this.#segments.set(key, opening, { size: Math.max(1, ref.blob.sizeBytes) });
-    // A failed opening must not be remembered.
-    opening.catch(() => this.#segments.delete(key));
+    // A guess until it is open: entries that are larger than all of the budget would not be kept at all.
+    this.#segments.set(key, opening, { size: Math.ceil(ref.blob.sizeBytes / GUESSED_SHARE) });
+    opening.then(
+      ({ keptBytes }) => {
+        if (this.#segments.peek(key) === opening)
+          this.#segments.set(key, opening, { size: Math.max(1, keptBytes) });
+      },
+      // A failed opening must not be remembered.
+      () => this.#segments.delete(key),
+    );
     return opening;
   }
 

@@ -36,7 +36,7 @@ export class NamespaceSnapshot {
 
   /** What it holds in memory, about; segments that it shares with others included. */
   get sizeBytes(): number {
-    return this.segments.reduce((sum, { ref }) => sum + ref.blob.sizeBytes, this.memtable.sizeBytes);
+    return this.segments.reduce((sum, { unit }) => sum + unit.keptBytes, this.memtable.sizeBytes);
   }
 
   get version(): bigint {

@@ -16,6 +16,7 @@ import { projectDocument } from "./project-document.ts";
 /** Documents in memory as a unit: row i is the i-th. What is not searched is not indexed: each field's index is made when it is first asked for. */
 export class MemoryUnit implements SearchUnit {
   readonly name: string;
+  readonly keptBytes = 0;
   readonly counters: ReadCounters = { waves: 0, reads: 0, bytes: 0 };
   readonly #documents: readonly Document[];
   readonly #schema: Schema;

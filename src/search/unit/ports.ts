@@ -15,6 +15,8 @@ export interface SearchUnit {
   /** For people: "memtable", "segment 17". */
   readonly name: string;
   readonly rowCount: number;
+  /** What it keeps in memory of its file at most, about, once everything was asked for; 0 for what is not of a file. */
+  readonly keptBytes: number;
   /** Rows that were neither deleted nor written again by newer units, nor expire at or before `nowMs`. */
   liveRows(nowMs: number): Promise<RowSet>;
   /** Of a bound filter, exactly; regardless of which rows live. The caller may change the set. */

@@ -18,7 +18,7 @@ export type { VectorBuild } from "./build/vector-build.ts";
 export { memorySource, type VectorSource } from "./build/vector-source.ts";
 export { queryVector, storedVector } from "./elements.ts";
 export { type OpenVectorIndex, openVectorIndex } from "./index/open.ts";
-export { ExactSteps, searchTogether, type VectorSteps } from "./joint-search.ts";
+export { searchTogether, type VectorSteps } from "./joint-search.ts";
 export type { VectorKernels } from "./kernels/kernels.ts";
 export { vectorKernels } from "./kernels/vector-kernels.ts";
 export type { KernelRegion } from "./kernels/wasm.ts";

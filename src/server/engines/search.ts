@@ -55,8 +55,8 @@ export async function openSearch(
     currentStoreId: () => metadata.view.cluster()?.searchStoreId ?? 0n,
   });
   const driver = measuredDriver(routed, metrics);
-  // Segments are kept open in most of it; their blocks are read again when they are merged or warmed.
-  const blockBytes = Math.floor(config["search.cache_memory"] / 4);
+  // An open segment keeps a part of its file that every query needs, some percent of it with vectors. What queries compare in the end is anywhere in the rest.
+  const blockBytes = Math.floor((config["search.cache_memory"] / 4) * 3);
   const cache = new BlockCache(blockBytes);
   const diskCache = await openDiskCache(options, closers);
   observeCaches(metrics, cache, diskCache);

@@ -34,6 +34,7 @@ import { decodeEnds, decodeWords, pieceAt } from "./byte-lists.ts";
 import { Container } from "./container.ts";
 import { removeExpired } from "./expiry.ts";
 import { IdIndex } from "./id-index.ts";
+import { keptBytes } from "./kept-bytes.ts";
 import { Once } from "./once.ts";
 
 export interface OpenSegment {
@@ -57,6 +58,7 @@ const NO_HITS: LegHits = { hits: [], candidates: 0, exhaustive: true };
 class SegmentUnit implements SearchUnit {
   readonly name: string;
   readonly rowCount: number;
+  readonly keptBytes: number;
   readonly #open: OpenSegment;
   readonly #container: Container;
   readonly #opened = new Once();
@@ -64,6 +66,7 @@ class SegmentUnit implements SearchUnit {
   constructor(open: OpenSegment, container: Container) {
     this.name = open.name;
     this.rowCount = container.rowCount;
+    this.keptBytes = keptBytes(container);
     this.#open = open;
     this.#container = container;
   }

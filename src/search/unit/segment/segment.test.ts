@@ -175,6 +175,20 @@ describe("an index segment", () => {
     expect(reader.waves).toBe(6);
   });
 
+  it("says what it keeps in memory: ids and columns, not documents and postings", async () => {
+    const documents = randomDocuments(createPrng("kept"), 64);
+    const long = documents.map((document) => ({
+      ...document,
+      text: new Map([["title", "seal ".repeat(2_000)]]),
+    }));
+    const [plain, withText] = [await build(documents, "x"), await build(long, "x")];
+    const [kept, keptWithText] = [(await open(plain)).keptBytes, (await open(withText)).keptBytes];
+    expect(kept).toBeGreaterThan(64 * 3 * 4);
+    expect(kept).toBeLessThan(plain.length);
+    expect(withText.length - plain.length).toBeGreaterThan(500_000);
+    expect(keptWithText - kept).toBeLessThan(10_000);
+  });
+
   it("is read as version 1 wrote it", async () => {
     const documents = randomDocuments(createPrng("golden"), 40);
     if (process.env["SKERRY_WRITE_GOLDEN"] === "1" && !existsSync(GOLDEN))

@@ -19,7 +19,7 @@ export interface ListSearchInput {
   readonly allowed: AllowedPositions | undefined;
 }
 
-export interface ListParts extends ListSearchOptions {
+interface ListParts extends ListSearchOptions {
   readonly centroids: ListCentroids;
   readonly codes: ResidentCodes;
 }
