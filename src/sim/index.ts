@@ -6,6 +6,7 @@
  *   cluster/    machines, and nodes that live, die and are replaced on them
  *   faults/     what goes wrong; `atlas` keeps every datum repairable
  *   workload/   clients of the object layer, and what they write
+ *   namespaces/ clients of namespaces, and what explains what they see
  *   checkers/   what must hold: after every event, at the end, and of what clients saw
  *   phases      forming, acting under faults, recovering, settling
  */

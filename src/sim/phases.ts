@@ -10,12 +10,14 @@ import type { SimulatedNode } from "./cluster/simulated-node.ts";
 import { areReady, describeCluster, haveAppliedTheSame } from "./cluster/standing.ts";
 import { check } from "./failure.ts";
 import type { FaultInjector } from "./faults/injector.ts";
+import type { NamespaceOperations } from "./namespaces/operations.ts";
+import { NamespacePhases } from "./namespaces/phases.ts";
 import type { ScenarioSettings } from "./scenario/settings.ts";
 import type { Trace } from "./trace.ts";
 import { Waiting } from "./waiting.ts";
 import { failureOf } from "./workload/answers.ts";
 import type { ClientWorld } from "./workload/client.ts";
-import { SimulatedClient } from "./workload/client.ts";
+import { SimulatedClient, type Task } from "./workload/client.ts";
 import type { PlannedOperation } from "./workload/plan.ts";
 import { keyName } from "./workload/requests.ts";
 import type { PlannedRotations } from "./workload/rotation-plan.ts";
@@ -31,6 +33,7 @@ const RETRY_MS = 500;
 export interface PhasesOptions extends ClientWorld {
   readonly settings: ScenarioSettings;
   readonly rotations: PlannedRotations;
+  readonly namespaces: NamespaceOperations;
   readonly injector: FaultInjector;
   readonly states: StateChecker;
   readonly clients: readonly SimulatedClient[];
@@ -49,6 +52,8 @@ export class Phases {
   readonly #cluster: SimulatedCluster;
   readonly #trace: Trace;
   readonly #waiting: Waiting;
+  /** Undefined: the run has none. */
+  readonly #namespaces: NamespacePhases | undefined;
   #lastOperation = 1_000_000;
 
   constructor(options: PhasesOptions) {
@@ -56,6 +61,12 @@ export class Phases {
     this.#simulation = options.simulation;
     this.#cluster = options.cluster;
     this.#trace = options.trace;
+    if (options.settings.namespaces !== undefined) {
+      const client = this.#clientOfPhases();
+      this.#namespaces = new NamespacePhases(options.namespaces, options.cluster, (node, task) =>
+        this.#insist(client, node, task),
+      );
+    }
     this.#waiting = new Waiting({
       simulation: options.simulation,
       hasFailed: options.hasFailed,
@@ -73,6 +84,8 @@ export class Phases {
     await this.#progress();
     if (this.#options.hasFailed()) return;
     await this.#settle();
+    if (this.#options.hasFailed()) return;
+    if (this.#namespaces !== undefined) await this.#endNamespaces(this.#namespaces);
     if (this.#options.hasFailed() || this.#options.rotations === undefined) return;
     await this.#removeOldKeys();
   }
@@ -104,8 +117,8 @@ export class Phases {
 
   /** Every node serves writes and reads of every key; what it reads is judged with the rest of the history. */
   async #progress(): Promise<void> {
-    const { settings, clients } = this.#options;
-    const client = new SimulatedClient(this.#options, { client: clients.length, operations: [] });
+    const { settings } = this.#options;
+    const client = this.#clientOfPhases();
     const members = this.#cluster.members;
     const keys = Array.from({ length: settings.keys }, (_, key) => key);
     const attempts = members.flatMap((node, at) => [
@@ -117,17 +130,45 @@ export class Phases {
       }),
       ...keys.map((key) => this.#readOn(client, node, key)),
     ]);
+    await this.#complete("every node serves every key", Promise.all(attempts));
+    if (this.#options.hasFailed() || this.#namespaces === undefined) return;
+    await this.#complete("every outcome is found out", this.#namespaces.resolve());
+    if (this.#options.hasFailed()) return;
+    await this.#complete("every node serves every namespace", this.#namespaces.readAll());
+  }
+
+  async #complete(what: string, work: Promise<unknown>): Promise<void> {
     let isDone = false;
-    Promise.all(attempts).then(
+    work.then(
       () => {
         isDone = true;
       },
       (error: unknown) => this.#options.onFailure(error),
     );
     await this.#simulation.runUntil(() => isDone || this.#options.hasFailed(), PROGRESS_LIMIT_MS);
-    check(isDone || this.#options.hasFailed(), "liveness: every node serves every key", () =>
-      describeCluster(this.#cluster),
-    );
+    check(isDone || this.#options.hasFailed(), `liveness: ${what}`, () => describeCluster(this.#cluster));
+  }
+
+  #clientOfPhases(): SimulatedClient {
+    return new SimulatedClient(this.#options, { client: this.#options.clients.length, operations: [] });
+  }
+
+  /** Now that everything is indexed it must show what it showed before; nothing may be left of what is deleted. */
+  async #endNamespaces(namespaces: NamespacePhases): Promise<void> {
+    const { hasFailed, settings } = this.#options;
+    await this.#complete("every segment is readable", namespaces.verifyAll());
+    if (hasFailed()) return;
+    await this.#complete("every node serves every segment", namespaces.readAll());
+    if (hasFailed() || settings.namespaces?.isClearedAway !== true) return;
+    await this.#complete("every namespace can be deleted", namespaces.deleteAll());
+    if (hasFailed()) return;
+    await this.#settle();
+  }
+
+  async #insist(client: SimulatedClient, node: SimulatedNode, task: Omit<Task, "id">): Promise<void> {
+    while (!node.isRetired && !(await client.attempt({ ...task, id: this.#lastOperation++ }, node))) {
+      await this.#wait(RETRY_MS);
+    }
   }
 
   /** Again and again: a peer that was away may still be taken for dead for a while. Reading may show damage that ends a node for good: it need not serve. */
@@ -209,6 +250,7 @@ export class Phases {
     for (const { nodeId } of await view.nodes()) {
       if ((await view.unlinkOrders(Number(nodeId), 1)).length > 0) return false;
     }
+    if (this.#namespaces !== undefined && !(await this.#namespaces.areSettled(view))) return false;
     return haveAppliedTheSame(this.#cluster);
   }
 }

@@ -18,6 +18,8 @@ import { type EntropyLeak, withoutEntropy } from "./entropy.ts";
 import { CheckFailure } from "./failure.ts";
 import { FaultInjector } from "./faults/injector.ts";
 import type { FaultKind } from "./faults/plan.ts";
+import { judgeNamespaces } from "./namespaces/judge.ts";
+import { NamespaceOperations } from "./namespaces/operations.ts";
 import { observe } from "./observer.ts";
 import { Phases } from "./phases.ts";
 import { drawScenario, type Narrowing, narrowed, type Scenario } from "./scenario/scenario.ts";
@@ -95,6 +97,7 @@ class Run {
   readonly #states = new StateChecker(this.#coverage);
   readonly #history = new HistoryRecorder<ObjectInput, ObjectOutput>();
   readonly #versions = new HistoryRecorder<VersionedInput, VersionedOutput>();
+  readonly #namespaces = new NamespaceOperations(this.#coverage);
   readonly #operations: Operations;
   readonly #cluster: SimulatedCluster;
   readonly #consensus: ConsensusChecker;
@@ -113,7 +116,14 @@ class Run {
     const hasher = new PlainHasher();
     const contents = new Contents(seed, hasher);
     const versioned = new VersionedOperations(contents, this.#versions, this.#coverage);
-    this.#operations = new Operations(contents, this.#history, versioned, this.#coverage, scenario.rotations);
+    this.#operations = new Operations({
+      contents,
+      history: this.#history,
+      versioned,
+      namespaces: this.#namespaces,
+      coverage: this.#coverage,
+      rotations: scenario.rotations,
+    });
     this.#cluster = new SimulatedCluster(
       this.#simulation,
       settings,
@@ -154,6 +164,7 @@ class Run {
       ...world,
       settings,
       rotations: scenario.rotations,
+      namespaces: this.#namespaces,
       injector: this.#injector,
       states: this.#states,
       clients: this.#clients,
@@ -173,7 +184,8 @@ class Run {
     await this.#phases.run();
     if (this.#failure !== undefined) return;
     const { isComplete } = checkHistory(this.#history.operations(), this.#operations.unclear);
-    this.#isHistoryDecided = checkVersions(this.#versions.operations()) && isComplete;
+    const areNamespacesDecided = judgeNamespaces(this.#namespaces.histories);
+    this.#isHistoryDecided = checkVersions(this.#versions.operations()) && areNamespacesDecided && isComplete;
     if (this.#consensus.leaderChanges > 1) this.#coverage.mark("leader changed");
   }
 

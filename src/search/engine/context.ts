@@ -47,6 +47,8 @@ export interface EngineSettings {
   readonly mergeSegments: number;
   /** Segments are merged up to so many bytes together. */
   readonly mergeBytes: number;
+  /** By leader time: so long nobody works on a namespace when the node that did has died. Work that takes a third of it asks for more. */
+  readonly leaseMs: number;
   /** Of namespaces that name none, in seconds. */
   readonly retentionSeconds: number;
 }
@@ -61,5 +63,6 @@ export const DEFAULT_ENGINE_SETTINGS: EngineSettings = {
   unindexedBytes: 256 * 1024 * 1024,
   mergeSegments: 4,
   mergeBytes: 128 * 1024 * 1024,
+  leaseMs: 60_000,
   retentionSeconds: 3_600,
 };

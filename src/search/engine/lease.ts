@@ -5,10 +5,6 @@ import type { Timer } from "../../platform/index.ts";
 import type { EngineContext } from "./context.ts";
 import { accepted, refusalOf } from "./refusals.ts";
 
-/** By leader time: so long nobody works on a namespace when the node that did has died. A worker that lost its lease is refused when it commits, and begins again. */
-const LEASE_MS = 60_000;
-/** Work that takes longer asks for more in time. */
-const RENEW_MS = 20_000;
 const TOKEN_BYTES = 16;
 
 export interface WorkLease {
@@ -16,7 +12,10 @@ export interface WorkLease {
   readonly token: Uint8Array;
 }
 
-/** Does work on a namespace that nobody else does meanwhile. Undefined: somebody does, or the namespace is gone. */
+/**
+ * Does work on a namespace that nobody else does meanwhile. Undefined: somebody does, or the namespace is gone. A worker that lost its lease is refused when it commits, and begins
+ * again.
+ */
 export async function withLease<T>(
   context: EngineContext,
   { namespaceId, work }: { readonly namespaceId: bigint; readonly work: NamespaceWork },
@@ -34,11 +33,12 @@ export async function withLease<T>(
         durationMs: BigInt(durationMs),
       }),
     });
-  const result = await ask(LEASE_MS);
+  const { leaseMs } = context.settings;
+  const result = await ask(leaseMs);
   const refusal = refusalOf(result);
   if (refusal === RefusalCode.NAMESPACE_LEASED || refusal === RefusalCode.NAMESPACE_UNKNOWN) return undefined;
   accepted(result, "namespaceWorkLeased");
-  const renewal = renewing(context, () => ask(LEASE_MS));
+  const renewal = renewing(context, () => ask(leaseMs));
   try {
     return await run({ work, token });
   } finally {
@@ -52,14 +52,14 @@ export async function withLease<T>(
 
 /** Asks again and again until it is ended; afterwards nothing is under way any more. */
 function renewing(
-  { timers, logger }: EngineContext,
+  { timers, logger, settings }: EngineContext,
   ask: () => Promise<unknown>,
 ): { readonly end: () => Promise<void> } {
   let isOver = false;
   let timer: Timer | undefined;
   let asking: Promise<unknown> = Promise.resolve();
   const wait = () => {
-    timer = timers.after(RENEW_MS, () => {
+    timer = timers.after(settings.leaseMs / 3, () => {
       asking = ask()
         .catch((error: unknown) => logger.warn("a lease could not be renewed", { error }))
         .finally(() => {

@@ -5,7 +5,7 @@ import type { Metadata } from "../../meta/index.ts";
 import type { Logger, Metrics } from "../../observe/index.ts";
 import type { Network, Platform } from "../../platform/index.ts";
 import type { RaftSettings, RaftStart, StartedRaft } from "../../raft/index.ts";
-import type { SearchThread } from "../../search/index.ts";
+import type { EngineSettings, SearchThread } from "../../search/index.ts";
 import type { SegmentStoreSettings } from "../../segment/index.ts";
 import type { Config } from "../config/index.ts";
 import type { Identified } from "../identity.ts";
@@ -39,6 +39,7 @@ export interface EnginesOptions {
 export interface EngineTuning {
   readonly raft?: Partial<RaftSettings>;
   readonly segments?: Partial<SegmentStoreSettings>;
+  readonly search?: Partial<EngineSettings>;
   readonly chunkBytes?: number;
   readonly minimumPartBytes?: number;
   readonly stragglerMs?: number;

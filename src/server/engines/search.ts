@@ -1,6 +1,6 @@
 import { concatBytes } from "../../base/index.ts";
 import { BlobError, type BlobStore } from "../../blob/index.ts";
-import { type Metadata, MetaError } from "../../meta/index.ts";
+import type { Metadata } from "../../meta/index.ts";
 import type { Metrics } from "../../observe/index.ts";
 import {
   type BlobDriver,
@@ -10,7 +10,6 @@ import {
   DEFAULT_ENGINE_SETTINGS,
   type EngineContext,
   LocalKernel,
-  type NamespaceStore,
   routedDriver,
   SearchEngine,
   SearchError,
@@ -19,6 +18,7 @@ import {
   ThreadPool,
   vectorKernels,
 } from "../../search/index.ts";
+import { namespaceStore, readAsSearch } from "./namespace-store.ts";
 import type { Closers, EnginesOptions } from "./options.ts";
 import { observeCaches, openDiskCache } from "./search-cache.ts";
 import { SearchStores, type SearchStoresJoins } from "./search-stores.ts";
@@ -43,7 +43,8 @@ export async function openSearch(
   closers: Closers,
 ): Promise<Search> {
   const { platform, config, logger, metrics } = options;
-  const { metadata, blobs, signal } = joins;
+  const { metadata, blobs } = joins;
+  const signal = closingSignal(joins.signal);
   const { hasher } = platform;
   const checksum = (bytes: Uint8Array) => hasher.crc32c(bytes);
   const { nodeId } = options.identified.stored.identity;
@@ -51,8 +52,8 @@ export async function openSearch(
   const routed = routedDriver({
     cluster: clusterDriver(metadata, blobs, nodeId),
     outside: stores.blobs,
-    blob: (blobId) => metadata.view.blob(blobId),
-    currentStoreId: () => metadata.view.cluster()?.searchStoreId ?? 0n,
+    blob: (blobId) => readAsSearch(() => metadata.view.blob(blobId)),
+    currentStoreId: () => readAsSearch(() => metadata.view.cluster()?.searchStoreId ?? 0n),
   });
   const driver = measuredDriver(routed, metrics);
   // An open segment keeps a part of its file that every query needs, some percent of it with vectors. What queries compare in the end is anywhere in the rest.
@@ -79,12 +80,22 @@ export async function openSearch(
       flushAfterMs: config["search.flush_after"],
       unindexedBytes: config["search.unindexed_size"],
       retentionSeconds: Math.floor(config["search.retention"] / 1000),
+      ...options.tuning?.search,
     },
     closing: signal,
     reader: (blob) => new CachedReader(blob, { driver, cache, disk: diskCache, signal }),
     diskCache,
   };
   return { engine: new SearchEngine(context), context, stores };
+}
+
+/** Aborts with `stopping`. Whoever asked for what ends by it is told so, and may ask another node: it is no bug. */
+export function closingSignal(stopping: AbortSignal): AbortSignal {
+  const closing = new AbortController();
+  const close = (): void => closing.abort(new SearchError("unavailable", "the node stops"));
+  if (stopping.aborted) close();
+  stopping.addEventListener("abort", close, { once: true });
+  return closing.signal;
 }
 
 /** With `search.threads` 0, and where there are no threads, everything is done on this one. */
@@ -108,28 +119,11 @@ function searchKernel(
   return new ThreadKernel({ local, pool, timers: platform.timers });
 }
 
-/** The rows and commands of namespaces; no answer is "unavailable". */
-function namespaceStore(metadata: Metadata): NamespaceStore {
-  const answered = async <T>(asked: Promise<T>): Promise<T> => {
-    try {
-      return await asked;
-    } catch (error) {
-      if (error instanceof MetaError) throw new SearchError("unavailable", error.message, {}, error);
-      throw error;
-    }
-  };
-  return {
-    submit: (command, signal) => answered(metadata.submit(command, signal === undefined ? {} : { signal })),
-    barrier: () => answered(metadata.barrier()),
-    view: metadata.view,
-  };
-}
-
 /** The driver `cluster`: blobs in the segments of the cluster's own nodes, found by the rows of the metadata. */
 function clusterDriver(metadata: Metadata, blobs: BlobStore, nodeId: number): ClusterDriver {
   return {
     isNear: ({ blobId }) => {
-      const row = metadata.view.blob(blobId);
+      const row = readAsSearch(() => metadata.view.blob(blobId));
       return row?.chunks.every(({ nodeIds }) => nodeIds.includes(BigInt(nodeId))) === true;
     },
     write: async (bytes, signal) => {
@@ -140,7 +134,7 @@ function clusterDriver(metadata: Metadata, blobs: BlobStore, nodeId: number): Cl
       return blob;
     },
     read: async ({ blobId }, { offset, length }, signal) => {
-      const row = metadata.view.blob(blobId);
+      const row = readAsSearch(() => metadata.view.blob(blobId));
       if (row === undefined) throw new SearchError("unavailable", "the state that was read is gone by now");
       const pieces: Uint8Array[] = [];
       try {

@@ -6,6 +6,7 @@ import type { StoreChange } from "../../platform/index.ts";
 import type { SimulatedNode } from "../cluster/simulated-node.ts";
 import type { Coverage, CoverageMark } from "../coverage.ts";
 import { check } from "../failure.ts";
+import { NamespaceRowMarks } from "../namespaces/row-marks.ts";
 
 type Known = BlobState | "gone";
 
@@ -28,6 +29,7 @@ const MARKS: readonly (readonly [from: Known | undefined, to: Known, mark: Cover
 /** Replicas have the same state at the same index; blobs go through their states in one direction but for a revival. */
 export class StateChecker {
   readonly #coverage: Coverage;
+  readonly #namespaces: NamespaceRowMarks;
   readonly #hashes = new Map<bigint, string>();
   readonly #blobs = new Map<string, Known>();
   /** By blob: nodes that were told to unlink it. */
@@ -36,6 +38,7 @@ export class StateChecker {
 
   constructor(coverage: Coverage) {
     this.#coverage = coverage;
+    this.#namespaces = new NamespaceRowMarks(coverage);
   }
 
   /** Nodes that were told to unlink a blob: those that were recorded for it when it began to be deleted. */
@@ -60,7 +63,10 @@ export class StateChecker {
     }
     if (index <= this.#newest) return;
     this.#newest = index;
-    for (const change of changes) if (tableLetter(change.key) === TABLES.blob) this.#blobChanged(change);
+    for (const change of changes) {
+      if (tableLetter(change.key) === TABLES.blob) this.#blobChanged(change);
+      else this.#namespaces.changed(change);
+    }
   }
 
   #note(blobHex: string, change: StoreChange): Known {

@@ -1,4 +1,5 @@
 import { type Config, type EngineTuning, loadConfig } from "../../server/index.ts";
+import type { NamespaceSettings } from "../namespaces/scenario.ts";
 import type { ScenarioSettings } from "../scenario/settings.ts";
 import { MINIMUM_PART_BYTES } from "../workload/plan.ts";
 
@@ -25,6 +26,7 @@ export function nodeConfig(name: string, settings: ScenarioSettings): Config {
     "cluster.delete_grace": settings.deleteGraceMs,
     "storage.inline_size": settings.inlineBytes,
     "storage.write_buffers": 16 * MIB,
+    ...(settings.namespaces !== undefined && { "search.flush_after": settings.namespaces.flushAfterMs }),
     buckets: [BUCKET],
   };
 }
@@ -51,8 +53,25 @@ export function engineTuning(settings: ScenarioSettings): EngineTuning {
       probeFullMs: 1000,
       probeFailedMs: 2000,
     },
+    ...(settings.namespaces !== undefined && { search: searchTuning(settings.namespaces) }),
     chunkBytes: settings.chunkBytes,
     minimumPartBytes: MINIMUM_PART_BYTES,
     stragglerMs: 2000,
+  };
+}
+
+function searchTuning({
+  flushDocuments,
+  mergeSegments,
+  leaseMs,
+  memoryBytes,
+}: NamespaceSettings): NonNullable<EngineTuning["search"]> {
+  return {
+    flushDocuments,
+    mergeSegments,
+    leaseMs,
+    memtableBytes: memoryBytes,
+    segmentBytes: memoryBytes,
+    pinnedBytes: memoryBytes,
   };
 }

@@ -1,5 +1,6 @@
 import { createPrng } from "../../base/index.ts";
 import { drawFaults, type PlannedFault } from "../faults/plan.ts";
+import { drawNamespaceClients, drawNamespaceSettings } from "../namespaces/scenario.ts";
 import { drawClients, type PlannedClient } from "../workload/plan.ts";
 import { drawRotations, type PlannedRotations } from "../workload/rotation-plan.ts";
 import { drawVersionedClients } from "../workload/versioned-plan.ts";
@@ -19,7 +20,10 @@ export interface Scenario {
 
 export function drawScenario(seed: string | number): Scenario {
   const prng = createPrng(`scenario ${seed}`);
-  const settings = drawSettings(prng.fork("settings"));
+  const settings = {
+    ...drawSettings(prng.fork("settings")),
+    namespaces: drawNamespaceSettings(prng.fork("namespaces")),
+  };
   return {
     seed: String(seed),
     settings,
@@ -27,6 +31,7 @@ export function drawScenario(seed: string | number): Scenario {
     clients: [
       ...drawClients(prng.fork("clients"), settings),
       ...drawVersionedClients(prng.fork("versions"), settings),
+      ...drawNamespaceClients(prng.fork("namespace clients"), settings),
     ],
     rotations: drawRotations(prng.fork("rotations"), settings),
   };

@@ -1,4 +1,5 @@
 import type { Prng } from "../../base/index.ts";
+import type { NamespaceSettings } from "../namespaces/scenario.ts";
 
 /** Everything about a run that is not an event of it. Swarm testing: each seed draws its own, so that settings meet which nobody would choose together. */
 export interface ScenarioSettings {
@@ -29,6 +30,8 @@ export interface ScenarioSettings {
   readonly clockDrift: number;
   /** The cluster forms within the run, instead of starting on the disks of one that has formed before. */
   readonly isFormedAnew: boolean;
+  /** Undefined: there are none. */
+  readonly namespaces?: NamespaceSettings | undefined;
 }
 
 const KIB = 1024;

@@ -1,4 +1,5 @@
 import { ObjectError, type ObjectErrorCode } from "../../object/index.ts";
+import { SearchError, type SearchErrorCode } from "../../search/index.ts";
 
 /** What an error says of the operation that it ended. */
 export type Failure =
@@ -31,12 +32,25 @@ const FAILURES: Readonly<Partial<Record<ObjectErrorCode, Failure>>> = {
   "upload-not-found": "no-effect",
 };
 
+/** An engine of namespaces does not say whether a write was done that it did not answer. */
+const SEARCH_FAILURES: Readonly<Partial<Record<SearchErrorCode, Failure>>> = {
+  "not-found": "absent",
+  "already-exists": "refused",
+  "version-conflict": "refused",
+  unavailable: "unknown",
+  overloaded: "unknown",
+  "deadline-exceeded": "unknown",
+  cancelled: "unknown",
+};
+
 export function failureOf(error: unknown): Failure {
+  if (error instanceof SearchError) return SEARCH_FAILURES[error.code] ?? "unexpected";
   return error instanceof ObjectError ? (FAILURES[error.code] ?? "unexpected") : "unexpected";
 }
 
 /** For the trace. */
 export function nameOf(error: unknown): string {
   if (error instanceof ObjectError) return error.code;
+  if (error instanceof SearchError) return `namespaces: ${error.code}: ${error.message}`;
   return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
 }

@@ -5,7 +5,7 @@ import type { Coverage } from "../coverage.ts";
 import { CheckFailure } from "../failure.ts";
 import type { Trace } from "../trace.ts";
 import { failureOf, nameOf } from "./answers.ts";
-import type { Execution, Operations } from "./operations.ts";
+import type { Caller, Execution, Operations } from "./operations.ts";
 import type { PlannedClient, PlannedOperation } from "./plan.ts";
 
 /** A client that has heard nothing for so long gives up, in milliseconds. */
@@ -20,6 +20,16 @@ export interface ClientWorld {
   readonly trace: Trace;
   readonly coverage: Coverage;
   readonly onFailure: (error: unknown) => void;
+}
+
+/** Something that is done through a node. */
+export interface Task {
+  /** Unique in the run. */
+  readonly id: number;
+  /** For the trace. */
+  readonly what: string;
+  readonly isRead: boolean;
+  readonly begin: (caller: Caller) => Execution;
 }
 
 /** One client: its planned operations one after the other, each on some node. */
@@ -64,17 +74,25 @@ export class SimulatedClient {
 
   /** Does one operation on a node and writes down what came of it. Resolves with whether it was answered with success. */
   perform(operation: PlannedOperation, node: SimulatedNode): Promise<boolean> {
-    const { simulation, operations } = this.#world;
+    const begin = (caller: Caller) => this.#world.operations.begin(operation, caller);
+    const what = describe(operation);
+    return this.attempt({ id: operation.id, what, isRead: isRead(operation), begin }, node);
+  }
+
+  /** The same for something that was not planned. */
+  attempt(task: Task, node: SimulatedNode): Promise<boolean> {
+    const { simulation } = this.#world;
     const life = node.life;
     const engines = life?.engines;
     if (life === undefined || engines === undefined) return Promise.resolve(false);
     const abort = new AbortController();
-    const execution = operations.begin(operation, {
+    const execution = task.begin({
       client: this.#plan.client,
       objects: engines.objects,
+      search: engines.search.engine,
       signal: abort.signal,
     });
-    this.#note(operation, `-> ${node.name} ${describe(operation)}`);
+    this.#note(task, `-> ${node.name} ${task.what}`);
     return new Promise((resolve, reject) => {
       let isOver = false;
       const end = (action: () => void): void => {
@@ -90,7 +108,7 @@ export class SimulatedClient {
         }
       };
       const lost = (why: string) => () => {
-        this.#note(operation, why);
+        this.#note(task, why);
         execution.lost();
         this.#world.coverage.mark("write outcome unknown");
         resolve(false);
@@ -103,25 +121,25 @@ export class SimulatedClient {
       execution.answer.then(
         (said) =>
           end(() => {
-            this.#note(operation, said);
+            this.#note(task, said);
             resolve(true);
           }),
         (error: unknown) =>
           end(() => {
-            this.#failed(operation, execution, error);
+            this.#failed(task, execution, error);
             resolve(false);
           }),
       );
     });
   }
 
-  #failed(operation: PlannedOperation, execution: Execution, error: unknown): void {
+  #failed(task: Task, execution: Execution, error: unknown): void {
     const { coverage } = this.#world;
     const failure = failureOf(error);
-    this.#note(operation, nameOf(error));
+    this.#note(task, nameOf(error));
     if (failure === "unexpected") {
       if (error instanceof CheckFailure) throw error;
-      throw new CheckFailure("answers", `${describe(operation)} failed with ${nameOf(error)}`, {
+      throw new CheckFailure("answers", `${task.what} failed with ${nameOf(error)}`, {
         cause: error,
       });
     }
@@ -130,7 +148,7 @@ export class SimulatedClient {
     if (failure === "refused") coverage.mark("conditional write refused");
     if (nameOf(error) === "storage-full") coverage.mark("storage full");
     if (nameOf(error) === "unavailable") {
-      coverage.mark(isRead(operation) ? "read while unavailable" : "write refused as unavailable");
+      coverage.mark(task.isRead ? "read while unavailable" : "write refused as unavailable");
     }
   }
 
@@ -143,7 +161,7 @@ export class SimulatedClient {
     return new Promise((resolve) => this.#world.simulation.schedule(ms, resolve));
   }
 
-  #note({ id }: PlannedOperation, text: string): void {
+  #note({ id }: Task, text: string): void {
     const { simulation, trace } = this.#world;
     trace.add(simulation.nowMs, `client ${this.#plan.client} operation ${id} ${text}`);
   }

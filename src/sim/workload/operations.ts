@@ -1,5 +1,6 @@
 import { equalBytes } from "../../base/index.ts";
 import type { GetObjectResult, ObjectStore } from "../../object/index.ts";
+import type { NamespaceService } from "../../search/index.ts";
 import type {
   HistoryRecorder,
   Invocation,
@@ -9,6 +10,7 @@ import type {
 import { BUCKET } from "../cluster/node-config.ts";
 import type { Coverage } from "../coverage.ts";
 import { check } from "../failure.ts";
+import type { NamespaceOperations } from "../namespaces/operations.ts";
 import type { Failure } from "./answers.ts";
 import type { Contents } from "./content.ts";
 import type { Condition, Operation, PlannedOperation } from "./plan.ts";
@@ -22,6 +24,7 @@ type Recorded = Invocation<ObjectOutput>;
 export interface Caller {
   readonly client: number;
   readonly objects: ObjectStore;
+  readonly search: NamespaceService;
   readonly signal: AbortSignal;
 }
 
@@ -34,11 +37,21 @@ export interface Execution {
   lost(): void;
 }
 
+export interface OperationsOptions {
+  readonly contents: Contents;
+  readonly history: HistoryRecorder<ObjectInput, ObjectOutput>;
+  readonly versioned: VersionedOperations;
+  readonly namespaces: NamespaceOperations;
+  readonly coverage: Coverage;
+  readonly rotations: PlannedRotations;
+}
+
 /** Carries planned operations out on an object store, records what clients see, and checks the bytes that come back. */
 export class Operations {
   readonly #contents: Contents;
   readonly #history: HistoryRecorder<ObjectInput, ObjectOutput>;
   readonly #versioned: VersionedOperations;
+  readonly #namespaces: NamespaceOperations;
   readonly #coverage: Coverage;
   readonly #rotations: PlannedRotations;
   /** By client and key: the ETag seen last. */
@@ -46,16 +59,11 @@ export class Operations {
   /** Keys of which is not known what a copy may have written. */
   readonly unclear = new Set<string>();
 
-  constructor(
-    contents: Contents,
-    history: HistoryRecorder<ObjectInput, ObjectOutput>,
-    versioned: VersionedOperations,
-    coverage: Coverage,
-    rotations: PlannedRotations,
-  ) {
+  constructor({ contents, history, versioned, namespaces, coverage, rotations }: OperationsOptions) {
     this.#rotations = rotations;
     this.#contents = contents;
     this.#versioned = versioned;
+    this.#namespaces = namespaces;
     this.#history = history;
     this.#coverage = coverage;
   }
@@ -81,6 +89,8 @@ export class Operations {
         return this.#list(operation, caller);
       case "versioned":
         return this.#versioned.begin(operation, caller);
+      case "namespace":
+        return this.#namespaces.begin(operation, caller);
     }
   }
 

@@ -1,4 +1,5 @@
 import type { Prng } from "../../base/index.ts";
+import type { NamespaceOperation } from "../namespaces/plan.ts";
 import type { ScenarioSettings } from "../scenario/settings.ts";
 import type { VersionedOperation } from "./versioned-plan.ts";
 
@@ -23,7 +24,8 @@ export type Operation =
   | { readonly kind: "range"; readonly key: number; readonly from: number; readonly to: number }
   | { readonly kind: "head"; readonly key: number }
   | { readonly kind: "list"; readonly limit: number }
-  | VersionedOperation;
+  | VersionedOperation
+  | NamespaceOperation;
 
 export type PlannedOperation = Operation & {
   /** Unique in the run. */
@@ -39,7 +41,7 @@ export interface PlannedClient {
   readonly operations: readonly PlannedOperation[];
 }
 
-type Kind = Exclude<Operation["kind"], "versioned">;
+type Kind = Exclude<Operation["kind"], "versioned" | "namespace">;
 
 const WEIGHTS: readonly (readonly [Kind, number])[] = [
   ["put", 10],
