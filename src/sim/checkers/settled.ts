@@ -9,6 +9,16 @@ import type { SimulatedNode } from "../cluster/simulated-node.ts";
 import { check } from "../failure.ts";
 import type { StateChecker } from "./state.ts";
 
+const NAMESPACE_TABLES = [
+  "namespaceName",
+  "manifest",
+  "unindexedNamespace",
+  "rememberedBatch",
+  "searchScope",
+  "namespaceLease",
+  "trimmableNamespace",
+] as const;
+
 type Rows = Pick<OrderedStore, "get" | "scan">;
 
 /** What must hold once nothing goes wrong any more and everything has settled: on all nodes that are members. */
@@ -23,6 +33,7 @@ export async function checkSettled(cluster: SimulatedCluster, states: StateCheck
   for (const [at, store] of stores.entries()) {
     if (at > 0) checkEqualRows(rows, await allRows(store), members[at]!);
   }
+  await checkNamespacesAreGone(first);
   const blobs = new Map(
     (await rowsIn(first, tableRange("blob"))).map(({ value }) => {
       const blob = fromBinary(BlobRowSchema, value);
@@ -70,6 +81,15 @@ function checkEqualRows(a: readonly StoreRow[], b: readonly StoreRow[], node: Si
     () =>
       `${node.name} has ${right[at]?.key} where the first node has ${left[at]?.key} (${right.length} rows, ${left.length})`,
   );
+}
+
+/** Where all are deleted, no row of them is left; that no blob is left either, the references say, which are exact. */
+async function checkNamespacesAreGone(rows: Rows): Promise<void> {
+  if ((await rowsIn(rows, tableRange("namespace"))).length > 0) return;
+  for (const table of NAMESPACE_TABLES) {
+    const [left] = await rowsIn(rows, tableRange(table));
+    check(left === undefined, "nothing is left of namespaces", () => `there is a row ${left?.key}`);
+  }
 }
 
 /** Every copy that the metadata promises is there, but on a disk that was damaged. */
