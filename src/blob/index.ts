@@ -24,3 +24,4 @@ export type {
   ChunkTarget,
   ChunkTargets,
 } from "./ports.ts";
+export { inlineBytes } from "./read.ts";

@@ -19,6 +19,11 @@ export interface BlobReaderOptions {
   readonly timers: Timers;
 }
 
+/** Bytes of a blob that lie in its row, which needed no verifying but the row's own; undefined: they lie elsewhere. */
+export function inlineBytes(blob: BlobRow, offset: number, length: number): Uint8Array | undefined {
+  return blob.isInline ? blob.inlineData.subarray(offset, offset + length) : undefined;
+}
+
 interface Step {
   readonly chunk: BlobChunk;
   readonly chunkIndex: number;

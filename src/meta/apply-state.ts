@@ -50,6 +50,8 @@ export interface ApplyHasher {
 /** What one store write holds. */
 export interface AppliedBatch {
   readonly changes: readonly StoreChange[];
+  /** The same by key; undefined: the row goes. */
+  readonly rows: ReadonlyMap<string, Uint8Array | undefined>;
   /** Letters of the tables that were touched. */
   readonly tables: ReadonlySet<string>;
 }
@@ -78,7 +80,7 @@ export class ApplyState {
   /** Leader time of the entry that is being applied, in milliseconds; never goes back. */
   nowMs = 0n;
   readonly #rows: CommittedRows;
-  readonly #staged = new Map<string, Uint8Array | undefined>();
+  #staged = new Map<string, Uint8Array | undefined>();
   /** Counted by size, for with `max` it would take the memory of all its rows at once. */
   readonly #hot = new LRUCache<string, object>({ maxSize: HOT_ROWS, sizeCalculation: () => 1 });
   readonly #heads = new LRUCache<string, ObjectRow>({ maxSize: HOT_HEADS, sizeCalculation: () => 1 });
@@ -263,12 +265,13 @@ export class ApplyState {
     this.#staged.set(APPLIED_KEY, this.encoder.encode(AppliedRowSchema, this.#applied));
     const changes: StoreChange[] = [];
     const tables = new Set<string>();
-    for (const [key, value] of this.#staged) {
+    const rows = this.#staged;
+    for (const [key, value] of rows) {
       changes.push(value === undefined ? { kind: "delete", key } : { kind: "put", key, value });
       tables.add(tableLetter(key));
     }
-    this.#staged.clear();
-    return { changes, tables };
+    this.#staged = new Map();
+    return { changes, rows, tables };
   }
 }
 

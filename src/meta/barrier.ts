@@ -25,6 +25,8 @@ interface Round {
   deadlineMs: number;
 }
 
+const PASSED = Promise.resolve();
+
 export class Barriers {
   readonly #options: BarrierOptions;
   readonly #running = new Set<Round>();
@@ -39,6 +41,9 @@ export class Barriers {
 
   /** Rejects with MetaError "unavailable" or "overloaded". A round lasts as long as its most patient caller. */
   pass(timeoutMs: number): Promise<void> {
+    const { log, machine } = this.#options;
+    const index = log.readIndexNow();
+    if (index !== undefined && machine.view.appliedIndex() >= index) return PASSED;
     if (this.#callers >= MAX_BARRIER_CALLERS) {
       return Promise.reject(new MetaError("overloaded", "too many reads wait"));
     }

@@ -111,6 +111,10 @@ export const MAX_ROWS_PER_WRITE = 8_192;
 /** Commands that a node may have in flight; fewer than a session remembers results. */
 export const MAX_IN_FLIGHT_COMMANDS = 2_048;
 export const MAX_IN_FLIGHT_BYTES = 64 * 1024 * 1024;
+/** Rows of objects, with small bodies, that are kept decoded for those who read them again, in bytes. */
+export const MAX_READ_CACHE_BYTES = 16 * 1024 * 1024;
+/** Larger ones are not kept, in bytes. */
+export const MAX_READ_CACHE_ROW_BYTES = 256 * 1024;
 /** A command that was not applied for so long is proposed again. */
 export const RETRY_AFTER_MS = 1_000;
 /** How often deadlines and retries are looked at while something is in flight. */

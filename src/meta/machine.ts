@@ -22,6 +22,7 @@ import type {
   SnapshotMark,
   StateHash,
 } from "./ports.ts";
+import { ReadCache } from "./read-cache.ts";
 import { INSTALLED_KEY } from "./snapshot/staging.ts";
 import { StateView } from "./view.ts";
 
@@ -36,10 +37,16 @@ export interface SnapshotTarget {
   install(mark: SnapshotMark): Promise<void>;
 }
 
+/** Pure functions of bytes. */
+export interface MachineHasher extends ApplyHasher {
+  /** 4 bytes. */
+  crc32c(bytes: Uint8Array): Uint8Array;
+}
+
 export interface MetaStateMachineOptions {
   readonly nodeId: number;
   readonly store: LiveStore;
-  readonly hasher: ApplyHasher;
+  readonly hasher: MachineHasher;
   readonly snapshots: SnapshotTarget;
   /** Somebody who asked for rows, or for all of them, was refused, because the disk did not give them. */
   readonly onUnreadable?: (error: DiskError) => void;
@@ -62,6 +69,7 @@ export class MetaStateMachine {
   readonly view: MetadataView;
   readonly #view: StateView;
   readonly #options: MetaStateMachineOptions;
+  readonly #readCache: ReadCache;
   readonly #changeListeners = new Set<(change: AppliedChange) => void>();
   readonly #appliedListeners = new Set<AppliedListener>();
   readonly #installListeners = new Set<() => void>();
@@ -83,7 +91,8 @@ export class MetaStateMachine {
     this.#publishedIndex = this.#state.appliedIndex;
     this.#publishedTimeMs = Number(this.#state.nowMs);
     const position = { index: () => this.#publishedIndex, timeMs: () => this.#publishedTimeMs };
-    this.#view = new StateView(options.store, position, options.onUnreadable);
+    this.#readCache = new ReadCache((bytes) => options.hasher.crc32c(bytes));
+    this.#view = new StateView(options.store, position, options.onUnreadable, this.#readCache);
     this.view = this.#view;
   }
 
@@ -227,7 +236,9 @@ export class MetaStateMachine {
       next++;
     }
     const batch = this.#takeBatch();
+    this.#readCache.beginWrite(batch.rows);
     await this.#options.store.write(batch.changes);
+    this.#readCache.endWrite();
     this.#view.invalidate(batch);
     const changed = this.#changeOf(batch);
     this.#publish(isReconfigured ? { ...changed, cluster: true } : changed, own);

@@ -227,6 +227,18 @@ describe("barrier", () => {
     expect(node.metadata.view.bucket("third")).toBeDefined();
   });
 
+  test("asks nobody where the index is known and applied", async () => {
+    await complete(node.machine.waitForApplied(2));
+    node.log.indexNow = 2;
+    await complete(node.metadata.barrier());
+    expect(node.log.readIndexCalls).toBe(0);
+    node.log.indexNow = 3;
+    const passed = node.metadata.barrier();
+    await world.simulation.runFor(1);
+    expect(node.log.readIndexCalls).toBe(1);
+    await complete(passed);
+  });
+
   test("is shared by the callers of one turn", async () => {
     await complete(Promise.all(Array.from({ length: 100 }, () => node.metadata.barrier())));
     expect(node.log.readIndexCalls).toBe(1);

@@ -272,6 +272,8 @@ export interface ProposalLog {
   propose(data: Uint8Array): boolean;
   /** An index that, once applied, shows everything acknowledged before the call. Rejects when no quorum answered in time. */
   readIndex(timeoutMs: number): Promise<number>;
+  /** The same where it is known without asking anyone. */
+  readIndexNow(): number | undefined;
   /** A verified snapshot has arrived; resolves with whether it was installed. */
   receivedSnapshot(message: Uint8Array): Promise<boolean>;
   onStatus(listener: (status: LeadershipStatus) => void): void;

@@ -137,6 +137,7 @@ import type {
   UploadListRange,
   VersionListRange,
 } from "./ports.ts";
+import type { ReadCache } from "./read-cache.ts";
 import { ReadableStore } from "./readable-store.ts";
 import { SnapshotView } from "./still-view.ts";
 
@@ -171,18 +172,21 @@ export class StateView implements MetadataView {
   readonly #rows = new LRUCache<string, object>({ maxSize: CACHED_ROWS, sizeCalculation: () => 1 });
   /** Whole tables, by letter. */
   readonly #tables = new Map<string, Promise<readonly object[]>>();
+  readonly #cache: ReadCache | undefined;
 
   constructor(
     store: LiveStore,
     position: AppliedPosition,
     onUnreadable: (error: DiskError) => void = () => undefined,
+    cache?: ReadCache,
   ) {
+    this.#cache = cache;
     this.#store = new ReadableStore(store, onUnreadable);
     this.#position = position;
   }
 
   /** After a batch: what it touched is read anew. */
-  invalidate(batch: AppliedBatch): void {
+  invalidate(batch: Pick<AppliedBatch, "changes" | "tables">): void {
     for (const letter of batch.tables) this.#tables.delete(letter);
     if (!CACHED_TABLES.some((letter) => batch.tables.has(letter))) return;
     for (const { key } of batch.changes) {
@@ -194,6 +198,7 @@ export class StateView implements MetadataView {
   invalidateAll(): void {
     this.#rows.clear();
     this.#tables.clear();
+    this.#cache?.clear();
   }
 
   appliedIndex(): number {
@@ -352,7 +357,7 @@ export class StateView implements MetadataView {
   }
 
   object(bucketId: bigint, key: string): ObjectRow | undefined {
-    return this.#row(objectKey(bucketId, key), ObjectRowSchema);
+    return this.#kept(objectKey(bucketId, key), ObjectRowSchema);
   }
 
   objects(bucketId: bigint, options: ListRange): Promise<readonly ObjectRow[]> {
@@ -418,7 +423,7 @@ export class StateView implements MetadataView {
 
   blob(blobId: Uint8Array): BlobRow | undefined {
     if (blobId.length !== META_ID_BYTES) return undefined;
-    return this.#row(blobKey(blobHexOf(blobId)), BlobRowSchema);
+    return this.#kept(blobKey(blobHexOf(blobId)), BlobRowSchema);
   }
 
   async pendingDeletes(beforeMs: number, limit: number): Promise<readonly Uint8Array[]> {
@@ -514,6 +519,20 @@ export class StateView implements MetadataView {
     const row = this.#row(key, schema);
     if (row !== undefined) this.#rows.set(key, row);
     return row;
+  }
+
+  /** Of a table that clients read from. */
+  #kept<Desc extends typeof ObjectRowSchema | typeof BlobRowSchema>(
+    key: string,
+    schema: Desc,
+  ): MessageShape<Desc> | undefined {
+    const kept = this.#cache?.get(key);
+    if (kept !== undefined) return kept as MessageShape<Desc>;
+    const bytes = this.#store.get(key);
+    if (bytes === undefined) return undefined;
+    const row = fromBinary<DescMessage>(schema, bytes) as ObjectRow | BlobRow;
+    this.#cache?.keep(key, row, bytes.length);
+    return row as MessageShape<Desc>;
   }
 
   async #page<Desc extends DescMessage>(

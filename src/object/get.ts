@@ -16,7 +16,7 @@ import type {
   RangeRequest,
 } from "./ports.ts";
 import { checkReadPreconditions } from "./preconditions.ts";
-import { readSlices } from "./read-slices.ts";
+import { heldBytes, pieceOf, readSlices } from "./read-slices.ts";
 import { shownVersionId } from "./version-id.ts";
 
 export async function headObject(context: ObjectContext, request: HeadObjectRequest): Promise<ObjectInfo> {
@@ -33,17 +33,41 @@ export async function getObject(context: ObjectContext, request: GetObjectReques
   const { bucket, row } = await freshVersion(context, request);
   const info = infoFromRow(row, shownVersionId(bucket, row));
   checkReadPreconditions(info, request.preconditions);
-  const { first, length } = resolveRange(row, request.range);
-  const bytes = objectBytes(context, row, { first, length, signal: request.signal }, request.customerKey);
-  const body = bytes instanceof Promise ? await bytes : bytes;
+  const range = resolveRange(row, request.range);
   return {
     info,
-    first,
-    length,
+    ...range,
     partial: request.range !== undefined,
     ...(request.range?.kind === "part" && { partChecksum: checksumOfPart(row, request.range.partNumber) }),
-    body,
+    ...(heldBody(context, row, range, request) ?? { body: await streamedBody(context, row, range, request) }),
   };
+}
+
+interface ByteRange {
+  readonly first: number;
+  readonly length: number;
+}
+
+/** A small body lies in the metadata: nothing has to be waited for. */
+function heldBody(
+  context: ObjectContext,
+  row: ObjectRow,
+  range: ByteRange,
+  { customerKey }: GetObjectRequest,
+): Pick<GetObjectResult, "body" | "held"> | undefined {
+  if (row.attributes?.encryption !== undefined) return undefined;
+  checkCustomerKey(undefined, customerKey);
+  const held = heldBytes(context, row.slices, range);
+  return held && { body: pieceOf(held), held };
+}
+
+async function streamedBody(
+  context: ObjectContext,
+  row: ObjectRow,
+  range: ByteRange,
+  { signal, customerKey }: GetObjectRequest,
+): Promise<AsyncIterable<Uint8Array>> {
+  return await objectBytes(context, row, { ...range, signal }, customerKey);
 }
 
 /** The bytes of an object as its client knows them. Refuses a customer's key that is missing, wrong or out of place. */

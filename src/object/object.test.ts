@@ -101,6 +101,16 @@ describe("an object", () => {
   });
 });
 
+it("a small body is at hand, and so is a range of it", async () => {
+  await put("k", "0123456789");
+  const request = { bucket: BUCKET, key: "k", signal };
+  const whole = await node.objects.getObject(request);
+  expect(Buffer.from(whole.held ?? []).toString()).toBe("0123456789");
+  const part = await node.objects.getObject({ ...request, range: { kind: "from-to", first: 2, last: 4 } });
+  expect(Buffer.from(part.held ?? []).toString()).toBe("234");
+  expect(await get("k")).toBe("0123456789");
+});
+
 describe("ranges (RFC 9110, section 14.1.2)", () => {
   const content = upTo(3000).toString("latin1");
   it.each<[string, RangeRequest, string]>([

@@ -222,6 +222,8 @@ export interface GetObjectResult {
   readonly partChecksum?: Checksum | undefined;
   /** Verified bytes. Throws "data-unavailable" when no good copy can be read: the connection must then be cut, not ended. */
   readonly body: AsyncIterable<Uint8Array>;
+  /** All that `body` delivers, where it was at hand: then `body` need not be iterated. Never to be changed: others read it too. */
+  readonly held?: Uint8Array;
 }
 
 export interface DeleteTarget {

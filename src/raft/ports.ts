@@ -63,6 +63,11 @@ export interface RaftGroup {
    */
   readIndex(timeoutMs: number): Promise<number>;
   /**
+   * The index that `readIndex` would come to, where it is known without asking: this node leads, and is the only voter. Undefined otherwise. Nothing that
+   * is committed later has been acknowledged to anyone yet.
+   */
+  readIndexNow(): number | undefined;
+  /**
    * Several changes at once go through a joint configuration. False: refused at once. True is no promise: what came of it is seen in
    * `status().confState`; the leader drops a change that comes while another is under way.
    */

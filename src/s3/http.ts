@@ -37,6 +37,7 @@ export type ResponseBody =
   /** The answer to HEAD: says how long the body would be. */
   | { readonly kind: "omitted"; readonly lengthBytes: number }
   | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "bytes"; readonly bytes: Uint8Array }
   /** Exactly `lengthBytes` bytes; when the source throws, the connection is cut so that no client takes it for whole. */
   | { readonly kind: "stream"; readonly lengthBytes: number; readonly bytes: AsyncIterable<Uint8Array> };
 

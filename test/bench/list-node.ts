@@ -41,7 +41,11 @@ const store = await platform.stores.open(directory);
 const machine = new MetaStateMachine({
   nodeId: 1,
   store: new LiveStore(store),
-  hasher: { blake3: (bytes) => hasher.blake3(bytes), md5: (bytes) => hasher.digest("md5", bytes) },
+  hasher: {
+    blake3: (bytes) => hasher.blake3(bytes),
+    md5: (bytes) => hasher.digest("md5", bytes),
+    crc32c: (bytes) => hasher.digest("crc32c", bytes),
+  },
   snapshots: { install: () => Promise.reject(new Error("no snapshots here")) },
 });
 let index = 0;
@@ -91,6 +95,7 @@ for (let number = 0; number < keys; number += BATCH) {
 const log: ProposalLog = {
   propose: () => false,
   readIndex: () => Promise.resolve(index),
+  readIndexNow: () => index,
   receivedSnapshot: () => Promise.resolve(false),
   onStatus: (listener) => listener({ leader: 1, term: 1 }),
 };

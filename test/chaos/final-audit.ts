@@ -44,6 +44,7 @@ async function auditNode(
       hasher: {
         blake3: (bytes) => platform.hasher.blake3(bytes),
         md5: (bytes) => platform.hasher.digest("md5", bytes),
+        crc32c: (bytes) => platform.hasher.digest("crc32c", bytes),
       },
       snapshots: directory,
     });

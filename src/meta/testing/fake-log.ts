@@ -13,6 +13,8 @@ export class FakeLog implements ProposalLog {
   /** Calls of readIndex that wait for the test; undefined: they answer at once. */
   heldReads: Deferred<number>[] | undefined;
   readIndexCalls = 0;
+  /** What is known without asking. */
+  indexNow: number | undefined;
   /** Whether a received snapshot is installed. */
   onSnapshot: (message: Uint8Array) => Promise<boolean> = async () => true;
   #machine: MetaStateMachine | undefined;
@@ -51,6 +53,10 @@ export class FakeLog implements ProposalLog {
     const read = new Deferred<number>();
     this.heldReads.push(read);
     return read.promise;
+  }
+
+  readIndexNow(): number | undefined {
+    return this.indexNow;
   }
 
   receivedSnapshot(message: Uint8Array): Promise<boolean> {

@@ -9,17 +9,19 @@ import {
 } from "../../gen/skerry/meta/v1/commands_pb.js";
 import { PlainHasher } from "../../platform/node/plain-hasher.ts";
 import { applyEntry } from "../apply.ts";
-import { type ApplyHasher, ApplyState } from "../apply-state.ts";
+import { ApplyState } from "../apply-state.ts";
 import { checkInvariants } from "../invariants/index.ts";
 import { COMMAND_VERSION } from "../limits.ts";
+import type { MachineHasher } from "../machine.ts";
 import type { CommandBody, CommittedEntry } from "../ports.ts";
 import { MemoryStore } from "./memory-store.ts";
 
 const plain = new PlainHasher();
 
-export const testHasher: ApplyHasher = {
+export const testHasher: MachineHasher = {
   blake3: (bytes) => plain.blake3(bytes),
   md5: (bytes) => plain.digest("md5", bytes),
+  crc32c: (bytes) => plain.digest("crc32c", bytes),
 };
 
 export interface CommandOptions {

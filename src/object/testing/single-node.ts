@@ -65,7 +65,11 @@ export class SingleNode {
     this.#machine = new MetaStateMachine({
       nodeId: 1,
       store: new LiveStore(this.store),
-      hasher: { blake3: (bytes) => hasher.blake3(bytes), md5: (bytes) => hasher.digest("md5", bytes) },
+      hasher: {
+        blake3: (bytes) => hasher.blake3(bytes),
+        md5: (bytes) => hasher.digest("md5", bytes),
+        crc32c: (bytes) => hasher.digest("crc32c", bytes),
+      },
       snapshots: { install: () => Promise.reject(new Error("no snapshots here")) },
     });
     this.#metadata = new ReplicatedMetadata({
@@ -210,6 +214,7 @@ function immediateLog(machine: MetaStateMachine, nowMs: () => number): ProposalL
       return true;
     },
     readIndex: () => Promise.resolve(index),
+    readIndexNow: () => index,
     receivedSnapshot: () => Promise.resolve(false),
     onStatus: (listener) => listener({ leader: 1, term: 1 }),
   };

@@ -8,6 +8,7 @@ import { isLocalMessage, isLocalTarget, isResponseMessage, message } from "./mes
 import { type RawNodeOptions, resolveOptions } from "./options.ts";
 import { confChangeRefusal, decodeConfChange, proposal, proposedEntry } from "./proposals.ts";
 import { Raft } from "./raft.ts";
+import { readIndexNow } from "./reads.ts";
 import {
   composeReady,
   hardStateOf,
@@ -160,6 +161,11 @@ export class RawNode {
   readIndex(context: Uint8Array): StepResult {
     const entries = [proposedEntry("EntryNormal", context)];
     return step(this.#raft, message({ type: "MsgReadIndex", entries }));
+  }
+
+  /** What `readIndex` would come to, where nobody else has to be asked: this node leads, and is the only voter. Undefined otherwise. */
+  readIndexNow(): number | undefined {
+    return readIndexNow(this.#raft);
   }
 
   /** Asks the leader to hand over to `to`. A wish: the soft state tells what has come of it. */

@@ -32,6 +32,28 @@ describe("linearizable reads", () => {
     expect(readIndexes(cluster, 1, "r")).toEqual([cluster.raw(1).commit]);
   });
 
+  it("who leads alone knows the index without asking, once an entry of its own term is committed", () => {
+    const alone = new Cluster({ voters: [1], learners: [2] });
+    expect(alone.raw(1).readIndexNow()).toBeUndefined();
+    alone.elect(1);
+    alone.propose(1, "x");
+    alone.settle();
+    expect(alone.raw(1).readIndexNow()).toBe(alone.raw(1).commit);
+    expect(alone.raw(2).readIndexNow()).toBeUndefined();
+    const before = alone.raw(1).commit;
+    alone.propose(1, "y");
+    expect(alone.raw(1).readIndexNow()).toBe(before);
+    alone.settle();
+    expect(alone.raw(1).readIndexNow()).toBe(before + 1);
+  });
+
+  it("who has to ask others does not know it", () => {
+    const cluster = threeNodes();
+    cluster.propose(1, "x");
+    cluster.settle();
+    for (const id of [1, 2, 3]) expect(cluster.raw(id).readIndexNow()).toBeUndefined();
+  });
+
   it("a follower's read goes through the leader and comes back to it", () => {
     const cluster = threeNodes();
     cluster.propose(1, "x");

@@ -14,6 +14,12 @@ export function stepReadIndex(raft: Raft, request: Message): StepResult {
   return "accepted";
 }
 
+/** What a read that is asked for now is answered with at once; undefined: somebody else has to be asked, or waited for. */
+export function readIndexNow(raft: Raft): number | undefined {
+  if (raft.role !== "StateLeader" || !isSoleVoter(raft.tracker.configuration, raft.id)) return undefined;
+  return committedInOwnTerm(raft) ? raft.log.committed : undefined;
+}
+
 /** The commit index has moved: reads that waited for the first commit of the term go on. */
 export function releasePostponedReads(raft: Raft): void {
   if (!committedInOwnTerm(raft)) return;

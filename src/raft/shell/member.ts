@@ -30,6 +30,8 @@ export interface MemberOptions {
   readonly fence: LogPosition | undefined;
   readonly stateMachine: StateMachine;
   readonly send: (messages: readonly Message[]) => void;
+  /** Before anything that follows from it leaves this member. */
+  readonly onReady: () => void;
   readonly onReadState: (context: Uint8Array, index: number) => void;
   /** Something that `status` shows has changed: leader, role, term. */
   readonly onStateChange: () => void;
@@ -115,7 +117,7 @@ export class Member {
 
   get node(): Pick<
     RawNode,
-    "status" | "lead" | "role" | "term" | "commit" | "applied" | "lastIndex" | "termAt"
+    "status" | "lead" | "role" | "term" | "commit" | "applied" | "lastIndex" | "termAt" | "readIndexNow"
   > {
     return this.#node;
   }
@@ -284,6 +286,7 @@ export class Member {
   }
 
   #handle(ready: Ready): void {
+    this.#options.onReady();
     const outgoing: Message[] = [];
     for (const message of ready.messages) {
       if (message.to === LOCAL_APPEND_THREAD) this.#startAppend(message);

@@ -123,6 +123,8 @@ export interface RaftStart {
 
 export interface RaftInlineStart extends RaftStart {
   readonly platform: RaftPlatform;
+  /** What `readIndexNow` gives, told before anything that follows from it leaves this member, its own state machine included. */
+  readonly onReadIndex?: (index: number | undefined) => void;
 }
 
 /** A running member. */

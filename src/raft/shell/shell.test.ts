@@ -208,6 +208,7 @@ describe("a group of one", () => {
     const first = cluster.add(1);
     await first.start({ bootstrap: { voters: [1] } });
     await cluster.write(await cluster.untilLeader(), numbered(1, 5));
+    expect(first.raft.readIndexNow()).toBe(first.raft.status().commit);
     const second = cluster.add(2);
     await second.start();
     expect(first.raft.proposeConfigurationChange([{ type: "add-learner", nodeId: 2 }])).toBe(true);
@@ -218,6 +219,8 @@ describe("a group of one", () => {
     expect(second.raft.status().confState).toMatchObject({ voters: [1], learners: [2] });
     expect(first.raft.proposeConfigurationChange([{ type: "add-voter", nodeId: 2 }])).toBe(true);
     await cluster.until(() => second.raft.status().confState.voters.includes(2), "the learner is a voter");
+    expect(first.raft.readIndexNow()).toBeUndefined();
+    expect(second.raft.readIndexNow()).toBeUndefined();
     await cluster.write(second, ["by two"]);
     expect(await expectEqualRows(cluster)).toEqual([...numbered(1, 5), "by two"]);
     // The configuration is in the same batch as the index: it is there after a crash.

@@ -111,6 +111,10 @@ export class RaftShell implements StartedInlineRaft {
     return read;
   }
 
+  readIndexNow(): number | undefined {
+    return this.#member?.node.readIndexNow();
+  }
+
   proposeConfigurationChange(changes: readonly ConfigurationChange[]): boolean {
     const singles = changes.map(({ type, nodeId }) => ({ type: CHANGE_TYPES[type], nodeId }));
     const change = { transition: "Auto", changes: singles, context: undefined } as const;
@@ -218,6 +222,7 @@ export class RaftShell implements StartedInlineRaft {
       fence: start.fence,
       stateMachine: options.stateMachine satisfies StateMachine,
       send: (messages) => this.#transport.send(messages),
+      onReady: () => this.#options.onReadIndex?.(this.readIndexNow()),
       onReadState: (context, index) => {
         this.#reads.answered(context, index);
         this.#reads.start();
@@ -303,6 +308,7 @@ export class RaftShell implements StartedInlineRaft {
     const mode = this.#mode;
     this.#standing = this.status();
     this.#mode = { kind: "stopped" };
+    this.#options.onReadIndex?.(undefined);
     this.#ticker?.stop();
     this.#reads.fail("stopped", why);
     const closing = this.#transport.close();

@@ -4,6 +4,7 @@ import type { ConfigurationChange, RaftPeer, RaftStatus, RestoredState } from ".
 import type { RaftBootstrap, RaftEvent, RaftIdentity, RaftSettings } from "../shell/index.ts";
 import type { ConfState, NodeId, SnapshotMetadata } from "../types.ts";
 import type { EntryBatch, PackedBytes } from "./entry-batch.ts";
+import type { SharedReadIndex } from "./shared-read-index.ts";
 
 /**
  * What the main thread and the Raft thread say to each other. Order is kept each way. Calls of the state machine go from the Raft thread
@@ -20,6 +21,8 @@ export interface ThreadStart {
   readonly bootstrap?: RaftBootstrap;
   readonly requireExisting?: boolean;
   readonly settings?: Partial<RaftSettings>;
+  /** Written there, read here. */
+  readonly readIndex: SharedReadIndex;
 }
 
 export type ToRaft =

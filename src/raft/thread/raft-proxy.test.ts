@@ -3,16 +3,19 @@ import { describe, expect, test } from "vitest";
 import { packEntries, unpackBytes } from "./entry-batch.ts";
 import type { FromRaft, ToRaft } from "./protocol.ts";
 import { RaftProxy } from "./raft-proxy.ts";
+import { createSharedReadIndex, writeReadIndex } from "./shared-read-index.ts";
 
 const LEADER = { nodeId: 1, leader: 1, role: "leader", term: 1, commit: 0, applied: 0 };
 
 /** The main thread's side, with this test in the place of the Raft thread. */
 function proxyWithThread() {
   const posted: ToRaft[] = [];
+  const readIndex = createSharedReadIndex();
   let tell: (message: FromRaft) => void = () => {};
   const proxy = new RaftProxy(
     { post: (message) => posted.push(message), onMessage: (listener) => (tell = listener) },
     {
+      readIndex,
       stateMachine: { apply: async () => {} } as never,
       onFatal: (error) => {
         throw error;
@@ -37,7 +40,7 @@ function proxyWithThread() {
     await nextTurn();
   };
   const propose = (value: number): void => void expect(proxy.propose(Uint8Array.of(value))).toBe(true);
-  return { proxy, batches, apply, propose };
+  return { proxy, batches, apply, propose, readIndex };
 }
 
 describe("proposals to the Raft thread", () => {
@@ -86,4 +89,16 @@ describe("proposals to the Raft thread", () => {
     expect(batches()).toEqual([[1]]);
     expect(proxy.propose(Uint8Array.of(3))).toBe(false);
   });
+});
+
+test("what the Raft thread knows of reads is seen at once, and nothing after the end", () => {
+  const { proxy, readIndex } = proxyWithThread();
+  expect(proxy.readIndexNow()).toBeUndefined();
+  writeReadIndex(readIndex, 2 ** 40 + 7);
+  expect(proxy.readIndexNow()).toBe(2 ** 40 + 7);
+  writeReadIndex(readIndex, undefined);
+  expect(proxy.readIndexNow()).toBeUndefined();
+  writeReadIndex(readIndex, 8);
+  expect(() => proxy.ended(new Error("gone"))).toThrow("gone");
+  expect(proxy.readIndexNow()).toBeUndefined();
 });

@@ -11,13 +11,16 @@ import {
 import type { NodeId } from "../types.ts";
 import { packBytes, unpackEntries } from "./entry-batch.ts";
 import type { CallResult, FromRaft, RaftTls, StateMachineCall, ThreadPort, ToRaft } from "./protocol.ts";
+import { loadReadIndex, type SharedReadIndex } from "./shared-read-index.ts";
 
 export interface StartedRaftThread extends StartedRaft {
   /** New certificates for every connection made from now on. */
   updateCredentials(tls: RaftTls): void;
 }
 
-export type ProxyOptions = Pick<RaftStart, "stateMachine" | "onFatal" | "onEvent" | "settings">;
+export interface ProxyOptions extends Pick<RaftStart, "stateMachine" | "onFatal" | "onEvent" | "settings"> {
+  readonly readIndex: SharedReadIndex;
+}
 
 /**
  * Proposals wait for those before them to be applied, but no longer than this. Waking the other thread costs more than a proposal does, and applying
@@ -103,6 +106,10 @@ export class RaftProxy implements StartedRaftThread {
     }
     group.count++;
     return group.answer.promise;
+  }
+
+  readIndexNow(): number | undefined {
+    return this.#stopped ? undefined : loadReadIndex(this.#options.readIndex);
   }
 
   proposeConfigurationChange(changes: readonly ConfigurationChange[]): boolean {

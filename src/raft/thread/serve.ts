@@ -3,6 +3,7 @@ import { type RaftPlatform, type StartedRaft, startRaftInline } from "../shell/i
 import { unpackBytes } from "./entry-batch.ts";
 import type { FromRaft, RaftTls, StartError, ThreadPort, ThreadStart, ToRaft } from "./protocol.ts";
 import { RemoteStateMachine } from "./remote-state-machine.ts";
+import { writeReadIndex } from "./shared-read-index.ts";
 
 /** How often the figures of the status (commit, applied, progress) are told, if they have changed. */
 const STATUS_INTERVAL_MS = 100;
@@ -34,6 +35,7 @@ export async function serveRaft(options: ServeOptions): Promise<void> {
       onFatal: ({ kind, message, stack = "" }) =>
         port.post({ kind: "fatal", fatalKind: kind, message, stack }),
       onEvent: (event) => port.post({ kind: "event", event }),
+      onReadIndex: (index) => writeReadIndex(start.readIndex, index),
     });
   } catch (error) {
     port.post({ kind: "not-started", error: startErrorOf(error) });

@@ -2,6 +2,7 @@ import { Worker } from "node:worker_threads";
 import type { RaftStart } from "../shell/index.ts";
 import type { FromRaft, RaftTls, ThreadPort, ThreadStart, ToRaft } from "./protocol.ts";
 import { RaftProxy, type StartedRaftThread } from "./raft-proxy.ts";
+import { createSharedReadIndex } from "./shared-read-index.ts";
 
 export interface RaftThreadStart extends RaftStart {
   readonly tls: RaftTls;
@@ -18,7 +19,8 @@ export interface WorkerData {
  * costs no election. Rejects as `startRaftInline` does. An exception in the thread, or its end, is a `RaftFatal`.
  */
 export async function startRaftThread(options: RaftThreadStart): Promise<StartedRaftThread> {
-  const { tls, stateMachine, onFatal, onEvent, ...start } = options;
+  const { tls, stateMachine, onFatal, onEvent, ...rest } = options;
+  const start: ThreadStart = { ...rest, readIndex: createSharedReadIndex() };
   const workerData: WorkerData = { start, tls };
   const file = import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js";
   const worker = new Worker(new URL(file, import.meta.url), { name: "raft", workerData, execArgv: [] });

@@ -259,6 +259,8 @@ describe("a thread", () => {
     const [, two] = cluster.members as [ThreadMember, ThreadMember];
     await two.start(false, [2]);
     await until(() => two.raft.status().role === "leader", "it leads alone");
+    await until(() => two.raft.readIndexNow() !== undefined, "it answers reads alone");
+    expect(two.raft.readIndexNow()).toBe(await two.raft.readIndex(PATIENCE_MS));
     const bug = new Error("refcount is negative");
     two.state.beforeApply = () => {
       throw bug;

@@ -19,7 +19,10 @@ export const readObjectHandlers: Handlers<"GetObject" | "HeadObject"> = {
     return {
       status: statusOf(result),
       headers: readHeaders(operation, result, call),
-      body: { kind: "stream", lengthBytes: result.length, bytes: result.body },
+      body:
+        result.held === undefined
+          ? { kind: "stream", lengthBytes: result.length, bytes: result.body }
+          : { kind: "bytes", bytes: result.held },
     };
   },
 
@@ -62,6 +65,7 @@ function statusOf(result: GetObjectResult): number {
 }
 
 async function abandon(result: GetObjectResult): Promise<void> {
+  if (result.held !== undefined) return;
   await result.body[Symbol.asyncIterator]().return?.();
 }
 
@@ -106,13 +110,18 @@ function get(
   call: Call,
   range: GetObject["range"],
 ): Promise<GetObjectResult> {
+  const key = customerKey(call);
+  const { preconditions } = operation;
   return call.store.getObject({
     bucket: operation.bucket,
     key: operation.key,
     versionId: operation.versionId,
-    signal: call.request.signal,
-    ...customerKeyOf(call),
-    ...(operation.preconditions && { preconditions: operation.preconditions }),
+    // A signal is not cheap to make, and a small object asks for none.
+    get signal() {
+      return call.request.signal;
+    },
+    ...(key && { customerKey: key }),
+    ...(preconditions && { preconditions }),
     ...(range && { range }),
   });
 }

@@ -57,6 +57,10 @@ export async function sendResponse(
       response.writeHead(status, headers);
       return endWith(response, bytes, options);
     }
+    case "bytes":
+      headers.push("Content-Length", String(body.bytes.length));
+      response.writeHead(status, headers);
+      return endWith(response, body.bytes, options);
     case "stream":
       headers.push("Content-Length", String(body.lengthBytes));
       response.writeHead(status, headers);

@@ -43,6 +43,7 @@ export async function startConsensus(
     hasher: {
       blake3: (bytes) => platform.hasher.blake3(bytes),
       md5: (bytes) => platform.hasher.digest("md5", bytes),
+      crc32c: (bytes) => platform.hasher.digest("crc32c", bytes),
     },
     snapshots: stateDirectory,
     // Requests are refused one by one; a row that the disk has damaged makes the node get its state anew.

@@ -218,6 +218,7 @@ function objectSizeOf(
     const length = headers.get("x-amz-decoded-content-length") ?? headers.get("content-length");
     return length === undefined || length === "0" ? undefined : Number(length);
   }
+  if (body.kind === "bytes") return body.bytes.length;
   return body.kind === "stream" || body.kind === "omitted" ? body.lengthBytes : undefined;
 }
 

@@ -1,0 +1,73 @@
+import { LRUCache } from "lru-cache";
+import { EMPTY_BYTES, equalBytes } from "../base/index.ts";
+import type { BlobRow, ObjectRow } from "../gen/skerry/meta/v1/rows_pb.js";
+import { MAX_READ_CACHE_BYTES, MAX_READ_CACHE_ROW_BYTES } from "./limits.ts";
+
+/** What a decoded row takes beside the bytes that it was read from, in bytes: roughly. */
+const DECODED_ROW_BYTES = 1_024;
+
+interface Kept {
+  readonly row: ObjectRow | BlobRow;
+  readonly sizeBytes: number;
+  /** Of the inline data, where there is any. */
+  readonly checksum: Uint8Array | undefined;
+}
+
+/**
+ * Rows of objects, and of the blobs whose bytes lie in their rows, decoded, for those who read them again. What is in here is what the store has: a row that
+ * a batch is about to change goes before the write of the batch begins, and is not taken in again before that is done.
+ */
+export class ReadCache {
+  readonly #rows = new LRUCache<string, Kept>({
+    maxSize: MAX_READ_CACHE_BYTES,
+    maxEntrySize: MAX_READ_CACHE_ROW_BYTES,
+    sizeCalculation: ({ sizeBytes }) => sizeBytes,
+  });
+  readonly #checksumOf: (bytes: Uint8Array) => Uint8Array;
+  /** Keys of the batch that is being written. */
+  #writing: ReadonlyMap<string, unknown> | undefined;
+
+  constructor(checksumOf: (bytes: Uint8Array) => Uint8Array) {
+    this.#checksumOf = checksumOf;
+  }
+
+  /** Bytes are compared with their checksum every time: those that do not match any more are forgotten, and come from the store again. */
+  get(key: string): ObjectRow | BlobRow | undefined {
+    const kept = this.#rows.get(key);
+    if (kept === undefined) return undefined;
+    const { row, checksum } = kept;
+    if (checksum === undefined) return row;
+    if (equalBytes(this.#checksumOf(inlineDataOf(row)), checksum)) return row;
+    this.#rows.delete(key);
+    return undefined;
+  }
+
+  /** A row that was read from the store just now, `sizeBytes` long. */
+  keep(key: string, row: ObjectRow | BlobRow, sizeBytes: number): void {
+    if (this.#writing?.has(key) === true) return;
+    const bytes = inlineDataOf(row);
+    // Blobs of chunks are read seldom and in large pieces: looking them up costs little beside that.
+    if (row.$typeName === "skerry.meta.v1.BlobRow" && bytes.length === 0) return;
+    const checksum = bytes.length === 0 ? undefined : this.#checksumOf(bytes);
+    // Decoded messages are slow to read: a copy of one is a plain object.
+    this.#rows.set(key, { row: { ...row }, checksum, sizeBytes: sizeBytes + DECODED_ROW_BYTES });
+  }
+
+  /** A batch with these keys is about to be written. */
+  beginWrite(keys: ReadonlyMap<string, unknown>): void {
+    this.#writing = keys;
+    for (const key of keys.keys()) this.#rows.delete(key);
+  }
+
+  endWrite(): void {
+    this.#writing = undefined;
+  }
+
+  clear(): void {
+    this.#rows.clear();
+  }
+}
+
+function inlineDataOf(row: ObjectRow | BlobRow): Uint8Array {
+  return row.$typeName === "skerry.meta.v1.BlobRow" ? row.inlineData : EMPTY_BYTES;
+}
