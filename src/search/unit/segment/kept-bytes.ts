@@ -14,7 +14,7 @@ const READ_IN_PARTS: ReadonlySet<string> = new Set([
 /** Vectors of a list, about (docs/internals/search-vectors.md). */
 const LIST_ROWS = 96;
 
-/** What an open segment keeps of its file at most, about. */
+/** What an open segment keeps of its file at most, about; a whole number. */
 export function keptBytes(container: Container): number {
   let bytes = 0;
   for (const { kind, field, reader } of container.sections()) {
@@ -26,7 +26,7 @@ export function keptBytes(container: Container): number {
   return bytes;
 }
 
-/** Of one vector: its code, its place in the map of rows, and its share of the centroids, which are there as floats and as bytes. */
+/** Of one vector, in whole bytes: its code, its place in the map of rows, and its share of the centroids, which are there as floats and as bytes. */
 function vectorBytes(dimensions: number): number {
-  return 12 + dimensions / 8 + 4 + (5 * dimensions) / LIST_ROWS;
+  return Math.ceil(12 + dimensions / 8 + 4 + (5 * dimensions) / LIST_ROWS);
 }
