@@ -14,6 +14,8 @@ export interface Searcher {
   /** Ids of the nearest by cosine; undefined: it has no such search. */
   readonly vector?: (query: Float32Array, below: number | undefined) => Promise<readonly number[]>;
   readonly text?: (words: string) => Promise<unknown>;
+  /** What the queries since the last call cost, in words. */
+  readonly cost?: () => string;
   /** Whether `vector` takes a filter. */
   readonly filters: boolean;
 }
@@ -58,21 +60,24 @@ export class Truth {
 
 /** Prints what a system does with vectors, filters and words. Each query once before, for what the first one loads and compiles. */
 export async function measure(searcher: Searcher, queries: readonly Row[], truth: Truth): Promise<void> {
-  const { name, vector, text, filters } = searcher;
+  const { name, vector, text, filters, cost = () => "" } = searcher;
   for (const below of vector === undefined ? [] : filters ? FILTERS : [undefined]) {
     const found: (readonly number[])[] = [];
     for (const query of queries) await vector?.(query.vector, below);
+    cost();
     const times = await timed(queries, async (query) => {
       found.push((await vector?.(query.vector, below)) ?? []);
     });
     const recalls = queries.map((query, at) => truth.recall(query, below, found[at]!));
     const recall = recalls.reduce((sum, value) => sum + value, 0) / recalls.length;
     const part = below === undefined ? "no filter" : `${(100 * below) / NUMBERS} %`;
-    line(name, `vector, ${part}`, `recall@${TOP} ${recall.toFixed(3)}  ${spelled(times)}`);
+    line(name, `vector, ${part}`, `recall@${TOP} ${recall.toFixed(3)}  ${spelled(times)}  ${cost()}`);
   }
   if (text === undefined) return;
   for (const query of queries) await text(wordsOf(query));
-  line(name, "text", spelled(await timed(queries, (query) => text(wordsOf(query)))));
+  cost();
+  const times = await timed(queries, (query) => text(wordsOf(query)));
+  line(name, "text", `${spelled(times)}  ${cost()}`);
 }
 
 export async function timed(queries: readonly Row[], run: (query: Row) => Promise<unknown>): Promise<Times> {
