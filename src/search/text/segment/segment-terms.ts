@@ -1,3 +1,4 @@
+import { LRUCache } from "lru-cache";
 import { damaged } from "../../packed/byte-reader.ts";
 import type { ByteRange, RangeReader } from "../../ports.ts";
 import { foundTerms } from "../expansion.ts";
@@ -8,6 +9,9 @@ import { readTerms, type SegmentTerm } from "./dictionary-block.ts";
 import { compareTerms, type TextHead } from "./head.ts";
 import { readPostings } from "./posting-blocks.ts";
 
+/** Blocks of the dictionary that are kept decoded, about 10 KiB each. */
+const KEPT_BLOCKS = 128;
+
 /** The terms of an index that is read by ranges. */
 export class SegmentTerms implements TermSource {
   readonly rowCount: number;
@@ -15,6 +19,7 @@ export class SegmentTerms implements TermSource {
   readonly #head: TextHead;
   readonly #readers: TextIndexReaders;
   readonly #lengthCodes = new Map<number, Uint8Array>();
+  readonly #decoded = new LRUCache<number, readonly SegmentTerm[]>({ max: KEPT_BLOCKS });
 
   constructor(head: TextHead, readers: TextIndexReaders) {
     this.rowCount = head.rowCount;
@@ -26,18 +31,30 @@ export class SegmentTerms implements TermSource {
   async find(lookups: readonly TermLookup[]): Promise<readonly FoundTerms[]> {
     const wanted = lookups.map((lookup) => this.#blocksOf(lookup));
     const blocks = [...new Set(wanted.flat())].sort((left, right) => left - right);
-    const bytes = await readRanges(
-      this.#readers.terms,
-      blocks.map((block) => this.#rangeOf(block)),
-    );
-    const terms = new Map(
-      blocks.map((block, i) => [block, readTerms(bytes[i]!, this.#head.blocks[block]!, this.rowCount)]),
-    );
+    const terms = await this.#termsOf(blocks);
     return lookups.map((lookup, i) => {
       const matches = matcherOf(lookup);
       const entries = wanted[i]!.flatMap((block) => terms.get(block)!.filter(matches));
       return foundTerms(entries, lookup.kind === "exact" ? 1 : lookup.most);
     });
+  }
+
+  /** Those that were asked for lately are not read and decoded again. */
+  async #termsOf(blocks: readonly number[]): Promise<ReadonlyMap<number, readonly SegmentTerm[]>> {
+    const known = new Map(blocks.map((block) => [block, this.#decoded.get(block)]));
+    const missing = blocks.filter((block) => known.get(block) === undefined);
+    const bytes = await readRanges(
+      this.#readers.terms,
+      missing.map((block) => this.#rangeOf(block)),
+    );
+    const terms = new Map<number, readonly SegmentTerm[]>();
+    for (const [i, block] of missing.entries()) {
+      const read = readTerms(bytes[i]!, this.#head.blocks[block]!, this.rowCount);
+      this.#decoded.set(block, read);
+      terms.set(block, read);
+    }
+    for (const [block, read] of known) if (read !== undefined) terms.set(block, read);
+    return terms;
   }
 
   async load(entries: readonly TermEntry[], withPositions: boolean): Promise<LoadedTerms> {

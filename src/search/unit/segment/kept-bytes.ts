@@ -5,7 +5,6 @@ const READ_IN_PARTS: ReadonlySet<string> = new Set([
   "documents",
   "postings",
   "sparse-postings",
-  "text-lengths",
   "text-terms",
   "text-postings",
   "text-positions",

@@ -1,6 +1,7 @@
 import type { ListCodes, QueryLevels } from "../format/codes.ts";
 import type { ListTree } from "../format/tree.ts";
 import type { VectorKernels } from "../kernels/kernels.ts";
+import { Scratch } from "../scratch.ts";
 import type { CandidateArrays, Candidates } from "./candidates.ts";
 import type { ResidentCodes } from "./list-codes.ts";
 import type { NearLists } from "./near-lists.ts";
@@ -10,6 +11,9 @@ import type { AllowedPositions } from "./row-places.ts";
 const DEVIATIONS = 1.9;
 /** What f32 arithmetic, and centroids in bytes, may lose of |q - c|². */
 const ROUNDING = 2e-4;
+
+/** Of `scanLists`, which does not wait. */
+const [SUMS, GATHERED] = [new Scratch(), new Scratch()];
 
 export interface ListScan {
   readonly tree: ListTree;
@@ -34,7 +38,7 @@ export function scanLists(
     count += part.count;
   }
   // One call of the kernel for all lists: with a filter each of them has few.
-  const sums = new Int32Array(count);
+  const sums = SUMS.int32s(count);
   scan.kernels.scanCodes(scan.levels.planes, gatherCodes(scan, parts, count), sums);
   found.add(count, (into) => {
     let at = 0;
@@ -72,7 +76,7 @@ function partOf({ tree, codes, allowed }: ListScan, near: NearLists, place: numb
 
 function gatherCodes({ tree }: ListScan, parts: readonly ScannedList[], count: number): Uint8Array {
   const words = tree.space.dimensions / 32;
-  const gathered = new Uint32Array(count * words);
+  const gathered = GATHERED.uint32s(count * words);
   let end = 0;
   for (const { codes: ofList, first, positions } of parts) {
     const { codes } = ofList;
@@ -86,7 +90,7 @@ function gatherCodes({ tree }: ListScan, parts: readonly ScannedList[], count: n
       for (const last = at + words; at < last; at++) gathered[end++] = codes[at]!;
     }
   }
-  return new Uint8Array(gathered.buffer);
+  return new Uint8Array(gathered.buffer, 0, gathered.byteLength);
 }
 
 interface EstimateRun extends CandidateArrays {

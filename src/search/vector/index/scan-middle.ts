@@ -1,11 +1,15 @@
 import { MIDDLE_HEAD_BYTES, middleRowBytes } from "../format/middle.ts";
 import type { VectorKernels } from "../kernels/kernels.ts";
+import { Scratch } from "../scratch.ts";
 import { bytesOfQuery } from "./bytes-of-vectors.ts";
 import { Candidates } from "./candidates.ts";
 import { squaredLength } from "./near-lists.ts";
 
 /** Standard deviations of the rounding that the error is taken to be. */
 const DEVIATIONS = 5;
+
+/** Of `scanMiddle`, which does not wait. */
+const [ROWS, DOTS] = [new Scratch(), new Scratch()];
 
 /** Estimates from the middle tier for the vectors at these positions, whose records lie one after another. */
 export function scanMiddle(
@@ -18,14 +22,14 @@ export function scanMiddle(
   const rowBytes = middleRowBytes(dimensions);
   const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
   const bytes = new Int8Array(records.buffer, records.byteOffset, records.byteLength);
-  const rows = new Int8Array(positions.length * dimensions);
+  const rows = ROWS.int8s(positions.length * dimensions);
   for (let i = 0; i < positions.length; i++) {
     const at = i * rowBytes + MIDDLE_HEAD_BYTES;
     rows.set(bytes.subarray(at, at + dimensions), i * dimensions);
   }
   const squaredNorm = squaredLength(kernels, query);
   const { steps, scale: queryScale } = bytesOfQuery(query);
-  const dots = new Int32Array(positions.length);
+  const dots = DOTS.int32s(positions.length);
   kernels.dotInt8Rows(steps, rows, dots);
   const found = new Candidates();
   const [queryLength, rootOfDimensions] = [Math.sqrt(squaredNorm), Math.sqrt(dimensions)];
