@@ -9,6 +9,7 @@ import {
   type Quota,
   SkerryClient,
   SkerryError,
+  type VerifyReport,
 } from "../../src/client/index.ts";
 import { CommandError } from "./exit.ts";
 import { addStoreCommands } from "./namespace-store.ts";
@@ -152,7 +153,36 @@ export function addNamespaceCommands(program: Command): void {
       }),
   );
 
+  on(
+    family,
+    "verify <namespace>",
+    "Read everything again and compare; exit code 1 where something is wrong",
+  ).action((name: string, options: RemoteOptions) =>
+    withNamespace(name, options, async (namespace) => showVerified(await namespace.verify(), options)),
+  );
+
   addStoreCommands(family);
+}
+
+function showVerified(report: VerifyReport, { output }: RemoteOptions): void {
+  const { version, blobs, bytes, documents, findings } = report;
+  if (output === "json") printJson(report);
+  else {
+    console.log(`version ${version}: ${documents} documents, ${blobs} blobs, ${formatBytes(bytes)}`);
+    if (findings.length > 0)
+      printTable(
+        ["KIND", "SEGMENT", "SECTION", "FIELD", "DOCUMENT", "PROBLEM"],
+        findings.map((finding) => [
+          finding.kind,
+          finding.batch === undefined ? String(finding.segment ?? "-") : `batch ${finding.batch}`,
+          finding.section || "-",
+          finding.field || "-",
+          String(finding.document ?? "-"),
+          finding.problem,
+        ]),
+      );
+  }
+  if (findings.length > 0) throw new CommandError(`${findings.length} findings`, 1);
 }
 
 interface QuotaOptions {

@@ -9,6 +9,7 @@ import type {
   ReadOptions,
   Schema,
   Settings,
+  VerifyReport,
   WriteBatch,
   WriteResult,
 } from "./types.ts";
@@ -91,6 +92,11 @@ export class Namespace {
     options: ReadOptions = {},
   ): Promise<{ readonly results: readonly QueryResult[]; readonly version: number }> {
     return this.#json("POST", "/query", { queries, ...options });
+  }
+
+  /** Reads everything again and compares checksums, counts, and what the parts of the index say about each other. Takes a while. */
+  verify(): Promise<VerifyReport> {
+    return this.#json("POST", "/verify", {});
   }
 
   /** Every document of one state, in the order of ids. */

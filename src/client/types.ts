@@ -161,6 +161,36 @@ export interface QuotaLimits {
   readonly max_documents?: number;
 }
 
+export interface VerifyFinding {
+  readonly kind:
+    | "unreadable"
+    | "count"
+    | "id"
+    | "column"
+    | "index"
+    | "vector"
+    | "deletes"
+    | "twice"
+    | "manifest";
+  readonly batch?: number;
+  readonly segment?: number;
+  readonly section: string;
+  readonly field: string;
+  readonly document?: DocumentId;
+  readonly problem: string;
+}
+
+export interface VerifyReport {
+  readonly version: number;
+  readonly blobs: number;
+  readonly bytes: number;
+  readonly documents: number;
+  /** At most 100. Empty: everything is what it should be. */
+  readonly findings: readonly VerifyFinding[];
+  /** The same in words. */
+  readonly problems: readonly string[];
+}
+
 export interface Quota extends Required<QuotaLimits> {
   readonly org: string;
   readonly project: string;

@@ -46,6 +46,7 @@ export type {
   NamespaceSettings,
   PointInTime,
   Quota,
+  VerifyFinding,
   WriteOptions,
 } from "./service.ts";
 export type { SearchThread } from "./threads/protocol.ts";

@@ -142,12 +142,48 @@ export interface CompactReport {
   readonly done: boolean;
 }
 
+export type FindingKind =
+  /** A blob or a section of it cannot be read: `problem` says why. */
+  | "unreadable"
+  /** Another number of rows or frames than the metadata say. */
+  | "count"
+  /** A row that is not found by its id, or whose stored document has another one. */
+  | "id"
+  /** The column of an attribute has another value than the document. */
+  | "column"
+  /** The index of a field passes other rows than the documents say. */
+  | "index"
+  /** A vector that nobody could have stored. */
+  | "vector"
+  /** The deletes of a segment are not those of the segment. */
+  | "deletes"
+  /** A document that lives in two segments. */
+  | "twice"
+  /** The namespace counts other blobs or rows than there are. */
+  | "manifest";
+
+export interface VerifyFinding {
+  readonly kind: FindingKind;
+  /** Absent: not of one batch. */
+  readonly batch?: bigint;
+  /** Absent: not of one segment. */
+  readonly segment?: bigint;
+  /** As in docs/internals/search-segment.md, or "text", "sparse", "deletes"; "": none of its own. */
+  readonly section: string;
+  /** "": not of one field. */
+  readonly field: string;
+  readonly document?: DocumentId;
+  readonly problem: string;
+}
+
 export interface VerifyReport {
   readonly version: bigint;
   readonly blobs: number;
   readonly bytes: number;
   readonly documents: bigint;
-  /** Empty: everything is what it should be. */
+  /** At most 100. Empty: everything is what it should be. */
+  readonly findings: readonly VerifyFinding[];
+  /** The same in words. */
   readonly problems: readonly string[];
 }
 
@@ -237,7 +273,7 @@ export interface NamespaceService {
     name: NamespaceName,
     options: { readonly timeoutMs?: number; readonly signal?: AbortSignal },
   ): Promise<CompactReport>;
-  /** Reads everything again and compares checksums and counts. */
+  /** Reads everything again and compares checksums, counts, and what the parts say about each other. */
   verify(name: NamespaceName, options: { readonly signal?: AbortSignal }): Promise<VerifyReport>;
   /** Runs queries (the given ones, or `samples` vectors of the namespace) with the index and exhaustively, and compares. */
   recall(

@@ -8,8 +8,10 @@ import {
   NamespaceSchema,
   SchemaSchema,
   VectorElement,
+  VerifyFindingKind,
+  VerifyFindingSchema,
 } from "../../gen/skerry/search/v1/search_pb.js";
-import type { AttributeValue, Document, NamespaceInfo, Schema } from "../../search/index.ts";
+import type { AttributeValue, Document, NamespaceInfo, Schema, VerifyFinding } from "../../search/index.ts";
 import { idMessage, valueMessage } from "./values.ts";
 
 /** What namespaces answer, as messages. */
@@ -46,6 +48,26 @@ export function namespaceMessage(info: NamespaceInfo): Namespace {
     },
   });
 }
+
+export function findingMessage({ kind, document, ...finding }: VerifyFinding) {
+  return create(VerifyFindingSchema, {
+    ...finding,
+    kind: FINDINGS[kind],
+    ...(document !== undefined && { document: idMessage(document) }),
+  });
+}
+
+const FINDINGS = {
+  unreadable: VerifyFindingKind.UNREADABLE,
+  count: VerifyFindingKind.COUNT,
+  id: VerifyFindingKind.ID,
+  column: VerifyFindingKind.COLUMN,
+  index: VerifyFindingKind.INDEX,
+  vector: VerifyFindingKind.VECTOR,
+  deletes: VerifyFindingKind.DELETES,
+  twice: VerifyFindingKind.TWICE,
+  manifest: VerifyFindingKind.MANIFEST,
+} as const satisfies Readonly<Record<VerifyFinding["kind"], VerifyFindingKind>>;
 
 export function schemaMessage(schema: Schema): MessageInitShape<typeof SchemaSchema> {
   return create(SchemaSchema, {

@@ -12,7 +12,7 @@ import {
 import type { Guard } from "../guard.ts";
 import { pageSize, parsePageToken, toPageToken } from "../pages.ts";
 import { HTTP_ANSWER } from "../rest/index.ts";
-import { namespaceMessage } from "./messages.ts";
+import { findingMessage, namespaceMessage } from "./messages.ts";
 import { type NamedNamespace, namespaceName, pathOf, projectNamed, targetName } from "./names.ts";
 import { queriesOf } from "./queries.ts";
 import { quotaMessage, scopeAboveTouched, scopeNamed, scopeTouched } from "./quotas.ts";
@@ -110,7 +110,12 @@ export function namespaceService(namespaces: Namespaces, guard: Guard): ServiceI
     verifyNamespace: (request, context) =>
       guard.unary("NamespaceService/VerifyNamespace", context, named(request), async ({ principal }) => {
         const report = await namespaces.verify(namespaceName(principal, request), { signal: context.signal });
-        return { ...report, bytes: BigInt(report.bytes), problems: [...report.problems] };
+        return {
+          ...report,
+          bytes: BigInt(report.bytes),
+          problems: [...report.problems],
+          findings: report.findings.map(findingMessage),
+        };
       }),
     measureRecall: (request, context) =>
       guard.unary("NamespaceService/MeasureRecall", context, named(request), ({ principal }) =>

@@ -144,7 +144,23 @@ export const fakeNamespaces: Namespaces = {
   pin: async (name) => info(name),
   unpin: async (name) => info(name),
   compact: async () => ({ segmentsBefore: 2, segmentsAfter: 1, done: true }),
-  verify: async () => ({ version: 3n, blobs: 1, bytes: 2, documents: 3n, problems: [] }),
+  verify: async () => ({
+    version: 3n,
+    blobs: 1,
+    bytes: 2,
+    documents: 3n,
+    problems: ['segment 7: section "ids": row 3 is not found by its id'],
+    findings: [
+      {
+        kind: "id",
+        segment: 7n,
+        section: "ids",
+        field: "",
+        document: "a",
+        problem: "row 3 is not found by its id",
+      },
+    ],
+  }),
   recall: async (name, options) => noted("recall", [name, options], { queries: 1, recall: 1, worst: 1 }),
 };
 

@@ -365,7 +365,7 @@ export class SearchEngine implements NamespaceService {
     const { closing } = this.#context;
     const signal = options.signal === undefined ? closing : AbortSignal.any([closing, options.signal]);
     const manifest = await readManifestAt(this.#context.store.view, row, undefined);
-    return verifyNamespace(this.#context, { manifest, schema: this.#schemaOf(row).schema }, signal);
+    return verifyNamespace(this.#context, { row, manifest, schema: this.#schemaOf(row).schema }, signal);
   }
 
   async recall(

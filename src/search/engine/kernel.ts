@@ -32,8 +32,8 @@ export interface SearchKernel {
     how: { readonly schema: Schema; readonly nowMs: number },
     signal: AbortSignal,
   ): Promise<MergedSegment>;
-  /** What of the file cannot be read. "data-damaged" when that is all of it. */
-  damagedSections(reader: RangeReader): Promise<readonly DamagedSection[]>;
+  /** What of the file cannot be read. "data-damaged" when that is all of it. `pause` is awaited between slices. */
+  damagedSections(reader: RangeReader, pause: () => Promise<void>): Promise<readonly DamagedSection[]>;
   openSegment(name: string, reader: RangeReader, schema: Schema): Promise<SearchUnit>;
   /** All on the same units. */
   query(

@@ -67,8 +67,8 @@ export class LocalKernel implements SearchKernel {
     };
   }
 
-  damagedSections(reader: RangeReader): Promise<readonly DamagedSection[]> {
-    return damagedSections(reader, this.#options.hasher);
+  damagedSections(reader: RangeReader, pause: () => Promise<void>): Promise<readonly DamagedSection[]> {
+    return damagedSections(reader, this.#options.hasher, pause);
   }
 
   openSegment(name: string, reader: RangeReader, schema: Schema): Promise<SearchUnit> {

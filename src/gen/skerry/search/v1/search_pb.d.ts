@@ -1388,11 +1388,18 @@ export declare type VerifyNamespaceResponse = Message<"skerry.search.v1.VerifyNa
   documents: bigint;
 
   /**
-   * Empty: everything is what it should be.
+   * What was found, in words. Empty: everything is what it should be.
    *
    * @generated from field: repeated string problems = 5;
    */
   problems: string[];
+
+  /**
+   * The same for programs, at most 100.
+   *
+   * @generated from field: repeated skerry.search.v1.VerifyFinding findings = 6;
+   */
+  findings: VerifyFinding[];
 };
 
 /**
@@ -1400,6 +1407,58 @@ export declare type VerifyNamespaceResponse = Message<"skerry.search.v1.VerifyNa
  * Use `create(VerifyNamespaceResponseSchema)` to create a new message.
  */
 export declare const VerifyNamespaceResponseSchema: GenMessage<VerifyNamespaceResponse>;
+
+/**
+ * @generated from message skerry.search.v1.VerifyFinding
+ */
+export declare type VerifyFinding = Message<"skerry.search.v1.VerifyFinding"> & {
+  /**
+   * @generated from field: skerry.search.v1.VerifyFindingKind kind = 1;
+   */
+  kind: VerifyFindingKind;
+
+  /**
+   * Unset: not of one batch.
+   *
+   * @generated from field: optional uint64 batch = 2;
+   */
+  batch?: bigint | undefined;
+
+  /**
+   * Unset: not of one segment.
+   *
+   * @generated from field: optional uint64 segment = 3;
+   */
+  segment?: bigint | undefined;
+
+  /**
+   * Of the segment: "ids", "column", "postings", "text", ...
+   *
+   * @generated from field: string section = 4;
+   */
+  section: string;
+
+  /**
+   * @generated from field: string field = 5;
+   */
+  field: string;
+
+  /**
+   * @generated from field: skerry.search.v1.DocumentId document = 6;
+   */
+  document?: DocumentId | undefined;
+
+  /**
+   * @generated from field: string problem = 7;
+   */
+  problem: string;
+};
+
+/**
+ * Describes the message skerry.search.v1.VerifyFinding.
+ * Use `create(VerifyFindingSchema)` to create a new message.
+ */
+export declare const VerifyFindingSchema: GenMessage<VerifyFinding>;
 
 /**
  * @generated from message skerry.search.v1.MeasureRecallRequest
@@ -3301,6 +3360,84 @@ export enum Consistency {
  * Describes the enum skerry.search.v1.Consistency.
  */
 export declare const ConsistencySchema: GenEnum<Consistency>;
+
+/**
+ * @generated from enum skerry.search.v1.VerifyFindingKind
+ */
+export enum VerifyFindingKind {
+  /**
+   * @generated from enum value: VERIFY_FINDING_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * A blob or a section of it cannot be read.
+   *
+   * @generated from enum value: VERIFY_FINDING_KIND_UNREADABLE = 1;
+   */
+  UNREADABLE = 1,
+
+  /**
+   * Another number of rows or frames than the metadata say.
+   *
+   * @generated from enum value: VERIFY_FINDING_KIND_COUNT = 2;
+   */
+  COUNT = 2,
+
+  /**
+   * A row that is not found by its id, or whose stored document has another one.
+   *
+   * @generated from enum value: VERIFY_FINDING_KIND_ID = 3;
+   */
+  ID = 3,
+
+  /**
+   * The column of an attribute has another value than the document.
+   *
+   * @generated from enum value: VERIFY_FINDING_KIND_COLUMN = 4;
+   */
+  COLUMN = 4,
+
+  /**
+   * The index of a field passes other rows than the documents say.
+   *
+   * @generated from enum value: VERIFY_FINDING_KIND_INDEX = 5;
+   */
+  INDEX = 5,
+
+  /**
+   * A vector that nobody could have stored.
+   *
+   * @generated from enum value: VERIFY_FINDING_KIND_VECTOR = 6;
+   */
+  VECTOR = 6,
+
+  /**
+   * The deletes of a segment are not those of the segment.
+   *
+   * @generated from enum value: VERIFY_FINDING_KIND_DELETES = 7;
+   */
+  DELETES = 7,
+
+  /**
+   * A document that lives in two segments.
+   *
+   * @generated from enum value: VERIFY_FINDING_KIND_TWICE = 8;
+   */
+  TWICE = 8,
+
+  /**
+   * The namespace counts other blobs or rows than there are.
+   *
+   * @generated from enum value: VERIFY_FINDING_KIND_MANIFEST = 9;
+   */
+  MANIFEST = 9,
+}
+
+/**
+ * Describes the enum skerry.search.v1.VerifyFindingKind.
+ */
+export declare const VerifyFindingKindSchema: GenEnum<VerifyFindingKind>;
 
 /**
  * @generated from enum skerry.search.v1.TextMatch
