@@ -245,6 +245,18 @@ describe("the cluster", () => {
   });
 });
 
+describe("a namespace", () => {
+  it("is verified", async () => {
+    await done(["ns", "create", "acme/web/verified"]);
+    expect(await done(["ns", "verify", "acme/web/verified"])).toBe("version 0: 0 documents, 0 blobs, 0 B\n");
+    const report = JSON.parse(
+      await done(["ns", "verify", "acme/web/verified", "--output", "json"]),
+    ) as object;
+    expect(report).toMatchObject({ documents: 0, findings: [], problems: [] });
+    expect(await say(["ns", "verify", "acme/web/missing"])).toMatchObject({ exitCode: 4 });
+  });
+});
+
 describe("stores for index segments", () => {
   it("are set, shown without secrets, and refused with what is wrong with them", async () => {
     expect(await done(["ns", "store", "show"])).toBe("New index segments go to the cluster's own nodes.\n");

@@ -7,6 +7,7 @@ import {
   NamespaceService,
   QueryService,
   TextMatch,
+  VerifyFindingKind,
 } from "../../gen/skerry/search/v1/search_pb.js";
 import { asked } from "../testing/fake-namespaces.ts";
 import { as, codeOf, TestApi } from "../testing/test-api.ts";
@@ -33,6 +34,20 @@ const post = (path: string, body: unknown, key = "admin") =>
 
 /** What the namespaces were asked, but for signals and other marks of the way. */
 const lastAsked = () => asked.at(-1)?.arguments.slice(0, 2);
+
+it("answers what verify found, over REST and over Connect", async () => {
+  const said = { section: "ids", field: "", problem: "row 3 is not found by its id" };
+  const { body } = await post(`${PATH}/verify`, {});
+  expect(body).toMatchObject({
+    documents: 3,
+    findings: [{ ...said, kind: "id", segment: 7, document: "a" }],
+  });
+  expect((body as { findings: object[] }).findings[0]).not.toHaveProperty("batch");
+  const { findings } = await namespaces().verifyNamespace(DOCS, as("admin"));
+  expect(findings).toMatchObject([
+    { ...said, kind: VerifyFindingKind.ID, segment: 7n, document: { id: { case: "text", value: "a" } } },
+  ]);
+});
 
 describe("a batch", () => {
   it("is the same over REST and over Connect", async () => {

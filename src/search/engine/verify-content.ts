@@ -44,7 +44,7 @@ export async function* contentFindings(
   const { unit, schema, pause } = check;
   const probes = await probesOf(check);
   const columns = new Map<string, Column>();
-  for (const field of schema.attributes.keys()) columns.set(field, await unit.column(field));
+  for (const field of indexedAttributes(schema)) columns.set(field, await unit.column(field));
   for (let at = 0; at < unit.rowCount; at += PAGE_ROWS) {
     await pause();
     const rows = Uint32Array.from({ length: Math.min(PAGE_ROWS, unit.rowCount - at) }, (_, i) => at + i);
@@ -67,6 +67,11 @@ export async function* contentFindings(
     yield* await probeFindings(probe, unit);
   }
   yield* await sparseFindings(check);
+}
+
+/** The others are only stored. */
+function indexedAttributes({ attributes }: Schema): readonly string[] {
+  return [...attributes].flatMap(([field, { filterable }]) => (filterable ? [field] : []));
 }
 
 function idFinding(document: DocumentId, problem: string): ContentFinding {
@@ -95,8 +100,11 @@ function* valueFindings(
 
 function isSame(left: AttributeValue | undefined, right: AttributeValue | undefined): boolean {
   if (Array.isArray(left) && Array.isArray(right))
-    return left.length === right.length && left.every((value, i) => Object.is(value, right[i]));
-  return Object.is(left, right);
+    return left.length === right.length && left.every((value, i) => isSame(value, right[i]));
+  if (typeof left === "bigint" && typeof right === "number") return isSame(right, left);
+  if (typeof left === "number" && typeof right === "bigint")
+    return Number.isInteger(left) && BigInt(left) === right;
+  return left === right;
 }
 
 /** A filter, and the rows that pass it as the documents say. */
@@ -111,12 +119,12 @@ interface Probe {
 async function probesOf({ unit, schema, matcher }: ContentCheck): Promise<readonly Probe[]> {
   const filters: { readonly filter: Filter; readonly section: string; readonly field: string }[] = [];
   for (const [section, fields] of [
-    ["vector", schema.vectors],
-    ["present", schema.sparse],
-    ["present", schema.text],
-    ["attribute", schema.attributes],
+    ["vector", schema.vectors.keys()],
+    ["present", schema.sparse.keys()],
+    ["present", schema.text.keys()],
+    ["attribute", indexedAttributes(schema)],
   ] as const)
-    for (const field of fields.keys()) filters.push({ filter: { kind: "exists", field }, section, field });
+    for (const field of fields) filters.push({ filter: { kind: "exists", field }, section, field });
   for (const { attributes, text } of await probedDocuments(unit)) {
     for (const [field, value] of attributes) {
       if (schema.attributes.get(field)?.filterable !== true) continue;
