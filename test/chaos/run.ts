@@ -11,6 +11,7 @@ import {
 import { checkOplogs, describeAnomalies } from "../../src/sim/checkers/list-append/index.ts";
 import { ChaosCluster } from "./chaos-cluster.ts";
 import { auditNodes } from "./final-audit.ts";
+import { NamespaceClients } from "./namespace-clients.ts";
 import { Nemesis } from "./nemesis.ts";
 import { ObjectClients } from "./object-clients.ts";
 import { drawSteps, type FaultKind } from "./schedule.ts";
@@ -58,6 +59,11 @@ async function disturb(cluster: ChaosCluster, options: ChaosOptions, say: (line:
   const s3 = cluster.nodes.map((node) => cluster.cluster.s3(node, { maxAttempts: 1 }));
   await s3[0]?.send(new CreateBucketCommand({ Bucket: BUCKET }));
   const clients = new ObjectClients({ clients: s3, bucket: BUCKET, prng: prng.fork("clients") });
+  const namespaces = new NamespaceClients({
+    endpoints: cluster.nodes.map((node) => cluster.cluster.endpointOf(node)),
+    apiKey: cluster.cluster.apiKey,
+    prng: prng.fork("namespaces"),
+  });
   const began = process.hrtime.bigint();
   const nemesis = new Nemesis({
     cluster,
@@ -65,16 +71,18 @@ async function disturb(cluster: ChaosCluster, options: ChaosOptions, say: (line:
     say: (line) => say(`  ${secondsSince(began)} s: ${line}`),
   });
   clients.start();
+  namespaces.start();
   const violations: string[] = [];
   let finalReads = 0;
   try {
     for (const step of drawSteps(prng.fork("faults"), options)) await nemesis.run(step);
-    await clients.stop();
+    await Promise.all([clients.stop(), namespaces.stop()]);
     await nemesis.expectWritable();
     await clients.writeEverywhere();
     finalReads = await clients.readAll();
+    await namespaces.readAll();
   } catch (error) {
-    await clients.stop();
+    await Promise.all([clients.stop(), namespaces.stop()]);
     violations.push(`the cluster did not come back: ${(error as Error).message}`);
   }
   for (const client of s3) client.destroy();
@@ -96,9 +104,11 @@ async function disturb(cluster: ChaosCluster, options: ChaosOptions, say: (line:
     operations,
   );
   if (oplogs.anomalies.length > 0) violations.push(`the oplogs: ${describeAnomalies(oplogs.anomalies)}`);
+  namespaces.judge();
   violations.push(
     ...nemesis.violations,
     ...clients.violations,
+    ...namespaces.violations,
     ...audits.flatMap((audit) => audit.violations),
   );
   const { calls, unknown, refused, folders } = clients.counts;
@@ -113,6 +123,9 @@ async function disturb(cluster: ChaosCluster, options: ChaosOptions, say: (line:
       packets: `${wire.carried} carried, ${wire.dropped} dropped, ${wire.delayed} delayed`,
       recoveries: spelled(Object.entries(nemesis.recoveries)),
       "errors that clients saw": spelled(clients.errors),
+      "calls of namespaces": namespaces.figures.calls,
+      "what came of them": namespaces.figures.marks,
+      "errors of namespaces": namespaces.figures.errors,
       oplogs: `${oplogs.anomalies.length} anomalies in ${oplogs.transactions} transactions, ${oplogs.dependencies} dependencies`,
       "applied when stopped": audits
         .map(({ node, appliedIndex }) => `node ${node}: ${appliedIndex}`)

@@ -1,28 +1,18 @@
-import {
-  type Document,
-  type NamespaceName,
-  type NamespaceService,
-  parseBatch,
-  parseQuery,
-  parseSchema,
-  SearchError,
-} from "../../search/index.ts";
+import { SearchError } from "../../search/index.ts";
 import type { Coverage } from "../coverage.ts";
 import { check } from "../failure.ts";
-import type { Failure } from "../workload/answers.ts";
-import type { Caller, Execution } from "../workload/operations.ts";
-import type { PlainDocument, PlainId, PlainQuery } from "./documents.ts";
-import { NamespaceHistory, type NamespaceWrite, type OpenBranch } from "./history.ts";
+import { NamespaceHistory, type NamespaceWrite, type OpenBranch, type Sight } from "./history.ts";
 import type { Moment, NamespaceAction, NamespaceOperation } from "./plan.ts";
-import { batchRequest, documentOf, PLAIN_SCHEMA, queryRequest } from "./requests.ts";
+import type { NamespacePort, PlainRead } from "./port.ts";
+import { batchRequest, PLAIN_SCHEMA, queryRequest } from "./requests.ts";
 
 const ROOT = "root";
 const PAGE_DOCUMENTS = 100;
-const SCHEMA = parseSchema(PLAIN_SCHEMA);
 
-export const namespaceNamed = (name: string): NamespaceName => ({ org: "sim", project: "sim", name });
-
-/** Carries planned operations on namespaces out, and records what clients see of them. */
+/**
+ * Carries planned operations on namespaces out, and records what clients see of them. Everything resolves with what was said, for the trace, and rejects as the port does; what is
+ * known of it by then stands in the histories.
+ */
 export class NamespaceOperations {
   readonly histories: NamespaceHistory[] = [];
   readonly #coverage: Coverage;
@@ -38,92 +28,98 @@ export class NamespaceOperations {
     return this.histories.filter(({ isClosing }) => !isClosing);
   }
 
-  begin({ action, pick, id }: NamespaceOperation & { readonly id: number }, caller: Caller): Execution {
-    return execution(async () => {
-      await this.#makeRoot(caller);
-      const { live } = this;
-      const history = live[Math.floor(pick * live.length)];
-      return history === undefined ? "no namespace is left" : this.#act(history, action, id, caller);
-    });
+  async perform(
+    { action, pick, id }: NamespaceOperation & { readonly id: number },
+    port: NamespacePort,
+  ): Promise<string> {
+    await this.#makeRoot(port);
+    const { live } = this;
+    const history = live[Math.floor(pick * live.length)];
+    return history === undefined ? "no namespace is left" : this.#act(history, action, id, port);
   }
 
   /** Everything of which the outcome is not known is asked for again, as clients do: with that it is known. Rejects while the cluster does not answer. */
-  resolve(caller: Caller): Execution {
-    return execution(async () => {
-      await this.#makeRoot(caller);
-      for (const branch of [...this.#branches]) await this.#branch(branch, caller);
-      for (const history of this.histories) {
-        if (history.isClosing) await this.#delete(history, caller);
-        else for (const write of [...history.open]) await this.#write(history, write, caller);
-      }
-      return "every outcome is known";
-    });
+  async resolve(port: NamespacePort): Promise<string> {
+    await this.#makeRoot(port);
+    for (const branch of [...this.#branches]) await this.#branch(branch, port);
+    for (const history of this.histories) {
+      if (history.isClosing) await this.#delete(history, port);
+      else for (const write of [...history.open]) await this.#write(history, write, port);
+    }
+    return "every outcome is known";
   }
 
   /** All documents of a namespace that is not deleted, in the order of the ids. */
-  readAll(history: NamespaceHistory, caller: Caller): Execution {
-    return execution(() => this.#export(history, PAGE_DOCUMENTS, "strong", caller));
+  readAll(history: NamespaceHistory, port: NamespacePort): Promise<string> {
+    return this.#export(history, PAGE_DOCUMENTS, "strong", port);
   }
 
-  deleteAll(caller: Caller): Execution {
-    return execution(async () => {
-      for (const history of this.histories) await this.#delete(history, caller);
-      return "every namespace is deleted";
-    });
+  async deleteAll(port: NamespacePort): Promise<string> {
+    for (const history of this.histories) await this.#delete(history, port);
+    return "every namespace is deleted";
   }
 
   /** Of everything, every byte is read and compared. */
-  verify(history: NamespaceHistory, { search }: Caller): Execution {
-    return execution(async () => {
-      const { problems, documents } = await search.verify(namespaceNamed(history.name), {});
-      check(problems.length === 0, "namespaces: segments and batches are readable", () =>
-        problems.join(", "),
-      );
-      return `verified ${documents} documents`;
-    });
+  async verify({ name }: NamespaceHistory, port: NamespacePort): Promise<string> {
+    const problems = await port.verify(name);
+    check(problems.length === 0, "namespaces: segments and batches are readable", () => problems.join(", "));
+    return "verified";
   }
 
-  async #makeRoot({ search }: Caller): Promise<void> {
+  async #makeRoot(port: NamespacePort): Promise<void> {
     if (this.histories.includes(this.#root)) return;
-    await search.createNamespace(namespaceNamed(ROOT), { schema: SCHEMA });
+    await port.create(ROOT, PLAIN_SCHEMA);
     if (!this.histories.includes(this.#root)) this.histories.push(this.#root);
   }
 
-  #act(history: NamespaceHistory, action: NamespaceAction, id: number, caller: Caller): Promise<string> {
+  #act(history: NamespaceHistory, action: NamespaceAction, id: number, port: NamespacePort): Promise<string> {
+    const { name } = history;
     switch (action.kind) {
       case "write": {
         const ifVersion = action.isForKnownVersion ? history.known : undefined;
-        return this.#write(history, history.invoke(`write-${id}`, action.batch, ifVersion), caller);
+        return this.#write(history, history.invoke(`write-${id}`, action.batch, ifVersion), port);
       }
-      case "fetch":
-        return this.#fetch(history, action.ids, action.moment, caller);
-      case "query":
-        return this.#query(history, action.query, action.moment, caller);
+      case "fetch": {
+        const { ids, moment } = action;
+        return this.#reading(history, moment, async (read) => ({
+          kind: "some",
+          ids,
+          ...(await port.fetch(name, ids, read)),
+        }));
+      }
+      case "query": {
+        const { query, moment } = action;
+        return this.#reading(history, moment, async (read) => ({
+          kind: "query",
+          query,
+          ...(await port.query(name, queryRequest(query), read)),
+        }));
+      }
       case "export":
-        return this.#export(history, action.limit, action.moment, caller);
+        return this.#export(history, action.limit, action.moment, port);
       case "branch": {
         const branch = { name: `branch-${id}`, source: history, after: history.known };
         this.#branches.add(branch);
-        return this.#branch(branch, caller);
+        return this.#branch(branch, port);
       }
       case "compact":
-        return this.#compact(history, caller);
+        return port.compact(name).catch((error: unknown) => {
+          throw this.#gone(history, error);
+        });
       case "delete":
         // Of a namespace that is deleted nobody can find out what came of such a write.
         if (history.open.size > 0) return Promise.resolve("not deleted: the outcome of a write is not known");
-        return this.#delete(history, caller);
+        return this.#delete(history, port);
     }
   }
 
-  async #write(history: NamespaceHistory, write: NamespaceWrite, { search }: Caller): Promise<string> {
-    const name = namespaceNamed(history.name);
-    const batch = parseBatch(batchRequest(write.batch, write.ifVersion));
+  async #write(history: NamespaceHistory, write: NamespaceWrite, port: NamespacePort): Promise<string> {
     try {
-      const result = await search.write(name, batch, { idempotencyKey: write.key });
-      const { upserted, patched, deleted, repeated } = result;
-      history.wrote(write, Number(result.version), { upserted, patched, deleted });
+      const request = batchRequest(write.batch, write.ifVersion);
+      const { version, counts, repeated } = await port.write(history.name, request, write.key);
+      history.wrote(write, version, counts);
       this.#coverage.mark(repeated ? "batch repeated" : "batch written");
-      return `version ${result.version}`;
+      return `version ${version}`;
     } catch (error) {
       if (codeOf(error) !== "version-conflict") throw this.#gone(history, error);
       history.refused(write);
@@ -132,74 +128,23 @@ export class NamespaceOperations {
     }
   }
 
-  async #fetch(
-    history: NamespaceHistory,
-    ids: readonly PlainId[],
-    moment: Moment,
-    { search }: Caller,
-  ): Promise<string> {
-    return this.#reading(history, moment, async (options) => {
-      const asked = ids.map((id) => (typeof id === "number" ? BigInt(id) : id));
-      const { version, documents } = await search.fetch(namespaceNamed(history.name), asked, options);
-      return {
-        kind: "some",
-        version: Number(version),
-        ids,
-        documents: documents.map((one) => (one === undefined ? undefined : plainOf(one))),
-      };
-    });
-  }
-
-  async #query(
-    history: NamespaceHistory,
-    query: PlainQuery,
-    moment: Moment,
-    { search }: Caller,
-  ): Promise<string> {
-    return this.#reading(history, moment, async (options) => {
-      const asked = [parseQuery(queryRequest(query))];
-      const { version, results } = await search.query(namespaceNamed(history.name), asked, options);
-      const hits = results[0]!.hits.map(({ id }) => plainId(id));
-      return { kind: "query", version: Number(version), query, hits };
-    });
-  }
-
-  /** Page by page, all of one version. */
-  async #export(
-    history: NamespaceHistory,
-    limit: number,
-    moment: Moment,
-    { search }: Caller,
-  ): Promise<string> {
-    return this.#reading(history, moment, async (options) => {
-      const documents: PlainDocument[] = [];
-      let page = await search.exportPage(namespaceNamed(history.name), { ...options, limit });
-      const { version } = page;
-      for (;;) {
-        documents.push(...page.documents.map(plainOf));
-        const cursor = page.nextCursor;
-        if (cursor === undefined) break;
-        page = await search.exportPage(namespaceNamed(history.name), { ...options, limit, cursor });
-        check(page.version === version, "namespaces: an export shows one version", () => history.name);
-      }
-      return { kind: "all", version: Number(version), documents };
-    });
+  #export(history: NamespaceHistory, limit: number, moment: Moment, port: NamespacePort): Promise<string> {
+    return this.#reading(history, moment, async (read) => ({
+      kind: "all",
+      ...(await port.export(history.name, limit, read)),
+    }));
   }
 
   async #reading(
     history: NamespaceHistory,
     moment: Moment,
-    read: (
-      options: Parameters<NamespaceService["fetch"]>[2],
-    ) => Promise<Parameters<NamespaceHistory["saw"]>[0]>,
+    read: (how: PlainRead) => Promise<Sight>,
   ): Promise<string> {
     const { first, known } = history;
     const past = typeof moment === "number" ? first + Math.floor(moment * (known - first + 1)) : undefined;
     try {
-      const sight = await read({
-        consistency: moment === "eventual" ? "eventual" : "strong",
-        ...(past !== undefined && { at: { kind: "version", version: BigInt(past) } }),
-      });
+      const consistency = moment === "eventual" ? "eventual" : "strong";
+      const sight = await read({ consistency, atVersion: past });
       check(
         past === undefined || sight.version === past,
         "namespaces: the past is read as asked for",
@@ -217,39 +162,32 @@ export class NamespaceOperations {
     }
   }
 
-  async #branch(branch: OpenBranch, { search }: Caller): Promise<string> {
+  async #branch(branch: OpenBranch, port: NamespacePort): Promise<string> {
     const { name, source } = branch;
-    const target = namespaceNamed(name);
-    const info = await search.branch(namespaceNamed(source.name), target, {}).catch((error: unknown) => {
-      // An earlier attempt made it.
-      if (codeOf(error) === "already-exists") return search.getNamespace(target);
-      if (codeOf(error) === "not-found" && source.isClosing) return undefined;
-      throw error;
-    });
-    if (!this.#branches.delete(branch)) return "made meanwhile";
-    if (info === undefined) return "its source is deleted";
-    check(info.parent !== undefined, "answers", () => `the branch ${name} has no parent`);
-    this.histories.push(source.branched(branch, Number(info.parent.version)));
-    this.#coverage.mark("branch made");
-    return `branch of version ${info.parent.version}`;
-  }
-
-  async #compact(history: NamespaceHistory, { search, signal }: Caller): Promise<string> {
     try {
-      const { segmentsBefore, segmentsAfter } = await search.compact(namespaceNamed(history.name), {
-        signal,
-      });
-      return `compacted ${segmentsBefore} segments into ${segmentsAfter}`;
+      await port.branch(source.name, name);
     } catch (error) {
-      throw this.#gone(history, error);
+      const code = codeOf(error);
+      if (code === "not-found" && source.isClosing) {
+        this.#branches.delete(branch);
+        return "its source is deleted";
+      }
+      // Otherwise an earlier attempt made it.
+      if (code !== "already-exists") throw this.#gone(source, error);
     }
+    const version = await port.parentVersion(name);
+    if (!this.#branches.delete(branch)) return "made meanwhile";
+    check(version !== undefined, "answers", () => `the branch ${name} has no parent`);
+    this.histories.push(source.branched(branch, version));
+    this.#coverage.mark("branch made");
+    return `branch of version ${version}`;
   }
 
-  async #delete(history: NamespaceHistory, { search }: Caller): Promise<string> {
+  async #delete(history: NamespaceHistory, port: NamespacePort): Promise<string> {
     if (history.isGone) return "deleted before";
     const isAgain = history.isClosing;
     history.isClosing = true;
-    await search.deleteNamespace(namespaceNamed(history.name)).catch((error: unknown) => {
+    await port.delete(history.name).catch((error: unknown) => {
       if (!isAgain || codeOf(error) !== "not-found") throw error;
     });
     history.isGone = true;
@@ -268,28 +206,6 @@ export class NamespaceOperations {
   }
 }
 
-/** What the history knows of it, it knows by itself: a write without an answer stays open. */
-function execution(act: () => Promise<string>): Execution {
-  return {
-    answer: act(),
-    failed: (_failure: Exclude<Failure, "unexpected">) => undefined,
-    lost: () => undefined,
-  };
-}
-
 function codeOf(error: unknown): string | undefined {
   return error instanceof SearchError ? error.code : undefined;
-}
-
-function plainId(id: Document["id"]): PlainId {
-  return typeof id === "bigint" ? Number(id) : id;
-}
-
-function plainOf({ id, attributes, text, vectors }: Document): PlainDocument {
-  return documentOf({
-    id: plainId(id),
-    attributes: Object.fromEntries([...attributes].map(([name, value]) => [name, value as string | number])),
-    words: text.get("words"),
-    point: [...(vectors.get("vector") ?? [])],
-  });
 }

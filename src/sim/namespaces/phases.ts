@@ -2,8 +2,9 @@ import type { MetadataView } from "../../meta/index.ts";
 import type { SimulatedCluster } from "../cluster/simulated-cluster.ts";
 import type { SimulatedNode } from "../cluster/simulated-node.ts";
 import type { Task } from "../workload/client.ts";
-import type { Caller, Execution } from "../workload/operations.ts";
+import { enginePort } from "./engine-port.ts";
 import type { NamespaceOperations } from "./operations.ts";
+import type { NamespacePort } from "./port.ts";
 
 /** Does it through the node again and again, until it has worked. */
 export type Insist = (node: SimulatedNode, task: Omit<Task, "id">) => Promise<void>;
@@ -22,14 +23,14 @@ export class NamespacePhases {
 
   /** What came of every write and branch. */
   async resolve(): Promise<void> {
-    await this.#on(this.#cluster.members[0]!, "resolve", (caller) => this.#namespaces.resolve(caller));
+    await this.#on(this.#cluster.members[0]!, "resolve", (port) => this.#namespaces.resolve(port));
   }
 
   /** Every node shows every namespace; what it shows is judged with the rest of the history. */
   async readAll(): Promise<void> {
     const reads = this.#cluster.members.flatMap((node) =>
       this.#namespaces.live.map((history) =>
-        this.#on(node, `read all of ${history.name}`, (caller) => this.#namespaces.readAll(history, caller)),
+        this.#on(node, `read all of ${history.name}`, (port) => this.#namespaces.readAll(history, port)),
       ),
     );
     await Promise.all(reads);
@@ -38,12 +39,12 @@ export class NamespacePhases {
   async verifyAll(): Promise<void> {
     const node = this.#cluster.members.at(-1)!;
     for (const history of this.#namespaces.live) {
-      await this.#on(node, `verify ${history.name}`, (caller) => this.#namespaces.verify(history, caller));
+      await this.#on(node, `verify ${history.name}`, (port) => this.#namespaces.verify(history, port));
     }
   }
 
   async deleteAll(): Promise<void> {
-    await this.#on(this.#cluster.members[0]!, "delete all", (caller) => this.#namespaces.deleteAll(caller));
+    await this.#on(this.#cluster.members[0]!, "delete all", (port) => this.#namespaces.deleteAll(port));
   }
 
   /** Everything that was written is indexed, and nothing is left of what was deleted. */
@@ -53,7 +54,15 @@ export class NamespacePhases {
     return (await view.namespaceIds(page)).length === this.#namespaces.live.length;
   }
 
-  #on(node: SimulatedNode, what: string, begin: (caller: Caller) => Execution): Promise<void> {
-    return this.#insist(node, { what: `namespaces: ${what}`, isRead: true, begin });
+  #on(node: SimulatedNode, what: string, perform: (port: NamespacePort) => Promise<string>): Promise<void> {
+    return this.#insist(node, {
+      what: `namespaces: ${what}`,
+      isRead: true,
+      begin: ({ search, signal }) => ({
+        answer: perform(enginePort(search, signal)),
+        failed: () => undefined,
+        lost: () => undefined,
+      }),
+    });
   }
 }

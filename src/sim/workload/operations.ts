@@ -10,6 +10,7 @@ import type {
 import { BUCKET } from "../cluster/node-config.ts";
 import type { Coverage } from "../coverage.ts";
 import { check } from "../failure.ts";
+import { enginePort } from "../namespaces/engine-port.ts";
 import type { NamespaceOperations } from "../namespaces/operations.ts";
 import type { Failure } from "./answers.ts";
 import type { Contents } from "./content.ts";
@@ -90,8 +91,14 @@ export class Operations {
       case "versioned":
         return this.#versioned.begin(operation, caller);
       case "namespace":
-        return this.#namespaces.begin(operation, caller);
+        return this.#onNamespace(operation, caller);
     }
+  }
+
+  /** What came of it, its history knows: a write without an answer stays open there. */
+  #onNamespace(operation: OperationOf<"namespace"> & { readonly id: number }, caller: Caller): Execution {
+    const answer = this.#namespaces.perform(operation, enginePort(caller.search, caller.signal));
+    return { answer, failed: () => undefined, lost: () => undefined };
   }
 
   #put(operation: OperationOf<"put"> & { readonly id: number }, caller: Caller): Execution {
