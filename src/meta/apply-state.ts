@@ -29,6 +29,7 @@ import { EffectHash } from "./effect-hash.ts";
 import { keptHead } from "./kept-head.ts";
 import { APPLIED_KEY, CLUSTER_KEY, MAINTENANCE_KEY, tableLetter } from "./keys.ts";
 import { BLAKE3_BYTES, STATE_HASH_INTERVAL, STATE_HASHES_KEPT } from "./limits.ts";
+import { decodeMessage } from "./message-decoder.ts";
 import { MessageEncoder } from "./message-encoder.ts";
 import type { ConfigurationState, StateHash } from "./ports.ts";
 import { RecentSet } from "./recent-set.ts";
@@ -138,8 +139,7 @@ export class ApplyState {
     if (hot !== undefined) return hot as MessageShape<Desc>;
     const bytes = this.get(key);
     if (bytes === undefined) return undefined;
-    // Decoded messages are slow to read, and all that is made of them too: a copy of one is a plain object.
-    const row = { ...fromBinary(schema, bytes) };
+    const row = decodeMessage(schema, bytes);
     if (HOT_SCHEMAS.has(schema)) this.#hot.set(key, row);
     return row;
   }

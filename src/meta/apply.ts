@@ -72,6 +72,7 @@ import { trimOplog } from "./commands/trim-oplog.ts";
 import { updateNamespace } from "./commands/update-namespace.ts";
 import { updateNode } from "./commands/update-node.ts";
 import { COMMAND_VERSION } from "./limits.ts";
+import { decodeMessage } from "./message-decoder.ts";
 import type { CommandBody, CommittedEntry } from "./ports.ts";
 import { refused } from "./result.ts";
 
@@ -99,7 +100,7 @@ export function applyEntry(state: ApplyState, entry: CommittedEntry): AppliedCom
 
 /** Throws on an unknown version, an unknown command, and fields that this version does not know. */
 export function decodeCommand(data: Uint8Array): Command & { body: CommandBody } {
-  const command = fromBinary(CommandSchema, data);
+  const command = decodeMessage(CommandSchema, data);
   assert(command.version === COMMAND_VERSION, "the version of a command is known");
   const { body } = command;
   assert(body.case !== undefined, "the command is known");

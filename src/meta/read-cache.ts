@@ -49,8 +49,7 @@ export class ReadCache {
     // Blobs of chunks are read seldom and in large pieces: looking them up costs little beside that.
     if (row.$typeName === "skerry.meta.v1.BlobRow" && bytes.length === 0) return;
     const checksum = bytes.length === 0 ? undefined : this.#checksumOf(bytes);
-    // Decoded messages are slow to read: a copy of one is a plain object.
-    this.#rows.set(key, { row: { ...row }, checksum, sizeBytes: sizeBytes + DECODED_ROW_BYTES });
+    this.#rows.set(key, { row, checksum, sizeBytes: sizeBytes + DECODED_ROW_BYTES });
   }
 
   /** A batch with these keys is about to be written. */

@@ -123,6 +123,7 @@ import {
 import { BLAKE3_BYTES, MAX_ENCRYPTION_KEY_VERSIONS, META_ID_BYTES } from "./limits.ts";
 import { narrowed, objectPage, uploadPage, versionPage } from "./list-ranges.ts";
 import type { LiveStore } from "./live-store.ts";
+import { decodeMessage } from "./message-decoder.ts";
 import type {
   BlobRange,
   Holdings,
@@ -510,7 +511,7 @@ export class StateView implements MetadataView {
 
   #row<Desc extends DescMessage>(key: string, schema: Desc): MessageShape<Desc> | undefined {
     const bytes = this.#store.get(key);
-    return bytes === undefined ? undefined : fromBinary(schema, bytes);
+    return bytes === undefined ? undefined : decodeMessage(schema, bytes);
   }
 
   #cached<Desc extends DescMessage>(key: string, schema: Desc): MessageShape<Desc> | undefined {
@@ -530,7 +531,7 @@ export class StateView implements MetadataView {
     if (kept !== undefined) return kept as MessageShape<Desc>;
     const bytes = this.#store.get(key);
     if (bytes === undefined) return undefined;
-    const row = fromBinary<DescMessage>(schema, bytes) as ObjectRow | BlobRow;
+    const row = decodeMessage<DescMessage>(schema, bytes) as ObjectRow | BlobRow;
     this.#cache?.keep(key, row, bytes.length);
     return row as MessageShape<Desc>;
   }
@@ -540,7 +541,7 @@ export class StateView implements MetadataView {
     schema: Desc,
   ): Promise<readonly MessageShape<Desc>[]> {
     const rows = await this.#store.use((store) => store.page(range));
-    return rows.map(({ value }) => fromBinary(schema, value));
+    return rows.map(({ value }) => decodeMessage(schema, value));
   }
 
   /** A small table as a whole. Readers share one read until a batch touches the table. */

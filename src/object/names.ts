@@ -34,7 +34,8 @@ export function bucketNameFault(name: string): string | undefined {
 export function checkKey(key: string): void {
   if (key.length === 0) throw new ObjectError("key-invalid", "a key is not empty");
   if (!key.isWellFormed()) throw new ObjectError("key-invalid", "a key is well-formed Unicode");
-  if (key.length > MAX_KEY_BYTES || encoder.encode(key).length > MAX_KEY_BYTES) {
+  // A character takes three bytes at most.
+  if (3 * key.length > MAX_KEY_BYTES && encoder.encode(key).length > MAX_KEY_BYTES) {
     throw new ObjectError("key-too-long", `a key has at most ${MAX_KEY_BYTES} bytes of UTF-8`, {
       details: { MaxSizeAllowed: String(MAX_KEY_BYTES) },
     });

@@ -1,5 +1,6 @@
 import * as prometheus from "prom-client";
 import { assert } from "../base/index.ts";
+import { Distribution } from "./distribution.ts";
 import { METRICS, type MetricDefinition } from "./metric-catalogue.ts";
 import { renamedMetric, SHOAL_METRICS } from "./shoal-names.ts";
 
@@ -112,10 +113,12 @@ function createMetric(
       };
     }
     case "histogram": {
-      const histogram = new prometheus.Histogram({ ...settings, buckets: [...definition.buckets] });
+      const distribution = new Distribution({ ...settings, buckets: definition.buckets });
+      registry.registerMetric(distribution as unknown as prometheus.Metric);
       return {
-        observe: (value: number, labels: AnyLabels = {}) => {
-          if (admit(labels) !== undefined) histogram.observe(labels, value);
+        observe: (value: number, labels: AnyLabels = NO_LABELS) => {
+          const series = admit(labels);
+          if (series !== undefined) distribution.observe(series, labels, value);
         },
       };
     }
