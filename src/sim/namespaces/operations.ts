@@ -109,6 +109,7 @@ export class NamespaceOperations {
       case "delete":
         // Of a namespace that is deleted nobody can find out what came of such a write.
         if (history.open.size > 0) return Promise.resolve("not deleted: the outcome of a write is not known");
+        if (this.live.length === 1) return Promise.resolve("not deleted: it is the last one");
         return this.#delete(history, port);
     }
   }
@@ -164,18 +165,20 @@ export class NamespaceOperations {
 
   async #branch(branch: OpenBranch, port: NamespacePort): Promise<string> {
     const { name, source } = branch;
+    let version: number | undefined;
     try {
-      await port.branch(source.name, name);
+      // An earlier attempt may have made it: its source may be deleted by now, and a new branch be refused.
+      await port.branch(source.name, name).catch((error: unknown) => {
+        const code = codeOf(error);
+        const isDeleted = code === "not-found" && source.isClosing;
+        if (code !== "already-exists" && !isDeleted) throw this.#gone(source, error);
+      });
+      version = await port.parentVersion(name);
     } catch (error) {
-      const code = codeOf(error);
-      if (code === "not-found" && source.isClosing) {
-        this.#branches.delete(branch);
-        return "its source is deleted";
-      }
-      // Otherwise an earlier attempt made it.
-      if (code !== "already-exists") throw this.#gone(source, error);
+      if (codeOf(error) !== "not-found" || !source.isClosing) throw error;
+      this.#branches.delete(branch);
+      return "its source is deleted";
     }
-    const version = await port.parentVersion(name);
     if (!this.#branches.delete(branch)) return "made meanwhile";
     check(version !== undefined, "answers", () => `the branch ${name} has no parent`);
     this.histories.push(source.branched(branch, version));
