@@ -186,7 +186,7 @@ const TAIL_SHARE = 0.02;
  * (of 10,000 by latent semantic analysis, 1,600 hold 0.93 of the best ten, 3,200 hold 0.96). Measured with test/bench/vectors.ts and test/bench/search.
  */
 function wantedCandidates(k: number, matching: number, filtered: boolean): number {
-  const perRoot = filtered ? 40 : 20;
+  const perRoot = filtered ? 40 : 26;
   const least = filtered ? 0 : Math.min(3_200, Math.ceil(matching / 3));
   return Math.max(1_000, least, Math.ceil(perRoot * Math.sqrt(matching * Math.max(1, k / 10))), 4 * k);
 }
