@@ -77,6 +77,8 @@ async function load(client: Client, rows: readonly Row[]): Promise<void> {
       batch.flatMap(({ id, words, gloss, number, vector }) => [id, words, gloss, number, literal(vector)]),
     );
   }
+  // The graph is built many times faster where it fits.
+  await client.query("SET maintenance_work_mem = '1GB'");
   await client.query(`CREATE INDEX ON ${TABLE} USING hnsw (vector vector_cosine_ops)`);
   await client.query(`CREATE INDEX ON ${TABLE} USING gin (texts)`);
   await client.query(`CREATE INDEX ON ${TABLE} (number)`);
