@@ -87,8 +87,9 @@ export class BlobReader {
   ): Promise<readonly Uint8Array[]> {
     const { address, step, signal } = read;
     return new Promise((resolve, reject) => {
-      const losers = new AbortController();
-      const either = AbortSignal.any([signal, losers.signal]);
+      // Where there is only one there are no losers.
+      const losers = candidates.length > 1 ? new AbortController() : undefined;
+      const either = losers === undefined ? signal : AbortSignal.any([signal, losers.signal]);
       let next = 0;
       let pending = 0;
       let finished = false;
@@ -98,7 +99,8 @@ export class BlobReader {
         finished = true;
         hedge?.cancel();
         signal.removeEventListener("abort", onAbort);
-        losers.abort(new BlobError("canceled", "another copy was faster"));
+        // One of those under way has won, or all of them are told by the signal itself.
+        if (pending > 1) losers?.abort(new BlobError("canceled", "another copy was faster"));
       };
       const onAbort = (): void => {
         finish();
