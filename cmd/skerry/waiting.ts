@@ -58,9 +58,10 @@ export function nodeNamed(status: GetStatusResponse, text: string): NodeStatus {
   throw new CommandError(`there is no node "${text}" in the cluster; there are ${names || "none"}`, 4);
 }
 
+/** Also one that is leaving: its vote may still be needed. */
 export function isMember(status: GetStatusResponse, nodeId: bigint): boolean {
-  const { voters = [], learners = [], votersOutgoing = [] } = status.raft ?? {};
-  return [voters, learners, votersOutgoing].some((ids) => ids.includes(nodeId));
+  const { voters = [], learners = [], votersOutgoing = [], leaving = [] } = status.raft ?? {};
+  return [voters, learners, votersOutgoing, leaving].some((ids) => ids.includes(nodeId));
 }
 
 /** For options in whole seconds. */

@@ -55,6 +55,9 @@ export class ClusterAdministration implements ClusterAdmin {
       voters: status.confState.voters,
       learners: status.confState.learners,
       votersOutgoing: status.confState.votersOutgoing,
+      leaving: nodes
+        .filter((row) => row.state === NodeState.REMOVED && !row.hasLeft)
+        .map(({ nodeId }) => Number(nodeId)),
       firstIndex: status.firstIndex,
       lastIndex: status.lastIndex,
       progress: status.progress,

@@ -125,6 +125,8 @@ export interface ClusterDescription {
   readonly learners: readonly number[];
   /** The voters that a change under way takes leave of. */
   readonly votersOutgoing: readonly number[];
+  /** Removed nodes that must go on running: their votes may still be needed. */
+  readonly leaving: readonly number[];
   readonly firstIndex: number;
   readonly lastIndex: number;
   /** On the leader only. */

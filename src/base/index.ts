@@ -6,7 +6,7 @@
  * - `bytes`, `base64`, `varint`: byte strings and how they are written down.
  * - `key-order`: keys are ordered by their UTF-8 bytes everywhere; `successorOfPrefix` ends a range over a prefix.
  * - `ids`: time-ordered 16-byte ids. `prng`: random numbers from a seed, with a child for each subsystem.
- * - `recycled-buffers`: large buffers that are used again.
+ * - `recycled-buffers`: large buffers that are used again. `recent-set`: the latest so many things.
  * - `deferred`, `bounded-queue`, `semaphore`, `mutex`: the few things that wait, first come, first served.
  */
 
@@ -28,6 +28,7 @@ export { ID_BYTES, ID_RANDOM_BYTES, TimeOrderedIds, timeOfIdMs } from "./ids.ts"
 export { compareKeys, successorOfPrefix } from "./key-order.ts";
 export { Mutex } from "./mutex.ts";
 export { createPrng, type Prng } from "./prng.ts";
+export { RecentSet } from "./recent-set.ts";
 export { RecycledBuffers } from "./recycled-buffers.ts";
 export { BODY_SALT_BYTES, FRAME_BYTES, FRAME_TAG_BYTES, sealedLength } from "./sealed-length.ts";
 export { type Permit, WeightedSemaphore } from "./semaphore.ts";

@@ -68,13 +68,13 @@ export type ClusterView = Pick<
 
 /** The Raft group, as far as the membership workers use it. */
 export type RaftControl = Pick<RaftGroup, "proposeConfigurationChange" | "transferLeadership"> & {
-  status(): Pick<RaftStatus, "nodeId" | "role" | "commit" | "confState" | "progress">;
+  status(): Pick<RaftStatus, "nodeId" | "role" | "term" | "commit" | "confState" | "progress">;
 };
 
 /** This node's segments, as far as unlinking needs them. */
 export interface SegmentUnlinker {
-  /** Durable when it resolves; ids that are not here are fine. */
-  unlink(blobIds: readonly Uint8Array[]): Promise<void>;
+  /** Durable when it resolves; ids that are not here are fine. `isFinal`: what is still under way of them is refused from now on. */
+  unlink(blobIds: readonly Uint8Array[], options?: { readonly isFinal: boolean }): Promise<void>;
 }
 
 /** Seals small secrets under the key-encryption key; `context` must be the same when opening. Opening throws when it was tampered with. */

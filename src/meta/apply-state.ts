@@ -6,7 +6,7 @@
 
 import { create, type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
 import { LRUCache } from "lru-cache";
-import { assert, EMPTY_BYTES } from "../base/index.ts";
+import { assert, EMPTY_BYTES, RecentSet } from "../base/index.ts";
 import {
   type AppliedRow,
   AppliedRowSchema,
@@ -31,8 +31,7 @@ import { APPLIED_KEY, CLUSTER_KEY, MAINTENANCE_KEY, tableLetter } from "./keys.t
 import { BLAKE3_BYTES, STATE_HASH_INTERVAL, STATE_HASHES_KEPT } from "./limits.ts";
 import { decodeMessage } from "./message-decoder.ts";
 import { MessageEncoder } from "./message-encoder.ts";
-import type { ConfigurationState, StateHash } from "./ports.ts";
-import { RecentSet } from "./recent-set.ts";
+import type { CommittedEntry, ConfigurationState, StateHash } from "./ports.ts";
 import { SessionTable } from "./sessions.ts";
 
 /** The committed rows, as the store has them. */
@@ -80,6 +79,8 @@ export class ApplyState {
   readonly encoder = new MessageEncoder();
   /** Leader time of the entry that is being applied, in milliseconds; never goes back. */
   nowMs = 0n;
+  /** Of the entry that is applied: in it one node led. */
+  term = 0;
   readonly #rows: CommittedRows;
   #staged = new Map<string, Uint8Array | undefined>();
   /** Counted by size, for with `max` it would take the memory of all its rows at once. */
@@ -218,12 +219,13 @@ export class ApplyState {
     return [...this.#hashes];
   }
 
-  beginEntry(index: number, timeMs: number): void {
+  beginEntry({ index, term, timeMs }: Pick<CommittedEntry, "index" | "term" | "timeMs">): void {
     assert(index === this.appliedIndex + 1, "entries are applied one after the other");
     // NaN would make every comparison of times false: a grace that never ends, or one that is over at once.
     assert(Number.isFinite(timeMs) && timeMs >= 0, "an entry's time is a number of milliseconds");
     const stamped = BigInt(Math.floor(timeMs));
     if (stamped > this.nowMs) this.nowMs = stamped;
+    this.term = term;
   }
 
   /** `outcome` are bytes that all replicas must agree on beside the rows: the result, and what the session remembers. */

@@ -28,6 +28,7 @@ import { commitIndex } from "./commands/commit-index.ts";
 import { commitObject } from "./commands/commit-object.ts";
 import { commitPart } from "./commands/commit-part.ts";
 import { completeUpload } from "./commands/complete-upload.ts";
+import { confirmNodeLeft } from "./commands/confirm-node-left.ts";
 import { copyObject } from "./commands/copy-object.ts";
 import { createBucket } from "./commands/create-bucket.ts";
 import { createNamespace } from "./commands/create-namespace.ts";
@@ -87,7 +88,7 @@ export interface AppliedCommand {
  * Throws on a command that this version does not understand: skipping it would make replicas differ.
  */
 export function applyEntry(state: ApplyState, entry: CommittedEntry): AppliedCommand | undefined {
-  state.beginEntry(entry.index, entry.timeMs);
+  state.beginEntry(entry);
   if (entry.type !== "EntryNormal" || entry.data.length === 0) {
     state.endEntry(entry.index, entry.term, []);
     return undefined;
@@ -201,6 +202,8 @@ function decide(state: ApplyState, body: CommandBody): CommandResult {
       return forgetCompletedUploads(state, body.value);
     case "setNodeState":
       return setNodeState(state, body.value);
+    case "confirmNodeLeft":
+      return confirmNodeLeft(state, body.value);
     case "recordCopies":
       return recordCopies(state, body.value);
     case "reportLost":

@@ -43,6 +43,7 @@ const IS_CLIENT_WRITE: Readonly<Record<CommandBody["case"], boolean>> = {
   trimOplog: false,
   forgetCompletedUploads: false,
   setNodeState: false,
+  confirmNodeLeft: false,
   recordCopies: false,
   reportLost: false,
   rehomeBlobs: false,

@@ -29,6 +29,8 @@ import { StateView } from "./view.ts";
 /** How the machine sends its state to a peer. */
 export interface SnapshotSource {
   send(to: number, mark: SnapshotMark, term: number): Promise<void>;
+  /** What is kept of the state for other attempts is given up. */
+  close(): Promise<void>;
 }
 
 /** Where a received snapshot lies, and how it takes the place of the live state. */
@@ -165,6 +167,7 @@ export class MetaStateMachine {
     this.#configurationIsUnwritten = false;
     this.#view.invalidateAll();
     for (const listener of this.#installListeners) listener();
+    await this.#source?.close();
     this.#publish({
       cluster: true,
       keys: true,

@@ -34,6 +34,7 @@ function raftMessage(status: ClusterDescription) {
     voters: status.voters.map(BigInt),
     learners: status.learners.map(BigInt),
     votersOutgoing: status.votersOutgoing.map(BigInt),
+    leaving: status.leaving.map(BigInt),
     fenced: status.fenced,
     firstIndex: BigInt(status.firstIndex),
     lastIndex: BigInt(status.lastIndex),

@@ -34,8 +34,11 @@ export interface SegmentStore {
   /** The same, widened to whole blocks, with the blocks' checksums, for a peer that verifies by itself. */
   readBlocks(address: ChunkAddress, offset: number, length: number): Promise<ChunkBlocks>;
   has(address: ChunkAddress): boolean;
-  /** Forgets all chunks of these blobs, durably; ids that are not here are fine. Wholly dead segments are removed. */
-  unlink(blobIds: readonly Uint8Array[]): Promise<void>;
+  /**
+   * Forgets all chunks of these blobs, durably; ids that are not here are fine. Wholly dead segments are removed. `isFinal`: the blobs are deleted, and what is
+   * still on its way to this node of a write that was given up is refused when it arrives.
+   */
+  unlink(blobIds: readonly Uint8Array[], options?: { readonly isFinal: boolean }): Promise<void>;
   status(): SegmentStoreStatus;
   /** What the disk really holds, in order of (blob id, chunk); damaged chunks are not among it. */
   inventory(): AsyncIterable<ChunkAddress & { readonly length: number }>;

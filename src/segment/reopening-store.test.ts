@@ -29,6 +29,18 @@ async function expectAll(harness: StoreHarness, store: Awaited<ReturnType<StoreH
   }
 }
 
+test("what arrives of a blob after it was deleted is refused; a copy that was discarded may come back", async () => {
+  const harness = await killed("stragglers");
+  const store = await harness.open();
+  const [deleted, discarded] = [chunkOf(0, 0, SIZE_BYTES), chunkOf(1, 0, SIZE_BYTES)];
+  await harness.run(store.unlink([deleted.blobId], { isFinal: true }));
+  await harness.run(store.unlink([discarded.blobId]));
+  expect(await harness.run(codeOf(store.append(deleted)))).toBe("invalid");
+  expect(store.has(deleted)).toBe(false);
+  expect(await harness.run(codeOf(store.append(discarded)))).toBe("fulfilled");
+  expect(store.has(discarded)).toBe(true);
+});
+
 describe("a disk that refuses something while segments are recovered", () => {
   test.each(["sync", "write"] as const)(
     "%s: the store is read, and takes work again by itself once the disk is well",

@@ -1,3 +1,4 @@
+import { RecentSet, toHex } from "../base/index.ts";
 import type { Timer } from "../platform/index.ts";
 import { ignoreDiskError, SegmentError } from "./errors.ts";
 import type {
@@ -16,6 +17,8 @@ export interface ReopeningOptions {
   retryLater(retry: () => void): Timer;
 }
 
+/** Deleted blobs that are remembered; what arrives of older ones is left to the inventory. */
+const REMEMBERED_DELETIONS = 10_000;
 const REOPENING = "the segments are being opened again";
 
 /**
@@ -25,6 +28,8 @@ const REOPENING = "the segments are being opened again";
 export class ReopeningStore implements SegmentStore {
   readonly #options: ReopeningOptions;
   #store!: SegmentStore;
+  /** Blobs that will never be written again. A stream that could still bring some of one ends with this process. */
+  readonly #deleted = new RecentSet<string>(REMEMBERED_DELETIONS);
   /** What the last try to open it again failed with; the store before has been closed. */
   #failure: SegmentError | undefined;
   #reopening: Promise<void> | undefined;
@@ -45,6 +50,9 @@ export class ReopeningStore implements SegmentStore {
   }
 
   append(chunk: ChunkData): Promise<void> {
+    if (this.#deleted.has(toHex(chunk.blobId))) {
+      return Promise.reject(new SegmentError("invalid", "the blob was deleted"));
+    }
     return this.#use((store) => store.append(chunk));
   }
 
@@ -60,7 +68,8 @@ export class ReopeningStore implements SegmentStore {
     return this.#now().has(address);
   }
 
-  unlink(blobIds: readonly Uint8Array[]): Promise<void> {
+  unlink(blobIds: readonly Uint8Array[], options?: { readonly isFinal: boolean }): Promise<void> {
+    if (options?.isFinal === true) for (const blobId of blobIds) this.#deleted.add(toHex(blobId));
     return this.#use((store) => store.unlink(blobIds));
   }
 

@@ -60,7 +60,7 @@ export function measuredBlobs(blobs: BlobStore, metrics: Metrics, clock: Clock):
 export function measuredSegments(segments: SegmentStore, metrics: Metrics, clock: Clock): SegmentStore {
   return {
     has: (address) => segments.has(address),
-    unlink: (blobIds) => segments.unlink(blobIds),
+    unlink: (blobIds, options) => segments.unlink(blobIds, options),
     status: () => segments.status(),
     inventory: () => segments.inventory(),
     rewrite: (budgetBytes) => segments.rewrite(budgetBytes),

@@ -73,7 +73,10 @@ export class BlobCopier {
             unlock === undefined ? "another copy of it is under way" : await this.#copyBlob(item, signal);
         }
       };
-      await Promise.all(Array.from({ length: CONCURRENT_BLOBS }, work));
+      // All of them, also when one failed: what is still at work takes locks that only the end of this call gives back.
+      const works = Array.from({ length: CONCURRENT_BLOBS }, work);
+      await Promise.allSettled(works);
+      await Promise.all(works);
       const refused = await this.#record(
         copied.filter((each) => typeof each !== "string"),
         signal,

@@ -287,6 +287,7 @@ export class RepairCluster {
 
 const FOLLOWER = {
   nodeId: 1,
+  term: 1,
   commit: 1,
   confState: { voters: [1], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false },
   progress: [],

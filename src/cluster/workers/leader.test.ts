@@ -23,6 +23,7 @@ import {
   type LeaderWorkerOptions,
   leaderWorkers,
   nodeActivationWorker,
+  nodeDepartureWorker,
   oplogTrimWorker,
   raftConfigurationWorker,
   removedNodesWorker,
@@ -35,12 +36,19 @@ const nowMs = 10 * 24 * 3600 * 1000;
 
 class FakeRaft implements RaftControl {
   role: "leader" | "follower" = "leader";
+  voters = [1];
   readonly proposed: (readonly ConfigurationChange[])[] = [];
   readonly transfers: number[] = [];
 
   status(): ReturnType<RaftControl["status"]> {
-    const confState = { voters: [1], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
-    return { nodeId: 1, role: this.role, commit: 10, confState, progress: [] };
+    const confState = {
+      voters: this.voters,
+      learners: [],
+      votersOutgoing: [],
+      learnersNext: [],
+      autoLeave: false,
+    };
+    return { nodeId: 1, role: this.role, term: 7, commit: 10, confState, progress: [] };
   }
 
   proposeConfigurationChange(changes: readonly ConfigurationChange[]): boolean {
@@ -124,6 +132,19 @@ describe("raft configuration", () => {
   test("proposes what the plan says", async () => {
     await raftConfigurationWorker(options).runUnit(signal);
     expect(raft.proposed).toEqual([[{ type: "add-learner", nodeId: 2 }]]);
+  });
+
+  test("a removed node may end when the group is without it", async () => {
+    const worker = nodeDepartureWorker(options);
+    metadata.nodes = [row(1), row(2, { state: NODE_STATE.removed })];
+    raft.voters = [1, 2];
+    expect(await worker.runUnit(signal)).toBe("idle");
+    expect(metadata.submitted).toEqual([]);
+    raft.voters = [1];
+    expect(await worker.runUnit(signal)).toBe("more");
+    expect(metadata.submitted).toMatchObject([{ case: "confirmNodeLeft", value: { nodeId: 2n, term: 7n } }]);
+    metadata.nodes = [row(1), row(2, { state: NODE_STATE.removed, hasLeft: true })];
+    expect(await worker.runUnit(signal)).toBe("idle");
   });
 
   test("proposes nothing when all is well", async () => {

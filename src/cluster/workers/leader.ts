@@ -9,6 +9,7 @@ import {
   AcknowledgeUnlinkSchema,
   BeginBlobDeleteSchema,
   CloseSessionsSchema,
+  ConfirmNodeLeftSchema,
   ForgetCompletedUploadsSchema,
   PutCopysetsSchema,
   ReportLostSchema,
@@ -18,6 +19,7 @@ import {
 import { CopysetRowSchema, type NodeRow } from "../../gen/skerry/meta/v1/rows_pb.js";
 import type { CommandBody } from "../../meta/ports.ts";
 import type { Clock } from "../../platform/ports.ts";
+import type { RaftStatus } from "../../raft/ports.ts";
 import { planCopysets } from "../copysets.ts";
 import { placementNodesOf } from "../layout.ts";
 import { NODE_STATE } from "../node-rows.ts";
@@ -50,6 +52,7 @@ export const ACTIVE_WITHIN_ENTRIES = 10_000;
 export function leaderWorkers(options: LeaderWorkerOptions): readonly ClusterWorker[] {
   return [
     raftConfigurationWorker(options),
+    nodeDepartureWorker(options),
     nodeActivationWorker(options),
     copysetWorker(options),
     blobDeletionWorker(options),
@@ -83,6 +86,29 @@ export function raftConfigurationWorker(options: LeaderWorkerOptions): ClusterWo
     else if (plan.kind === "change") raft.proposeConfigurationChange(plan.changes);
     return "idle";
   });
+}
+
+/** A removed node that the Raft group is without may end once that is said in the log: until then its vote may be needed. */
+export function nodeDepartureWorker(options: LeaderWorkerOptions): ClusterWorker {
+  const { metadata, raft } = options;
+  return onLeader(raft, "node-departure", 1_000, async (signal) => {
+    const { term, confState } = raft.status();
+    const nodes = await metadata.view.nodes();
+    const gone = nodes.find((node) => isGone(node, confState));
+    if (gone === undefined) return "idle";
+    const value = create(ConfirmNodeLeftSchema, { nodeId: gone.nodeId, term: BigInt(term) });
+    const result = await metadata.submit(
+      { case: "confirmNodeLeft", value },
+      { timeoutMs: submitTimeoutMs, signal },
+    );
+    return isDone(result) ? "more" : "idle";
+  });
+}
+
+function isGone({ nodeId, state, hasLeft }: NodeRow, confState: RaftStatus["confState"]): boolean {
+  if (state !== NODE_STATE.removed || hasLeft) return false;
+  const { voters, learners, votersOutgoing, learnersNext } = confState;
+  return ![voters, learners, votersOutgoing, learnersNext].some((ids) => ids.includes(Number(nodeId)));
 }
 
 /** A registered node that answers, and holds the metadata if it is to, becomes active. */

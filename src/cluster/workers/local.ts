@@ -43,7 +43,7 @@ async function unlinkOrdered(options: UnlinkWorkerOptions, signal: AbortSignal):
   const { identity, metadata, segments } = options;
   const blobIds = await metadata.view.unlinkOrders(identity.nodeId, UNLINK_BATCH);
   if (blobIds.length === 0) return false;
-  await segments.unlink(blobIds);
+  await segments.unlink(blobIds, { isFinal: true });
   const value = create(AcknowledgeUnlinkSchema, { nodeId: BigInt(identity.nodeId), blobIds: [...blobIds] });
   const result = await metadata.submit(
     { case: "acknowledgeUnlink", value },

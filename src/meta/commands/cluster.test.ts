@@ -1,6 +1,7 @@
 import { create, fromBinary } from "@bufbuild/protobuf";
 import { beforeEach, describe, expect, test } from "vitest";
 import {
+  ConfirmNodeLeftSchema,
   PutJoinTokenSchema,
   PutKeySchema,
   RegisterNodeSchema,
@@ -290,6 +291,54 @@ describe("SetNodeState", () => {
     replica.state.configuration = { ...CONFIGURATION, voters: [1], learners: [2, 3, 4] };
     expect(set({ nodeId: 1, from: ACTIVE, to: REMOVED, force: true })).toBe("LAST_VOTER");
     expect(set({ nodeId: 2, from: ACTIVE, to: REMOVED, force: true })).toBe("done");
+    await expectSound();
+  });
+});
+
+describe("ConfirmNodeLeft", () => {
+  const OUTSIDE = { voters: [1, 2], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
+  const TERM = 1;
+
+  beforeEach(() => {
+    readyReplica(replica);
+    setNodeState(replica, 3, NodeState.DRAINING);
+    setNodeState(replica, 3, NodeState.REMOVED);
+    replica.state.configuration = OUTSIDE;
+  });
+
+  const confirm = (nodeId: number, term = TERM) =>
+    outcome(
+      replica.run({
+        case: "confirmNodeLeft",
+        value: create(ConfirmNodeLeftSchema, { nodeId: BigInt(nodeId), term: BigInt(term) }),
+      }),
+    );
+  const hasLeft = () => fromBinary(NodeRowSchema, replica.store.get(nodeKey(3n))!).hasLeft;
+
+  test("counts in the term of the leader that saw it, once or twice", async () => {
+    expect(hasLeft()).toBe(false);
+    expect(confirm(3)).toBe("done");
+    expect(confirm(3)).toBe("done");
+    expect(hasLeft()).toBe(true);
+    await expectSound();
+  });
+
+  test.each(["voters", "learners", "votersOutgoing", "learnersNext"] as const)(
+    "is refused while the node is among the %s",
+    async (where) => {
+      replica.state.configuration = { ...OUTSIDE, [where]: [...OUTSIDE[where], 3] };
+      expect(confirm(3)).toBe("MEMBERSHIP_CHANGING");
+      expect(hasLeft()).toBe(false);
+      await expectSound();
+    },
+  );
+
+  test("is refused in another term, of a node that stays, and of none", async () => {
+    expect(confirm(3, TERM - 1)).toBe("MEMBERSHIP_CHANGING");
+    expect(confirm(3, TERM + 1)).toBe("MEMBERSHIP_CHANGING");
+    expect(confirm(4)).toBe("NODE_STATE_CHANGED");
+    expect(confirm(99)).toBe("NODE_UNKNOWN");
+    expect(hasLeft()).toBe(false);
     await expectSound();
   });
 });

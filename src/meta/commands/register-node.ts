@@ -40,7 +40,7 @@ export function registerNode(state: ApplyState, command: RegisterNode): CommandR
   assert(cluster !== undefined, "a cluster with a token is initialised");
   const nodeId = cluster.nextNodeId;
   state.write(CLUSTER_KEY, ClusterRowSchema, { ...cluster, nextNodeId: nodeId + 1n });
-  writeNode(state, { ...node, nodeId, state: NodeState.JOINING, joinedAtMs: state.nowMs });
+  writeNode(state, { ...node, nodeId, state: NodeState.JOINING, hasLeft: false, joinedAtMs: state.nowMs });
   return registered(nodeId);
 }
 

@@ -124,9 +124,12 @@ export async function checkTokens(check: Check): Promise<void> {
 
 export async function checkNodes(check: Check): Promise<void> {
   let named = 0;
+  const left: bigint[] = [];
   for await (const { key, row } of check.table("node", NodeRowSchema)) {
     check.holds(key === nodeKey(row.nodeId), "a node lies at its id", key);
     check.holds(row.nodeId < (check.cluster?.nextNodeId ?? 0n), "a node id was given out", key);
+    check.holds(!row.hasLeft || row.state === NodeState.REMOVED, "who has left was removed", key);
+    if (row.hasLeft) left.push(row.nodeId);
     if (row.state === NodeState.REMOVED) continue;
     named++;
     const name = check.get(nodeNameKey(row.name));
@@ -137,6 +140,8 @@ export async function checkNodes(check: Check): Promise<void> {
   const leaving = [...voters, ...learners].filter(
     (nodeId) => check.row(nodeKey(nodeId), NodeRowSchema)?.state === NodeState.REMOVED,
   );
+  const isMember = left.some((nodeId) => [...voters, ...learners].includes(nodeId));
+  check.holds(!isMember, "who has left is out of the Raft group", APPLIED_KEY);
   check.holds(leaving.length <= 1, "nodes leave the Raft group one after the other", APPLIED_KEY);
   let names = 0;
   for await (const _ of check.keys("nodeName")) names++;

@@ -1,4 +1,6 @@
+import { create } from "@bufbuild/protobuf";
 import { beforeEach, describe, expect, test } from "vitest";
+import { SnapshotHeaderSchema } from "../../gen/skerry/meta/v1/snapshot_pb.js";
 import type { Disk, Platform } from "../../platform/index.ts";
 import { SimMachine, Simulation } from "../../platform/sim/index.ts";
 import { APPLIED_KEY } from "../keys.ts";
@@ -76,6 +78,25 @@ describe("a state store directory", () => {
     reboot();
     expect(await complete(StateStoreDirectory.setAside(platform.disk, PATH))).toBe(`${PATH}.damaged-1`);
     expect((await open()).live.get(APPLIED_KEY)).toBeUndefined();
+  });
+
+  test("gives back what a failing disk kept of a snapshot that could not be received", async () => {
+    const directory = await open();
+    const header = create(SnapshotHeaderSchema, { version: 1 });
+    const count = () => machine.volume.stores().length;
+    machine.volume.faults.writeError = 1;
+    for (let attempt = 0; attempt < 3; attempt++) {
+      await expect(complete(directory.stage(header))).rejects.toMatchObject({ name: "DiskError" });
+    }
+    expect(directory.hasLeftOvers).toBe(true);
+    machine.volume.faults.writeError = 0;
+    await complete(directory.stage(header));
+    expect(count()).toBe(2);
+    machine.volume.faults.isReadOnly = true;
+    await expect(complete(directory.discardStaging())).rejects.toMatchObject({ name: "DiskError" });
+    machine.volume.faults.isReadOnly = false;
+    await complete(directory.removeLeftOvers());
+    expect([count(), directory.hasLeftOvers]).toEqual([1, false]);
   });
 
   test("whose live store is gone is damaged", async () => {

@@ -20,7 +20,7 @@ import { LiveStore } from "../live-store.ts";
 import type { SnapshotTarget } from "../machine.ts";
 import type { SnapshotMark } from "../ports.ts";
 import { readCurrent, writeCurrent } from "./current-file.ts";
-import { STAGED_KEY, StagingStore } from "./staging.ts";
+import { INSTALLED_KEY, STAGED_KEY, StagingStore } from "./staging.ts";
 
 const STORE_NAME = /^store-([0-9]{16})$/;
 
@@ -38,6 +38,8 @@ export class StateStoreDirectory implements SnapshotTarget {
   /** The highest generation that was ever given to a store since the start. */
   #highest: number;
   #staging: StagingStore | undefined;
+  /** Generations of no use that the disk has not let go of yet. */
+  readonly #leftOvers = new Set<number>();
 
   private constructor(parts: {
     readonly platform: StateStorePlatform;
@@ -99,11 +101,19 @@ export class StateStoreDirectory implements SnapshotTarget {
       return staging;
     }
     await this.discardStaging();
+    await this.removeLeftOvers();
     const generation = ++this.#highest;
-    const store = await this.#platform.stores.open(storePath(this.#path, generation));
-    await this.#platform.disk.syncDirectory(this.#path);
-    this.#staging = await StagingStore.begin(store, generation, header);
-    return this.#staging;
+    let store: OrderedStore | undefined;
+    try {
+      store = await this.#platform.stores.open(storePath(this.#path, generation));
+      await this.#platform.disk.syncDirectory(this.#path);
+      this.#staging = await StagingStore.begin(store, generation, header);
+      return this.#staging;
+    } catch (error) {
+      await store?.close().catch(() => {});
+      this.#leftOvers.add(generation);
+      throw error;
+    }
   }
 
   /** Gives up what was received. */
@@ -111,8 +121,28 @@ export class StateStoreDirectory implements SnapshotTarget {
     const staging = this.#staging;
     if (staging === undefined) return;
     this.#staging = undefined;
+    this.#leftOvers.add(staging.generation);
     await staging.store.close();
-    await this.#removeStore(staging.generation);
+    await this.removeLeftOvers();
+  }
+
+  /** Whether there is something that a failing disk has kept. */
+  get hasLeftOvers(): boolean {
+    return this.#leftOvers.size > 0;
+  }
+
+  /** Tries again to remove what is of no use. Throws DiskError; what is still there then is tried again next time. */
+  async removeLeftOvers(): Promise<void> {
+    for (const generation of [...this.#leftOvers]) {
+      // One of two callers at once.
+      if (!this.#leftOvers.delete(generation)) continue;
+      try {
+        await this.#removeStore(generation);
+      } catch (error) {
+        this.#leftOvers.add(generation);
+        throw error;
+      }
+    }
   }
 
   /** Switches durably to the received snapshot. Throws StateStoreError "no-snapshot" unless a verified one of exactly this mark is here. */
@@ -131,7 +161,8 @@ export class StateStoreDirectory implements SnapshotTarget {
     await staging.store.write([{ kind: "delete", key: STAGED_KEY }]);
     this.live.replace(staging.store, async (store) => {
       await store.close();
-      await this.#removeStore(old);
+      this.#leftOvers.add(old);
+      await this.removeLeftOvers();
     });
   }
 
@@ -139,6 +170,7 @@ export class StateStoreDirectory implements SnapshotTarget {
   checkReadable(): void {
     readRow(this.live.get(APPLIED_KEY), AppliedRowSchema);
     readRow(this.live.get(CLUSTER_KEY), ClusterRowSchema);
+    this.live.get(INSTALLED_KEY);
   }
 
   async close(): Promise<void> {

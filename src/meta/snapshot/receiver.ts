@@ -48,6 +48,7 @@ export class SnapshotReceiver {
   /** The staging store has one user. */
   readonly #turn = new Mutex();
   #active: Reception | undefined;
+  #isDropping = false;
 
   constructor(options: SnapshotReceiverOptions) {
     this.#options = options;
@@ -97,9 +98,18 @@ export class SnapshotReceiver {
       const index = directory.staging?.header.message?.snapshot?.index;
       return this.#active === undefined && index !== undefined && Number(index) <= appliedIndex;
     };
-    if (!isOutdated()) return;
-    // What a disk that fails keeps of it, the next start of the node finds.
-    void this.#turn.run(async () => isOutdated() && (await directory.discardStaging())).catch(() => {});
+    if (this.#isDropping || !(isOutdated() || directory.hasLeftOvers)) return;
+    this.#isDropping = true;
+    // What a disk that fails keeps of it is tried again with the next change.
+    this.#turn
+      .run(async () => {
+        if (isOutdated()) await directory.discardStaging();
+        await directory.removeLeftOvers();
+      })
+      .catch(() => {})
+      .finally(() => {
+        this.#isDropping = false;
+      });
   }
 
   /** Refuses what was meant for another node, cluster or group. */

@@ -55,6 +55,8 @@ interface KeptView {
   readonly snapshot: StoreSnapshot;
   readonly applied: AppliedRow;
   isInUse: boolean;
+  /** The state that it is of is no more the live one. */
+  isOutdated: boolean;
   expiry: Timer | undefined;
 }
 
@@ -76,15 +78,19 @@ export class SnapshotSender implements SnapshotSource {
     try {
       await this.#stream(connection, view, this.#header(view, to, term));
     } catch (error) {
-      this.#keep(to, view);
+      if (view.isOutdated) await this.#giveUp(to, view);
+      else this.#keep(to, view);
       throw error;
     }
     await this.#giveUp(to, view);
   }
 
-  /** Gives up the views that are kept for another attempt. */
+  /** Gives up the views that are kept for another attempt, and keeps none of those that are in use: they would hold a state that is no more. */
   async close(): Promise<void> {
-    for (const [to, view] of [...this.#views]) if (!view.isInUse) await this.#giveUp(to, view);
+    for (const [to, view] of [...this.#views]) {
+      view.isOutdated = true;
+      if (!view.isInUse) await this.#giveUp(to, view);
+    }
   }
 
   async #takeView(to: number, index: number): Promise<KeptView> {
@@ -109,7 +115,13 @@ export class SnapshotSender implements SnapshotSource {
     const snapshot = this.#options.store.snapshot();
     const bytes = snapshot.get(APPLIED_KEY);
     assert(bytes !== undefined, "a state that is sent has an applied index");
-    return { snapshot, applied: fromBinary(AppliedRowSchema, bytes), isInUse: true, expiry: undefined };
+    return {
+      snapshot,
+      applied: fromBinary(AppliedRowSchema, bytes),
+      isInUse: true,
+      isOutdated: false,
+      expiry: undefined,
+    };
   }
 
   #keep(to: number, view: KeptView): void {

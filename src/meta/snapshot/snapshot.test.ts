@@ -176,6 +176,21 @@ describe("a snapshot", () => {
     expect(outcome(await complete(pending))).toBe("bucketCreated");
   });
 
+  test("that is kept for another attempt does not keep a state that was replaced", async () => {
+    const broken = link(follower, (delivered) => delivered === 6);
+    const sender = senderOf(leader, broken.connection);
+    leader.machine.sendSnapshotsWith(sender);
+    await expect(complete(sender.send(2, mark(5), 3))).rejects.toMatchObject({ name: "StreamFailure" });
+    // The leader itself gets the state of another one.
+    const other = await world.start("other", { nodeId: 3 });
+    for (const entry of leader.log.entries) other.log.append(entry.data);
+    await complete(other.machine.waitForApplied(OBJECTS + 2));
+    await complete(senderOf(other, link(leader).connection).send(2, mark(5), 3));
+    await world.simulation.runFor(1000);
+    const stores = world.machine("leader").volume.stores();
+    expect(stores).toHaveLength(1);
+  });
+
   test("goes on where a broken stream left it", async () => {
     const first = link(follower, (delivered) => delivered === 6);
     const sender = senderOf(leader, first.connection);

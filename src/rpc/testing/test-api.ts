@@ -168,6 +168,7 @@ const cluster: ClusterAdmin = {
     voters: [1],
     learners: [],
     votersOutgoing: [],
+    leaving: [],
     firstIndex: 1,
     lastIndex: 3,
     progress: [{ nodeId: 1, match: 3, state: "replicate", recentlyActive: true, learner: false }],

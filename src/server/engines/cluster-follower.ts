@@ -4,8 +4,8 @@ import {
   type NodeDirectory,
   parseAddress,
 } from "../../cluster/index.ts";
-import { type NodeRow, NodeState } from "../../gen/skerry/meta/v1/rows_pb.js";
-import type { ConfigurationState, Metadata } from "../../meta/index.ts";
+import type { NodeRow } from "../../gen/skerry/meta/v1/rows_pb.js";
+import type { Metadata } from "../../meta/index.ts";
 import type { Logger } from "../../observe/index.ts";
 import type { SocketAddress } from "../../platform/index.ts";
 import type { RaftGroup } from "../../raft/index.ts";
@@ -16,8 +16,6 @@ export interface ClusterFollowerOptions {
   readonly nodeId: number;
   readonly metadata: Metadata;
   readonly raft: Pick<RaftGroup, "setPeers">;
-  /** The Raft configuration in force where the metadata are. */
-  readonly configuration: () => ConfigurationState;
   readonly health: Pick<HealthService, "setPeers">;
   readonly targets: Pick<NodeTargets, "refresh">;
   readonly directory: Pick<NodeDirectory, "savePeers">;
@@ -56,11 +54,9 @@ export class ClusterFollower {
     return row && parseAddress(row.peerAddress);
   }
 
-  /** Removed from the cluster, and no longer in the Raft group: nothing is taken from it any more. */
+  /** Removed from the cluster, and out of the Raft group for certain: nothing is taken from it any more. */
   hasLeft(nodeId: number): boolean {
-    if (this.node(nodeId)?.state !== NodeState.REMOVED) return false;
-    const { voters, learners, votersOutgoing, learnersNext } = this.#options.configuration();
-    return ![voters, learners, votersOutgoing, learnersNext].some((members) => members.includes(nodeId));
+    return this.node(nodeId)?.hasLeft === true;
   }
 
   /** Takes over the rows of now. */

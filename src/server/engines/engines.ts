@@ -125,7 +125,6 @@ export class Engines {
       nodeId: this.identity.nodeId,
       metadata: this.metadata,
       raft: this.raft,
-      configuration: () => this.#consensus.machine.configuration(),
       health: this.#health,
       targets: this.#targets,
       directory: options.identified.directory,

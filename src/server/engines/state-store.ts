@@ -25,7 +25,9 @@ export async function openStateStore(options: StateOptions): Promise<StateStoreD
   } catch (error) {
     if (!isStateDamage(error)) throw error;
     if (identified.peers.length === 0) throw damagedAlone(path, error);
-    const setAside = await StateStoreDirectory.setAside(platform.disk, path);
+    // An earlier start may have come this far, and no further.
+    const isThere = await platform.disk.exists(path);
+    const setAside = isThere ? await StateStoreDirectory.setAside(platform.disk, path) : undefined;
     if (await platform.disk.exists(marker)) await platform.disk.remove(marker);
     await platform.disk.syncDirectory(dataDirectory);
     metrics.stateRebuilds.increment();
@@ -42,7 +44,7 @@ export async function openStateStore(options: StateOptions): Promise<StateStoreD
 
 /** What the node stopped for was damage of its metadata: the next start puts them aside instead of meeting it again. */
 export async function noteStateDamage(options: StateOptions, error: unknown): Promise<void> {
-  if (!isStateDamage(error instanceof Error ? (error.cause ?? error) : error)) return;
+  if (!isStateDamage(error) && !(error instanceof Error && isStateDamage(error.cause))) return;
   const { disk } = options.platform;
   const marker = `${options.dataDirectory}/${DAMAGE_MARKER}`;
   if (await disk.exists(marker)) return;

@@ -130,10 +130,10 @@ export class Operator {
 
   /** As `skerry cluster remove` waits: the group may need its vote for the very entry that takes it out. Rejects until it is no member any more. */
   async #hasLeft(through: SimulatedNode, { nodeId }: SimulatedNode): Promise<void> {
-    const { metadata, raft } = through.life!.engines!;
+    const { metadata } = through.life!.engines!;
     await metadata.barrier();
-    const { voters, votersOutgoing, learners } = raft.status().confState;
-    if ([...voters, ...votersOutgoing, ...learners].includes(nodeId)) throw new Error("still a member");
+    const row = (await metadata.view.nodes()).find((known) => Number(known.nodeId) === nodeId);
+    if (row?.hasLeft !== true) throw new Error("still needed");
   }
 
   async #stateOf(through: SimulatedNode, nodeId: number): Promise<NodeState | undefined> {

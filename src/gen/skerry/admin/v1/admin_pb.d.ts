@@ -641,6 +641,13 @@ export declare type RaftStatus = Message<"skerry.admin.v1.RaftStatus"> & {
    * @generated from field: repeated skerry.admin.v1.MemberProgress progress = 11;
    */
   progress: MemberProgress[];
+
+  /**
+   * Removed nodes that must go on running: their votes may still be needed.
+   *
+   * @generated from field: repeated uint64 leaving = 12;
+   */
+  leaving: bigint[];
 };
 
 /**
@@ -1193,7 +1200,7 @@ export declare const ClusterService: GenService<{
   },
   /**
    * RemoveNode takes a node out of the cluster for ever: one that is drained, or, by force, one that is dead. When it returns the decision is
-   * committed; the node has left when GetStatus shows it neither among the voters nor among the learners.
+   * committed; the node has left when GetStatus shows it neither among the voters, nor among the learners, nor among those that are leaving.
    *
    * @generated from rpc skerry.admin.v1.ClusterService.RemoveNode
    */

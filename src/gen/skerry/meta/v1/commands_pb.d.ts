@@ -220,6 +220,12 @@ export declare type Command = Message<"skerry.meta.v1.Command"> & {
     case: "setNodeState";
   } | {
     /**
+     * @generated from field: skerry.meta.v1.ConfirmNodeLeft confirm_node_left = 61;
+     */
+    value: ConfirmNodeLeft;
+    case: "confirmNodeLeft";
+  } | {
+    /**
      * @generated from field: skerry.meta.v1.RecordCopies record_copies = 70;
      */
     value: RecordCopies;
@@ -881,6 +887,30 @@ export declare type SetNodeState = Message<"skerry.meta.v1.SetNodeState"> & {
  * Use `create(SetNodeStateSchema)` to create a new message.
  */
 export declare const SetNodeStateSchema: GenMessage<SetNodeState>;
+
+/**
+ * ConfirmNodeLeft says that a removed node is out of the Raft group for certain. It is proposed by a leader that has applied the change, and counts only in
+ * that leader's term: whoever makes it durable makes durable with it that the change is committed.
+ *
+ * @generated from message skerry.meta.v1.ConfirmNodeLeft
+ */
+export declare type ConfirmNodeLeft = Message<"skerry.meta.v1.ConfirmNodeLeft"> & {
+  /**
+   * @generated from field: uint64 node_id = 1;
+   */
+  nodeId: bigint;
+
+  /**
+   * @generated from field: uint64 term = 2;
+   */
+  term: bigint;
+};
+
+/**
+ * Describes the message skerry.meta.v1.ConfirmNodeLeft.
+ * Use `create(ConfirmNodeLeftSchema)` to create a new message.
+ */
+export declare const ConfirmNodeLeftSchema: GenMessage<ConfirmNodeLeft>;
 
 /**
  * @generated from message skerry.meta.v1.PutJoinToken

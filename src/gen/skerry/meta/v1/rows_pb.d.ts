@@ -199,6 +199,13 @@ export declare type NodeRow = Message<"skerry.meta.v1.NodeRow"> & {
    * @generated from field: uint32 weight = 11;
    */
   weight: number;
+
+  /**
+   * Removed, and nobody needs its vote any more: an entry is committed that was proposed behind the change which took it out of the Raft group.
+   *
+   * @generated from field: bool has_left = 12;
+   */
+  hasLeft: boolean;
 };
 
 /**
