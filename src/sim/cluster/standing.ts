@@ -13,10 +13,10 @@ export function allVote({ members }: SimulatedCluster): boolean {
   });
 }
 
-/** All members, which are ready, are at the same index. */
+/** All members are at the same index. Not one that has stopped by itself meanwhile. */
 export function haveAppliedTheSame({ members }: SimulatedCluster): boolean {
-  const applied = members.map((node) => node.life!.engines!.metadata.view.appliedIndex());
-  return applied.every((index) => index === applied[0]);
+  const applied = members.map(({ life }) => life?.engines?.metadata.view.appliedIndex());
+  return applied.every((index) => index !== undefined && index === applied[0]);
 }
 
 /** For people: what each node says of itself. */
