@@ -1,6 +1,5 @@
 import * as prometheus from "prom-client";
 import { assert } from "../base/index.ts";
-import { Distribution } from "./distribution.ts";
 import { METRICS, type MetricDefinition } from "./metric-catalogue.ts";
 import { renamedMetric, SHOAL_METRICS } from "./shoal-names.ts";
 
@@ -113,12 +112,10 @@ function createMetric(
       };
     }
     case "histogram": {
-      const distribution = new Distribution({ ...settings, buckets: definition.buckets });
-      registry.registerMetric(distribution as unknown as prometheus.Metric);
+      const histogram = new prometheus.Histogram({ ...settings, buckets: [...definition.buckets] });
       return {
-        observe: (value: number, labels: AnyLabels = NO_LABELS) => {
-          const series = admit(labels);
-          if (series !== undefined) distribution.observe(series, labels, value);
+        observe: (value: number, labels: AnyLabels = {}) => {
+          if (admit(labels) !== undefined) histogram.observe(labels, value);
         },
       };
     }

@@ -1,16 +1,13 @@
 import {
   type CustomerKey,
-  type GetObjectRequest,
   type GetObjectResult,
   ObjectError,
   type ObjectInfo,
   objectAccessOf,
-  type Preconditions,
-  type RangeRequest,
 } from "../../object/index.ts";
 import { customerKey } from "../encryption/request.ts";
 import { expirationHeaders } from "../features/lifecycle/expiration-header.ts";
-import type { S3Request, S3Response } from "../http.ts";
+import type { S3Response } from "../http.ts";
 import type { GetObject, HeadObject } from "../operation.ts";
 import { parseHttpDate, unquoteEtag } from "../parse/fields.ts";
 import { objectHeaders } from "../render/object-headers.ts";
@@ -114,34 +111,18 @@ function get(
   call: Call,
   range: GetObject["range"],
 ): Promise<GetObjectResult> {
-  return call.store.getObject(new Read(operation, call, range));
-}
-
-/** What the use case is asked for. */
-class Read implements GetObjectRequest {
-  readonly bucket: string;
-  readonly key: string;
-  readonly versionId: string | undefined;
-  declare readonly customerKey?: CustomerKey;
-  declare readonly preconditions?: Preconditions;
-  declare readonly range?: RangeRequest;
-  readonly #request: S3Request;
-
-  constructor(operation: GetObject | HeadObject, call: Call, range: RangeRequest | undefined) {
-    this.bucket = operation.bucket;
-    this.key = operation.key;
-    this.versionId = operation.versionId;
-    this.#request = call.request;
-    const key = customerKey(call);
-    if (key !== undefined) this.customerKey = key;
-    if (operation.preconditions !== undefined) this.preconditions = operation.preconditions;
-    if (range !== undefined) this.range = range;
-  }
-
-  /** Not cheap to make, and a small object asks for none. */
-  get signal(): AbortSignal {
-    return this.#request.signal;
-  }
+  return call.store.getObject({
+    bucket: operation.bucket,
+    key: operation.key,
+    versionId: operation.versionId,
+    // Not cheap to make, and a small object asks for none.
+    get signal() {
+      return call.request.signal;
+    },
+    ...customerKeyOf(call),
+    ...(operation.preconditions && { preconditions: operation.preconditions }),
+    ...(range && { range }),
+  });
 }
 
 /** The range of the object that the client knows, or else the whole of the present one. */
