@@ -113,26 +113,46 @@ interface FoundBatch {
   readonly addedAtMs: number;
 }
 
-/** The first batch that is wanted, among those of the past that are kept and the live ones. What is wanted once is wanted from then on. */
+/**
+ * The first batch that is wanted, among the live ones and those of the past that are kept. What is wanted once is wanted from then on. Live rows are read
+ * first, as in `rowsAt`: a batch that is superseded meanwhile is then found among those of the past, and not missed.
+ */
 async function findBatch(
   view: NamespaceView,
   row: NamespaceRow,
   isWanted: (batch: FoundBatch) => boolean,
 ): Promise<FoundBatch | undefined> {
-  let afterRevision = row.trimmedRevision;
-  for (;;) {
-    const page = await view.manifestPast(row.namespaceId, { afterRevision, limit: PAST_PAGE_ROWS });
-    const found = page.map(foundBatch).find((batch) => batch !== undefined && isWanted(batch));
-    if (found !== undefined) return found;
-    const next = nextRevision(page);
-    if (next === undefined) break;
-    afterRevision = next;
-  }
+  const live = await findLiveBatch(view, row, isWanted);
+  const past = await findPastBatch(view, row, isWanted);
+  if (live === undefined || past === undefined) return live ?? past;
+  return past.number < live.number ? past : live;
+}
+
+async function findLiveBatch(
+  view: NamespaceView,
+  row: NamespaceRow,
+  isWanted: (batch: FoundBatch) => boolean,
+): Promise<FoundBatch | undefined> {
   for (let after = 0n; ; ) {
     const page = await view.manifest(row.namespaceId, { kind: "batch", after, limit: PAGE_ROWS });
     const found = page.map(foundBatch).find((batch) => batch !== undefined && isWanted(batch));
     if (found !== undefined || page.length < PAGE_ROWS) return found;
     after = page.at(-1)?.number ?? after;
+  }
+}
+
+async function findPastBatch(
+  view: NamespaceView,
+  row: NamespaceRow,
+  isWanted: (batch: FoundBatch) => boolean,
+): Promise<FoundBatch | undefined> {
+  for (let afterRevision = row.trimmedRevision; ; ) {
+    const page = await view.manifestPast(row.namespaceId, { afterRevision, limit: PAST_PAGE_ROWS });
+    const found = page.map(foundBatch).find((batch) => batch !== undefined && isWanted(batch));
+    if (found !== undefined) return found;
+    const next = nextRevision(page);
+    if (next === undefined) return undefined;
+    afterRevision = next;
   }
 }
 
