@@ -1,6 +1,6 @@
 import { retiredUses } from "../object/index.ts";
 import type { Simulation } from "../platform/sim/index.ts";
-import { checkSettled } from "./checkers/settled.ts";
+import { checkSettled, stateStoresOf } from "./checkers/settled.ts";
 import type { StateChecker } from "./checkers/state.ts";
 import { type FormedClusters, formCluster, restartFormed } from "./cluster/forming.ts";
 import { BUCKET } from "./cluster/node-config.ts";
@@ -242,6 +242,8 @@ export class Phases {
   /** Nothing has too few copies, no old key is needed, nothing waits to be deleted, and no node has orders. */
   async #isSettled(): Promise<boolean> {
     if (!this.#isWell()) return false;
+    // A snapshot that a node turned out not to need may still be on its way to it.
+    if (this.#cluster.members.some((node) => stateStoresOf(node).length > 1)) return false;
     const { view } = this.#cluster.members[0]!.life!.engines!.metadata;
     if (view.underReplicatedTotal().blobs > 0) return false;
     if ((await retiredUses(view)).some(({ uses }) => uses > 0)) return false;

@@ -40,7 +40,7 @@ export interface SnapshotReceiverOptions {
   readonly directory: StateStoreDirectory;
   readonly hasher: Hasher;
   readonly log: Pick<ProposalLog, "receivedSnapshot">;
-  readonly machine: Pick<MetaStateMachine, "onChange">;
+  readonly machine: Pick<MetaStateMachine, "onChange" | "view">;
 }
 
 export class SnapshotReceiver {
@@ -52,7 +52,7 @@ export class SnapshotReceiver {
 
   constructor(options: SnapshotReceiverOptions) {
     this.#options = options;
-    options.machine.onChange(({ appliedIndex }) => this.#dropOutdated(appliedIndex));
+    options.machine.onChange(() => this.#dropOutdated());
   }
 
   /** For `Network.listen`. */
@@ -73,7 +73,12 @@ export class SnapshotReceiver {
     }
     active?.refuse("aborted", "another snapshot takes its place");
     this.#active = reception;
-    return await this.#turn.run(() => this.#options.directory.stage(header));
+    try {
+      return await this.#turn.run(() => this.#options.directory.stage(header));
+    } finally {
+      // Its stream may have ended meanwhile, when there was nothing to drop yet.
+      this.#dropOutdated();
+    }
   }
 
   /** Runs `action` on the staging store unless another reception has taken over. */
@@ -85,18 +90,23 @@ export class SnapshotReceiver {
   }
 
   finished(reception: Reception): void {
-    if (this.#active === reception) this.#active = undefined;
+    if (this.#active !== reception) return;
+    this.#active = undefined;
+    // The log may have got there first, and in a quiet cluster nothing else would change for long.
+    this.#dropOutdated();
   }
 
   /**
    * The half of a snapshot that a broken stream or a crash left is of no use once the log has brought the state to where it stands, and nobody would send
    * the rest of it.
    */
-  #dropOutdated(appliedIndex: number): void {
-    const { directory } = this.#options;
+  #dropOutdated(): void {
+    const { directory, machine } = this.#options;
     const isOutdated = (): boolean => {
       const index = directory.staging?.header.message?.snapshot?.index;
-      return this.#active === undefined && index !== undefined && Number(index) <= appliedIndex;
+      return (
+        this.#active === undefined && index !== undefined && Number(index) <= machine.view.appliedIndex()
+      );
     };
     if (this.#isDropping || !(isOutdated() || directory.hasLeftOvers)) return;
     this.#isDropping = true;

@@ -267,6 +267,20 @@ describe("a snapshot", () => {
     },
   );
 
+  test.each([1, 2, 8])(
+    "that the log was faster than leaves nothing when it breaks off after %i messages",
+    async (last) => {
+      await complete(follower.machine.apply(leader.log.entries));
+      const { connection } = link(follower, (delivered) => delivered === last);
+      await expect(complete(senderOf(leader, connection).send(2, mark(5), 3))).rejects.toThrow();
+      // In a quiet cluster nothing else comes.
+      await world.simulation.runFor(1_000);
+      expect(follower.directory.staging).toBeUndefined();
+      const left = await complete(follower.platform.disk.list(STATE_PATH));
+      expect(left.map(({ name }) => name).sort()).toEqual(["CURRENT", "store-0000000000000001"]);
+    },
+  );
+
   test("is not sent twice to one peer at once", async () => {
     const { connection } = link(follower);
     const sender = senderOf(leader, connection);

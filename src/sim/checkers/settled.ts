@@ -46,12 +46,16 @@ export async function checkSettled(cluster: SimulatedCluster, states: StateCheck
   }
 }
 
+/** Paths of the live state store and of what is received or left over. */
+export function stateStoresOf({ machine }: SimulatedNode): readonly string[] {
+  return machine.volume.stores().filter((path) => path.startsWith(`${DATA_DIRECTORY}/state/`));
+}
+
 /** The rows of the live state store, as the disk has them. */
 function stateRowsOf(node: SimulatedNode): Rows {
-  const { volume } = node.machine;
-  const directories = volume.stores().filter((path) => path.startsWith(`${DATA_DIRECTORY}/state/`));
+  const directories = stateStoresOf(node);
   check(directories.length === 1, "one state store", () => `${node.name} has ${directories}`);
-  return volume.storeRows(directories[0]!);
+  return node.machine.volume.storeRows(directories[0]!);
 }
 
 async function allRows(rows: Rows): Promise<StoreRow[]> {
