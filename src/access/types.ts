@@ -47,12 +47,12 @@ export interface Owner {
 /** One request as one value: routing, authorization, limits, metrics and audit all use it. `name` is a row of the operations table. */
 export interface OperationRequest {
   readonly name: string;
-  readonly bucket?: string;
+  readonly bucket?: string | undefined;
   /** "org/project/name". */
   readonly namespace?: string;
-  readonly key?: string;
+  readonly key?: string | undefined;
   /** Instead of the row's: "s3:GetObjectVersion" where a version is named. */
-  readonly action?: string;
+  readonly action?: string | undefined;
   /** ARN of what an operation on identities touches. */
   readonly resource?: string;
   /** What the role says of itself that the caller asks to be; undefined: there is none of that name. */

@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import {
   type ObjectAttributes as AttributesRow,
+  type Header,
   HeaderSchema,
   ObjectAttributesSchema,
   type ObjectEncryption,
@@ -94,11 +95,17 @@ function headerRows(headers: ReadonlyMap<string, string>) {
   return [...headers].map(([name, value]) => create(HeaderSchema, { name, value }));
 }
 
+const NO_HEADERS: ReadonlyMap<string, string> = new Map();
+
+function headersFromRows(rows: readonly Header[] = []): ReadonlyMap<string, string> {
+  return rows.length === 0 ? NO_HEADERS : new Map(rows.map(({ name, value }) => [name, value]));
+}
+
 export function attributesFromRow(row: AttributesRow | undefined): ObjectAttributes {
   return {
     contentType: row?.contentType ?? "",
-    headers: new Map(row?.headers.map((header) => [header.name, header.value])),
-    userMetadata: new Map(row?.userMetadata.map((header) => [header.name, header.value])),
+    headers: headersFromRows(row?.headers),
+    userMetadata: headersFromRows(row?.userMetadata),
     storageClass: row?.storageClass || "STANDARD",
     ...(row !== undefined && row.tags.length > 0 && { tags: row.tags }),
     ...(row !== undefined && lockFromRow(row)),

@@ -58,7 +58,7 @@ export class ObjectContext {
   /** For reads: as of now. */
   async freshBucket(name: string): Promise<BucketRow> {
     await this.barrier();
-    return this.#bucket(name);
+    return this.bucket(name);
   }
 
   /**
@@ -74,7 +74,8 @@ export class ObjectContext {
     return row?.bucketId === bucket.bucketId ? row : bucket;
   }
 
-  #bucket(name: string): BucketRow {
+  /** As this node has applied it. Refuses "bucket-not-found". */
+  bucket(name: string): BucketRow {
     const bucket = this.view.bucket(name);
     if (bucket === undefined) {
       throw new ObjectError("bucket-not-found", "there is no bucket of this name", {

@@ -25,7 +25,8 @@ export interface FoundVersion {
 export async function freshVersion(context: ObjectContext, address: VersionAddress): Promise<FoundVersion> {
   checkKey(address.key);
   const wanted = address.versionId === undefined ? undefined : { id: parseVersionId(address.versionId) };
-  const bucket = await context.freshBucket(address.bucket);
+  await context.barrier();
+  const bucket = context.bucket(address.bucket);
   if (wanted === undefined) return { bucket, row: currentVersion(context, bucket, address.key) };
   const row = versionOf(context, bucket, address.key, wanted.id);
   if (row === undefined) {

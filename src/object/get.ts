@@ -65,9 +65,9 @@ async function streamedBody(
   context: ObjectContext,
   row: ObjectRow,
   range: ByteRange,
-  { signal, customerKey }: GetObjectRequest,
+  { caller, customerKey }: GetObjectRequest,
 ): Promise<AsyncIterable<Uint8Array>> {
-  return await objectBytes(context, row, { ...range, signal }, customerKey);
+  return await objectBytes(context, row, { ...range, signal: caller.signal }, customerKey);
 }
 
 /** The bytes of an object as its client knows them. Refuses a customer's key that is missing, wrong or out of place. */

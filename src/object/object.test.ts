@@ -51,7 +51,7 @@ async function get(
   key: string,
   more: { range?: RangeRequest; preconditions?: Preconditions } = {},
 ): Promise<string> {
-  const result = await node.objects.getObject({ bucket: BUCKET, key, ...more, signal });
+  const result = await node.objects.getObject({ bucket: BUCKET, key, ...more, caller: { signal } });
   const pieces: Uint8Array[] = [];
   for await (const piece of result.body) pieces.push(piece);
   return Buffer.concat(pieces).toString("latin1");
@@ -103,7 +103,7 @@ describe("an object", () => {
 
 it("a small body is at hand, and so is a range of it", async () => {
   await put("k", "0123456789");
-  const request = { bucket: BUCKET, key: "k", signal };
+  const request = { bucket: BUCKET, key: "k", caller: { signal } };
   const whole = await node.objects.getObject(request);
   expect(Buffer.from(whole.held ?? []).toString()).toBe("0123456789");
   const part = await node.objects.getObject({ ...request, range: { kind: "from-to", first: 2, last: 4 } });

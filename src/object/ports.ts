@@ -201,6 +201,11 @@ export interface HeadObjectRequest {
   readonly customerKey?: CustomerKey;
 }
 
+/** Who waits for an answer. Its signal is looked at only where something has to be waited for: it is not cheap to make, and small objects need none. */
+export interface Caller {
+  readonly signal: AbortSignal;
+}
+
 export interface GetObjectRequest {
   readonly bucket: string;
   readonly key: string;
@@ -208,7 +213,7 @@ export interface GetObjectRequest {
   readonly preconditions?: Preconditions;
   /** An unsatisfiable one is refused with "range-not-satisfiable". */
   readonly range?: RangeRequest;
-  readonly signal: AbortSignal;
+  readonly caller: Caller;
   readonly customerKey?: CustomerKey;
 }
 

@@ -37,7 +37,7 @@ function failReads(code: "io" | "damaged"): void {
 }
 
 const READS: readonly (readonly [string, (objects: ObjectStore) => Promise<unknown>])[] = [
-  ["getObject", (objects) => objects.getObject({ bucket: BUCKET, key: KEY, signal })],
+  ["getObject", (objects) => objects.getObject({ bucket: BUCKET, key: KEY, caller: { signal } })],
   ["headObject", (objects) => objects.headObject({ bucket: BUCKET, key: KEY })],
   [
     "listObjects",
@@ -68,7 +68,7 @@ describe("a node that cannot read its metadata", () => {
     const body = { sizeBytes, bytes: pieces(), expected: {} };
     const attributes = { contentType: "", headers: new Map(), userMetadata: new Map(), storageClass: "" };
     await node.objects.putObject({ bucket: BUCKET, key: KEY, body, attributes, owner: OWNER, signal });
-    const got = await node.objects.getObject({ bucket: BUCKET, key: KEY, signal });
+    const got = await node.objects.getObject({ bucket: BUCKET, key: KEY, caller: { signal } });
     failReads("damaged");
     const reading = (async () => {
       for await (const _piece of got.body) expect.unreachable("no byte can be delivered");

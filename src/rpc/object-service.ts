@@ -53,7 +53,7 @@ export function objectService(objects: ObjectStore, guard: Guard): ServiceImpl<t
           ...(ranged && {
             range: { kind: "from-to", first, last: length === 0n ? undefined : first + Number(length) - 1 },
           }),
-          signal: context.signal,
+          caller: context,
         });
         yield create(GetObjectResponseSchema, { part: { case: "object", value: infoMessage(result.info) } });
         for await (const piece of result.body) {

@@ -152,7 +152,7 @@ describe("HTTP", () => {
     }
     const getObject = gateway.rig.store.getObject.bind(gateway.rig.store);
     gateway.rig.store.getObject = async (request) => {
-      request.signal.addEventListener("abort", () => left());
+      request.caller.signal.addEventListener("abort", () => left());
       const { held: _, ...result } = await getObject(request);
       return { ...result, body: slow() };
     };

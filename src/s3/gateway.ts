@@ -6,7 +6,8 @@ import { type Authenticated, authenticate } from "./auth/authenticate.ts";
 import { sha256Hex } from "./auth/hmac.ts";
 import { SigningKeys } from "./auth/signing-keys.ts";
 import { anonymousCaller } from "./authorize/anonymous.ts";
-import { authorizationsOf, copySourceOf } from "./authorize/authorizations.ts";
+import { authorizationsOf } from "./authorize/authorizations.ts";
+import { type ExpectedOwner, expectedOwners } from "./authorize/expected-owners.ts";
 import { requestContext } from "./authorize/request-context.ts";
 import { RequestGate } from "./authorize/request-gate.ts";
 import type { RequiredDigest } from "./body/required-digest.ts";
@@ -20,7 +21,7 @@ import { WEBSITE_KIND, websiteOf } from "./features/website/website.ts";
 import type { Call, HandlerContext } from "./handlers/call.ts";
 import { handleOperation } from "./handlers/handle-operation.ts";
 import type { RequestHeaders, S3Request, S3Response } from "./http.ts";
-import type { S3Operation, SupportedOperation } from "./operation.ts";
+import type { S3Operation } from "./operation.ts";
 import { S3_OPERATIONS, type S3OperationName, type UnsupportedName } from "./operations.ts";
 import { parsePosted, parseRequest, parseVisit } from "./parse/parse-request.ts";
 import type { QueryParameters } from "./parse/query.ts";
@@ -261,7 +262,8 @@ export class S3Gateway {
     if (parsed.kind === "operation" && parsed.operation.name === "IdentityApi") {
       return this.#query(request, parsed.target, requestId, progress);
     }
-    const authenticated = await this.#authenticate(request, parsed.target);
+    const proven = this.#authenticate(request, parsed.target);
+    const authenticated = proven instanceof Promise ? await proven : proven;
     progress.principal = authenticated?.principal;
     // Whoever cannot prove who it is does not learn what was wrong with the rest.
     if (parsed.kind === "refused")
@@ -291,7 +293,8 @@ export class S3Gateway {
     if (!isSupported(operation) || operation.name === "PostObject") {
       throw notImplemented(`The operation ${operation.name}`);
     }
-    await this.#checkExpectedOwners(operation);
+    const owned = expectedOwners(operation);
+    if (owned.length > 0) await this.#checkOwners(owned);
     const allows: Call["allows"] = (authorization) => this.#gate.allows(caller, authorization, policyContext);
     return handleOperation(operation, {
       ...this.#context,
@@ -419,15 +422,18 @@ export class S3Gateway {
     });
   }
 
-  async #authenticate(
+  #authenticate(
     request: S3Request,
     target: RequestTarget | undefined,
     ofService: { readonly service?: string; readonly bodyHash?: string } = {},
-  ): Promise<Authenticated | undefined> {
+  ): Authenticated | undefined | Promise<Authenticated | undefined> {
     if (target === undefined) return undefined;
     const { credentials, clock, region, anyRegion, maxClockSkewMs } = this.#options;
+    const failed = (error: unknown): never => {
+      throw this.#admission.failed(error, request.remoteAddress);
+    };
     try {
-      return await authenticate(request, target, {
+      const authenticated = authenticate(request, target, {
         credentials,
         signingKeys: this.#signingKeys,
         region: anyRegion === true ? "any" : region,
@@ -435,8 +441,9 @@ export class S3Gateway {
         ...ofService,
         ...(maxClockSkewMs !== undefined && { maxClockSkewMs }),
       });
+      return authenticated instanceof Promise ? authenticated.catch(failed) : authenticated;
     } catch (error) {
-      throw this.#admission.failed(error, request.remoteAddress);
+      return failed(error);
     }
   }
 
@@ -454,19 +461,13 @@ export class S3Gateway {
   }
 
   /** x-amz-expected-bucket-owner: a guard against buckets that changed hands. */
-  async #checkExpectedOwners(operation: SupportedOperation): Promise<void> {
-    if (operation.name === "ListBuckets" || operation.name === "CreateBucket") return;
-    if (operation.expectedOwner !== undefined) {
-      await this.#checkOwner(operation.bucket, operation.expectedOwner);
+  async #checkOwners(owned: readonly ExpectedOwner[]): Promise<void> {
+    for (const { bucket, expectedOwner } of owned) {
+      const { owner } = await this.#options.store.headBucket(bucket);
+      if (owner.id !== expectedOwner && accountIdOf(owner.id) !== expectedOwner) {
+        throw new S3Refusal("AccessDenied");
+      }
     }
-    const source = copySourceOf(operation);
-    if (source?.expectedOwner !== undefined) await this.#checkOwner(source.bucket, source.expectedOwner);
-  }
-
-  async #checkOwner(bucket: string, expectedOwner: string): Promise<void> {
-    const info = await this.#options.store.headBucket(bucket);
-    const { id } = info.owner;
-    if (id !== expectedOwner && accountIdOf(id) !== expectedOwner) throw new S3Refusal("AccessDenied");
   }
 
   #unexpected(error: unknown, requestId: string): S3Refusal {

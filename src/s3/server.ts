@@ -206,7 +206,8 @@ export class S3Server {
           answer = this.#options.gateway.failed(request, handled, error);
         }
       }
-      const sent = await this.#send(exchange, answer, stream);
+      const sending = this.#send(exchange, answer, stream);
+      const sent = sending instanceof Promise ? await sending : sending;
       if (!sent.completed) answer.unserved();
       this.#report(exchange, answer, sent);
     } finally {
@@ -214,7 +215,7 @@ export class S3Server {
     }
   }
 
-  async #send(exchange: Exchange, answer: Answer, stream: OpenStream | undefined): Promise<Sent> {
+  #send(exchange: Exchange, answer: Answer, stream: OpenStream | undefined): Sent | Promise<Sent> {
     const { request, response } = exchange;
     const rest = this.#restOfBody(request);
     const extraHeaders = [
@@ -226,14 +227,13 @@ export class S3Server {
       SERVER_NAME,
     ];
     if (rest === "close" || rest === "linger" || this.#closing) extraHeaders.push("Connection", "close");
-    const sent = await sendResponse(response, answer.response, stream, {
+    const sending = sendResponse(response, answer.response, stream, {
       watch: this.#watch,
       extraHeaders,
       recycle: this.#options.recycle,
       beforeEnd: rest === "linger" ? () => this.#discard(request, this.#limits.lingerDrainBytes) : undefined,
     });
-    if (rest === "drain") await this.#drain(exchange);
-    return sent;
+    return rest === "drain" ? this.#drained(exchange, sending) : sending;
   }
 
   /** What is to be done with the part of a body that nobody read, so that the client sees its answer and the connection stays in step. */
@@ -246,9 +246,11 @@ export class S3Server {
     return length - body.bytesReceived <= this.#limits.keepAliveDrainBytes ? "drain" : "linger";
   }
 
-  async #drain({ request, response }: Exchange): Promise<void> {
+  async #drained({ request, response }: Exchange, sending: Sent | Promise<Sent>): Promise<Sent> {
+    const sent = await sending;
     await this.#discard(request, this.#limits.keepAliveDrainBytes);
     if (!request.body.arrived) response.socket?.destroy();
+    return sent;
   }
 
   async #discard({ body }: NodeRequest, limitBytes: number): Promise<void> {

@@ -86,8 +86,8 @@ export class Observing {
     const { audit, isRead } = this.#options;
     const { operation, outcome, requestId, principalKeyId, bucket, key, namespace, remoteAddress } =
       happening;
-    const [organization, project, name] = namespace?.split("/") ?? [];
     if (audit === undefined || (isRead(operation) && REFUSED[outcome] === undefined)) return;
+    const [organization, project, name] = namespace?.split("/") ?? [];
     const written = audit.record({
       requestId,
       operation,

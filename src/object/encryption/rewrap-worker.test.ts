@@ -58,7 +58,7 @@ async function read(key: string, versionId?: string): Promise<string> {
   const { body: bytes } = await node.objects.getObject({
     bucket: BUCKET,
     key,
-    signal,
+    caller: { signal },
     ...(versionId !== undefined && { versionId }),
   });
   const pieces: Uint8Array[] = [];

@@ -2,13 +2,23 @@ import type { RequestHeaders } from "../http.ts";
 import { percentEncode, percentEncodePath } from "../parse/percent.ts";
 import type { QueryParameters } from "../parse/query.ts";
 
+/** The names of the headers that a signature covers, as they were sent: in lower case, with ";" between them. */
+export interface SignedHeaders {
+  readonly text: string;
+  readonly names: readonly string[];
+}
+
+export function signedHeadersOf(text: string): SignedHeaders {
+  return { text, names: text.split(";") };
+}
+
 export interface CanonicalInput {
   readonly method: string;
   /** Encoded, as it goes into the canonical request. */
   readonly path: string;
   readonly query: QueryParameters;
   readonly headers: RequestHeaders;
-  readonly signedHeaders: string;
+  readonly signedHeaders: SignedHeaders;
   readonly payloadHash: string;
 }
 
@@ -18,10 +28,10 @@ export interface CanonicalInput {
  */
 export function canonicalRequest(input: CanonicalInput): string {
   let headerLines = "";
-  for (const name of input.signedHeaders.split(";")) {
+  for (const name of input.signedHeaders.names) {
     headerLines += `${name}:${canonicalValue(input.headers.get(name) ?? "")}\n`;
   }
-  return `${input.method}\n${input.path}\n${canonicalQuery(input.query)}\n${headerLines}\n${input.signedHeaders}\n${input.payloadHash}`;
+  return `${input.method}\n${input.path}\n${canonicalQuery(input.query)}\n${headerLines}\n${input.signedHeaders.text}\n${input.payloadHash}`;
 }
 
 /** Path of S3: encoded once, each segment as it is, nothing resolved. */

@@ -1,6 +1,6 @@
 import type { RequestHeaders } from "../http.ts";
 import type { QueryParameters } from "../parse/query.ts";
-import { canonicalPath, canonicalQuery, canonicalRequest } from "./canonical-request.ts";
+import { canonicalPath, canonicalQuery, canonicalRequest, signedHeadersOf } from "./canonical-request.ts";
 import { deriveSigningKey, hmacHex, sha256Hex } from "./hmac.ts";
 
 export interface RequestToSign {
@@ -44,7 +44,12 @@ export function signRequest(
   ]);
   const signedHeaders = [...headers.keys()].sort().join(";");
   const path = canonicalPath(request.path);
-  const canonical = canonicalRequest({ ...request, path, headers, signedHeaders });
+  const canonical = canonicalRequest({
+    ...request,
+    path,
+    headers,
+    signedHeaders: signedHeadersOf(signedHeaders),
+  });
   const scope = `${date}/${region}/s3/aws4_request`;
   const text = `AWS4-HMAC-SHA256\n${amzDate}\n${scope}\n${sha256Hex(canonical)}`;
   const signature = hmacHex(deriveSigningKey(secret, date, region, "s3"), text);

@@ -2,6 +2,7 @@ import { invalidArgument, notImplemented, type S3ErrorCode, S3Refusal } from "..
 import type { RequestHeaders } from "../http.ts";
 import { MAX_PRESIGNED_SECONDS } from "../limits.ts";
 import type { QueryParameters } from "../parse/query.ts";
+import { type SignedHeaders, signedHeadersOf } from "./canonical-request.ts";
 
 /** What a request says about its own signature, before anything of it is believed. */
 export interface SignatureClaim {
@@ -11,8 +12,9 @@ export interface SignatureClaim {
   readonly date: string;
   readonly region: string;
   readonly service: string;
-  /** As it was sent: names in lower case with ";" between them. */
-  readonly signedHeaders: string;
+  /** "date/region/service/aws4_request". */
+  readonly scope: string;
+  readonly signedHeaders: SignedHeaders;
   readonly signature: string;
   /** "yyyymmddThhmmssZ". */
   readonly amzDate: string;
@@ -45,7 +47,7 @@ export function readSignatureClaim(
     );
   }
   const sessionToken = headers.get("x-amz-security-token") ?? query.get("X-Amz-Security-Token");
-  if (authorization !== undefined) return { ...readHeader(authorization, headers), sessionToken };
+  if (authorization !== undefined) return readHeader(authorization, headers, sessionToken);
   if (presigned) return { ...readQuery(query), sessionToken };
   if (sessionToken !== undefined) throw new S3Refusal("InvalidToken");
   return undefined;
@@ -60,7 +62,8 @@ function isPresigned(query: QueryParameters): boolean {
 type Signed = Omit<SignatureClaim, "sessionToken">;
 
 /** What an Authorization header says before its signature. */
-type Scoped = Pick<Signed, "accessKeyId" | "date" | "region" | "service" | "signedHeaders">;
+type Scoped = Credential & Pick<Signed, "signedHeaders">;
+type Credential = Pick<Signed, "accessKeyId" | "date" | "region" | "service" | "scope">;
 
 /** By their text up to the signature: a client sends the same with every request, for a day. */
 const SCOPES = new Map<string, Scoped>();
@@ -70,16 +73,20 @@ const MAX_SCOPE_LENGTH = 512;
 const SIGNATURE_FIELD = "Signature=";
 const SIGNATURE_LENGTH = 64;
 
-function readHeader(authorization: string, headers: RequestHeaders): Signed {
+function readHeader(
+  authorization: string,
+  headers: RequestHeaders,
+  sessionToken: string | undefined,
+): SignatureClaim {
   const at = authorization.length - SIGNATURE_LENGTH;
   if (at > MAX_SCOPE_LENGTH || !authorization.startsWith(SIGNATURE_FIELD, at - SIGNATURE_FIELD.length)) {
-    return readFields(authorization, headers);
+    return { ...readFields(authorization, headers), sessionToken };
   }
   const text = authorization.slice(0, at);
   const known = SCOPES.get(text);
   const signature = authorization.slice(at);
   if (known !== undefined && !signature.includes(",")) {
-    const { accessKeyId, date, region, service, signedHeaders } = known;
+    const { accessKeyId, date, region, service, scope, signedHeaders } = known;
     const { amzDate, timeMs } = readTime(headers);
     return {
       via: "header",
@@ -87,19 +94,22 @@ function readHeader(authorization: string, headers: RequestHeaders): Signed {
       date,
       region,
       service,
+      scope,
       signedHeaders,
       signature,
       amzDate,
       timeMs,
       expiresSeconds: undefined,
+      sessionToken,
     };
   }
-  const read = readFields(authorization, headers);
+  const read = { ...readFields(authorization, headers), sessionToken };
   // A field of its own, and the last one: then nothing before it depends on it.
   const isField = text.slice(0, -SIGNATURE_FIELD.length).trimEnd().endsWith(",");
   if (!isField || read.signature !== signature) return read;
   if (SCOPES.size >= MAX_SCOPES) SCOPES.clear();
-  SCOPES.set(text, read);
+  const { accessKeyId, date, region, service, scope, signedHeaders } = read;
+  SCOPES.set(text, { accessKeyId, date, region, service, scope, signedHeaders });
   return read;
 }
 
@@ -118,7 +128,7 @@ function readFields(authorization: string, headers: RequestHeaders): Signed {
   return {
     via: "header",
     ...parseCredential(credential, "AuthorizationHeaderMalformed"),
-    signedHeaders: requireField(fields, "SignedHeaders"),
+    signedHeaders: signedHeadersOf(requireField(fields, "SignedHeaders")),
     signature: requireField(fields, "Signature"),
     ...time,
     expiresSeconds: undefined,
@@ -146,10 +156,7 @@ function malformedHeader(message: string): S3Refusal {
 }
 
 /** "AKID/yyyymmdd/region/service/aws4_request"; the key id may itself hold slashes, so the scope is read from the end. */
-function parseCredential(
-  credential: string,
-  code: S3ErrorCode,
-): Pick<SignatureClaim, "accessKeyId" | "date" | "region" | "service"> {
+function parseCredential(credential: string, code: S3ErrorCode): Credential {
   const parts = credential.split("/");
   const terminator = parts.pop();
   const service = parts.pop();
@@ -163,7 +170,7 @@ function parseCredential(
       'The Credential is malformed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".',
     );
   }
-  return { accessKeyId, date, region, service };
+  return { accessKeyId, date, region, service, scope: `${date}/${region}/${service}/aws4_request` };
 }
 
 /** x-amz-date, or else Date. */
@@ -241,7 +248,7 @@ function readQuery(query: QueryParameters): Signed {
   return {
     via: "query",
     ...parseCredential(query.get("X-Amz-Credential")!, "AuthorizationQueryParametersError"),
-    signedHeaders: query.get("X-Amz-SignedHeaders")!,
+    signedHeaders: signedHeadersOf(query.get("X-Amz-SignedHeaders")!),
     signature: query.get("X-Amz-Signature")!,
     amzDate,
     timeMs,

@@ -7,10 +7,10 @@ import type { QueryParameters } from "../parse/query.ts";
 /** One question to the gate. */
 export interface Authorization {
   readonly name: S3OperationName;
-  readonly bucket?: string;
-  readonly key?: string;
+  readonly bucket?: string | undefined;
+  readonly key?: string | undefined;
   /** Undefined: the current one. */
-  readonly versionId?: string;
+  readonly versionId?: string | undefined;
   /** Instead of the row's. */
   readonly action?: string;
   /** What comes along with the request: enough that nothing denies it. */
@@ -47,12 +47,7 @@ export function authorizationsOf(
 ): readonly Authorization[] {
   const { name } = operation;
   const { bucket, key, versionId } = operation as Partial<VersionAddress>;
-  const place = {
-    name,
-    ...(bucket !== undefined && { bucket }),
-    ...(key !== undefined && { key }),
-    ...(versionId !== undefined && { versionId }),
-  };
+  const place: Authorization = { name, bucket, key, versionId };
   const versioned = query.has("versionId") ? versionAction(name) : undefined;
   // Each of its keys is a question of its own, when the document has been read.
   if (name === "DeleteObjects") return [{ ...place, implied: true }];

@@ -109,14 +109,7 @@ export class RequestGate {
   }
 
   #decide(principal: Principal | undefined, authorization: Authorization, context: PolicyContext): Decision {
-    const { name, bucket, key, action } = authorization;
-    const request: OperationRequest = {
-      name,
-      context,
-      ...(bucket !== undefined && { bucket }),
-      ...(key !== undefined && { key }),
-      ...(action !== undefined && { action }),
-    };
+    const request: OperationRequest = { ...authorization, context };
     return this.#authorizer.authorize(principal, request);
   }
 }

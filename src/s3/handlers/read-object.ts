@@ -115,10 +115,7 @@ function get(
     bucket: operation.bucket,
     key: operation.key,
     versionId: operation.versionId,
-    // Not cheap to make, and a small object asks for none.
-    get signal() {
-      return call.request.signal;
-    },
+    caller: call.request,
     ...customerKeyOf(call),
     ...(operation.preconditions && { preconditions: operation.preconditions }),
     ...(range && { range }),

@@ -33,13 +33,16 @@ export async function openStream(bytes: AsyncIterable<Uint8Array>): Promise<Open
   return { iterator, first: await iterator.next() };
 }
 
-/** Sends an answer. Never rejects. `stream` is the opened body of an answer of that kind. */
-export async function sendResponse(
+/**
+ * Sends an answer. Never rejects. `stream` is the opened body of an answer of that kind. At once where the operating system takes all of it, as it does
+ * with small answers.
+ */
+export function sendResponse(
   response: ServerResponse,
   answer: S3Response,
   stream: OpenStream | undefined,
   options: SendOptions,
-): Promise<Sent> {
+): Sent | Promise<Sent> {
   const headers = [...answer.headers, ...options.extraHeaders];
   const { body, status } = answer;
   switch (body.kind) {
@@ -68,23 +71,29 @@ export async function sendResponse(
   }
 }
 
-async function endWith(
+function endWith(
   response: ServerResponse,
   bytes: Uint8Array | undefined,
   { beforeEnd, watch }: SendOptions,
-): Promise<Sent> {
+): Sent | Promise<Sent> {
   const bytesOut = bytes?.length ?? 0;
-  if (beforeEnd !== undefined) {
-    if (bytes === undefined) response.flushHeaders();
-    else response.write(bytes);
-    await beforeEnd();
-    response.end();
-  } else if (bytes === undefined) {
-    response.end();
-  } else {
-    response.end(bytes);
+  if (beforeEnd === undefined) {
+    if (bytes === undefined) response.end();
+    else response.end(bytes);
+    return sentOf(bytesOut, flushed(response, watch));
   }
-  return { bytesOut, completed: await flushed(response, watch), error: undefined };
+  if (bytes === undefined) response.flushHeaders();
+  else response.write(bytes);
+  return beforeEnd().then(() => {
+    response.end();
+    return sentOf(bytesOut, flushed(response, watch));
+  });
+}
+
+function sentOf(bytesOut: number, completed: boolean | Promise<boolean>): Sent | Promise<Sent> {
+  return completed instanceof Promise
+    ? completed.then((whole) => ({ bytesOut, completed: whole, error: undefined }))
+    : { bytesOut, completed, error: undefined };
 }
 
 async function sendStream(

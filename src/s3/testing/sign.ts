@@ -1,5 +1,5 @@
 import type { SignatureChain } from "../auth/authenticate.ts";
-import { canonicalPath, canonicalRequest } from "../auth/canonical-request.ts";
+import { canonicalPath, canonicalRequest, signedHeadersOf } from "../auth/canonical-request.ts";
 import { deriveSigningKey, hmacHex, sha256Hex } from "../auth/hmac.ts";
 import { formatAmzDate } from "../auth/signature-claim.ts";
 import { percentDecode } from "../parse/percent.ts";
@@ -50,7 +50,7 @@ export function signRequest(input: SignInput): Signed {
     path: input.signedPath ?? canonicalPath(percentDecode(path)),
     query: parseQuery(query),
     headers: new Map(Object.entries(headers)),
-    signedHeaders,
+    signedHeaders: signedHeadersOf(signedHeaders),
     payloadHash: input.payloadHash,
   });
   const key = deriveSigningKey(input.credentials.secretAccessKey, date, region, service);

@@ -269,7 +269,7 @@ export class Operations {
         operation.kind === "range"
           ? ({ kind: "suffix", length: 1 + Math.floor(operation.from * 4000) } as const)
           : undefined;
-      const request = { bucket: BUCKET, key, signal: caller.signal };
+      const request = { bucket: BUCKET, key, caller };
       const result = await caller.objects.getObject(range ? { ...request, range } : request);
       recorded.returned({ kind: "found", content: result.info.etag });
       isRecorded = true;

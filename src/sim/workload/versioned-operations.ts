@@ -175,7 +175,7 @@ export class VersionedOperations {
     const recorded = invoke(
       versionId === undefined ? { kind: "get", bucket } : { kind: "get-version", bucket, versionId },
     );
-    const result = await objects.getObject({ bucket, key: KEY, versionId, signal });
+    const result = await objects.getObject({ bucket, key: KEY, versionId, caller: { signal } });
     const { info } = result;
     recorded.returned({ kind: "found", content: info.etag, versionId: info.versionId });
     this.#saw(bucket, info.versionId, info.etag);
