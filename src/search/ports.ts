@@ -39,12 +39,12 @@ export interface ByteRange {
 /** A store of immutable blobs. Rejects with SearchError "unavailable" and "data-damaged". */
 export interface BlobDriver {
   /**
-   * Resolves when the bytes are durable. What it gives goes into the command that refers to the blob; without it the bytes are garbage. At least one
-   * byte.
+   * Resolves when the bytes, one part after another, are durable. What it gives goes into the command that refers to the blob; without it the bytes are
+   * garbage. At least one byte.
    */
-  write(bytes: Uint8Array, signal: AbortSignal): Promise<NewBlob>;
+  write(parts: readonly Uint8Array[], signal: AbortSignal): Promise<NewBlob>;
   /** The same for an index segment or its deletes, which may go to a store outside the cluster. */
-  writeIndex(bytes: Uint8Array, signal: AbortSignal): Promise<NewBlob>;
+  writeIndex(parts: readonly Uint8Array[], signal: AbortSignal): Promise<NewBlob>;
   /** Verified bytes of [offset, offset + length) of a blob that metadata refers to. */
   read(blob: BlobName, range: ByteRange, signal: AbortSignal): Promise<Uint8Array>;
   /** Whether it is read from this node's own disk, so that another copy there would help nobody. */

@@ -10,7 +10,14 @@ import { SearchError } from "../errors.ts";
 import type { BlobName, ByteRange } from "../ports.ts";
 import type { OutsideStore } from "./outside-store.ts";
 import { probeStore } from "./probe.ts";
-import { openRange, SEALED_BLOCK_BYTES, sealedBlocks, storedRange } from "./sealed-blob.ts";
+import {
+  openRange,
+  SEALED_BLOCK_BYTES,
+  type SealedBlob,
+  sealedBlocks,
+  sealedBytes,
+  storedRange,
+} from "./sealed-blob.ts";
 
 /** Blocks that are sealed before others get their turn: a few milliseconds. */
 const SEAL_TURN_BLOCKS = 16;
@@ -46,17 +53,19 @@ export class OutsideBlobs {
   }
 
   /** Resolves when the bytes are durable. Nothing is written to a store that does not do what blobs rely on. */
-  async write(storeId: bigint, bytes: Uint8Array, signal: AbortSignal): Promise<NewBlob> {
+  async write(storeId: bigint, parts: readonly Uint8Array[], signal: AbortSignal): Promise<NewBlob> {
     const open = this.#storeOf(storeId);
     const problem = await this.#probed(open, signal);
     if (problem !== undefined)
       throw new SearchError("unavailable", `store ${storeId} for index segments: ${problem}`);
     const blobId = this.#options.newBlobId();
     const name = toHex(blobId);
-    const written = await open.store.putIfAbsent(name, await this.#sealed(name, bytes, signal), signal);
+    const sizeBytes = parts.reduce((sum, { length }) => sum + length, 0);
+    const sealed = await this.#sealed({ blobHex: name, sizeBytes }, parts, signal);
+    const written = await open.store.putIfAbsent(name, sealed, signal);
     // A write whose answer was lost and that was sent again finds itself; whoever is not sure takes another id.
     if (written === "exists") throw new SearchError("unavailable", "the name of a new blob is taken");
-    return create(NewBlobSchema, { blobId, size: BigInt(bytes.length), searchStoreId: storeId });
+    return create(NewBlobSchema, { blobId, size: BigInt(sizeBytes), searchStoreId: storeId });
   }
 
   async read(
@@ -86,13 +95,17 @@ export class OutsideBlobs {
     return this.#storeOf(storeId).store;
   }
 
-  async #sealed(name: string, bytes: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
-    const blocks: Uint8Array[] = [];
-    for (const block of sealedBlocks(name, bytes, this.#options.sealOf(name))) {
-      blocks.push(block);
-      if (blocks.length % SEAL_TURN_BLOCKS === 0) await this.#options.timers.sleep(0, signal);
+  /** The object, which is all that is in memory besides the parts. */
+  async #sealed(blob: SealedBlob, parts: readonly Uint8Array[], signal: AbortSignal): Promise<Uint8Array> {
+    const seal = this.#options.sealOf(blob.blobHex);
+    const object = new Uint8Array(sealedBytes(blob, seal));
+    let [at, blocks] = [0, 0];
+    for (const block of sealedBlocks(blob, parts, seal)) {
+      object.set(block, at);
+      at += block.length;
+      if (++blocks % SEAL_TURN_BLOCKS === 0) await this.#options.timers.sleep(0, signal);
     }
-    return concatBytes(blocks);
+    return object;
   }
 
   #storeOf(storeId: bigint): OpenStore {

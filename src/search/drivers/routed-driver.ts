@@ -25,10 +25,10 @@ export function routedDriver({ cluster, outside, blob, currentStoreId }: RoutedD
     return row.searchStoreId;
   };
   return {
-    write: (bytes, signal) => cluster.write(bytes, signal),
-    writeIndex: (bytes, signal) => {
+    write: (parts, signal) => cluster.write(parts, signal),
+    writeIndex: (parts, signal) => {
       const storeId = currentStoreId();
-      return storeId === 0n ? cluster.write(bytes, signal) : outside.write(storeId, bytes, signal);
+      return storeId === 0n ? cluster.write(parts, signal) : outside.write(storeId, parts, signal);
     },
     read: async (name, range, signal) => {
       const storeId = storeOf(name.blobId);

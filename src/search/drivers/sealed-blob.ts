@@ -22,13 +22,30 @@ export interface SealedBlob {
   readonly sizeBytes: number;
 }
 
-/** The whole object, block after block. */
-export function* sealedBlocks(blobHex: string, bytes: Uint8Array, seal: BlockSeal): Iterable<Uint8Array> {
-  const blob = { blobHex, sizeBytes: bytes.length };
-  for (let at = 0; at * SEALED_BLOCK_BYTES < bytes.length; at++) {
-    const block = bytes.subarray(at * SEALED_BLOCK_BYTES, (at + 1) * SEALED_BLOCK_BYTES);
-    yield seal.seal(block, nameOf(blob, at));
-  }
+/** The size of the object. */
+export function sealedBytes({ sizeBytes }: SealedBlob, { overheadBytes }: BlockSeal): number {
+  return sizeBytes + Math.ceil(sizeBytes / SEALED_BLOCK_BYTES) * overheadBytes;
+}
+
+/** The whole object, block after block, of the bytes of the blob in parts. */
+export function* sealedBlocks(
+  blob: SealedBlob,
+  parts: readonly Uint8Array[],
+  seal: BlockSeal,
+): Iterable<Uint8Array> {
+  const block = new Uint8Array(Math.min(SEALED_BLOCK_BYTES, blob.sizeBytes));
+  let [filled, number] = [0, 0];
+  for (const part of parts)
+    for (let from = 0; from < part.length; ) {
+      const piece = part.subarray(from, from + block.length - filled);
+      block.set(piece, filled);
+      filled += piece.length;
+      from += piece.length;
+      if (filled < block.length) continue;
+      yield seal.seal(block, nameOf(blob, number++));
+      filled = 0;
+    }
+  if (filled > 0) yield seal.seal(block.subarray(0, filled), nameOf(blob, number));
 }
 
 /** What of the object holds these bytes of the blob, which has them. */

@@ -45,8 +45,12 @@ export interface EngineSettings {
   readonly unindexedBytes: number;
   /** So many segments of one level become one of the next. */
   readonly mergeSegments: number;
-  /** Segments are merged up to so many bytes together. */
+  /** Segments are merged up to so many bytes together: a merge has about two and a half times as much in memory ... */
   readonly mergeBytes: number;
+  /** ... and up to so many rows, of which each takes some hundred bytes more. */
+  readonly mergeRows: number;
+  /** What has not been flushed for so long, in milliseconds, is at rest: its segments are merged further. */
+  readonly mergeRestMs: number;
   /** By leader time: so long nobody works on a namespace when the node that did has died. Work that takes a third of it asks for more. */
   readonly leaseMs: number;
   /** Of namespaces that name none, in seconds. */
@@ -62,7 +66,9 @@ export const DEFAULT_ENGINE_SETTINGS: EngineSettings = {
   flushAfterMs: 5_000,
   unindexedBytes: 256 * 1024 * 1024,
   mergeSegments: 4,
-  mergeBytes: 128 * 1024 * 1024,
+  mergeBytes: 512 * 1024 * 1024,
+  mergeRows: 1_000_000,
+  mergeRestMs: 60_000,
   leaseMs: 60_000,
   retentionSeconds: 3_600,
 };

@@ -43,6 +43,7 @@ import { decodeExportCursor, encodeExportCursor } from "./export-cursor.ts";
 import { flushNamespace } from "./flush.ts";
 import { findRow, readManifestAt, type SegmentRef } from "./manifest.ts";
 import { mergeNamespace } from "./merge.ts";
+import { type MergeLimits, smallestTogether } from "./merge-plan.ts";
 import { beginDeadline, type Deadline } from "./moments.ts";
 import { namespaceInfo, settingsOf } from "./namespace-info.ts";
 import { NamespaceStates } from "./namespace-states.ts";
@@ -345,9 +346,8 @@ export class SearchEngine implements NamespaceService {
       const before = await this.getNamespace(name);
       if (before.statistics.unindexedBatches > 0) await flushNamespace(this.#context, this.states, before.id);
       deadline.signal.throwIfAborted();
-      const most = this.#context.settings.mergeBytes;
       const isDone = await mergeNamespace(this.#context, this.states, before.id, (segments) =>
-        isCompact(segments, most) ? [] : smallerThan(segments, most),
+        allTogether(segments, this.#context.settings),
       );
       const after = await this.getNamespace(name);
       return {
@@ -387,18 +387,10 @@ function isNow(row: NamespaceRow, at: PointInTime | undefined): boolean {
   return at?.kind === "version" && at.version === row.version;
 }
 
-/** Nothing is left to gain: one segment, and nothing in it is deleted. */
-function isCompact(segments: readonly SegmentRef[], most: number): boolean {
-  const small = smallerThan(segments, most);
-  return small.length <= 1 && small.every(({ deletes }) => deletes === undefined);
-}
-
-function smallerThan(segments: readonly SegmentRef[], most: number): readonly SegmentRef[] {
-  let left = most;
-  return segments.filter(({ blob }) => {
-    left -= blob.sizeBytes;
-    return left >= 0;
-  });
+/** The smallest ones that fit; none where nothing is left to gain: it is one segment, and nothing in it is deleted. */
+function allTogether(segments: readonly SegmentRef[], limits: MergeLimits): readonly SegmentRef[] {
+  const chosen = smallestTogether(segments, limits);
+  return chosen.length <= 1 && chosen.every(({ deletes }) => deletes === undefined) ? [] : chosen;
 }
 
 function storedSettings({ defaultTtlSeconds, retentionSeconds, pinned }: NamespaceSettings) {

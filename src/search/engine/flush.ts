@@ -73,7 +73,7 @@ async function flushCommand(
     const bytes = await kernel.buildSegment(documents, schema, closing);
     command.segments.push(
       create(NewSegmentSchema, {
-        blob: await driver.writeIndex(bytes, closing),
+        blob: await driver.writeIndex([bytes], closing),
         level: 0,
         rows: BigInt(documents.length),
         firstVersion: manifest.batches[0]?.firstVersion ?? 0n,
@@ -95,7 +95,7 @@ export async function newDeletes(
   deleted: RowSet,
   segment: NewDeletes["segment"],
 ): Promise<NewDeletes> {
-  const blob = await driver.writeIndex(encodeDeletesFile(deleted, checksum), closing);
+  const blob = await driver.writeIndex([encodeDeletesFile(deleted, checksum)], closing);
   return create(NewDeletesSchema, { blob, rows: BigInt(deleted.count()), segment });
 }
 

@@ -4,8 +4,8 @@ import { PlainHasher } from "../../platform/node/plain-hasher.ts";
 import { EVERY_FIELD, randomDocument } from "../testing/random-documents.ts";
 import { openSegment } from "../unit/segment/segment-unit.ts";
 import { plainKernels } from "../vector/kernels/plain.ts";
+import { MemoryReader } from "../vector/testing/memory-reader.ts";
 import { LocalKernel } from "./local-kernel.ts";
-import { readerOf } from "./memory-reader.ts";
 
 it("writes segments as their format says, with checksums that know the places of their blocks", async () => {
   const hasher = new PlainHasher();
@@ -25,11 +25,11 @@ it("writes segments as their format says, with checksums that know the places of
   const bytes = await kernel.buildSegment(documents, EVERY_FIELD, new AbortController().signal);
   const open = {
     name: "segment",
-    reader: readerOf(bytes),
+    reader: new MemoryReader(bytes),
     schema: EVERY_FIELD,
     kernels: vectors,
     checksum: hasher,
   };
   expect((await openSegment(open)).rowCount).toBe(100);
-  expect((await kernel.openSegment("segment", readerOf(bytes), EVERY_FIELD)).rowCount).toBe(100);
+  expect((await kernel.openSegment("segment", new MemoryReader(bytes), EVERY_FIELD)).rowCount).toBe(100);
 });

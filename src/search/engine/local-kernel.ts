@@ -18,7 +18,6 @@ import { openSegment } from "../unit/segment/segment-unit.ts";
 import { type DamagedSection, damagedSections } from "../unit/segment/verify-segment.ts";
 import type { VectorKernels } from "../vector/index.ts";
 import type { MergedFile, SearchKernel } from "./kernel.ts";
-import { readerOf } from "./memory-reader.ts";
 
 export interface LocalKernelOptions {
   readonly clock: Clock;
@@ -49,8 +48,8 @@ export class LocalKernel implements SearchKernel {
     { schema, nowMs }: { readonly schema: Schema; readonly nowMs: number },
     signal: AbortSignal,
   ): Promise<MergedSegment> {
-    const opened = sources.map(({ bytes, deleted }) => ({ reader: readerOf(bytes), deleted }));
-    return mergeSegments({ sources: opened, schema, nowMs, ...this.#building(signal) });
+    const files = sources.map(({ bytes, deleted }) => ({ file: bytes, deleted }));
+    return mergeSegments({ sources: files, schema, nowMs, ...this.#building(signal) });
   }
 
   #building(signal: AbortSignal) {

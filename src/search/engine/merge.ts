@@ -12,6 +12,7 @@ import {
 } from "../../gen/skerry/meta/v1/commands_pb.js";
 import { ManifestKind, NamespaceWork } from "../../gen/skerry/meta/v1/rows_pb.js";
 import { decodeDeletesFile } from "../batch/deletes-file.ts";
+import type { BlobName } from "../ports.ts";
 import { RowSet } from "../rows/row-set.ts";
 import type { MergedSegment } from "../unit/segment/merge-segments.ts";
 import type { EngineContext } from "./context.ts";
@@ -25,40 +26,8 @@ import type { NamespaceSnapshot, SegmentView } from "./snapshot.ts";
 
 /** How often deletes that came meanwhile are taken along before the work is given up. */
 const MAX_ATTEMPTS = 8;
-
-/**
- * Which segments to merge next; none: all is well. The oldest level that has `mergeSegments` segments becomes one segment of the next; a segment that is
- * half deleted is written again.
- */
-export function planMerge(
-  segments: readonly SegmentRef[],
-  limits: { readonly mergeSegments: number; readonly mergeBytes: number },
-): readonly SegmentRef[] {
-  const levels = new Map<number, SegmentRef[]>();
-  for (const segment of segments) {
-    const level = levels.get(segment.level) ?? [];
-    levels.set(segment.level, [...level, segment]);
-  }
-  for (const [, level] of [...levels].sort(([a], [b]) => a - b)) {
-    const chosen = withinBytes(level, limits.mergeBytes);
-    if (chosen.length >= limits.mergeSegments) return chosen;
-  }
-  const half = segments.find(({ deletes, rows }) => deletes !== undefined && 2 * deletes.rows >= rows);
-  return half === undefined ? [] : [half];
-}
-
-/** The smallest ones that fit together. */
-function withinBytes(segments: readonly SegmentRef[], bytes: number): readonly SegmentRef[] {
-  const sorted = [...segments].sort((a, b) => a.blob.sizeBytes - b.blob.sizeBytes);
-  let left = bytes;
-  const chosen: SegmentRef[] = [];
-  for (const segment of sorted) {
-    if (segment.blob.sizeBytes > left) break;
-    left -= segment.blob.sizeBytes;
-    chosen.push(segment);
-  }
-  return chosen;
-}
+/** Read at once: no second copy of a large file is made. */
+const READ_BYTES = 8 * 1024 * 1024;
 
 /** Merges what `choose` names. False: there was nothing, or somebody else works on it or was faster. */
 export async function mergeNamespace(
@@ -108,7 +77,7 @@ class Merge {
       const current = await this.#current();
       if (current === undefined) return false;
       // Each attempt has a blob of its own: an id is used once, and the last command may yet be applied.
-      const blob = merged.bytes === undefined ? undefined : await driver.writeIndex(merged.bytes, closing);
+      const blob = merged.parts === undefined ? undefined : await driver.writeIndex(merged.parts, closing);
       const value = await this.#command(current, blob, merged);
       const result = await this.#context.store.submit({ case: "commitIndex", value });
       const refusal = refusalOf(result);
@@ -121,15 +90,23 @@ class Merge {
 
   /** Past the caches: what is merged is read once more and then never again. */
   async #files(): Promise<readonly MergedFile[]> {
-    const { driver, closing } = this.#context;
     const files: MergedFile[] = [];
     for (const { ref } of this.#sources) {
       const deleted = await this.#read(ref.deletes, ref.rows);
       this.#deleted.set(ref.number, deleted);
-      const range = { offset: 0, length: ref.blob.sizeBytes };
-      files.push({ bytes: await driver.read(ref.blob, range, closing), deleted });
+      files.push({ bytes: await this.#file(ref.blob), deleted });
     }
     return files;
+  }
+
+  async #file(blob: BlobName): Promise<Uint8Array> {
+    const { driver, closing } = this.#context;
+    const bytes = new Uint8Array(blob.sizeBytes);
+    for (let offset = 0; offset < bytes.length; offset += READ_BYTES) {
+      const length = Math.min(READ_BYTES, bytes.length - offset);
+      bytes.set(await driver.read(blob, { offset, length }, closing), offset);
+    }
+    return bytes;
   }
 
   async #read(deletes: DeletesRef | undefined, rows: number): Promise<RowSet> {

@@ -4,13 +4,12 @@ import { decodeDeletesFile } from "../batch/deletes-file.ts";
 import { SearchError } from "../errors.ts";
 import type { DocumentId } from "../model/document.ts";
 import type { Schema } from "../model/schema.ts";
-import type { BlobName } from "../ports.ts";
+import type { BlobName, RangeReader } from "../ports.ts";
 import { RowSet } from "../rows/row-set.ts";
 import type { VerifyFinding, VerifyReport } from "../service.ts";
 import type { SearchUnit } from "../unit/ports.ts";
 import type { EngineContext } from "./context.ts";
 import type { Manifest, SegmentRef } from "./manifest.ts";
-import { readerOf } from "./memory-reader.ts";
 import { contentFindings } from "./verify-content.ts";
 
 /** Findings after which no more are collected. */
@@ -110,11 +109,11 @@ class Verifier {
   async #open(ref: SegmentRef, schema: Schema): Promise<ReadSegment> {
     const { kernel } = this.#context;
     const { number: segment, rows } = ref;
-    const bytes = await this.#read(ref.blob);
+    const reader = this.#reader(ref.blob);
     const pause = () => this.#pause();
-    for (const { kind, field, reason } of await kernel.damagedSections(readerOf(bytes), pause))
+    for (const { kind, field, reason } of await kernel.damagedSections(reader, pause))
       this.#found({ kind: "unreadable", segment, section: kind, field, problem: reason });
-    const unit = await kernel.openSegment(`segment ${segment}`, readerOf(bytes), schema);
+    const unit = await kernel.openSegment(`segment ${segment}`, reader, schema);
     if (unit.rowCount !== rows)
       this.#found({
         kind: "count",
@@ -193,9 +192,20 @@ class Verifier {
   }
 
   async #read(blob: BlobName): Promise<Uint8Array> {
-    const bytes = await this.#context.driver.read(blob, { offset: 0, length: blob.sizeBytes }, this.#signal);
+    const reader = this.#reader(blob);
+    return await reader.read(0, reader.sizeBytes);
+  }
+
+  /** Around the caches. A segment is not held as a whole: it may be large. */
+  #reader(blob: BlobName): RangeReader {
+    const { driver } = this.#context;
     this.blobs++;
-    this.bytes += bytes.length;
-    return bytes;
+    this.bytes += blob.sizeBytes;
+    const read = (offset: number, length: number) => driver.read(blob, { offset, length }, this.#signal);
+    return {
+      sizeBytes: blob.sizeBytes,
+      read,
+      readMany: (ranges) => Promise.all(ranges.map(({ offset, length }) => read(offset, length))),
+    };
   }
 }

@@ -6,8 +6,9 @@ import { SearchError, type SearchErrorCode } from "../errors.ts";
 import { censusWorker } from "./census.ts";
 import type { EngineContext } from "./context.ts";
 import { flushNamespace, isFlushDue } from "./flush.ts";
-import type { SegmentRef } from "./manifest.ts";
-import { mergeNamespace, planMerge } from "./merge.ts";
+import { mergeNamespace } from "./merge.ts";
+import { planMerge, planMergeAtRest } from "./merge-plan.ts";
+import { MergeQueue } from "./merge-queue.ts";
 import { workTimeMs } from "./moments.ts";
 import type { NamespaceStates } from "./namespace-states.ts";
 import { pinWorker } from "./pins.ts";
@@ -29,8 +30,8 @@ export interface SearchWork {
 }
 
 export function searchWorkers(work: SearchWork): readonly Worker[] {
-  const merges = new Set<bigint>();
   const { context } = work;
+  const merges = new MergeQueue(context.settings.mergeRestMs);
   const pins = context.diskCache === undefined ? [] : [pinWorker(context, context.diskCache)];
   return [
     flushWorker(work, merges),
@@ -41,7 +42,7 @@ export function searchWorkers(work: SearchWork): readonly Worker[] {
   ];
 }
 
-function flushWorker({ context, states }: SearchWork, merges: Set<bigint>): Worker {
+function flushWorker({ context, states }: SearchWork, merges: MergeQueue): Worker {
   const { store, metrics } = context;
   let after = 0n;
   let lagMs = 0;
@@ -61,7 +62,7 @@ function flushWorker({ context, states }: SearchWork, merges: Set<bigint>): Work
         if (!isOurs(context, states, row)) continue;
         if (await flushNamespace(context, states, namespaceId)) {
           metrics.searchFlushes.increment();
-          merges.add(namespaceId);
+          merges.changed(namespaceId, context.clock.monotonicMs());
         }
       }
       if (page.length === PAGE_NAMESPACES) return "more";
@@ -88,30 +89,32 @@ function ageMs(context: EngineContext, { unindexedSinceMs }: NamespaceRow): numb
   return Math.max(0, workTimeMs(context) - Number(unindexedSinceMs));
 }
 
-/** What this node has flushed; a namespace whose node went away is looked at after its next flush. */
-function mergeWorker({ context, states }: SearchWork, merges: Set<bigint>): Worker {
+function mergeWorker({ context, states }: SearchWork, merges: MergeQueue): Worker {
+  const { clock, metrics, settings } = context;
   return {
     name: "search-merge",
     idleMs: MERGE_IDLE_MS,
     async runUnit() {
-      const [namespaceId] = merges;
-      if (namespaceId === undefined) return "idle";
-      merges.delete(namespaceId);
-      const plan = (segments: readonly SegmentRef[]) => planMerge(segments, context.settings);
-      context.metrics.searchMergesRunning.set(1);
-      const isMerged = await mergeNamespace(context, states, namespaceId, plan)
+      const due = merges.next(clock.monotonicMs());
+      if (due === undefined) return "idle";
+      const plan = due.isAtRest ? planMergeAtRest : planMerge;
+      metrics.searchMergesRunning.set(1);
+      const isMerged = await mergeNamespace(context, states, due.namespaceId, (segments) =>
+        plan(segments, settings),
+      )
         .catch((error: unknown) => {
           // Nothing is wrong with the namespace: it is merged once that is over.
-          if (error instanceof SearchError && PASSING.has(error.code)) merges.add(namespaceId);
+          if (error instanceof SearchError && PASSING.has(error.code))
+            merges.postponed(due, clock.monotonicMs());
           throw error;
         })
-        .finally(() => context.metrics.searchMergesRunning.set(0));
+        .finally(() => metrics.searchMergesRunning.set(0));
       // What was merged may be enough for the next level.
       if (isMerged) {
-        context.metrics.searchMerges.increment();
-        merges.add(namespaceId);
+        metrics.searchMerges.increment();
+        merges.changed(due.namespaceId, clock.monotonicMs());
       }
-      return merges.size > 0 ? "more" : "idle";
+      return merges.hasChanged ? "more" : "idle";
     },
   };
 }

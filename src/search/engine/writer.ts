@@ -237,7 +237,7 @@ export class NamespaceWriter {
     const { driver, checksum, store, closing } = this.#context;
     const payloads = ready.map(({ write }) => encodeFrame(write));
     const bytes = encodeBatchFile(payloads, checksum);
-    const blob = await driver.write(bytes, closing);
+    const blob = await driver.write([bytes], closing);
     const frames = ready.map(commandFrame);
     this.#states.written(
       blob.blobId,

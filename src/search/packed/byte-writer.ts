@@ -1,4 +1,5 @@
 const FIRST_BYTES = 256;
+const NOTHING = new Uint8Array(0);
 
 /** Bytes that grow at their end. */
 export class ByteWriter {
@@ -34,9 +35,12 @@ export class ByteWriter {
     this.#length += bytes.length;
   }
 
-  /** A copy of what was written since the start or `clear`. */
+  /** What was written since the start or `clear`, not a copy of it. The writer begins anew. */
   take(): Uint8Array {
-    return this.#bytes.slice(0, this.#length);
+    const taken = this.view();
+    this.#bytes = NOTHING;
+    this.#length = 0;
+    return taken;
   }
 
   /** What was written, until the next write. */
@@ -49,7 +53,7 @@ export class ByteWriter {
   }
 
   #grow(more: number): void {
-    const grown = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + more));
+    const grown = new Uint8Array(Math.max(FIRST_BYTES, this.#bytes.length * 2, this.#length + more));
     grown.set(this.#bytes.subarray(0, this.#length));
     this.#bytes = grown;
   }

@@ -38,7 +38,7 @@ export type FromSearchThread =
   | { readonly kind: "built"; readonly bytes: Uint8Array }
   | {
       readonly kind: "merged";
-      readonly bytes: Uint8Array | undefined;
+      readonly parts: readonly Uint8Array[] | undefined;
       readonly rowCount: number;
       readonly places: readonly Uint32Array[];
     }

@@ -72,10 +72,15 @@ class Server {
       bytes,
       deleted: RowSet.fromWords(rows, deleted),
     }));
-    return {
-      kind: "merged",
-      ...(await this.#kernel.mergeSegments(files, { schema, nowMs }, this.#abort.signal)),
-    };
+    try {
+      return {
+        kind: "merged",
+        ...(await this.#kernel.mergeSegments(files, { schema, nowMs }, this.#abort.signal)),
+      };
+    } finally {
+      // Now, and not when there is garbage to collect: a thread that has nothing to do makes none.
+      for (const { bytes } of sources) bytes.buffer.transfer(0);
+    }
   }
 
   /** Never rejects: whatever comes of the job is its answer. */
@@ -100,8 +105,7 @@ function documentsOf({ bytes, ends }: DocumentPage): readonly Document[] {
 function buffersOf(answer: FromSearchThread): readonly ArrayBuffer[] {
   if (answer.kind === "built") return [answer.bytes.buffer as ArrayBuffer];
   if (answer.kind !== "merged") return [];
-  const places = answer.places.map(({ buffer }) => buffer as ArrayBuffer);
-  return answer.bytes === undefined ? places : [answer.bytes.buffer as ArrayBuffer, ...places];
+  return [...(answer.parts ?? []), ...answer.places].map(({ buffer }) => buffer as ArrayBuffer);
 }
 
 function failureOf(error: unknown): FromSearchThread {

@@ -77,8 +77,8 @@ export class ThreadKernel implements SearchKernel {
     };
     const answer = await this.#options.pool.run(send, signal);
     assert(answer.kind === "merged", "search.thread-answers-its-job");
-    const { bytes, rowCount, places } = answer;
-    return { bytes, rowCount, places };
+    const { parts, rowCount, places } = answer;
+    return { parts, rowCount, places };
   }
 }
 

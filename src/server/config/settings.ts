@@ -205,6 +205,12 @@ export const SETTINGS = {
     default: 256 * MiB,
     description: "Writes to a namespace are refused while so many bytes of it wait to be indexed",
   }),
+  "search.merge_size": setting({
+    kind: size(MiB, 4 * GiB),
+    default: 512 * MiB,
+    description:
+      "Index segments are merged up to so many bytes together; each merge that runs has two to three times as much in memory",
+  }),
   "search.threads": setting({
     kind: integer(0, 64),
     default: 1,

@@ -79,6 +79,7 @@ export async function openSearch(
       flushBytes: config["search.flush_size"],
       flushAfterMs: config["search.flush_after"],
       unindexedBytes: config["search.unindexed_size"],
+      mergeBytes: config["search.merge_size"],
       retentionSeconds: Math.floor(config["search.retention"] / 1000),
       ...options.tuning?.search,
     },
@@ -126,9 +127,9 @@ function clusterDriver(metadata: Metadata, blobs: BlobStore, nodeId: number): Cl
       const row = readAsSearch(() => metadata.view.blob(blobId));
       return row?.chunks.every(({ nodeIds }) => nodeIds.includes(BigInt(nodeId))) === true;
     },
-    write: async (bytes, signal) => {
+    write: async (parts, signal) => {
       const { blob } = await blobs
-        .write({ sizeBytes: bytes.length, bytes: once(bytes), digests: [], signal })
+        .write({ sizeBytes: sizeOf(parts), bytes: each(parts), digests: [], signal })
         .catch(rejectAsSearch);
       if (blob === undefined) throw new Error("a blob has at least one byte");
       return blob;
@@ -161,15 +162,19 @@ function measuredDriver(driver: BlobDriver, metrics: Metrics): BlobDriver {
     }
   };
   return {
-    write: (bytes, signal) => measured("write", bytes.length, driver.write(bytes, signal)),
-    writeIndex: (bytes, signal) => measured("write", bytes.length, driver.writeIndex(bytes, signal)),
+    write: (parts, signal) => measured("write", sizeOf(parts), driver.write(parts, signal)),
+    writeIndex: (parts, signal) => measured("write", sizeOf(parts), driver.writeIndex(parts, signal)),
     read: (blob, range, signal) => measured("read", range.length, driver.read(blob, range, signal)),
     isNear: (blob) => driver.isNear(blob),
   };
 }
 
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
+function sizeOf(parts: readonly Uint8Array[]): number {
+  return parts.reduce((sum, { length }) => sum + length, 0);
+}
+
+async function* each(parts: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
+  yield* parts;
 }
 
 function rejectAsSearch(error: unknown): never {

@@ -143,7 +143,7 @@ describe.each(["fs", "s3"] as const)("the driver %s", (kind) => {
       timers: platform.timers,
     });
     const bytes = random.bytes(300_000);
-    const blob = await blobs.write(1n, bytes, signal);
+    const blob = await blobs.write(1n, [bytes], signal);
     const name = { blobId: blob.blobId, sizeBytes: bytes.length };
     for (const [offset, length] of [
       [0, 300_000],
@@ -173,7 +173,7 @@ describe.each(["fs", "s3"] as const)("the driver %s", (kind) => {
     expect(await codeOf(blobs.read(1n, { ...name, sizeBytes: 300_001 }, range, signal))).toBe("data-damaged");
     // More than one request: parts are cut where blocks end, and put together again.
     const long = random.bytes(9_000_000);
-    const { blobId } = await blobs.write(1n, long, signal);
+    const { blobId } = await blobs.write(1n, [long], signal);
     const longName = { blobId, sizeBytes: long.length };
     for (const [offset, length] of [
       [0, 9_000_000],

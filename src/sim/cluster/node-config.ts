@@ -70,6 +70,7 @@ function searchTuning({
     flushDocuments,
     mergeSegments,
     leaseMs,
+    mergeRestMs: 3_000,
     memtableBytes: memoryBytes,
     segmentBytes: memoryBytes,
     pinnedBytes: memoryBytes,

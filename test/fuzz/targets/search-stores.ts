@@ -39,7 +39,6 @@ export const searchStoreAnswers: FuzzTarget = {
   ],
 };
 
-const sealedBlob = (...given: Parameters<typeof sealedBlocks>) => concatBytes([...sealedBlocks(...given)]);
 const BLOB = { blobHex: "01".repeat(16), sizeBytes: 2 * SEALED_BLOCK_BYTES + 100 };
 const BYTES = Uint8Array.from({ length: BLOB.sizeBytes }, (_, at) => (at * 7) % 251);
 
@@ -47,7 +46,7 @@ const BYTES = Uint8Array.from({ length: BLOB.sizeBytes }, (_, at) => (at * 7) % 
 export const searchSealedBlob: FuzzTarget = {
   name: "search-sealed-blob",
   seeds: () => {
-    const sealed = sealedBlob(BLOB.blobHex, BYTES, CHECKSUM_SEAL);
+    const sealed = concatBytes([...sealedBlocks(BLOB, [BYTES], CHECKSUM_SEAL)]);
     const { offset } = storedRange(BLOB, { offset: BLOB.sizeBytes - 50, length: 10 }, CHECKSUM_SEAL);
     return [sealed.slice(offset), sealed.slice(0, 300)];
   },

@@ -1,7 +1,7 @@
 /** A cluster's metadata and blobs in memory, and engines on it that can be thrown away and begun anew, as nodes are. */
 
 import { create } from "@bufbuild/protobuf";
-import { createPrng, toHex } from "../../../base/index.ts";
+import { concatBytes, createPrng, toHex } from "../../../base/index.ts";
 import {
   BeginBlobDeleteSchema,
   type CommandResult,
@@ -220,7 +220,8 @@ export class EngineWorld {
 
   #cluster(): ClusterDriver {
     return {
-      write: async (bytes) => {
+      write: async (parts) => {
+        const bytes = concatBytes(parts);
         const blobId = this.newBlobId();
         this.blobs.set(toHex(blobId), bytes);
         return create(NewBlobSchema, {

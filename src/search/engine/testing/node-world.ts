@@ -4,7 +4,7 @@
  */
 
 import { create } from "@bufbuild/protobuf";
-import { type Prng, toHex } from "../../../base/index.ts";
+import { concatBytes, type Prng, toHex } from "../../../base/index.ts";
 import { type CommandResult, NewBlobSchema } from "../../../gen/skerry/meta/v1/commands_pb.js";
 import { LiveStore } from "../../../meta/live-store.ts";
 import { readyReplica } from "../../../meta/testing/commands.ts";
@@ -150,7 +150,8 @@ export class WorldNode {
 
   #driver(life: number): BlobDriver {
     const world = this.#world;
-    const write: BlobDriver["write"] = async (bytes) => {
+    const write: BlobDriver["write"] = async (parts) => {
+      const bytes = concatBytes(parts);
       await this.#turn(life);
       if (world.fails()) throw unavailable("too few nodes took the bytes");
       const blobId = world.newBlobId();

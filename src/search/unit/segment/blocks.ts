@@ -1,4 +1,4 @@
-import { assert } from "../../../base/index.ts";
+import { assert, concatBytes } from "../../../base/index.ts";
 import type { Hasher } from "../../../platform/ports.ts";
 import { SearchError } from "../../errors.ts";
 import type { ByteRange, RangeReader } from "../../ports.ts";
@@ -13,17 +13,106 @@ const CONTENT_BYTES = BLOCK_BYTES - CHECKSUM_BYTES;
 
 export type Checksum = Pick<Hasher, "crc32c">;
 
+/** Parts of a file that is written: the first one, and those that follow it, each twice as long until they are so long. */
+const FIRST_PART_BYTES = 16 * BLOCK_BYTES;
+const PART_BYTES = 1_024 * BLOCK_BYTES;
+
 /** The content in blocks. */
 export function toBlocks(content: Uint8Array, checksum: Checksum): Uint8Array {
-  const blocks = Math.ceil(content.length / CONTENT_BYTES);
-  const bytes = new Uint8Array(content.length + blocks * CHECKSUM_BYTES);
-  const view = new DataView(bytes.buffer);
-  for (let block = 0; block < blocks; block++) {
-    const part = content.subarray(block * CONTENT_BYTES, (block + 1) * CONTENT_BYTES);
-    bytes.set(part, block * BLOCK_BYTES);
-    view.setUint32(block * BLOCK_BYTES + part.length, checksum.crc32c(part, block), true);
+  const writer = new BlockWriter(checksum);
+  writer.write(content);
+  return concatBytes(writer.finish());
+}
+
+/** Puts content into blocks as it comes. In memory: the file. */
+export class BlockWriter {
+  readonly #checksum: Checksum;
+  readonly #parts: Uint8Array[] = [];
+  #part = new Uint8Array(FIRST_PART_BYTES);
+  /** Where the next byte goes in the last part, and where its block begins. */
+  #at = 0;
+  #block = 0;
+  #blocks = 0;
+
+  constructor(checksum: Checksum) {
+    this.#checksum = checksum;
   }
-  return bytes;
+
+  write(bytes: Uint8Array): void {
+    for (let from = 0; from < bytes.length; ) {
+      const length = Math.min(bytes.length - from, this.#block + CONTENT_BYTES - this.#at);
+      this.#part.set(bytes.subarray(from, from + length), this.#at);
+      this.#at += length;
+      from += length;
+      if (this.#at === this.#block + CONTENT_BYTES) this.#endBlock();
+    }
+  }
+
+  /** The file, in parts. Nothing can be written any more. */
+  finish(): readonly Uint8Array[] {
+    if (this.#at > this.#block) this.#endBlock();
+    if (this.#at > 0) this.#parts.push(this.#part.slice(0, this.#at));
+    return this.#parts;
+  }
+
+  #endBlock(): void {
+    const crc = this.#checksum.crc32c(this.#part.subarray(this.#block, this.#at), this.#blocks++);
+    new DataView(this.#part.buffer).setUint32(this.#at, crc, true);
+    this.#at += CHECKSUM_BYTES;
+    this.#block = this.#at;
+    if (this.#at < this.#part.length) return;
+    this.#parts.push(this.#part);
+    this.#part = new Uint8Array(Math.min(PART_BYTES, 2 * this.#part.length));
+    this.#at = 0;
+    this.#block = 0;
+  }
+}
+
+/** Verified before others have a turn: a few milliseconds. */
+const SLICE_BLOCKS = 1_024;
+
+/**
+ * The content of a whole file, verified, which takes the file's own memory: the bytes that were given are no file any more. "data-damaged" when they were
+ * none.
+ */
+export async function takeContent(
+  file: Uint8Array,
+  checksum: Checksum,
+  pause: () => Promise<void>,
+): Promise<CountedReader> {
+  const blocks = blocksOfFile(file.length);
+  for (let block = 0; block < blocks; block++) {
+    if (block % SLICE_BLOCKS === 0) await pause();
+    const part = verified(file.subarray(block * BLOCK_BYTES, (block + 1) * BLOCK_BYTES), block, checksum);
+    file.copyWithin(block * CONTENT_BYTES, block * BLOCK_BYTES, block * BLOCK_BYTES + part.length);
+  }
+  return new ContentReader(file.subarray(0, file.length - blocks * CHECKSUM_BYTES));
+}
+
+/** Reads the content of a file. */
+export interface CountedReader extends RangeReader {
+  readonly counters: CountedReads;
+}
+
+/** Content in memory: what it gives is the content itself. */
+class ContentReader implements CountedReader {
+  readonly sizeBytes: number;
+  readonly counters: CountedReads = { waves: 0, reads: 0, bytes: 0 };
+  readonly #content: Uint8Array;
+
+  constructor(content: Uint8Array) {
+    this.sizeBytes = content.length;
+    this.#content = content;
+  }
+
+  async read(offset: number, length: number): Promise<Uint8Array> {
+    assert(offset >= 0 && length >= 0 && offset + length <= this.sizeBytes, "search.range-in-file");
+    return this.#content.subarray(offset, offset + length);
+  }
+
+  readMany(ranges: readonly ByteRange[]): Promise<readonly Uint8Array[]> {
+    return Promise.all(ranges.map(({ offset, length }) => this.read(offset, length)));
+  }
 }
 
 /** What reading has cost so far. */
@@ -34,7 +123,7 @@ export interface CountedReads {
 }
 
 /** The content of a file in blocks: offsets and sizes are those of the content. Every byte that it returns is verified. */
-export class BlockReader implements RangeReader {
+export class BlockReader implements CountedReader {
   readonly sizeBytes: number;
   readonly counters: CountedReads = { waves: 0, reads: 0, bytes: 0 };
   readonly #file: RangeReader;
@@ -42,10 +131,7 @@ export class BlockReader implements RangeReader {
 
   /** "data-damaged" when no file in blocks has this size. */
   constructor(file: RangeReader, checksum: Checksum) {
-    const blocks = Math.ceil(file.sizeBytes / BLOCK_BYTES);
-    const last = file.sizeBytes - (blocks - 1) * BLOCK_BYTES;
-    if (blocks === 0 || last <= CHECKSUM_BYTES) throw damaged("has a size that no file in blocks has");
-    this.sizeBytes = file.sizeBytes - blocks * CHECKSUM_BYTES;
+    this.sizeBytes = file.sizeBytes - blocksOfFile(file.sizeBytes) * CHECKSUM_BYTES;
     this.#file = file;
     this.#checksum = checksum;
   }
@@ -98,16 +184,27 @@ export class BlockReader implements RangeReader {
     return content;
   }
 
-  /** The content of one block. */
   #verified(bytes: Uint8Array, block: number): Uint8Array {
-    const size = bytes.length - CHECKSUM_BYTES;
-    const part = bytes.subarray(0, size);
-    const expected =
-      bytes[size]! | (bytes[size + 1]! << 8) | (bytes[size + 2]! << 16) | (bytes[size + 3]! << 24);
-    if (this.#checksum.crc32c(part, block) !== expected >>> 0)
-      throw damaged(`has a damaged block, number ${block}`);
-    return part;
+    return verified(bytes, block, this.#checksum);
   }
+}
+
+/** How many blocks a file of this size has; throws "data-damaged" when no file has it. */
+function blocksOfFile(sizeBytes: number): number {
+  const blocks = Math.ceil(sizeBytes / BLOCK_BYTES);
+  const last = sizeBytes - (blocks - 1) * BLOCK_BYTES;
+  if (blocks === 0 || last <= CHECKSUM_BYTES) throw damaged("has a size that no file in blocks has");
+  return blocks;
+}
+
+/** The content of one block. */
+function verified(bytes: Uint8Array, block: number, checksum: Checksum): Uint8Array {
+  const size = bytes.length - CHECKSUM_BYTES;
+  const part = bytes.subarray(0, size);
+  const expected =
+    bytes[size]! | (bytes[size + 1]! << 8) | (bytes[size + 2]! << 16) | (bytes[size + 3]! << 24);
+  if (checksum.crc32c(part, block) !== expected >>> 0) throw damaged(`has a damaged block, number ${block}`);
+  return part;
 }
 
 function damaged(what: string): SearchError {

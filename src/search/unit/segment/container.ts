@@ -8,7 +8,7 @@ import { SearchError } from "../../errors.ts";
 import { schemaFromStored, schemaToStored } from "../../model/encode-schema.ts";
 import type { Schema } from "../../model/schema.ts";
 import type { ByteRange, RangeReader } from "../../ports.ts";
-import { BlockReader, type Checksum, toBlocks } from "./blocks.ts";
+import { BlockReader, BlockWriter, type Checksum, type CountedReader } from "./blocks.ts";
 
 /** What an index segment holds, under a kind and, for what belongs to one field, the field's name. Drawn in docs/internals/search-segment.md. */
 export interface Section {
@@ -24,31 +24,64 @@ const VERSION = 1;
 const TAIL_BYTES = 16_384;
 const MAX_ROWS = 2 ** 30;
 
-/** The file: the sections one after another, the table of contents, the footer; all in blocks. */
+/** The file of these sections. */
 export function writeContainer(
   content: { readonly rowCount: number; readonly schema: Schema; readonly sections: readonly Section[] },
   checksum: Checksum,
 ): Uint8Array {
-  let offset = 0;
-  const places = content.sections.map(({ kind, field, bytes }) => {
-    const place = { kind, field, offset: BigInt(offset), sizeBytes: BigInt(bytes.length) };
-    offset += bytes.length;
-    return place;
-  });
-  const contents = toBinary(
-    SegmentContentsSchema,
-    create(SegmentContentsSchema, {
-      rowCount: content.rowCount,
-      schema: schemaToStored(content.schema),
-      sections: places,
-    }),
-  );
-  const footer = new Uint8Array(FOOTER_BYTES);
-  const view = new DataView(footer.buffer);
-  view.setUint32(0, contents.length, true);
-  view.setUint16(4, VERSION, true);
-  view.setBigUint64(8, MAGIC, true);
-  return toBlocks(concatBytes([...content.sections.map(({ bytes }) => bytes), contents, footer]), checksum);
+  const writer = new ContainerWriter(checksum);
+  for (const section of content.sections) writer.add(section);
+  return concatBytes(writer.finish(content));
+}
+
+/** Writes the file: the sections one after another, the table of contents, the footer; all in blocks. In memory: the file, and nothing of a section that was written. */
+export class ContainerWriter {
+  readonly #file: BlockWriter;
+  readonly #places: { kind: string; field: string; offset: bigint; sizeBytes: bigint }[] = [];
+  #sizeBytes = 0n;
+
+  constructor(checksum: Checksum) {
+    this.#file = new BlockWriter(checksum);
+  }
+
+  add({ kind, field, bytes }: Section): void {
+    this.begin(kind, field);
+    this.write(bytes);
+  }
+
+  /** A section, which has what is written until the next one begins. */
+  begin(kind: string, field: string): void {
+    this.#places.push({ kind, field, offset: this.#sizeBytes, sizeBytes: 0n });
+  }
+
+  write(bytes: Uint8Array): void {
+    const size = BigInt(bytes.length);
+    this.#places.at(-1)!.sizeBytes += size;
+    this.#sizeBytes += size;
+    this.#file.write(bytes);
+  }
+
+  /** The file, in parts. */
+  finish({
+    rowCount,
+    schema,
+  }: {
+    readonly rowCount: number;
+    readonly schema: Schema;
+  }): readonly Uint8Array[] {
+    const contents = toBinary(
+      SegmentContentsSchema,
+      create(SegmentContentsSchema, { rowCount, schema: schemaToStored(schema), sections: this.#places }),
+    );
+    const footer = new Uint8Array(FOOTER_BYTES);
+    const view = new DataView(footer.buffer);
+    view.setUint32(0, contents.length, true);
+    view.setUint16(4, VERSION, true);
+    view.setBigUint64(8, MAGIC, true);
+    this.#file.write(contents);
+    this.#file.write(footer);
+    return this.#file.finish();
+  }
 }
 
 /** An open file. */
@@ -56,10 +89,10 @@ export class Container {
   readonly rowCount: number;
   /** As it was when the segment was built. */
   readonly schema: Schema;
-  readonly reader: BlockReader;
+  readonly reader: CountedReader;
   readonly #sections: ReadonlyMap<string, RangeReader>;
 
-  private constructor(contents: SegmentContents, reader: BlockReader, end: number) {
+  private constructor(contents: SegmentContents, reader: CountedReader, end: number) {
     this.rowCount = contents.rowCount;
     if (contents.schema === undefined || contents.rowCount > MAX_ROWS)
       throw damaged("has no sound table of contents");
@@ -73,8 +106,12 @@ export class Container {
   }
 
   /** One wave, two for a long table of contents. "data-damaged" or "format-too-new". */
-  static async open(file: RangeReader, checksum: Checksum): Promise<Container> {
-    const reader = new BlockReader(file, checksum);
+  static open(file: RangeReader, checksum: Checksum): Promise<Container> {
+    return Container.ofContent(new BlockReader(file, checksum));
+  }
+
+  /** The same for what lies in the blocks of a file. */
+  static async ofContent(reader: CountedReader): Promise<Container> {
     const tailBytes = Math.min(TAIL_BYTES, reader.sizeBytes);
     if (tailBytes < FOOTER_BYTES) throw damaged("is shorter than its footer");
     const tail = await reader.read(reader.sizeBytes - tailBytes, tailBytes);

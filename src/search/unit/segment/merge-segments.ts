@@ -1,10 +1,9 @@
-import { compareBytes, type Prng } from "../../../base/index.ts";
+import type { Prng } from "../../../base/index.ts";
 import { buildAttribute } from "../../attributes/build-attribute.ts";
 import { SearchError } from "../../errors.ts";
 import type { AttributeValue } from "../../model/document.ts";
 import { decodeDocument } from "../../model/encode-document.ts";
 import type { AttributeField, Schema } from "../../model/schema.ts";
-import type { RangeReader } from "../../ports.ts";
 import { RowSet } from "../../rows/row-set.ts";
 import { mergeSparseIndexes, SPARSE_SECTIONS, type SparseIndexSections } from "../../sparse/index.ts";
 import {
@@ -23,15 +22,16 @@ import {
   type VectorSource,
 } from "../../vector/index.ts";
 import type { Checksum } from "./blocks.ts";
-import { firstVectorField, joined } from "./build-segment.ts";
-import { encodePieces, encodeWords } from "./byte-lists.ts";
-import { type Section, writeContainer } from "./container.ts";
-import { encodeExpiry } from "./expiry.ts";
+import { firstVectorField } from "./build-segment.ts";
+import { encodeWords } from "./byte-lists.ts";
+import { ContainerWriter } from "./container.ts";
 import { MergeSource, whole } from "./merge-source.ts";
+import { InputRows, MergedRows, noPlaces } from "./merged-rows.ts";
 
 export interface SegmentMerge {
   readonly sources: readonly {
-    readonly reader: RangeReader;
+    /** Taken over: it is no file any more afterwards. */
+    readonly file: Uint8Array;
     /** Rows to leave out. No id is left in two sources. */
     readonly deleted: RowSet;
   }[];
@@ -47,8 +47,8 @@ export interface SegmentMerge {
 }
 
 export interface MergedSegment {
-  /** Undefined: no row is left. */
-  readonly bytes: Uint8Array | undefined;
+  /** One after another; undefined: no row is left. */
+  readonly parts: readonly Uint8Array[] | undefined;
   readonly rowCount: number;
   /** By source and row: 1 + the row in the new segment, 0 for what was left out. */
   readonly places: readonly Uint32Array[];
@@ -57,76 +57,65 @@ export interface MergedSegment {
 /**
  * One segment of several. Documents and ids are copied as they are stored, the indexes of texts and sparse vectors merged list by list, attributes taken
  * from their columns: nothing is decoded, and no text analyzed again unless its analyzer has changed. Vectors get new lists, since a list's size and centre depend on all of them. But for the lists
- * it is, byte for byte, what one build of the same documents makes. Holds the sources and the result in memory.
+ * it is, byte for byte, what one build of the same documents makes. In memory: the sources, the result as far as it is written, and one section of the result that is made.
  */
 export async function mergeSegments(merge: SegmentMerge): Promise<MergedSegment> {
   const { schema, checksum, pause } = merge;
   const sources: MergeSource[] = [];
   for (const source of merge.sources) sources.push(await MergeSource.open({ ...merge, ...source }));
-  const inputs = inputRows(sources);
+  const inputs = new InputRows(sources);
   if (inputs.length === 0)
-    return { bytes: undefined, rowCount: 0, places: sources.map((source) => placesOf(source)) };
+    return { parts: undefined, rowCount: 0, places: sources.map((source) => noPlaces(source)) };
   const plans = new Map<string, VectorIndexPlan>();
   for (const [name, field] of schema.vectors) {
     const source = await vectorSource(sources, inputs, { name, dimensions: field.dimensions });
     const { kernels } = merge;
     plans.set(name, await planVectorIndex({ field, source, kernels, prng: merge.prng.fork(name), pause }));
   }
-  const order = plans.get(firstVectorField(schema) ?? "")?.rowOrder ?? Uint32Array.from(inputs.keys());
+  const order = plans.get(firstVectorField(schema) ?? "")?.rowOrder ?? Uint32Array.from(inputs.rows.keys());
   const rows = new MergedRows(sources, inputs, order);
-  const sections = [...rows.documentSections()];
+  const writer = new ContainerWriter(checksum);
+  rows.writeDocuments(writer);
   for (const [name, field] of schema.attributes) {
     await pause();
-    if (field.filterable) sections.push(...(await attributeSections(rows, name, field)));
+    if (field.filterable) await writeAttribute(writer, rows, name, field);
   }
-  for (const name of schema.text.keys()) sections.push(await presence(rows, name));
+  for (const name of schema.text.keys()) await writePresence(writer, rows, name);
   for (const name of schema.sparse.keys()) {
-    sections.push(await presence(rows, name));
-    sections.push(...(await sparseSections(rows, name, pause)));
+    await writePresence(writer, rows, name);
+    await writeSparse(writer, rows, name, pause);
   }
-  if (schema.text.size > 0) sections.push(...(await textSections(rows, schema, pause)));
+  if (schema.text.size > 0) await writeText(writer, rows, schema, pause);
   for (const [name, plan] of plans) {
-    const { chunks, sizeBytes } = plan.layOut(order);
-    sections.push({ kind: "vector", field: name, bytes: await joined(chunks, sizeBytes) });
+    writer.begin("vector", name);
+    for await (const chunk of plan.layOut(order).chunks) writer.write(chunk);
   }
-  const bytes = writeContainer({ rowCount: inputs.length, schema, sections }, checksum);
-  return { bytes, rowCount: inputs.length, places: rows.places };
-}
-
-/** A row of a source. */
-interface SourceRow {
-  readonly source: number;
-  readonly row: number;
-}
-
-/** The rows that stay, one source after another. */
-function inputRows(sources: readonly MergeSource[]): readonly SourceRow[] {
-  return sources.flatMap(({ rows }, source) => Array.from(rows, (row) => ({ source, row })));
-}
-
-function placesOf({ container }: MergeSource): Uint32Array {
-  return new Uint32Array(container.rowCount);
+  return {
+    parts: writer.finish({ rowCount: inputs.length, schema }),
+    rowCount: inputs.length,
+    places: rows.places,
+  };
 }
 
 async function vectorSource(
   sources: readonly MergeSource[],
-  inputs: readonly SourceRow[],
+  inputs: InputRows,
   { name, dimensions }: { readonly name: string; readonly dimensions: number },
 ): Promise<VectorSource> {
   const indexes = await Promise.all(sources.map((source) => source.vectors(name)));
   const withVector: (RowSet | undefined)[] = [];
   for (const index of indexes) withVector.push(await index?.rowsWithVector());
   const present = RowSet.empty(inputs.length);
-  for (const [i, { source, row }] of inputs.entries())
-    if (withVector[source]?.has(row) === true) present.add(i);
+  for (const [i, row] of inputs.rows.entries())
+    if (withVector[inputs.sources[i]!]?.has(row) === true) present.add(i);
   return {
     rowCount: inputs.length,
     present,
     async gather(rows) {
       const gathered = new Float32Array(rows.length * dimensions);
       for (const [source, index] of indexes.entries()) {
-        const own = Array.from(rows.keys()).filter((i) => inputs[rows[i]!]!.source === source);
-        const asked = Uint32Array.from(own, (i) => inputs[rows[i]!]!.row);
+        const own = Array.from(rows.keys()).filter((i) => inputs.sources[rows[i]!] === source);
+        const asked = Uint32Array.from(own, (i) => inputs.rows[rows[i]!]!);
         const vectors = (await index?.vectorsOf(asked)) ?? [];
         for (const [i, vector] of vectors.entries())
           if (vector !== undefined) gathered.set(vector, own[i]! * dimensions);
@@ -136,88 +125,21 @@ async function vectorSource(
   };
 }
 
-/** The rows of the new segment. */
-class MergedRows {
-  readonly sources: readonly MergeSource[];
-  readonly places: readonly Uint32Array[];
-  /** By row. */
-  readonly origins: readonly SourceRow[];
-
-  constructor(sources: readonly MergeSource[], inputs: readonly SourceRow[], order: Uint32Array) {
-    this.sources = sources;
-    this.origins = Array.from(order, (input) => inputs[input]!);
-    this.places = sources.map((source) => placesOf(source));
-    for (const [row, origin] of this.origins.entries()) this.places[origin.source]![origin.row] = row + 1;
-  }
-
-  get count(): number {
-    return this.origins.length;
-  }
-
-  /** Where a row of a source goes. */
-  rowOf(source: number): (row: number) => number | undefined {
-    const places = this.places[source]!;
-    return (row) => (places[row] === 0 ? undefined : places[row]! - 1);
-  }
-
-  documentSections(): readonly Section[] {
-    const documents = encodePieces(
-      this.origins.map(({ source, row }) => this.sources[source]!.documentAt(row)),
-    );
-    const ids = encodePieces(this.origins.map(({ source, row }) => this.sources[source]!.idAt(row)));
-    const expiring = this.sources.flatMap((source, i) =>
-      source.expiring.map(({ expiresAtMs, row }) => ({ expiresAtMs, row: this.places[i]![row]! - 1 })),
-    );
-    return [
-      { kind: "documents", field: "", bytes: documents.bytes },
-      { kind: "document-ends", field: "", bytes: documents.ends },
-      { kind: "ids", field: "", bytes: ids.bytes },
-      { kind: "id-ends", field: "", bytes: ids.ends },
-      { kind: "id-order", field: "", bytes: encodeWords(this.#byId()) },
-      { kind: "expiry", field: "", bytes: encodeExpiry(expiring) },
-    ];
-  }
-
-  /** The orders of the sources, merged. */
-  #byId(): Uint32Array {
-    const orders = this.sources.map(({ idOrder }, i) => idOrder.filter((row) => this.places[i]![row]! > 0));
-    const next = orders.map(() => 0);
-    const merged = new Uint32Array(this.count);
-    for (let at = 0; at < merged.length; at++) {
-      let least = -1;
-      for (const [i, order] of orders.entries()) {
-        if (next[i] === order.length) continue;
-        if (least < 0 || compareBytes(this.#nextId(orders, next, i), this.#nextId(orders, next, least)) < 0)
-          least = i;
-      }
-      merged[at] = this.places[least]![orders[least]![next[least]!++]!]! - 1;
-    }
-    return merged;
-  }
-
-  #nextId(orders: readonly Uint32Array[], next: readonly number[], source: number): Uint8Array {
-    return this.sources[source]!.idAt(orders[source]![next[source]!]!);
-  }
-}
-
-async function attributeSections(
+async function writeAttribute(
+  writer: ContainerWriter,
   rows: MergedRows,
   name: string,
   field: AttributeField,
-): Promise<readonly Section[]> {
+): Promise<void> {
   const columns = await Promise.all(rows.sources.map(({ unit }) => unit.column(name)));
-  const values = rows.origins.map(({ source, row }): AttributeValue | undefined =>
-    columns[source]!.valueAt(row),
-  );
+  const values = [...rows.of((source, row): AttributeValue | undefined => columns[source]!.valueAt(row))];
   const index = buildAttribute(field, values);
-  return [
-    { kind: "postings", field: name, bytes: index.postings },
-    { kind: "column", field: name, bytes: index.column },
-    { kind: "attribute", field: name, bytes: index.attribute },
-  ];
+  writer.add({ kind: "postings", field: name, bytes: index.postings });
+  writer.add({ kind: "column", field: name, bytes: index.column });
+  writer.add({ kind: "attribute", field: name, bytes: index.attribute });
 }
 
-async function presence(rows: MergedRows, field: string): Promise<Section> {
+async function writePresence(writer: ContainerWriter, rows: MergedRows, field: string): Promise<void> {
   const present = RowSet.empty(rows.count);
   for (const [i, { unit }] of rows.sources.entries()) {
     const rowOf = rows.rowOf(i);
@@ -226,14 +148,15 @@ async function presence(rows: MergedRows, field: string): Promise<Section> {
       if (place !== undefined) present.add(place);
     });
   }
-  return { kind: "present", field, bytes: encodeWords(present.words) };
+  writer.add({ kind: "present", field, bytes: encodeWords(present.words) });
 }
 
-async function sparseSections(
+async function writeSparse(
+  writer: ContainerWriter,
   rows: MergedRows,
   field: string,
   pause: () => Promise<void>,
-): Promise<readonly Section[]> {
+): Promise<void> {
   const parts = [];
   for (const [i, { container }] of rows.sources.entries()) {
     if (!container.schema.sparse.has(field)) continue;
@@ -241,14 +164,15 @@ async function sparseSections(
     parts.push({ sections, rowOf: rows.rowOf(i) });
   }
   const sections = await paused(mergeSparseIndexes(rows.count, parts), pause);
-  return SPARSE_SECTIONS.map((kind) => ({ kind: `sparse-${kind}`, field, bytes: sections[kind] }));
+  for (const kind of SPARSE_SECTIONS) writer.add({ kind: `sparse-${kind}`, field, bytes: sections[kind] });
 }
 
-async function textSections(
+async function writeText(
+  writer: ContainerWriter,
   rows: MergedRows,
   schema: Schema,
   pause: () => Promise<void>,
-): Promise<readonly Section[]> {
+): Promise<void> {
   const fields = Array.from(schema.text, ([name, settings]) => ({ name, settings }));
   const parts = [];
   for (const [i, { container }] of rows.sources.entries()) {
@@ -257,24 +181,25 @@ async function textSections(
     parts.push({ sections, rowOf: rows.rowOf(i) });
   }
   const merged = await paused(textSteps(rows, fields, parts), pause);
-  return TEXT_SECTIONS.map((kind) => ({ kind: `text-${kind}`, field: "", bytes: merged[kind] }));
+  for (const kind of TEXT_SECTIONS) writer.add({ kind: `text-${kind}`, field: "", bytes: merged[kind] });
 }
 
 /** Texts that were cut by an analyzer that is not today's are cut again: after an upgrade, merging is the way out. */
 function* textSteps(
-  { origins, sources }: MergedRows,
+  rows: MergedRows,
   fields: readonly TextFieldToIndex[],
   parts: MergeRequest["parts"],
 ): BuildSteps {
   try {
-    return yield* mergeTextIndexes({ fields, rowCount: origins.length, parts });
+    return yield* mergeTextIndexes({ fields, rowCount: rows.count, parts });
   } catch (error) {
     if (!(error instanceof SearchError) || error.code !== "failed-precondition") throw error;
   }
   const builder = new TextIndexBuilder(fields);
-  for (const [place, { source, row }] of origins.entries()) {
-    if (place % 256 === 0) yield;
-    builder.add(decodeDocument(sources[source]!.documentAt(row)).text);
+  let place = 0;
+  for (const document of rows.of((source, row) => rows.sources[source]!.documentAt(row))) {
+    if (place++ % 256 === 0) yield;
+    builder.add(decodeDocument(document).text);
   }
   return yield* builder.finish();
 }

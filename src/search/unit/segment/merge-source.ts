@@ -1,17 +1,17 @@
 import { SearchError } from "../../errors.ts";
 import type { Schema } from "../../model/schema.ts";
-import type { RangeReader } from "../../ports.ts";
 import { RowSet } from "../../rows/row-set.ts";
 import { openVectorIndex, type VectorIndex, type VectorKernels } from "../../vector/index.ts";
 import type { SearchUnit } from "../ports.ts";
-import type { Checksum } from "./blocks.ts";
+import { type Checksum, takeContent } from "./blocks.ts";
 import { decodeEnds, decodeWords, pieceAt } from "./byte-lists.ts";
 import { Container } from "./container.ts";
 import { decodeExpiry, type Expiry } from "./expiry.ts";
-import { openSegment } from "./segment-unit.ts";
+import { segmentUnit } from "./segment-unit.ts";
 
 export interface MergeSourceInput {
-  readonly reader: RangeReader;
+  /** Taken over: it is no file any more afterwards. */
+  readonly file: Uint8Array;
   /** Rows to leave out. */
   readonly deleted: RowSet;
   /** Of the namespace now. */
@@ -20,9 +20,10 @@ export interface MergeSourceInput {
   readonly checksum: Checksum;
   /** What expires by then is left out, too. */
   readonly nowMs: number;
+  readonly pause: () => Promise<void>;
 }
 
-/** A segment that goes into another one: its rows that stay, and its parts as they lie. "data-damaged" where they do not fit. */
+/** A segment that goes into another one: its rows that stay, and its parts as they lie, none of them copied. "data-damaged" where they do not fit. */
 export class MergeSource {
   readonly unit: SearchUnit;
   readonly container: Container;
@@ -66,9 +67,9 @@ export class MergeSource {
   }
 
   static async open(input: MergeSourceInput): Promise<MergeSource> {
-    const { reader, checksum } = input;
-    const container = await Container.open(reader, checksum);
-    const unit = await openSegment({ name: "source", ...input });
+    const { file, checksum, pause } = input;
+    const container = await Container.ofContent(await takeContent(file, checksum, pause));
+    const unit = segmentUnit(container, { name: "source", ...input });
     const [expiry, idOrder] = await Promise.all([whole(container, "expiry"), whole(container, "id-order")]);
     const documents = await Pieces.read(container, "documents", "document-ends");
     const ids = await Pieces.read(container, "ids", "id-ends");

@@ -49,7 +49,15 @@ export interface OpenSegment {
 
 /** Opens an index segment: reads its table of contents, one wave. What else it holds is read when it is first asked for, and then kept. */
 export async function openSegment(open: OpenSegment): Promise<SearchUnit> {
-  return new SegmentUnit(open, await Container.open(open.reader, open.checksum));
+  return segmentUnit(await Container.open(open.reader, open.checksum), open);
+}
+
+/** The unit of an open file. */
+export function segmentUnit(
+  container: Container,
+  how: Pick<OpenSegment, "name" | "schema" | "kernels">,
+): SearchUnit {
+  return new SegmentUnit(how, container);
 }
 
 const NO_COLUMN: Column = { valueAt: () => undefined };
@@ -59,11 +67,11 @@ class SegmentUnit implements SearchUnit {
   readonly name: string;
   readonly rowCount: number;
   readonly keptBytes: number;
-  readonly #open: OpenSegment;
+  readonly #open: Pick<OpenSegment, "name" | "schema" | "kernels">;
   readonly #container: Container;
   readonly #opened = new Once();
 
-  constructor(open: OpenSegment, container: Container) {
+  constructor(open: Pick<OpenSegment, "name" | "schema" | "kernels">, container: Container) {
     this.name = open.name;
     this.rowCount = container.rowCount;
     this.keptBytes = keptBytes(container);

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { createPrng, type Prng } from "../../../base/index.ts";
+import { concatBytes, createPrng, equalBytes, type Prng } from "../../../base/index.ts";
 import { PlainHasher } from "../../../platform/node/plain-hasher.ts";
 import { SearchError } from "../../errors.ts";
 import type { Filter } from "../../filter/filter.ts";
@@ -16,7 +16,7 @@ import { plainKernels } from "../../vector/kernels/plain.ts";
 import { MemoryReader } from "../../vector/testing/memory-reader.ts";
 import { MemoryUnit } from "../memory-unit.ts";
 import type { LegOptions, SearchUnit } from "../ports.ts";
-import { BLOCK_BYTES, BlockReader, toBlocks } from "./blocks.ts";
+import { BLOCK_BYTES, BlockReader, BlockWriter, takeContent, toBlocks } from "./blocks.ts";
 import { buildSegment } from "./build-segment.ts";
 import { openSegment } from "./segment-unit.ts";
 
@@ -260,6 +260,24 @@ describe("an index segment", () => {
 });
 
 describe("a file in blocks", () => {
+  it("are the same whatever pieces they are written in, and give back what was written, read or taken", async () => {
+    const random = createPrng("pieces");
+    const content = random.bytes(120 * BLOCK_BYTES + 77);
+    const writer = new BlockWriter(checksum);
+    for (let at = 0, length = 0; at < content.length; at += length) {
+      length = random.pick([0, 1, 4_091, 4_092, 4_093, 70_000]);
+      writer.write(content.subarray(at, at + length));
+    }
+    const parts = writer.finish();
+    expect(parts.map((part) => part.length)).toEqual([65_536, 131_072, 262_144, expect.any(Number)]);
+    const bytes = concatBytes(parts);
+    expect(equalBytes(bytes, toBlocks(content, checksum))).toBe(true);
+    const reader = new BlockReader(new MemoryReader(bytes), checksum);
+    expect(equalBytes(await reader.read(0, reader.sizeBytes), content)).toBe(true);
+    const taken = await takeContent(bytes, checksum, async () => undefined);
+    expect(equalBytes(await taken.read(0, taken.sizeBytes), content)).toBe(true);
+  });
+
   it("gives back every range, and notices blocks that changed places", async () => {
     const seed = Date.now();
     console.log(`seed ${seed}`);
