@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { FailedAuthenticationLimiter, InflightLimiter, RateLimiter, rateName, sourceName } from "./limits.ts";
+import { organizationsOf } from "./namespaces.ts";
 import type { Caller } from "./policy/principals.ts";
 import type { Principal } from "./types.ts";
 
@@ -197,5 +198,25 @@ describe("under which name requests are counted by the second", () => {
     expect(rateName(principal("anonymous", { kind: "anonymous" }), "2001:db8::1")).toBe(
       "source/2001:db8:0:0::/64",
     );
+  });
+});
+
+describe("the organizations of a request", () => {
+  const principal = (...namespaces: readonly string[]): Principal => ({
+    keyId: "k",
+    role: "writer",
+    buckets: undefined,
+    owner: { id: "o", displayName: "" },
+    ...(namespaces.length > 0 && { namespaces }),
+  });
+
+  test("are those that it names, each once, else the one that the key is limited to", () => {
+    expect(organizationsOf(principal("acme"), ["acme/web/docs", "zeta/web", "acme"])).toEqual([
+      "acme",
+      "zeta",
+    ]);
+    expect(organizationsOf(principal("acme/web", "acme/other"), [])).toEqual(["acme"]);
+    expect(organizationsOf(principal("acme/web", "zeta/web"), [])).toEqual([]);
+    expect(organizationsOf(principal(), [])).toEqual([]);
   });
 });

@@ -11,6 +11,11 @@ export type RateDecision =
   /** `retryAfterMs`: when the next one would be allowed, if nobody else asks. */
   | { readonly kind: "limited"; readonly retryAfterMs: number };
 
+/** `of`: whose requests were too many. */
+export type CallerRateDecision =
+  | Extract<RateDecision, { kind: "allow" }>
+  | (Extract<RateDecision, { kind: "limited" }> & { readonly of: "caller" | "organization" });
+
 export interface RateLimit {
   /** Tokens that come back in a second. */
   readonly perSecond: number;

@@ -34,6 +34,20 @@ export function projectOf(principal: Principal): { readonly org: string; readonl
   return { org, project };
 }
 
+/**
+ * The organizations that a request counts for: of the namespaces and projects that it names ("org", "org/project", ...); where it names none, the one that all scopes of the
+ * key lie in. Each once.
+ */
+export function organizationsOf(principal: Principal, paths: readonly string[]): readonly string[] {
+  if (paths.length > 0) return [...new Set(paths.map(organizationOf))];
+  const own = new Set((principal.namespaces ?? []).map(organizationOf));
+  return own.size === 1 ? [...own] : [];
+}
+
+function organizationOf(path: string): string {
+  return path.split("/", 1)[0] ?? "";
+}
+
 /** Throws AccessError "key-invalid". In a row an empty list means everything: a grant of nothing must not become one of all. */
 export function checkNamespaces(scopes: readonly string[] | undefined): void {
   if (scopes === undefined) return;

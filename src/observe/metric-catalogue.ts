@@ -63,6 +63,11 @@ export const METRICS = {
   requestsInFlight: gauge("skerry_requests_in_flight", "Requests that are being served", ["surface"]),
   requestBytes: counter("skerry_request_bytes_total", "Bytes of request bodies", ["surface"]),
   responseBytes: counter("skerry_response_bytes_total", "Bytes of response bodies", ["surface"]),
+  requestRateRefusals: counter(
+    "skerry_request_rate_refusals_total",
+    "Requests that were refused because they were too many a second, by whose they were (caller, organization)",
+    ["of"],
+  ),
   requestsRefused: counter(
     "skerry_requests_refused_total",
     "Requests refused before they reached an engine, by reason (authentication, role, scope, rate, quota, limit)",

@@ -175,7 +175,7 @@ describe("limits", () => {
   });
 
   it("a key with too many requests a second is told when to come back", async () => {
-    api.rate = { kind: "limited", retryAfterMs: 1500 };
+    api.rate = { kind: "limited", of: "caller", retryAfterMs: 1500 };
     const refused = await listing({}).catch((error: ConnectError) => error);
     api.rate = { kind: "allow" };
     if (!(refused instanceof ConnectError)) throw new Error("it was not refused");

@@ -5,9 +5,16 @@ import {
   createContextKey,
   type HandlerContext,
 } from "@connectrpc/connect";
-import type { Denial, OperationRequest, Principal } from "../access/index.ts";
+import {
+  type CallerRateDecision,
+  type Denial,
+  type OperationRequest,
+  organizationsOf,
+  type Principal,
+} from "../access/index.ts";
 import type { ObjectStore } from "../object/index.ts";
 import type { Clock } from "../platform/index.ts";
+import { SearchError } from "../search/index.ts";
 import { toConnectError } from "./errors.ts";
 import { ruleBroken } from "./field-rules.ts";
 import type { RpcOperationName } from "./operations.ts";
@@ -139,12 +146,10 @@ export class Guard implements RestAdmission {
         throw new ConnectError(`the key may not do this (${denial.reason})`, Code.PermissionDenied);
       }
     }
-    const rate = this.#options.limits.take(principal, remoteAddress);
-    if (rate.kind === "limited") {
-      throw new ConnectError("too many requests a second of this key", Code.ResourceExhausted, {
-        "retry-after": String(Math.ceil(rate.retryAfterMs / 1000)),
-      });
-    }
+    const paths = named.flatMap(({ namespace }) => (namespace === undefined ? [] : [namespace]));
+    const organizations = organizationsOf(principal, paths);
+    const rate = this.#options.limits.take(principal, remoteAddress, organizations);
+    if (rate.kind === "limited") throw tooMany(rate);
     const leave = this.#options.limits.enter(principal);
     if (leave === undefined) {
       throw new ConnectError("too many requests of this key are under way", Code.ResourceExhausted, {
@@ -191,6 +196,16 @@ export class Guard implements RestAdmission {
     const touched = typeof touches === "function" ? {} : (touches[0] ?? {});
     return new Report(this.#options, operation, context, touched);
   }
+}
+
+function tooMany({ of, retryAfterMs }: Extract<CallerRateDecision, { kind: "limited" }>): Error {
+  if (of === "organization") {
+    const details = { limit: "requestsPerSecond", scope: of, retryAfterMs };
+    return new SearchError("overloaded", "too many requests a second of this organization", details);
+  }
+  return new ConnectError("too many requests a second of this key", Code.ResourceExhausted, {
+    "retry-after": String(Math.ceil(retryAfterMs / 1000)),
+  });
 }
 
 /** What policies may ask of a call. */

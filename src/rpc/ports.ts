@@ -1,5 +1,11 @@
 import type { ConnectError, HandlerContext } from "@connectrpc/connect";
-import type { Authentication, Decision, OperationRequest, Principal, RateDecision } from "../access/index.ts";
+import type {
+  Authentication,
+  CallerRateDecision,
+  Decision,
+  OperationRequest,
+  Principal,
+} from "../access/index.ts";
 
 /** What the services ask of the rest of the node, beside the `ObjectStore`. */
 export interface RpcGate {
@@ -13,8 +19,8 @@ export interface RpcAuthenticator {
 
 /** Limits on callers, shared with the other surfaces. */
 export interface RpcLimits {
-  /** Takes one of the requests that this caller may make in this second. */
-  take(principal: Principal, source: string): RateDecision;
+  /** Takes one of the requests that this caller, and then each of the organizations, may make in this second. */
+  take(principal: Principal, source: string, organizations: readonly string[]): CallerRateDecision;
   /** Undefined: as many requests as this caller may have are under way. Otherwise called when it is over. */
   enter(principal: Principal): (() => void) | undefined;
 }

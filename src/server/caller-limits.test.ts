@@ -1,6 +1,7 @@
 /** Of the promise: one caller cannot take a node from the others, however it asks. */
 import { describe, expect, it } from "vitest";
 import type { Principal } from "../access/index.ts";
+import { createMetrics } from "../observe/index.ts";
 import { nodeLimits } from "./caller-limits.ts";
 import { loadConfig } from "./config/index.ts";
 
@@ -14,8 +15,9 @@ const principal = (keyId: string, inflightLimit?: number): Principal => ({
 
 function limits(text: string) {
   const clock = { nowMs: 0, monotonicMs: () => clock.nowMs, wallMs: () => 0 };
+  const metrics = createMetrics();
   const config = loadConfig({ file: { path: "skerry.toml", text: `[limits]\n${text}` } });
-  return { clock, limits: nodeLimits(config, clock) };
+  return { clock, metrics, limits: nodeLimits(config, clock, metrics) };
 }
 
 describe("requests a second", () => {
@@ -24,16 +26,64 @@ describe("requests a second", () => {
     const kinds = (keyId: string, times: number) =>
       Array.from({ length: times }, () => node.take(principal(keyId), "192.0.2.1").kind);
     expect(kinds("a", 3)).toEqual(["allow", "allow", "limited"]);
-    expect(node.take(principal("a"), "192.0.2.1")).toEqual({ kind: "limited", retryAfterMs: 250 });
+    expect(node.take(principal("a"), "192.0.2.1")).toEqual({
+      kind: "limited",
+      of: "caller",
+      retryAfterMs: 250,
+    });
     expect(kinds("b", 1)).toEqual(["allow"]);
     clock.nowMs += 250;
     expect(kinds("a", 2)).toEqual(["allow", "limited"]);
   });
 
+  it("are as many for an organization, whichever of its keys they are of; one that is over its own takes none of them", async () => {
+    const {
+      clock,
+      metrics,
+      limits: node,
+    } = limits(
+      [
+        "requests_per_second_per_key = 1\nrequests_burst_per_key = 2",
+        "requests_per_second_per_organization = 2\nrequests_burst_per_organization = 4",
+      ].join("\n"),
+    );
+    const take = (keyId: string, ...organizations: string[]) => {
+      const decision = node.take(principal(keyId), "192.0.2.1", organizations);
+      return decision.kind === "limited" ? decision.of : "allow";
+    };
+    expect([take("a", "acme"), take("a", "acme"), take("a", "acme"), take("a", "acme")]).toEqual([
+      "allow",
+      "allow",
+      "caller",
+      "caller",
+    ]);
+    expect([take("b", "acme"), take("c", "acme"), take("d", "acme")]).toEqual([
+      "allow",
+      "allow",
+      "organization",
+    ]);
+    // Of two organizations both count; requests for none, and for others, go on.
+    expect([take("e", "other", "acme"), take("f"), take("g", "other")]).toEqual([
+      "organization",
+      "allow",
+      "allow",
+    ]);
+    expect(node.take(principal("h"), "192.0.2.1", ["acme"])).toEqual({
+      kind: "limited",
+      of: "organization",
+      retryAfterMs: 500,
+    });
+    clock.nowMs += 500;
+    expect([take("i", "acme"), take("j", "acme")]).toEqual(["allow", "organization"]);
+    const shown = await metrics.render();
+    expect(shown).toContain('skerry_request_rate_refusals_total{of="caller"} 2');
+    expect(shown).toContain('skerry_request_rate_refusals_total{of="organization"} 4');
+  });
+
   it("are not limited unless the settings say so", () => {
     const { limits: node } = limits("");
     for (let times = 0; times < 5000; times += 1) {
-      expect(node.take(principal("a"), "192.0.2.1").kind).toBe("allow");
+      expect(node.take(principal("a"), "192.0.2.1", ["acme"]).kind).toBe("allow");
     }
   });
 });

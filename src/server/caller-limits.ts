@@ -1,8 +1,10 @@
 import {
+  type CallerRateDecision,
   FailedAuthenticationLimiter,
   InflightLimiter,
   type Principal,
   type RateDecision,
+  type RateLimit,
   RateLimiter,
   ReplayCache,
   rateName,
@@ -14,8 +16,8 @@ import type { Config } from "./config/index.ts";
 
 /** How much callers may ask of this node, over all surfaces together. */
 export interface NodeLimits {
-  /** Takes one of the requests that this caller may make in this second. */
-  take(principal: Principal, source: string): RateDecision;
+  /** Takes one of the requests that this caller may make in this second, and then one of each of the organizations. */
+  take(principal: Principal, source: string, organizations?: readonly string[]): CallerRateDecision;
   /** Undefined: as many as may be are under way. Else called when the request is over. */
   enter(principal: Principal): (() => void) | undefined;
   failedAuthentication(source: string, claimedKeyId: string | undefined): RateDecision;
@@ -23,10 +25,11 @@ export interface NodeLimits {
 
 /** Callers whose requests are counted by the second; those that were heard of least recently begin anew. */
 const MAX_CALLERS = 100_000;
-const UNLIMITED: RateDecision = { kind: "allow" };
+/** The same of organizations. */
+const MAX_ORGANIZATIONS = 10_000;
 
 /** One count over all requests and one for each key; whoever guesses signatures or keys is slowed down, by source and by what is guessed at. */
-export function nodeLimits(config: Config, clock: Clock): NodeLimits {
+export function nodeLimits(config: Config, clock: Clock, metrics: Metrics): NodeLimits {
   const all = new InflightLimiter(config["limits.requests_in_flight"]);
   const perKey = new InflightLimiter(config["limits.requests_in_flight_per_key"]);
   const rate = {
@@ -40,12 +43,8 @@ export function nodeLimits(config: Config, clock: Clock): NodeLimits {
     maxSources: maxNames,
     maxKeys: maxNames,
   });
-  const perSecond = config["limits.requests_per_second_per_key"];
-  const burst = config["limits.requests_burst_per_key"];
-  const requests = perSecond === 0 ? undefined : new RateLimiter({ perSecond, burst }, MAX_CALLERS);
   return {
-    take: (principal, source) =>
-      requests?.take(rateName(principal, source), clock.monotonicMs()) ?? UNLIMITED,
+    take: requestRates(config, clock, metrics),
     enter: (principal) => {
       const leaveAll = all.enter("");
       const leaveKey = leaveAll && perKey.enter(principal.keyId, principal.inflightLimit);
@@ -61,6 +60,40 @@ export function nodeLimits(config: Config, clock: Clock): NodeLimits {
     failedAuthentication: (source, claimedKeyId) =>
       failures.failed(source, claimedKeyId, clock.monotonicMs()),
   };
+}
+
+/** A caller that is over its own number takes nothing of what its organization may. */
+function requestRates(config: Config, clock: Clock, metrics: Metrics): NodeLimits["take"] {
+  const callers = rateLimiter(
+    {
+      perSecond: config["limits.requests_per_second_per_key"],
+      burst: config["limits.requests_burst_per_key"],
+    },
+    MAX_CALLERS,
+  );
+  const perOrganization = rateLimiter(
+    {
+      perSecond: config["limits.requests_per_second_per_organization"],
+      burst: config["limits.requests_burst_per_organization"],
+    },
+    MAX_ORGANIZATIONS,
+  );
+  const take = (of: "caller" | "organization", limiter: RateLimiter | undefined, name: string) => {
+    const decision = limiter?.take(name, clock.monotonicMs());
+    if (decision?.kind !== "limited") return undefined;
+    metrics.requestRateRefusals.increment({ of });
+    return { ...decision, of };
+  };
+  return (principal, source, organizations = []) => {
+    let limited = take("caller", callers, rateName(principal, source));
+    for (const organization of organizations) limited ??= take("organization", perOrganization, organization);
+    return limited ?? { kind: "allow" };
+  };
+}
+
+/** Undefined: there is no limit. */
+function rateLimiter(limit: RateLimit, maxNames: number): RateLimiter | undefined {
+  return limit.perSecond === 0 ? undefined : new RateLimiter(limit, maxNames);
 }
 
 export interface ReplayOptions {

@@ -71,7 +71,7 @@ export async function startListeners(options: ListenersOptions, closers: Closers
   closers.push(() => metricsServer.close());
   metrics.onRender(() => observeState(metrics, options.engines));
   const identities = identitiesOf(engines);
-  const limits = nodeLimits(config, options.platform.clock);
+  const limits = nodeLimits(config, options.platform.clock, metrics);
   const trustedProxies = new TrustedProxies(config["listeners.trusted_proxies"]);
   const replays = replayGuard({ ...options, clock: options.platform.clock });
   let s3InFlight = (): number => 0;

@@ -1,7 +1,9 @@
 /** Every limit on what a request to a namespace may hold, and every operator of filters, over REST and with the engine behind it. */
 
 import { request } from "node:http";
+import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { NamespaceService } from "../../gen/skerry/search/v1/search_pb.js";
 import { EngineWorld } from "../../search/engine/testing/engine-world.ts";
 import { LIMITS, type LimitName } from "../../search/model/limits.ts";
 import { TestApi } from "../testing/test-api.ts";
@@ -340,6 +342,30 @@ describe("over the limits of a caller", () => {
     for (const leave of leaves) leave?.();
     expect([refused.status, refused.header.get("retry-after")]).toEqual([429, "1"]);
     expect(refused).toMatchObject({ body: { error: { code: "resource_exhausted" } } });
+  });
+
+  it("an organization with too many requests a second is told so, over REST and Connect", async () => {
+    api.rate = { kind: "limited", of: "organization", retryAfterMs: 1_200 };
+    const refused = await call("POST", "/docs/query", {});
+    expect([refused.status, refused.header.get("retry-after")]).toEqual([429, "2"]);
+    expect(refused).toMatchObject({
+      body: { error: { details: { limit: "requestsPerSecond", scope: "organization" } } },
+    });
+    const asked = createClient(NamespaceService, api.http2()).getNamespace(
+      { org: "acme", project: "web", namespace: "docs" },
+      { headers: { authorization: "Bearer admin" } },
+    );
+    const error = await asked.catch((reason: unknown) => reason);
+    api.rate = { kind: "allow" };
+    if (!(error instanceof ConnectError)) throw new Error("it was not refused");
+    expect([Code[error.code], error.metadata.get("retry-after")]).toEqual(["ResourceExhausted", "2"]);
+    expect(error.message).toContain("organization");
+    expect(api.organizations).toEqual(["acme"]);
+    // A branch is of both.
+    await call("POST", "/docs/branch", { target: "acme/other/docs" });
+    expect(api.organizations).toEqual(["acme"]);
+    await call("POST", "/docs/branch", { target: "zeta/other/docs" });
+    expect(api.organizations.toSorted()).toEqual(["acme", "zeta"]);
   });
 
   it.each([

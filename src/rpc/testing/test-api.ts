@@ -1,10 +1,10 @@
 import { Code, type ConnectError, type Transport } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import {
+  type CallerRateDecision,
   createGate,
   InflightLimiter,
   type Principal,
-  type RateDecision,
   TrustedProxies,
 } from "../../access/index.ts";
 import {
@@ -244,7 +244,9 @@ export class TestApi {
   notReadyReason: string | undefined;
   maintenanceState = "off";
   readonly inflight = new InflightLimiter(100);
-  rate: RateDecision = { kind: "allow" };
+  rate: CallerRateDecision = { kind: "allow" };
+  /** Organizations that the last request counted for. */
+  organizations: readonly string[] = [];
   #server!: RpcServer;
 
   static async start(namespaces: Namespaces = fakeNamespaces): Promise<TestApi> {
@@ -258,7 +260,13 @@ export class TestApi {
       notReadyReason: () => api.notReadyReason,
       maintenanceState: () => api.maintenanceState,
       trustedProxies: new TrustedProxies(["127.0.0.0/8", "::1"]),
-      limits: { take: () => api.rate, enter: ({ keyId }) => api.inflight.enter(keyId) },
+      limits: {
+        take: (_principal, _source, organizations) => {
+          api.organizations = organizations;
+          return api.rate;
+        },
+        enter: ({ keyId }) => api.inflight.enter(keyId),
+      },
       authenticator: {
         authenticate: (header) => {
           const name = /^Bearer (.*)$/.exec(header ?? "")?.[1];

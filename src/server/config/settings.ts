@@ -359,6 +359,17 @@ export const SETTINGS = {
     default: 1000,
     description: "Requests at once, before limits.requests_per_second_per_key holds",
   }),
+  "limits.requests_per_second_per_organization": setting({
+    kind: integer(0, 1_000_000),
+    default: 0,
+    description:
+      "Requests a second that all keys together may make on this node for one organization, over the API: for namespaces of it, or with a key that is limited to it. More are answered 429. 0: no limit",
+  }),
+  "limits.requests_burst_per_organization": setting({
+    kind: integer(1, 1_000_000),
+    default: 5000,
+    description: "Requests at once, before limits.requests_per_second_per_organization holds",
+  }),
   "limits.failed_authentications_per_second": setting({
     kind: integer(1, 10_000),
     default: 5,
