@@ -64,10 +64,12 @@ export {
   storeS3Key,
 } from "./keys.ts";
 export {
+  type CallerRateDecision,
   FailedAuthenticationLimiter,
   type FailedAuthenticationLimits,
   InflightLimiter,
   type RateDecision,
+  type RateLimit,
   RateLimiter,
   rateName,
 } from "./limits.ts";

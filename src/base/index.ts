@@ -24,6 +24,7 @@ export {
   writeUint32,
 } from "./bytes.ts";
 export { Deferred } from "./deferred.ts";
+export { firstIndex } from "./first-index.ts";
 export { ID_BYTES, ID_RANDOM_BYTES, TimeOrderedIds, timeOfIdMs } from "./ids.ts";
 export { compareKeys, successorOfPrefix } from "./key-order.ts";
 export { Mutex } from "./mutex.ts";

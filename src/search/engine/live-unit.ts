@@ -3,7 +3,7 @@ import type { DocumentId } from "../model/document.ts";
 import type { SparseLeg, VectorLeg } from "../query/query.ts";
 import type { RowSet } from "../rows/row-set.ts";
 import type { TextQuery } from "../text/index.ts";
-import type { DocumentFields, LegOptions, ReadCounters, SearchUnit } from "../unit/ports.ts";
+import type { DocumentFields, IdPage, LegOptions, ReadCounters, SearchUnit } from "../unit/ports.ts";
 
 /** A unit as one snapshot sees it: the rows of `unit` but those in `gone`. Neither changes, so that many snapshots share a unit. */
 export class LiveUnit implements SearchUnit {
@@ -45,6 +45,11 @@ export class LiveUnit implements SearchUnit {
 
   rowsOf(ids: readonly DocumentId[]) {
     return this.#unit.rowsOf(ids);
+  }
+
+  rowsAfter(page: IdPage) {
+    const gone = page.gone === undefined ? this.#gone : page.gone.copy().uniteWith(this.#gone);
+    return this.#unit.rowsAfter({ ...page, gone });
   }
 
   vectorSteps(leg: VectorLeg, options: LegOptions) {

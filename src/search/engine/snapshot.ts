@@ -76,8 +76,10 @@ export class NamespaceSnapshot {
 
   /** Documents with ids behind `after`, at most `limit`, in the order of their ids. */
   async page(after: DocumentId | undefined, limit: number, nowMs: number): Promise<readonly Document[]> {
-    const pages = await Promise.all(this.units().map((unit) => firstOf(unit, { after, limit, nowMs })));
-    const sorted = pages.flat().sort((a, b) => compareIds(a.id, b.id));
+    const units = this.units().map(async (unit) =>
+      (await unit.rowsAfter({ after, limit, nowMs })).map((found) => ({ ...found, unit })),
+    );
+    const sorted = (await Promise.all(units)).flat().sort((a, b) => compareIds(a.id, b.id));
     const chosen = sorted.slice(0, limit);
     const documents = await Promise.all(
       [...new Set(chosen.map(({ unit }) => unit))].map((unit) => {
@@ -91,28 +93,4 @@ export class NamespaceSnapshot {
 
 export function isExpired({ expiresAtMs }: Document, nowMs: number): boolean {
   return expiresAtMs !== undefined && expiresAtMs <= nowMs;
-}
-
-interface IdHit {
-  readonly unit: SearchUnit;
-  readonly id: DocumentId;
-  readonly row: number;
-}
-
-/** The live rows of a unit with the smallest ids behind `after`. */
-async function firstOf(
-  unit: SearchUnit,
-  {
-    after,
-    limit,
-    nowMs,
-  }: { readonly after: DocumentId | undefined; readonly limit: number; readonly nowMs: number },
-): Promise<readonly IdHit[]> {
-  const rows = (await unit.liveRows(nowMs)).toRows();
-  const ids = await unit.documentIds(rows);
-  const hits: IdHit[] = [];
-  for (const [at, id] of ids.entries()) {
-    if (after === undefined || compareIds(id, after) > 0) hits.push({ unit, id, row: rows[at]! });
-  }
-  return hits.sort((a, b) => compareIds(a.id, b.id)).slice(0, limit);
 }

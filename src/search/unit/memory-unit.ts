@@ -1,16 +1,25 @@
-import { assert } from "../../base/index.ts";
+import { assert, firstIndex } from "../../base/index.ts";
 import { evaluateFilter, type LeafFilter } from "../filter/evaluate-filter.ts";
 import type { Filter } from "../filter/filter.ts";
 import { documentPredicate } from "../filter/match-document.ts";
 import { textFilterQuery } from "../filter/text-filter-query.ts";
-import type { Document, DocumentId } from "../model/document.ts";
+import { compareIds, type Document, type DocumentId } from "../model/document.ts";
 import type { Schema } from "../model/schema.ts";
 import type { SparseLeg, VectorLeg } from "../query/query.ts";
 import { RowSet } from "../rows/row-set.ts";
 import { MemoryTextIndex, type PreparedTextQuery, type TextIndex, type TextQuery } from "../text/index.ts";
 import { MemoryVectors, type VectorKernels, type VectorSteps } from "../vector/index.ts";
 import { MemorySparse } from "./memory-sparse.ts";
-import type { Column, DocumentFields, LegHits, LegOptions, ReadCounters, SearchUnit } from "./ports.ts";
+import type {
+  Column,
+  DocumentFields,
+  IdPage,
+  IdRow,
+  LegHits,
+  LegOptions,
+  ReadCounters,
+  SearchUnit,
+} from "./ports.ts";
 import { projectDocument } from "./project-document.ts";
 
 /** Documents in memory as a unit: row i is the i-th. What is not searched is not indexed: each field's index is made when it is first asked for. */
@@ -24,6 +33,8 @@ export class MemoryUnit implements SearchUnit {
   readonly #vectors = new Map<string, MemoryVectors>();
   readonly #sparse = new Map<string, MemorySparse>();
   #rows: ReadonlyMap<DocumentId, number> | undefined;
+  /** The rows in the order of their ids, once it was asked for. */
+  #byId: Uint32Array | undefined;
   #text: TextIndex | undefined;
 
   constructor(name: string, documents: readonly Document[], schema: Schema, kernels: VectorKernels) {
@@ -71,6 +82,25 @@ export class MemoryUnit implements SearchUnit {
     this.#rows ??= new Map(this.#documents.map(({ id }, row) => [id, row]));
     const rows = this.#rows;
     return Promise.resolve(ids.map((id) => rows.get(id)));
+  }
+
+  rowsAfter({ after, limit, nowMs, gone }: IdPage): Promise<readonly IdRow[]> {
+    this.#byId ??= Uint32Array.from(this.#documents.keys()).sort((left, right) =>
+      compareIds(this.#at(left).id, this.#at(right).id),
+    );
+    const order = this.#byId;
+    const from =
+      after === undefined
+        ? 0
+        : firstIndex(order.length, (at) => compareIds(this.#at(order[at]!).id, after) > 0);
+    const page: IdRow[] = [];
+    for (let at = from; at < order.length && page.length < limit; at++) {
+      const row = order[at]!;
+      const { id, expiresAtMs } = this.#at(row);
+      const isExpired = expiresAtMs !== undefined && expiresAtMs <= nowMs;
+      if (!isExpired && gone?.has(row) !== true) page.push({ id, row });
+    }
+    return Promise.resolve(page);
   }
 
   vectorSteps({ field, vector }: VectorLeg, { k, allowed }: LegOptions): Promise<VectorSteps | undefined> {

@@ -25,6 +25,8 @@ export interface SearchUnit {
   documentIds(rows: Uint32Array): Promise<readonly DocumentId[]>;
   /** The row of each id, live or not; undefined: not in this unit. */
   rowsOf(ids: readonly DocumentId[]): Promise<readonly (number | undefined)[]>;
+  /** Rows that live, in the order of their ids. Looks at those that it gives and at those between them that do not live, and at no others. */
+  rowsAfter(page: IdPage): Promise<readonly IdRow[]>;
   /** This unit's part in a search for the best `k` of `allowed`; undefined: none of its rows has such a vector. */
   vectorSteps(leg: VectorLeg, options: LegOptions): Promise<VectorSteps | undefined>;
   /** The best `k` of `allowed`, best first; ties by row. */
@@ -37,6 +39,22 @@ export interface SearchUnit {
   documents(rows: Uint32Array, fields: DocumentFields): Promise<readonly Document[]>;
   /** What reads of this unit have cost so far, the same numbers for all queries that share it. */
   readonly counters: ReadCounters;
+}
+
+/** Some rows in the order of their ids. */
+export interface IdPage {
+  /** Undefined: from the beginning. */
+  readonly after: DocumentId | undefined;
+  readonly limit: number;
+  /** Without those that expire by then. */
+  readonly nowMs: number;
+  /** Nor these. Not changed. */
+  readonly gone?: RowSet;
+}
+
+export interface IdRow {
+  readonly id: DocumentId;
+  readonly row: number;
 }
 
 export interface LegOptions {

@@ -1,4 +1,4 @@
-import { compareBytes } from "../../../base/index.ts";
+import { compareBytes, firstIndex } from "../../../base/index.ts";
 import { SearchError } from "../../errors.ts";
 import type { DocumentId } from "../../model/document.ts";
 import { decodeId, encodeId } from "../../model/encode-id.ts";
@@ -38,15 +38,21 @@ export class IdIndex {
 
   rowOf(id: DocumentId): number | undefined {
     const wanted = encodeId(id);
-    let [low, high] = [0, this.#order.length];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      const order = compareBytes(this.#bytesOf(this.#order[middle] ?? 0), wanted);
-      if (order === 0) return this.#order[middle];
-      if (order < 0) low = middle + 1;
-      else high = middle;
-    }
-    return undefined;
+    const row = this.#order[firstIndex(this.#order.length, (at) => this.#compare(at, wanted) >= 0)];
+    return row !== undefined && compareBytes(this.#bytesOf(row), wanted) === 0 ? row : undefined;
+  }
+
+  /** The rows behind an id, or all of them, in the order of their ids. */
+  *rowsAfter(id: DocumentId | undefined): Generator<number> {
+    const wanted = id === undefined ? undefined : encodeId(id);
+    const from =
+      wanted === undefined ? 0 : firstIndex(this.#order.length, (at) => this.#compare(at, wanted) > 0);
+    for (let at = from; at < this.#order.length; at++) yield this.#order[at]!;
+  }
+
+  /** The id at a place in the order, and another one. */
+  #compare(at: number, id: Uint8Array): number {
+    return compareBytes(this.#bytesOf(this.#order[at]!), id);
   }
 
   #bytesOf(row: number): Uint8Array {

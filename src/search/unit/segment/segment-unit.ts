@@ -27,7 +27,16 @@ import {
   type TextQuery,
 } from "../../text/index.ts";
 import { openVectorIndex, type VectorIndex, type VectorKernels } from "../../vector/index.ts";
-import type { Column, DocumentFields, LegHits, LegOptions, ReadCounters, SearchUnit } from "../ports.ts";
+import type {
+  Column,
+  DocumentFields,
+  IdPage,
+  IdRow,
+  LegHits,
+  LegOptions,
+  ReadCounters,
+  SearchUnit,
+} from "../ports.ts";
 import { projectDocument } from "../project-document.ts";
 import type { Checksum } from "./blocks.ts";
 import { decodeEnds, decodeWords, pieceAt } from "./byte-lists.ts";
@@ -163,6 +172,16 @@ class SegmentUnit implements SearchUnit {
   async rowsOf(wanted: readonly DocumentId[]): Promise<readonly (number | undefined)[]> {
     const ids = await this.#ids();
     return wanted.map((id) => ids.rowOf(id));
+  }
+
+  async rowsAfter({ after, limit, nowMs, gone }: IdPage): Promise<readonly IdRow[]> {
+    const [ids, live] = await Promise.all([this.#ids(), this.liveRows(nowMs)]);
+    const page: IdRow[] = [];
+    for (const row of ids.rowsAfter(after)) {
+      if (page.length >= limit) break;
+      if (live.has(row) && gone?.has(row) !== true) page.push({ id: ids.idOf(row), row });
+    }
+    return page;
   }
 
   async vectorSteps({ field, vector, exact }: VectorLeg, options: LegOptions) {
