@@ -56,6 +56,10 @@ export class LiveUnit implements SearchUnit {
     return this.#unit.vectorSteps(leg, options);
   }
 
+  vectorsApart(field: string, pass: () => Promise<void>) {
+    return this.#unit.vectorsApart(field, pass);
+  }
+
   sparseHits(leg: SparseLeg, options: LegOptions) {
     return this.#unit.sparseHits(leg, options);
   }

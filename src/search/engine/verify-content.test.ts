@@ -10,6 +10,9 @@ import { EVERY_FIELD, randomDocument } from "../testing/random-documents.ts";
 import { buildSegment } from "../unit/segment/build-segment.ts";
 import { Container, type Section, writeContainer } from "../unit/segment/container.ts";
 import { openSegment } from "../unit/segment/segment-unit.ts";
+import { codeRowBytes } from "../vector/format/codes.ts";
+import { decodeHead, HEAD_BYTES, type Head, type Layout, layoutOf } from "../vector/format/head.ts";
+import { MIDDLE_HEAD_BYTES, middleRowBytes } from "../vector/format/middle.ts";
 import { plainKernels } from "../vector/kernels/plain.ts";
 import { MemoryReader } from "../vector/testing/memory-reader.ts";
 import { contentFindings } from "./verify-content.ts";
@@ -39,8 +42,8 @@ function documentOf(
 
 const DOCUMENTS = [1n, 2n, 3n, 4n].map((id) => documentOf(id));
 
-async function sectionsOf(documents: readonly Document[]): Promise<readonly Section[]> {
-  const bytes = await buildSegment({ documents, schema: SCHEMA, kernels, checksum, prng: createPrng("x") });
+async function sectionsOf(documents: readonly Document[], schema = SCHEMA): Promise<readonly Section[]> {
+  const bytes = await buildSegment({ documents, schema, kernels, checksum, prng: createPrng("x") });
   const container = await Container.open(new MemoryReader(bytes), checksum);
   return await Promise.all(
     [...container.sections()].map(async ({ kind, field, reader }) => ({
@@ -121,6 +124,12 @@ test("a text index of other texts", async () => {
   });
 });
 
+test("positions of another order of the same words", async () => {
+  const turned = changed(0, documentOf(1n, { body: "seal word1" }));
+  const found = await mixed(["text-positions"], turned);
+  expect(found).toEqual([{ kind: "index", section: "text", field: "body", document: 1n }]);
+});
+
 test("a sparse index of other weights, and one that does not know who has a vector", async () => {
   const index = { kind: "index", field: "terms", document: 1n };
   const sparse = ["sparse-head", "sparse-dimensions", "sparse-postings"];
@@ -156,4 +165,58 @@ test("a vector that is none", async () => {
   expect(await findingsOf(bytes)).toEqual([
     { kind: "vector", section: "vector", field: "vector", document: expect.anything() },
   ]);
+});
+
+/** Enough vectors for lists, in every metric and element. */
+const LISTED: Schema = {
+  ...SCHEMA,
+  vectors: new Map([
+    ["vector", { dimensions: 3, metric: "cosine", element: "f32" }],
+    ["dots", { dimensions: 3, metric: "dot", element: "f16" }],
+    ["bytes", { dimensions: 3, metric: "euclidean", element: "i8" }],
+  ]),
+};
+
+async function listed(): Promise<readonly Section[]> {
+  const random = createPrng("listed");
+  const vectorOf = () => Float32Array.from({ length: 3 }, () => random.between(-100, 100) || 1);
+  const documents = Array.from({ length: 2_000 }, (_, i) => ({
+    ...documentOf(BigInt(i), { sparse: false }),
+    vectors: new Map(["vector", "dots", "bytes"].map((field) => [field, vectorOf()])),
+  }));
+  return await sectionsOf(documents, LISTED);
+}
+
+test("codes, their numbers and bytes that are not those of their vectors", async () => {
+  const sections = await listed();
+  const check = async (field: string, damage: (bytes: Uint8Array, layout: Layout, head: Head) => void) => {
+    const damaged = sections.map((section) => {
+      if (section.kind !== "vector" || section.field !== field) return section;
+      const bytes = section.bytes.slice();
+      const head = decodeHead(bytes.subarray(0, HEAD_BYTES));
+      damage(bytes, layoutOf(head), head);
+      return { ...section, bytes };
+    });
+    const bytes = writeContainer({ rowCount: 2_000, schema: LISTED, sections: damaged }, checksum);
+    return await findingsOf(bytes, LISTED);
+  };
+  const one = (field: string) => [{ kind: "vector", section: "vector", field, document: expect.anything() }];
+  expect(await check("vector", () => undefined)).toEqual([]);
+  // The exponent of the first number of the first list, of its first vector.
+  const number = (bytes: Uint8Array, { codes }: Layout) => {
+    bytes[codes + 3] = bytes[codes + 3]! ^ 0x40;
+  };
+  for (const field of ["vector", "dots", "bytes"]) expect(await check(field, number)).toEqual(one(field));
+  // All signs of the last vector.
+  const signs = (bytes: Uint8Array, { codes }: Layout, { vectorCount }: Head) => {
+    const end = codes + vectorCount * codeRowBytes(64);
+    for (let at = end - 8; at < end; at++) bytes[at] = bytes[at]! ^ 0xff;
+  };
+  for (const field of ["vector", "dots", "bytes"]) expect(await check(field, signs)).toEqual(one(field));
+  // A byte of the vector at position 7; vectors of bytes have no such tier.
+  const byte = (bytes: Uint8Array, { middle }: Layout) => {
+    const at = middle + 7 * middleRowBytes(64) + MIDDLE_HEAD_BYTES;
+    bytes[at] = bytes[at]! ^ 0x40;
+  };
+  for (const field of ["vector", "dots"]) expect(await check(field, byte)).toEqual(one(field));
 });

@@ -1,5 +1,5 @@
 /**
- * What the parts of an index segment say about each other. Every row: its id, its document and its columns. Of some documents, spread over the segment: whether the
+ * What the parts of an index segment say about each other. Every row: its id, its document, its columns, and the codes and bytes of its vectors. Of some documents, spread over the segment: whether the
  * indexes of attributes and texts answer for all rows as the documents do; and for every field, which rows have it.
  */
 
@@ -66,7 +66,23 @@ export async function* contentFindings(
     await pause();
     yield* await probeFindings(probe, unit);
   }
+  yield* vectorFindings(check);
   yield* await sparseFindings(check);
+}
+
+/** The codes and bytes that a search looks at first, of every vector. */
+async function* vectorFindings({ unit, schema, pause }: ContentCheck): AsyncGenerator<ContentFinding> {
+  for (const field of schema.vectors.keys()) {
+    const rows = Uint32Array.from(await unit.vectorsApart(field, pause));
+    for (const document of await unit.documentIds(rows))
+      yield {
+        kind: "vector",
+        section: "vector",
+        field,
+        document,
+        problem: "the codes or bytes of the vector are not those that the vector gives",
+      };
+  }
 }
 
 /** The others are only stored. */
@@ -135,12 +151,12 @@ async function probesOf({ unit, schema, matcher }: ContentCheck): Promise<readon
           field,
         });
     }
-    for (const [field, words] of text)
-      filters.push({
-        filter: { kind: "any-token", field, query: words.slice(0, PROBED_CHARACTERS) },
-        section: "text",
-        field,
-      });
+    for (const [field, words] of text) {
+      const query = words.slice(0, PROBED_CHARACTERS);
+      filters.push({ filter: { kind: "any-token", field, query }, section: "text", field });
+      for (const phrase of phrasesOf(words))
+        filters.push({ filter: { kind: "phrase", field, query: phrase }, section: "text", field });
+    }
   }
   return filters.map((probe) => ({
     ...probe,
@@ -151,6 +167,14 @@ async function probesOf({ unit, schema, matcher }: ContentCheck): Promise<readon
 
 /** Of a text: some words. */
 const PROBED_CHARACTERS = 32;
+
+/** Its beginning and its end, whose positions are the largest, without words that are cut. */
+function phrasesOf(text: string): ReadonlySet<string> {
+  if (text.length <= PROBED_CHARACTERS) return new Set([text]);
+  const first = text.slice(0, PROBED_CHARACTERS).replace(/\S*$/u, "");
+  const last = text.slice(-PROBED_CHARACTERS).replace(/^\S*/u, "");
+  return new Set([first, last].filter((phrase) => phrase.trim() !== ""));
+}
 
 async function probedDocuments(unit: SearchUnit): Promise<readonly Document[]> {
   const step = Math.max(1, Math.floor(unit.rowCount / PROBED_DOCUMENTS));

@@ -107,6 +107,10 @@ export class MemoryUnit implements SearchUnit {
     return Promise.resolve(this.#vectorsOf(field)?.steps({ query: vector, k, allowed }));
   }
 
+  vectorsApart(): Promise<readonly number[]> {
+    return Promise.resolve([]);
+  }
+
   sparseHits({ field, vector }: SparseLeg, { k, allowed }: LegOptions): Promise<LegHits> {
     const known = this.#sparse.get(field) ?? new MemorySparse(this.#documents, field);
     this.#sparse.set(field, known);

@@ -29,6 +29,8 @@ export interface SearchUnit {
   rowsAfter(page: IdPage): Promise<readonly IdRow[]>;
   /** This unit's part in a search for the best `k` of `allowed`; undefined: none of its rows has such a vector. */
   vectorSteps(leg: VectorLeg, options: LegOptions): Promise<VectorSteps | undefined>;
+  /** Rows for which what a search looks at first is not what their vectors give: none in memory. `pass` is awaited between slices of work. */
+  vectorsApart(field: string, pass: () => Promise<void>): Promise<readonly number[]>;
   /** The best `k` of `allowed`, best first; ties by row. */
   sparseHits(leg: SparseLeg, options: LegOptions): Promise<LegHits>;
   /** Looks the terms up: what this unit knows of them goes into the statistics of the snapshot, with which it is then searched. */

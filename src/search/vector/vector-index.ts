@@ -40,6 +40,8 @@ export interface VectorIndex {
   search(search: VectorSearch): Promise<VectorAnswer>;
   /** The same search as a part of one of several indexes. */
   steps(search: VectorSearch): VectorSteps;
+  /** Rows whose codes or bytes are not those that their stored vectors give; read anew. `pass` is awaited between slices of work. */
+  rowsApart(pass: () => Promise<void>): Promise<readonly number[]>;
   /** The stored vectors of these rows, in their order; undefined where a row has none. */
   vectorsOf(rows: Uint32Array): Promise<readonly (Float32Array | undefined)[]>;
 }

@@ -188,6 +188,10 @@ class SegmentUnit implements SearchUnit {
     return (await this.#vectors(field))?.steps({ query: vector, exact, ...options });
   }
 
+  async vectorsApart(field: string, pass: () => Promise<void>): Promise<readonly number[]> {
+    return (await (await this.#vectors(field))?.rowsApart(pass)) ?? [];
+  }
+
   async sparseHits({ field, vector }: SparseLeg, options: LegOptions): Promise<LegHits> {
     const index = await this.#sparse(field);
     if (index === undefined) return NO_HITS;

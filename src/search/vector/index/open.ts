@@ -10,6 +10,7 @@ import type { VectorAnswer, VectorIndex, VectorSearch } from "../vector-index.ts
 import { FullVectors } from "./full-vectors.ts";
 import { ListSearch } from "./list-search.ts";
 import { RowPlaces } from "./row-places.ts";
+import { positionsApart, type StoredLists } from "./rows-apart.ts";
 
 const EXACT_CANDIDATES = 256;
 
@@ -39,24 +40,20 @@ export async function openVectorIndex(open: OpenVectorIndex): Promise<VectorInde
   const places = new RowPlaces(head, head.rowsInOrder ? undefined : uint32sOf(map!));
   const records = { reader, start: layout.full, recordBytes: fullBytes(head.field) };
   const full = new FullVectors({ head, records, places, kernels });
-  const lists =
+  const stored =
     head.listCount === 0
       ? undefined
-      : new ListSearch({
-          reader,
-          kernels,
-          head,
-          layout,
-          full,
-          tree: decodeTree(head, tree!, kernels),
-        });
-  return new StoredVectorIndex({ head, places, full, lists, exactCandidates });
+      : { reader, kernels, head, layout, full, tree: decodeTree(head, tree!, kernels) };
+  const lists = stored === undefined ? undefined : new ListSearch(stored);
+  return new StoredVectorIndex({ head, places, full, stored, lists, exactCandidates });
 }
 
 interface Parts {
   readonly head: Head;
   readonly places: RowPlaces;
   readonly full: FullVectors;
+  /** Undefined, both: too few vectors for lists. */
+  readonly stored: StoredLists | undefined;
   readonly lists: ListSearch | undefined;
   readonly exactCandidates: number;
 }
@@ -101,6 +98,12 @@ class StoredVectorIndex implements VectorIndex {
     return new ExactSteps(on, () =>
       full.searchPositions({ query, k, pass }, positions.inRange(0, head.vectorCount)),
     );
+  }
+
+  async rowsApart(pass: () => Promise<void>): Promise<readonly number[]> {
+    const { stored, places } = this.#parts;
+    const positions = stored === undefined ? [] : await positionsApart(stored, pass);
+    return positions.map((position) => places.rowAt(position));
   }
 
   async vectorsOf(rows: Uint32Array): Promise<readonly (Float32Array | undefined)[]> {
