@@ -75,7 +75,7 @@ describe("requests a second", () => {
     });
     clock.nowMs += 500;
     expect([take("i", "acme"), take("j", "acme")]).toEqual(["allow", "organization"]);
-    const shown = await metrics.render();
+    const { body: shown } = await metrics.render();
     expect(shown).toContain('skerry_request_rate_refusals_total{of="caller"} 2');
     expect(shown).toContain('skerry_request_rate_refusals_total{of="organization"} 4');
   });

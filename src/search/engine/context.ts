@@ -45,7 +45,7 @@ export interface EngineSettings {
   readonly unindexedBytes: number;
   /** So many segments of one level become one of the next. */
   readonly mergeSegments: number;
-  /** Segments are merged up to so many bytes together: a merge has about two and a half times as much in memory ... */
+  /** Segments are merged up to so many bytes together: a merge has about twice as much in memory ... */
   readonly mergeBytes: number;
   /** ... and up to so many rows, of which each takes some hundred bytes more. */
   readonly mergeRows: number;
