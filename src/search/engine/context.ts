@@ -1,3 +1,4 @@
+import type { WeightedSemaphore } from "../../base/index.ts";
 import type { Logger, Metrics } from "../../observe/index.ts";
 import type { Clock, Random, Timers } from "../../platform/index.ts";
 import type { Checksum } from "../batch/batch-file.ts";
@@ -20,6 +21,8 @@ export interface EngineContext {
   /** 32 bytes. */
   readonly hash: (bytes: Uint8Array) => Uint8Array;
   readonly settings: EngineSettings;
+  /** The bytes of files that are merged at once on this node: `mergeBytes`. */
+  readonly merging: WeightedSemaphore;
   /** Aborts when the node stops. */
   readonly closing: AbortSignal;
   /** Parts of a blob, through the caches. */
@@ -45,7 +48,7 @@ export interface EngineSettings {
   readonly unindexedBytes: number;
   /** So many segments of one level become one of the next. */
   readonly mergeSegments: number;
-  /** Segments are merged up to so many bytes together: a merge has about twice as much in memory ... */
+  /** Segments are merged up to so many bytes together, in all merges of a node at once: a merge has about twice as much in memory ... */
   readonly mergeBytes: number;
   /** ... and up to so many rows, of which each takes some hundred bytes more. */
   readonly mergeRows: number;

@@ -26,6 +26,8 @@ async function begin(settings: Partial<EngineSettings>) {
   let [next, flushes] = [1n, 0];
   return {
     world,
+    engine,
+    context,
     async flush(documents: number) {
       const upserts = Array.from({ length: documents }, () => document(next++));
       await engine.write(NAME, { upserts, patches: [], deletes: [] });
@@ -71,5 +73,30 @@ test("a namespace that has come to rest becomes one segment, and not before", as
   await flush(1);
   world.replica.timeMs += 60_000;
   await merge();
+  await check();
+});
+
+test("merges wait for room beside others, and are refused where many wait", async () => {
+  const { engine, context, flush, check } = await begin({});
+  const other = { ...NAME, name: "other" };
+  await engine.createNamespace(other, { schema: EMPTY_SCHEMA });
+  for (let i = 0; i < 2; i++) {
+    await engine.write(other, { upserts: [document(BigInt(i))], patches: [], deletes: [] });
+    await flush(10);
+  }
+  const { merging } = context;
+  const others = await merging.acquire(merging.limit);
+  const waits = Array.from({ length: 63 }, () => merging.acquire(1));
+  const compacting = engine.compact(NAME, {});
+  await expect.poll(() => merging.waiting).toBe(64);
+  await expect(engine.compact(other, {})).rejects.toMatchObject({
+    code: "overloaded",
+    details: { most: 64 },
+  });
+  others.release();
+  for (const wait of waits) (await wait).release();
+  expect(await compacting).toEqual({ segmentsBefore: 2, segmentsAfter: 1, done: true });
+  expect(await engine.compact(other, {})).toMatchObject({ segmentsAfter: 1, done: true });
+  expect(merging.held).toBe(0);
   await check();
 });

@@ -1,6 +1,7 @@
 /** Compaction: several segments become one, without what was deleted or has expired. */
 
 import { create } from "@bufbuild/protobuf";
+import type { Permit } from "../../base/index.ts";
 import type { NewBlob } from "../../gen/skerry/meta/v1/commands_pb.js";
 import {
   type CommandResult,
@@ -12,6 +13,7 @@ import {
 } from "../../gen/skerry/meta/v1/commands_pb.js";
 import { ManifestKind, NamespaceWork } from "../../gen/skerry/meta/v1/rows_pb.js";
 import { decodeDeletesFile } from "../batch/deletes-file.ts";
+import { SearchError } from "../errors.ts";
 import type { BlobName } from "../ports.ts";
 import { RowSet } from "../rows/row-set.ts";
 import type { MergedSegment } from "../unit/segment/merge-segments.ts";
@@ -26,6 +28,9 @@ import type { NamespaceSnapshot, SegmentView } from "./snapshot.ts";
 
 /** How often deletes that came meanwhile are taken along before the work is given up. */
 const MAX_ATTEMPTS = 8;
+/** Merges that may wait for room in memory; one more is refused. */
+const MAX_WAITING = 64;
+const RETRY_AFTER_MS = 1_000;
 /** Read at once: no second copy of a large file is made. */
 const READ_BYTES = 8 * 1024 * 1024;
 
@@ -69,6 +74,27 @@ class Merge {
   }
 
   async run(): Promise<boolean> {
+    const permit = await this.#admitted();
+    try {
+      return await this.#merged();
+    } finally {
+      permit.release();
+    }
+  }
+
+  /** Waits until what it reads has room beside what other merges of this node have in memory. */
+  async #admitted(): Promise<Permit> {
+    const { merging, closing } = this.#context;
+    if (merging.waiting >= MAX_WAITING)
+      throw new SearchError("overloaded", `${MAX_WAITING} merges wait on this node`, {
+        most: MAX_WAITING,
+        retryAfterMs: RETRY_AFTER_MS,
+      });
+    const sizeBytes = this.#sources.reduce((sum, { ref }) => sum + ref.blob.sizeBytes, 0);
+    return await merging.acquire(Math.min(sizeBytes, merging.limit), closing);
+  }
+
+  async #merged(): Promise<boolean> {
     const { driver, kernel, closing, clock } = this.#context;
     const files = await this.#files();
     const how = { schema: this.#snapshot.schema, nowMs: clock.wallMs() };

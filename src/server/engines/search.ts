@@ -1,4 +1,4 @@
-import { concatBytes } from "../../base/index.ts";
+import { concatBytes, WeightedSemaphore } from "../../base/index.ts";
 import { BlobError, type BlobStore } from "../../blob/index.ts";
 import type { Metadata } from "../../meta/index.ts";
 import type { Metrics } from "../../observe/index.ts";
@@ -61,6 +61,18 @@ export async function openSearch(
   const cache = new BlockCache(blockBytes);
   const diskCache = await openDiskCache(options, closers);
   observeCaches(metrics, cache, diskCache);
+  const settings = {
+    ...DEFAULT_ENGINE_SETTINGS,
+    memtableBytes: config["search.memtable_memory"],
+    segmentBytes: config["search.cache_memory"] - blockBytes,
+    pinnedBytes: config["search.pinned_memory"],
+    flushBytes: config["search.flush_size"],
+    flushAfterMs: config["search.flush_after"],
+    unindexedBytes: config["search.unindexed_size"],
+    mergeBytes: config["search.merge_size"],
+    retentionSeconds: Math.floor(config["search.retention"] / 1000),
+    ...options.tuning?.search,
+  };
   const context: EngineContext = {
     ...platform,
     nodeId,
@@ -71,18 +83,8 @@ export async function openSearch(
     metrics,
     checksum,
     hash: (bytes) => hasher.blake3(bytes),
-    settings: {
-      ...DEFAULT_ENGINE_SETTINGS,
-      memtableBytes: config["search.memtable_memory"],
-      segmentBytes: config["search.cache_memory"] - blockBytes,
-      pinnedBytes: config["search.pinned_memory"],
-      flushBytes: config["search.flush_size"],
-      flushAfterMs: config["search.flush_after"],
-      unindexedBytes: config["search.unindexed_size"],
-      mergeBytes: config["search.merge_size"],
-      retentionSeconds: Math.floor(config["search.retention"] / 1000),
-      ...options.tuning?.search,
-    },
+    settings,
+    merging: new WeightedSemaphore(settings.mergeBytes),
     closing: signal,
     reader: (blob) => new CachedReader(blob, { driver, cache, disk: diskCache, signal }),
     diskCache,

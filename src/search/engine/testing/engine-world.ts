@@ -1,7 +1,7 @@
 /** A cluster's metadata and blobs in memory, and engines on it that can be thrown away and begun anew, as nodes are. */
 
 import { create } from "@bufbuild/protobuf";
-import { concatBytes, createPrng, toHex } from "../../../base/index.ts";
+import { concatBytes, createPrng, toHex, WeightedSemaphore } from "../../../base/index.ts";
 import {
   BeginBlobDeleteSchema,
   type CommandResult,
@@ -56,6 +56,7 @@ export function engineContext(node: EngineWorldNode): EngineContext {
   };
   const cache = new BlockCache(1024 * 1024);
   const closing = new AbortController().signal;
+  const allSettings = { ...DEFAULT_ENGINE_SETTINGS, ...settings };
   return {
     nodeId,
     store,
@@ -68,7 +69,8 @@ export function engineContext(node: EngineWorldNode): EngineContext {
     metrics: createMetrics(),
     checksum: (bytes) => hasher.crc32c(bytes),
     hash: (bytes) => hasher.blake3(bytes),
-    settings: { ...DEFAULT_ENGINE_SETTINGS, ...settings },
+    settings: allSettings,
+    merging: new WeightedSemaphore(allSettings.mergeBytes),
     closing,
     reader: (blob) => new CachedReader(blob, { driver, cache, disk: diskCache, signal: closing }),
     diskCache,
