@@ -1,5 +1,6 @@
 /** The promise: a state whose metadata and blobs disagree is told about, each disagreement by its kind. */
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
+import { SearchError } from "../errors.ts";
 import { EMPTY_SCHEMA } from "../model/schema.ts";
 import type { WriteBatch } from "../model/write-batch.ts";
 import { flushNamespace } from "./flush.ts";
@@ -41,7 +42,7 @@ async function begin() {
       [kind, ofBatch, segment, document].filter((part) => part !== undefined).join(" "),
     );
   };
-  return { engine, manifest, verified };
+  return { engine, context, manifest, verified };
 }
 
 test("what is as it should be has no findings, a branch neither", async () => {
@@ -93,4 +94,20 @@ test("a document that lives in two segments", async () => {
     "twice 99 d",
     "twice 99 e",
   ]);
+});
+
+test("what cannot be reached for a moment is no finding; what cannot be reached at all is one", async () => {
+  const { context, verified } = await begin();
+  const { read } = context.driver;
+  let failures = 3;
+  const reading = vi.spyOn(context.driver, "read");
+  reading.mockImplementation((...asked) =>
+    failures-- > 0
+      ? Promise.reject(new SearchError("unavailable", "the connection was reset"))
+      : read(...asked),
+  );
+  expect(await verified({})).toEqual([]);
+  expect(failures).toBeLessThan(0);
+  reading.mockRejectedValue(new SearchError("unavailable", "no node has it"));
+  expect(await verified({})).toEqual(["unreadable 3", "unreadable 1", "unreadable 2"]);
 });

@@ -4,7 +4,7 @@ import { decodeDeletesFile } from "../batch/deletes-file.ts";
 import { SearchError } from "../errors.ts";
 import type { DocumentId } from "../model/document.ts";
 import type { Schema } from "../model/schema.ts";
-import type { BlobName, RangeReader } from "../ports.ts";
+import type { BlobName, ByteRange, RangeReader } from "../ports.ts";
 import { RowSet } from "../rows/row-set.ts";
 import type { VerifyFinding, VerifyReport } from "../service.ts";
 import type { SearchUnit } from "../unit/ports.ts";
@@ -14,6 +14,8 @@ import { contentFindings } from "./verify-content.ts";
 
 /** Findings after which no more are collected. */
 const MAX_FINDINGS = 100;
+/** Before a read that found no node is tried again. */
+const READ_PAUSES_MS = [250, 500, 1_000, 2_000];
 
 export interface VerifiedState {
   readonly row: Pick<NamespaceRow, "totals">;
@@ -196,12 +198,26 @@ class Verifier {
     return await reader.read(0, reader.sizeBytes);
   }
 
+  /** What cannot be reached for a moment, as after a connection was reset, is no damage. */
+  async #range(blob: BlobName, range: ByteRange): Promise<Uint8Array> {
+    const { driver, timers } = this.#context;
+    for (const pauseMs of READ_PAUSES_MS) {
+      try {
+        return await driver.read(blob, range, this.#signal);
+      } catch (error) {
+        if (!(error instanceof SearchError) || error.code !== "unavailable" || this.#signal.aborted)
+          throw error;
+        await timers.sleep(pauseMs, this.#signal);
+      }
+    }
+    return await driver.read(blob, range, this.#signal);
+  }
+
   /** Around the caches. A segment is not held as a whole: it may be large. */
   #reader(blob: BlobName): RangeReader {
-    const { driver } = this.#context;
     this.blobs++;
     this.bytes += blob.sizeBytes;
-    const read = (offset: number, length: number) => driver.read(blob, { offset, length }, this.#signal);
+    const read = (offset: number, length: number) => this.#range(blob, { offset, length });
     return {
       sizeBytes: blob.sizeBytes,
       read,
