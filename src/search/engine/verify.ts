@@ -10,6 +10,7 @@ import type { VerifyFinding, VerifyReport } from "../service.ts";
 import type { SearchUnit } from "../unit/ports.ts";
 import type { EngineContext } from "./context.ts";
 import type { Manifest, SegmentRef } from "./manifest.ts";
+import { storeReader } from "./store-reader.ts";
 import { contentFindings } from "./verify-content.ts";
 
 /** Findings after which no more are collected. */
@@ -217,11 +218,6 @@ class Verifier {
   #reader(blob: BlobName): RangeReader {
     this.blobs++;
     this.bytes += blob.sizeBytes;
-    const read = (offset: number, length: number) => this.#range(blob, { offset, length });
-    return {
-      sizeBytes: blob.sizeBytes,
-      read,
-      readMany: (ranges) => Promise.all(ranges.map(({ offset, length }) => read(offset, length))),
-    };
+    return storeReader(blob.sizeBytes, (range) => this.#range(blob, range));
   }
 }

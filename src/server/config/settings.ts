@@ -209,7 +209,7 @@ export const SETTINGS = {
     kind: size(MiB, 4 * GiB),
     default: 512 * MiB,
     description:
-      "Index segments are merged up to so many bytes together; a merge has about twice as much in memory, and up to 200 MiB more",
+      "Index segments are merged up to so many bytes together; a merge has about twice as much in memory, and up to 300 MiB more",
   }),
   "search.threads": setting({
     kind: integer(0, 64),
