@@ -1,41 +1,12 @@
-import { createReadStream, readFileSync } from "node:fs";
+import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import type { Command } from "commander";
-import {
-  type Document,
-  type Namespace,
-  parseJson,
-  type Query,
-  type Quota,
-  SkerryClient,
-  SkerryError,
-  type VerifyReport,
-} from "../../src/client/index.ts";
+import type { Document, Query, Quota, Schema, SkerryClient } from "../../src/client/index.ts";
 import { CommandError } from "./exit.ts";
+import { client, json, jsonOption, on, translated, wholeNumber, withNamespace } from "./namespace-calls.ts";
 import { addStoreCommands } from "./namespace-store.ts";
-import {
-  addRemoteOptions,
-  apiKey,
-  formatBytes,
-  formatTime,
-  printJson,
-  printTable,
-  type RemoteOptions,
-} from "./remote.ts";
-
-/** Exit codes of the program for codes of the API. Everything else failed: 1. */
-const EXIT_CODES: Readonly<Record<string, number>> = {
-  invalid_argument: 2,
-  limit_exceeded: 2,
-  unavailable: 3,
-  overloaded: 3,
-  resource_exhausted: 3,
-  unreachable: 3,
-  timeout: 3,
-  not_found: 4,
-  unauthenticated: 5,
-  permission_denied: 5,
-};
+import { addUpkeepCommands } from "./namespace-upkeep.ts";
+import { formatBytes, formatTime, printJson, printTable, type RemoteOptions } from "./remote.ts";
 
 export function addNamespaceCommands(program: Command): void {
   const family = program
@@ -132,7 +103,7 @@ export function addNamespaceCommands(program: Command): void {
         const { atVersion } = options;
         const made = await namespace.branch(
           target,
-          atVersion === undefined ? {} : { at_version: Number(atVersion) },
+          atVersion === undefined ? {} : { at_version: wholeNumber(atVersion, "--at-version") },
         );
         if (options.output === "json") printJson(made);
       }),
@@ -153,36 +124,23 @@ export function addNamespaceCommands(program: Command): void {
       }),
   );
 
-  on(
-    family,
-    "verify <namespace>",
-    "Read everything again and compare; exit code 1 where something is wrong",
-  ).action((name: string, options: RemoteOptions) =>
-    withNamespace(name, options, async (namespace) => showVerified(await namespace.verify(), options)),
-  );
+  on(family, "copy <namespace> <target>", "Write every document again, into a schema that may be another one")
+    .option("--at-version <version>", "of a version of the past")
+    .option("--schema <json|@file>", "its fields (default: those of the source)")
+    .action(
+      (name: string, target: string, options: RemoteOptions & { atVersion?: string; schema?: string }) =>
+        withNamespace(name, options, async (namespace) => {
+          const { atVersion, schema } = options;
+          const made = await namespace.copy(target, {
+            ...(atVersion !== undefined && { at_version: wholeNumber(atVersion, "--at-version") }),
+            ...(schema !== undefined && { schema: jsonOption(schema, "--schema") as Schema }),
+          });
+          if (options.output === "json") printJson(made);
+        }),
+    );
 
+  addUpkeepCommands(family);
   addStoreCommands(family);
-}
-
-function showVerified(report: VerifyReport, { output }: RemoteOptions): void {
-  const { version, blobs, bytes, documents, findings } = report;
-  if (output === "json") printJson(report);
-  else {
-    console.log(`version ${version}: ${documents} documents, ${blobs} blobs, ${formatBytes(bytes)}`);
-    if (findings.length > 0)
-      printTable(
-        ["KIND", "SEGMENT", "SECTION", "FIELD", "DOCUMENT", "PROBLEM"],
-        findings.map((finding) => [
-          finding.kind,
-          finding.batch === undefined ? String(finding.segment ?? "-") : `batch ${finding.batch}`,
-          finding.section || "-",
-          finding.field || "-",
-          String(finding.document ?? "-"),
-          finding.problem,
-        ]),
-      );
-  }
-  if (findings.length > 0) throw new CommandError(`${findings.length} findings`, 1);
 }
 
 interface QuotaOptions {
@@ -204,9 +162,7 @@ async function quotaOf(skerry: SkerryClient, scope: string, options: QuotaOption
 }
 
 function limitOption(text: string | undefined, option: string): number | undefined {
-  if (text === undefined) return undefined;
-  if (!/^\d{1,15}$/.test(text)) throw new CommandError(`${option} is a whole number`, 2);
-  return Number(text);
+  return text === undefined ? undefined : wholeNumber(text, option);
 }
 
 function showQuota(quota: Quota, { output }: RemoteOptions): void {
@@ -225,32 +181,6 @@ function showQuota(quota: Quota, { output }: RemoteOptions): void {
   );
 }
 
-function on(family: Command, usage: string, description: string): Command {
-  return addRemoteOptions(family.command(usage)).description(description);
-}
-
-function client(options: RemoteOptions): SkerryClient {
-  return new SkerryClient({ endpoint: options.endpoint, apiKey: apiKey(options) });
-}
-
-function withNamespace(
-  name: string,
-  options: RemoteOptions,
-  run: (namespace: Namespace) => Promise<void>,
-): Promise<void> {
-  return translated(() => run(client(options).namespace(name)));
-}
-
-async function translated(run: () => Promise<void>): Promise<void> {
-  try {
-    await run();
-  } catch (error) {
-    if (error instanceof TypeError) throw new CommandError(error.message, 2);
-    if (!(error instanceof SkerryError)) throw error;
-    throw new CommandError(error.message, EXIT_CODES[error.code] ?? 1);
-  }
-}
-
 async function* documentsOf(file: string | undefined): AsyncIterable<Document> {
   const input = file === undefined ? process.stdin : createReadStream(file);
   let number = 0;
@@ -263,25 +193,6 @@ async function* documentsOf(file: string | undefined): AsyncIterable<Document> {
     if ((error as NodeJS.ErrnoException).code === "ENOENT")
       throw new CommandError(`there is no file ${file}`, 2);
     throw error;
-  }
-}
-
-/** JSON itself, or "@file". */
-function jsonOption(text: string, what: string): unknown {
-  if (!text.startsWith("@")) return json(text, what);
-  try {
-    return json(readFileSync(text.slice(1), "utf8"), text.slice(1));
-  } catch (error) {
-    if (error instanceof CommandError) throw error;
-    throw new CommandError(`${text.slice(1)} cannot be read: ${(error as Error).message}`, 2);
-  }
-}
-
-function json(text: string, what: string): unknown {
-  try {
-    return parseJson(text);
-  } catch (error) {
-    throw new CommandError(`${what} is not JSON: ${(error as Error).message}`, 2);
   }
 }
 

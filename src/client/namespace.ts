@@ -1,15 +1,18 @@
 import type { Http } from "./http.ts";
 import { parse } from "./http.ts";
 import type {
+  CompactReport,
   Document,
   DocumentId,
   NamespaceInfo,
   Query,
   QueryResult,
   ReadOptions,
+  RecallReport,
   Schema,
   Settings,
   VerifyReport,
+  WarmReport,
   WriteBatch,
   WriteResult,
 } from "./types.ts";
@@ -97,6 +100,33 @@ export class Namespace {
   /** Reads everything again and compares checksums, counts, and what the parts of the index say about each other. Takes a while. */
   verify(): Promise<VerifyReport> {
     return this.#json("POST", "/verify", {});
+  }
+
+  /** Writes everything into as few index segments as may be. Needs an admin key. */
+  compact(): Promise<CompactReport> {
+    return this.#json("POST", "/compact", {});
+  }
+
+  /** Reads it into the caches of the node that answers. */
+  warm(): Promise<WarmReport> {
+    return this.#json("POST", "/warm", {});
+  }
+
+  /** Keeps it in the caches of every node, in a budget of their own. Needs an admin key. */
+  async pin(): Promise<NamespaceInfo> {
+    return (await this.#json<{ namespace: NamespaceInfo }>("POST", "/pin", {})).namespace;
+  }
+
+  /** Needs an admin key. */
+  async unpin(): Promise<NamespaceInfo> {
+    return (await this.#json<{ namespace: NamespaceInfo }>("POST", "/unpin", {})).namespace;
+  }
+
+  /** What part of the exact answers the vector index finds: of `queries`, or else of `samples` (25) vectors of the namespace, with `top_k` (10) results each. */
+  recall(
+    options: { readonly queries?: readonly Query[]; readonly samples?: number; readonly top_k?: number } = {},
+  ): Promise<RecallReport> {
+    return this.#json("POST", "/recall", options);
   }
 
   /** Every document of one state, in the order of ids. */

@@ -191,6 +191,26 @@ export interface VerifyReport {
   readonly problems: readonly string[];
 }
 
+export interface CompactReport {
+  readonly segments_before: number;
+  readonly segments_after: number;
+  /** False: it stopped at the deadline; the rest goes on in the background. */
+  readonly done: boolean;
+}
+
+export interface WarmReport {
+  readonly blobs: number;
+  readonly bytes: number;
+  readonly took_ms: number;
+}
+
+export interface RecallReport {
+  readonly queries: number;
+  /** The mean part of the exact answers that the index found, 0 to 1. */
+  readonly recall: number;
+  readonly worst: number;
+}
+
 export interface Quota extends Required<QuotaLimits> {
   readonly org: string;
   readonly project: string;

@@ -255,6 +255,45 @@ describe("a namespace", () => {
     expect(report).toMatchObject({ documents: 0, findings: [], problems: [] });
     expect(await say(["ns", "verify", "acme/web/missing"])).toMatchObject({ exitCode: 4 });
   });
+
+  it("is copied into another schema, compacted, warmed, pinned and measured", async () => {
+    const documents = join(directory, "documents.ndjson");
+    writeFileSync(
+      documents,
+      ["a", "b"]
+        .map((id, at) => JSON.stringify({ id, vector: [1, at], attributes: { year: 2020 } }))
+        .join("\n"),
+    );
+    await done(["ns", "create", "acme/web/kept"]);
+    await done(["ns", "upsert", "acme/web/kept", documents]);
+    const schema = JSON.stringify({
+      vectors: { vector: { dimensions: 2, element: "f16" } },
+      attributes: { year: "int" },
+    });
+    await done(["ns", "copy", "acme/web/kept", "copied", "--at-version", "1", "--schema", schema]);
+    const copied = ["acme/web/copied", "--output", "json"];
+    expect(JSON.parse(await done(["ns", "get", ...copied]))).toMatchObject({
+      schema: { vectors: { vector: { element: "f16" } } },
+    });
+    expect(await done(["ns", "compact", "acme/web/copied"])).toMatch(/^[01] segments before, 1 now\n$/);
+    expect(await done(["ns", "warm", "acme/web/copied"])).toMatch(/^1 blobs, [\d.]+ \S+, \d+ ms\n$/);
+    expect(JSON.parse(await done(["ns", "pin", ...copied]))).toMatchObject({ settings: { pinned: true } });
+    const unpinned = JSON.parse(await done(["ns", "unpin", ...copied])) as { settings?: object };
+    expect(unpinned.settings ?? {}).not.toMatchObject({ pinned: true });
+    expect(await done(["ns", "recall", "acme/web/copied", "--samples", "2"])).toBe(
+      "recall@10 1.000, worst 1.000, 2 queries\n",
+    );
+    for (const wrong of [
+      ["copy", "acme/web/kept", "other", "--at-version", "x"],
+      ["branch", "acme/web/kept", "other", "--at-version", "-1"],
+      ["recall", "acme/web/kept", "--samples", "many"],
+    ]) {
+      expect(await say(["ns", ...wrong])).toMatchObject({
+        exitCode: 2,
+        stderr: expect.stringContaining("is a whole number"),
+      });
+    }
+  });
 });
 
 describe("stores for index segments", () => {

@@ -13,8 +13,8 @@ import { MemoryReader } from "../../../src/search/vector/testing/memory-reader.t
 import { DIMENSIONS, type Row } from "./data.ts";
 import { line, loading, type Searcher, TOP } from "./measure.ts";
 
-/** About what a merge makes at most: 128 MiB. */
-const SEGMENT_ROWS = 50_000;
+/** Well within what a merge makes at most: 512 MiB are some 230,000 rows. */
+const SEGMENT_ROWS = 100_000;
 
 export const SCHEMA: Schema = {
   vectors: new Map([["vector", { dimensions: DIMENSIONS, metric: "cosine", element: "f32" }]]),
@@ -43,7 +43,9 @@ export async function engineSearcher(
         const documents = part(at, Math.min(SEGMENT_ROWS, count - at)).map(documentOf);
         return kernel.buildSegment(documents, SCHEMA, signal);
       };
-      const reader = new MemoryReader(await builtOrKept(build, kept && join(kept, `${count}-${at}`)));
+      const reader = new MemoryReader(
+        await builtOrKept(build, kept && join(kept, `${count}-${at}-${SEGMENT_ROWS}`)),
+      );
       readers.push(reader);
       units.push(await kernel.openSegment(`segment ${at}`, reader, SCHEMA));
     }

@@ -47,9 +47,11 @@ export async function benchNode(
   }
 }
 
+/** As a namespace is a minute after the last write: everything in segments, and as few of those as it can be. */
 async function indexed(namespace: Namespace): Promise<void> {
   while (((await namespace.info()).statistics["unindexed_batches"] ?? 0) > 0)
     await new Promise((wake) => setTimeout(wake, 100));
+  while (!(await namespace.compact()).done);
 }
 
 function searcherOf(namespace: Namespace): Searcher {

@@ -1,0 +1,71 @@
+/** What the commands of namespaces have in common. */
+import { readFileSync } from "node:fs";
+import type { Command } from "commander";
+import { type Namespace, parseJson, SkerryClient, SkerryError } from "../../src/client/index.ts";
+import { CommandError } from "./exit.ts";
+import { addRemoteOptions, apiKey, type RemoteOptions } from "./remote.ts";
+
+/** Exit codes of the program for codes of the API. Everything else failed: 1. */
+const EXIT_CODES: Readonly<Record<string, number>> = {
+  invalid_argument: 2,
+  limit_exceeded: 2,
+  unavailable: 3,
+  overloaded: 3,
+  resource_exhausted: 3,
+  unreachable: 3,
+  timeout: 3,
+  not_found: 4,
+  unauthenticated: 5,
+  permission_denied: 5,
+};
+
+export function on(family: Command, usage: string, description: string): Command {
+  return addRemoteOptions(family.command(usage)).description(description);
+}
+
+export function client(options: RemoteOptions): SkerryClient {
+  return new SkerryClient({ endpoint: options.endpoint, apiKey: apiKey(options) });
+}
+
+export function withNamespace(
+  name: string,
+  options: RemoteOptions,
+  run: (namespace: Namespace) => Promise<void>,
+): Promise<void> {
+  return translated(() => run(client(options).namespace(name)));
+}
+
+export async function translated(run: () => Promise<void>): Promise<void> {
+  try {
+    await run();
+  } catch (error) {
+    if (error instanceof TypeError) throw new CommandError(error.message, 2);
+    if (!(error instanceof SkerryError)) throw error;
+    throw new CommandError(error.message, EXIT_CODES[error.code] ?? 1);
+  }
+}
+
+/** JSON itself, or "@file". */
+export function jsonOption(text: string, what: string): unknown {
+  if (!text.startsWith("@")) return json(text, what);
+  try {
+    return json(readFileSync(text.slice(1), "utf8"), text.slice(1));
+  } catch (error) {
+    if (error instanceof CommandError) throw error;
+    throw new CommandError(`${text.slice(1)} cannot be read: ${(error as Error).message}`, 2);
+  }
+}
+
+export function json(text: string, what: string): unknown {
+  try {
+    return parseJson(text);
+  } catch (error) {
+    throw new CommandError(`${what} is not JSON: ${(error as Error).message}`, 2);
+  }
+}
+
+/** Throws CommandError for everything but digits. */
+export function wholeNumber(text: string, option: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new CommandError(`${option} is a whole number`, 2);
+}
