@@ -50,10 +50,26 @@ function encode(bytes: Uint8Array, alphabet: string): string {
 function decode(text: string, end: number, values: Int8Array): Uint8Array<ArrayBuffer> | undefined {
   if (end % 4 === 1) return undefined;
   const bytes = new Uint8Array(Math.floor((end * 3) / 4));
+  let written = 0;
+  const whole = end - (end % 4);
+  for (let i = 0; i < whole; i += 4) {
+    const [a, b, c, d] = [
+      text.charCodeAt(i),
+      text.charCodeAt(i + 1),
+      text.charCodeAt(i + 2),
+      text.charCodeAt(i + 3),
+    ];
+    if ((a | b | c | d) > 127) return undefined;
+    // Negative when one of the four is no value.
+    const group = (values[a]! << 18) | (values[b]! << 12) | (values[c]! << 6) | values[d]!;
+    if (group < 0) return undefined;
+    bytes[written++] = group >> 16;
+    bytes[written++] = group >> 8;
+    bytes[written++] = group;
+  }
   let bits = 0;
   let bitCount = 0;
-  let written = 0;
-  for (let i = 0; i < end; i++) {
+  for (let i = whole; i < end; i++) {
     const code = text.charCodeAt(i);
     const value = code < 128 ? values[code]! : -1;
     if (value < 0) return undefined;

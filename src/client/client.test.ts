@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { format } from "./http.ts";
 import { and, eq, fuzzy, gte, isIn, not, SkerryClient, SkerryError } from "./index.ts";
 
 interface Answer {
@@ -105,6 +106,20 @@ describe("the client", () => {
     expect(JSON.parse(seen[0]?.body ?? "")).toEqual({
       upserts: [{ id: 1, vector: [1, 2], vectors: { other: "AACAPwAAAMA=" } }],
     });
+  });
+
+  it("writes them without Node's Buffer too, and of a part of a larger array", () => {
+    const many = Float32Array.from({ length: 5_000 }, (_, at) => Math.sin(at));
+    const part = many.subarray(7, 4_100);
+    const text = format({ part });
+    const { part: written } = JSON.parse(text) as { part: string };
+    expect(new Float32Array(Uint8Array.from(atob(written), (byte) => byte.charCodeAt(0)).buffer)).toEqual(
+      new Float32Array(part),
+    );
+    vi.stubGlobal("Buffer", undefined);
+    const without = format({ part });
+    vi.unstubAllGlobals();
+    expect(without).toBe(text);
   });
 
   it("tries again what failed for now, with the same idempotency key", async () => {

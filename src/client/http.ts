@@ -153,10 +153,24 @@ export function format(value: unknown): string {
   });
 }
 
+/** Bytes that become characters in one call: more arguments than some engines take are too many. */
+const CHARACTERS_AT_ONCE = 8192;
+const IS_LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
+
 function base64OfFloats(vector: Float32Array): string {
-  const view = new DataView(new ArrayBuffer(4 * vector.length));
-  for (const [at, value] of vector.entries()) view.setFloat32(4 * at, value, true);
-  let bytes = "";
-  for (let at = 0; at < view.byteLength; at++) bytes += String.fromCharCode(view.getUint8(at));
-  return btoa(bytes);
+  const bytes = littleEndian(vector);
+  // Node and Bun have it in native code, which is ten times as fast; browsers have not.
+  if (typeof Buffer !== "undefined")
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64");
+  let text = "";
+  for (let at = 0; at < bytes.length; at += CHARACTERS_AT_ONCE)
+    text += String.fromCharCode(...bytes.subarray(at, at + CHARACTERS_AT_ONCE));
+  return btoa(text);
+}
+
+function littleEndian(vector: Float32Array): Uint8Array {
+  if (IS_LITTLE_ENDIAN) return new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength);
+  const view = new DataView(new ArrayBuffer(vector.byteLength));
+  for (let at = 0; at < vector.length; at++) view.setFloat32(4 * at, vector[at]!, true);
+  return new Uint8Array(view.buffer);
 }
