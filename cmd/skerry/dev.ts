@@ -6,6 +6,7 @@ import { ClusterService } from "../../src/gen/skerry/admin/v1/admin_pb.js";
 import { ConfigError, foundNode, loadConfig, type RootKeys } from "../../src/server/index.ts";
 import { CommandError } from "./exit.ts";
 import { remoteWithKey } from "./remote.ts";
+import { wholeNumber } from "./whole-number.ts";
 
 /** Ports that a node takes from the peer base: its peer listener and its Raft listener. */
 const PEER_PORTS_PER_NODE = 2;
@@ -233,14 +234,6 @@ function describeNode(options: DevOptions, index: number): DevNode {
     peer: at(port(options.peerPort, "--peer-port", PEER_PORTS_PER_NODE)),
     metrics: at(port(options.metricsPort, "--metrics-port")),
   };
-}
-
-function wholeNumber(text: string, option: string, least: number, greatest: number): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < least || value > greatest) {
-    throw new CommandError(`${option} is a whole number from ${least} to ${greatest}, not ${text}`, 2);
-  }
-  return value;
 }
 
 function hasIdentity(node: DevNode): boolean {

@@ -2,6 +2,10 @@ import type { Command } from "commander";
 import { KeyKind, KeyService, Role } from "../../src/gen/skerry/admin/v1/admin_pb.js";
 import { CommandError } from "./exit.ts";
 import { addRemoteOptions, formatTime, printJson, printTable, type RemoteOptions, remote } from "./remote.ts";
+import { wholeNumber } from "./whole-number.ts";
+
+/** Requests, and seconds: 115 days. */
+const MOST = 9_999_999;
 
 const ROLES: Readonly<Record<string, Role>> = {
   reader: Role.READER,
@@ -35,7 +39,7 @@ export function addKeyCommands(program: Command): void {
         kind: choice(KINDS, options.kind, "--kind"),
         role: choice(ROLES, options.role ?? (options.user === undefined ? "writer" : "user"), "--role"),
         user: options.user ?? "",
-        inflightLimit: wholeNumber(options.inflight, "--inflight"),
+        inflightLimit: wholeNumber(options.inflight, "--inflight", 0, MOST),
         buckets: options.bucket ?? [],
         namespaces: options.namespace ?? [],
         description: options.description,
@@ -70,7 +74,7 @@ export function addKeyCommands(program: Command): void {
     .description("Give an API key another secret, shown once; the present one works on for a while")
     .option("--grace <seconds>", "how long", "86400")
     .action(async (keyId: string, options: RemoteOptions & { grace: string }) => {
-      const graceSeconds = wholeNumber(options.grace, "--grace");
+      const graceSeconds = wholeNumber(options.grace, "--grace", 0, MOST);
       const rotated = await remote(KeyService, options).rotateKey({ keyId, graceSeconds });
       const untilMs = rotated.key?.previousUntilMs ?? 0n;
       if (options.output === "json") {
@@ -102,9 +106,4 @@ function choice<T>(table: Readonly<Record<string, T>>, value: string, option: st
   const found = table[value];
   if (found === undefined) throw new CommandError(`${option} is one of ${Object.keys(table).join(", ")}`, 2);
   return found;
-}
-
-function wholeNumber(text: string, option: string): number {
-  if (!/^\d{1,7}$/.test(text)) throw new CommandError(`${option} is a whole number`, 2);
-  return Number(text);
 }

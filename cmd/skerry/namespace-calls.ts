@@ -63,9 +63,3 @@ export function json(text: string, what: string): unknown {
     throw new CommandError(`${what} is not JSON: ${(error as Error).message}`, 2);
   }
 }
-
-/** Throws CommandError for everything but digits. */
-export function wholeNumber(text: string, option: string): number {
-  if (/^\d{1,15}$/.test(text)) return Number(text);
-  throw new CommandError(`${option} is a whole number`, 2);
-}

@@ -2,8 +2,9 @@
 import type { Command } from "commander";
 import type { VerifyReport } from "../../src/client/index.ts";
 import { CommandError } from "./exit.ts";
-import { on, wholeNumber, withNamespace } from "./namespace-calls.ts";
+import { on, withNamespace } from "./namespace-calls.ts";
 import { formatBytes, printJson, printTable, type RemoteOptions } from "./remote.ts";
+import { wholeNumber } from "./whole-number.ts";
 
 export function addUpkeepCommands(family: Command): void {
   on(
@@ -20,8 +21,7 @@ export function addUpkeepCommands(family: Command): void {
         const report = await namespace.compact();
         if (options.output === "json") return printJson(report);
         console.log(`${report.segments_before} segments before, ${report.segments_after} now`);
-        if (!report.done)
-          console.log("it takes longer than a request may: the rest goes on in the background");
+        if (!report.done) console.log("there is more to merge; another merge of it may be under way");
       }),
   );
 
@@ -55,8 +55,8 @@ export function addUpkeepCommands(family: Command): void {
     .action((name: string, options: RemoteOptions & { samples: string; topK: string }) =>
       withNamespace(name, options, async (namespace) => {
         const report = await namespace.recall({
-          samples: wholeNumber(options.samples, "--samples"),
-          top_k: wholeNumber(options.topK, "--top-k"),
+          samples: wholeNumber(options.samples, "--samples", 1, 100),
+          top_k: wholeNumber(options.topK, "--top-k", 1, 1_000),
         });
         if (options.output === "json") return printJson(report);
         console.log(

@@ -3,10 +3,11 @@ import { createInterface } from "node:readline";
 import type { Command } from "commander";
 import type { Document, Query, Quota, Schema, SkerryClient } from "../../src/client/index.ts";
 import { CommandError } from "./exit.ts";
-import { client, json, jsonOption, on, translated, wholeNumber, withNamespace } from "./namespace-calls.ts";
+import { client, json, jsonOption, on, translated, withNamespace } from "./namespace-calls.ts";
 import { addStoreCommands } from "./namespace-store.ts";
 import { addUpkeepCommands } from "./namespace-upkeep.ts";
 import { formatBytes, formatTime, printJson, printTable, type RemoteOptions } from "./remote.ts";
+import { wholeNumber } from "./whole-number.ts";
 
 export function addNamespaceCommands(program: Command): void {
   const family = program

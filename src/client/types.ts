@@ -194,7 +194,7 @@ export interface VerifyReport {
 export interface CompactReport {
   readonly segments_before: number;
   readonly segments_after: number;
-  /** False: it stopped at the deadline; the rest goes on in the background. */
+  /** False: there is more to merge; another merge of it may be under way. */
   readonly done: boolean;
 }
 

@@ -138,7 +138,7 @@ export interface WarmReport {
 export interface CompactReport {
   readonly segmentsBefore: number;
   readonly segmentsAfter: number;
-  /** False: it stopped at the deadline, the rest goes on in the background. */
+  /** False: there is more to merge; another merge of it may be under way. */
   readonly done: boolean;
 }
 

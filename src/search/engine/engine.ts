@@ -346,14 +346,14 @@ export class SearchEngine implements NamespaceService {
       const before = await this.getNamespace(name);
       if (before.statistics.unindexedBatches > 0) await flushNamespace(this.#context, this.states, before.id);
       deadline.signal.throwIfAborted();
-      const isDone = await mergeNamespace(this.#context, this.states, before.id, (segments) =>
-        allTogether(segments, this.#context.settings),
-      );
-      const after = await this.getNamespace(name);
+      const choose = (segments: readonly SegmentRef[]) => allTogether(segments, this.#context.settings);
+      await mergeNamespace(this.#context, this.states, before.id, choose);
+      const row = await this.#found(name, { consistency: "strong" });
+      const { segments } = await readManifestAt(this.#context.store.view, row, undefined);
       return {
         segmentsBefore: before.statistics.segments,
-        segmentsAfter: after.statistics.segments,
-        done: isDone || after.statistics.segments <= 1,
+        segmentsAfter: segments.length,
+        done: choose(segments).length === 0,
       };
     } finally {
       deadline.end();

@@ -76,6 +76,14 @@ test("a namespace that has come to rest becomes one segment, and not before", as
   await check();
 });
 
+test("compact is done when nothing more fits together, however many segments that leaves", async () => {
+  const { engine, flush, check } = await begin({ mergeRows: 35 });
+  for (const documents of [20, 20, 10]) await flush(documents);
+  expect(await engine.compact(NAME, {})).toEqual({ segmentsBefore: 3, segmentsAfter: 2, done: true });
+  expect(await engine.compact(NAME, {})).toEqual({ segmentsBefore: 2, segmentsAfter: 2, done: true });
+  await check();
+});
+
 test("merges wait for room beside others, and are refused where many wait", async () => {
   const { engine, context, flush, check } = await begin({});
   const other = { ...NAME, name: "other" };

@@ -51,7 +51,7 @@ export async function benchNode(
 async function indexed(namespace: Namespace): Promise<void> {
   while (((await namespace.info()).statistics["unindexed_batches"] ?? 0) > 0)
     await new Promise((wake) => setTimeout(wake, 100));
-  while (!(await namespace.compact()).done);
+  while (!(await namespace.compact()).done) await new Promise((wake) => setTimeout(wake, 100));
 }
 
 function searcherOf(namespace: Namespace): Searcher {

@@ -8,7 +8,8 @@ import { ResidentCodes } from "./list-codes.ts";
 import { type ListSearchInput, ListSteps } from "./list-steps.ts";
 import { type ListCentroids, listCentroids } from "./near-lists.ts";
 
-export interface ListSearchOptions {
+/** The lists of an open index. */
+export interface StoredLists {
   readonly reader: RangeReader;
   readonly kernels: VectorKernels;
   readonly head: Head;
@@ -22,11 +23,11 @@ export interface ListSearchOptions {
  * those that may be even then. Three waves, four when the lists have to be followed further; codes that were read once are not read again.
  */
 export class ListSearch {
-  readonly #options: ListSearchOptions;
+  readonly #options: StoredLists;
   readonly #centroids: ListCentroids;
   readonly #codes: ResidentCodes;
 
-  constructor(options: ListSearchOptions) {
+  constructor(options: StoredLists) {
     this.#options = options;
     this.#centroids = listCentroids(options.kernels, options.tree);
     this.#codes = new ResidentCodes(options.reader, options.tree, options.layout.codes);

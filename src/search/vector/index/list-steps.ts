@@ -5,7 +5,7 @@ import { ESTIMATED_FACTOR, type VectorSteps } from "../joint-search.ts";
 import type { VectorAnswer } from "../vector-index.ts";
 import { Candidates } from "./candidates.ts";
 import type { ResidentCodes } from "./list-codes.ts";
-import type { ListSearchOptions } from "./list-search.ts";
+import type { StoredLists } from "./list-search.ts";
 import { type ListCentroids, type NearLists, nearLists } from "./near-lists.ts";
 import { readRecords } from "./record-reader.ts";
 import type { AllowedPositions } from "./row-places.ts";
@@ -19,7 +19,7 @@ export interface ListSearchInput {
   readonly allowed: AllowedPositions | undefined;
 }
 
-interface ListParts extends ListSearchOptions {
+interface ListParts extends StoredLists {
   readonly centroids: ListCentroids;
   readonly codes: ResidentCodes;
 }

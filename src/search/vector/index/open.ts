@@ -8,9 +8,9 @@ import { ExactSteps, searchTogether, type VectorSteps } from "../joint-search.ts
 import type { VectorKernels } from "../kernels/kernels.ts";
 import type { VectorAnswer, VectorIndex, VectorSearch } from "../vector-index.ts";
 import { FullVectors } from "./full-vectors.ts";
-import { ListSearch } from "./list-search.ts";
+import { ListSearch, type StoredLists } from "./list-search.ts";
 import { RowPlaces } from "./row-places.ts";
-import { positionsApart, type StoredLists } from "./rows-apart.ts";
+import { positionsApart } from "./rows-apart.ts";
 
 const EXACT_CANDIDATES = 256;
 

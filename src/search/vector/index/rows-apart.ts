@@ -1,24 +1,12 @@
-import type { RangeReader } from "../../ports.ts";
 import { codeRowBytes, decodeList, encodeList } from "../format/codes.ts";
-import { type Head, hasMiddle, type Layout } from "../format/head.ts";
+import { hasMiddle } from "../format/head.ts";
 import { encodeMiddle, MIDDLE_HEAD_BYTES, middleRowBytes } from "../format/middle.ts";
-import type { ListTree } from "../format/tree.ts";
-import type { VectorKernels } from "../kernels/kernels.ts";
-import type { FullVectors } from "./full-vectors.ts";
+import type { StoredLists } from "./list-search.ts";
 
 /** What another processor, or another release, may round differently: a share of the lengths, or of the squared lengths. */
 const ROUNDING = 1e-3;
 /** The spread is the root of a small difference. */
 const SPREAD_ROUNDING = 0.03;
-
-export interface StoredLists {
-  readonly reader: RangeReader;
-  readonly kernels: VectorKernels;
-  readonly head: Head;
-  readonly layout: Layout;
-  readonly full: FullVectors;
-  readonly tree: ListTree;
-}
 
 /** Positions whose codes or bytes are not those that their full vectors and their list give. A list at a time; `pass` is awaited before each. */
 export async function positionsApart(

@@ -1324,7 +1324,7 @@ export declare type CompactNamespaceResponse = Message<"skerry.search.v1.Compact
   segmentsAfter: number;
 
   /**
-   * False: it stopped at the deadline; the rest goes on in the background.
+   * False: there is more to merge; another merge of it may be under way.
    *
    * @generated from field: bool done = 3;
    */
