@@ -9,21 +9,16 @@
  * ```
  */
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createMetrics, SILENT_LOGGER } from "../observe/index.ts";
-import { createNodePlatform } from "../platform/node/index.ts";
+import { createNodePlatform, freePorts } from "../platform/node/index.ts";
 import { type Config, loadConfig } from "./config/index.ts";
 import { foundNode } from "./founding.ts";
 import { type RunningNode, startNode } from "./node.ts";
 
 const READY_TIMEOUT_MS = 30_000;
 const READY_POLL_MS = 10;
-const PORT_ATTEMPTS = 100;
-/** Below the range from which systems take ports for outgoing connections. */
-const FIRST_PORT = 10_000;
-const LAST_PORT = 32_000;
 
 export interface SkerryOptions {
   /** Kept when the node stops, and continued when it is given again. Default: a temporary directory that goes with the node. */
@@ -82,6 +77,8 @@ export async function startSkerry(options: SkerryOptions = {}): Promise<Skerry> 
 }
 
 async function configure(directory: string, { buckets = [], settings }: SkerryOptions): Promise<Config> {
+  // The peer listener's, and the one above it: Raft's.
+  const [peerPort] = await freePorts(1, 2);
   return loadConfig({
     flags: {
       ...settings,
@@ -89,7 +86,7 @@ async function configure(directory: string, { buckets = [], settings }: SkerryOp
       "s3.listen": "127.0.0.1:0",
       "api.listen": "127.0.0.1:0",
       "metrics.listen": "127.0.0.1:0",
-      "peer.listen": `127.0.0.1:${await freePortPair()}`,
+      "peer.listen": `127.0.0.1:${peerPort}`,
       "root.access_key": CREDENTIALS.accessKeyId,
       "root.secret_key": CREDENTIALS.secretAccessKey,
       "root.api_key": API_KEY,
@@ -118,21 +115,4 @@ function describe(node: RunningNode, stop: () => Promise<void>): Skerry {
     apiKey: API_KEY,
     stop,
   };
-}
-
-/** Two neighbouring free ports: for the peer listener and Raft's. */
-async function freePortPair(): Promise<number> {
-  for (let attempt = 0; attempt < PORT_ATTEMPTS; attempt++) {
-    const first = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT));
-    if ((await isFree(first)) && (await isFree(first + 1))) return first;
-  }
-  throw new Error("no two neighbouring free ports were found");
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once("error", () => resolve(false));
-    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
-  });
 }

@@ -9,8 +9,7 @@ import {
   createNodeKey,
   issueNodeCertificate,
 } from "../../src/cluster/index.ts";
-import { NodeRandom } from "../../src/platform/node/index.ts";
-import { freePorts } from "../support/ports.ts";
+import { freePorts, NodeRandom } from "../../src/platform/node/index.ts";
 import type { CommitLoad, RaftNodeStart } from "./raft-node.ts";
 
 const PAYLOAD_BYTES = 256;

@@ -6,12 +6,12 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { freePorts } from "../../src/platform/node/index.ts";
 import { type Skerry, startSkerry } from "../../src/server/testing.ts";
 import { cleanEnvironment } from "../support/clean-environment.ts";
 import { fromDebian } from "../support/client-cache.ts";
 import { isLeftToCompat } from "../support/clients.ts";
 import { contentOf } from "../support/content.ts";
-import { freePorts } from "../support/ports.ts";
 import { Running } from "../support/program.ts";
 
 const MiB = 1024 * 1024;

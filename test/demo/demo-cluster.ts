@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePorts } from "../support/ports.ts";
+import { freePorts } from "../../src/platform/node/index.ts";
 import { type Running, startSkerryProgram } from "../support/program.ts";
 
 const START_TIMEOUT_MS = 180_000;

@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ListBucketsCommand, S3Client } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { freePorts } from "../../src/platform/node/index.ts";
 import { type Skerry, startSkerry } from "../../src/server/testing.ts";
 import { contentOf } from "../support/content.ts";
-import { freePorts } from "../support/ports.ts";
 import { type RunOptions, skerry, startSkerryProgram } from "../support/program.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "skerry-cli-"));

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { GetObjectCommand, ListBucketsCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { afterAll, describe, expect, it } from "vitest";
+import { freePorts } from "../../src/platform/node/index.ts";
 import { contentOf, sha256Of } from "../support/content.ts";
-import { freePorts } from "../support/ports.ts";
 import { type Running, startSkerryProgram } from "../support/program.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "skerry-dev-"));

@@ -4,7 +4,7 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { S3Client } from "@aws-sdk/client-s3";
-import { freePorts } from "./ports.ts";
+import { freePorts } from "../../src/platform/node/index.ts";
 import { type Ended, PROGRAM, skerry } from "./program.ts";
 
 export interface TestNode {

@@ -5,6 +5,7 @@
  * - `NodeDisk`: `node:fs` through its callback calls; errno becomes one of the closed set of `DiskErrorCode`.
  * - `LevelStores`: LevelDB; every value carries a checksum.
  * - `createNodeNetwork`: Connect streams over HTTP/2 with mutual TLS; made apart, because it needs the node's identity.
+ * - `freePorts`: loopback ports for nodes that tests start.
  * - `NodeHasher`: digests, the large and slow ones on worker threads. `PlainHasher`: all of them on the calling thread.
  */
 
@@ -16,6 +17,7 @@ import { type LevelStoreOptions, LevelStores } from "./level-stores.ts";
 import { NodeRandom } from "./random.ts";
 import { NodeTimers } from "./timers.ts";
 
+export { freePorts } from "./free-ports.ts";
 export {
   createAnonymousConnection,
   createNodeNetwork,

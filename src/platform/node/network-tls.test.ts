@@ -10,6 +10,7 @@ import {
 } from "../testing/network-certificates.ts";
 import { TEST_LIMITS } from "../testing/network-node-harness.ts";
 import { StreamRecorder } from "../testing/network-suite.ts";
+import { freePorts } from "./free-ports.ts";
 import { createAnonymousConnection, createNodeNetwork, type NodeNetwork } from "./network.ts";
 import { identityOfNames } from "./network-tls.ts";
 
@@ -81,7 +82,8 @@ describe("TLS between nodes", () => {
       [OPEN_CALL, handler(true)],
       [TALK, handler(false, "stream")],
     ]);
-    listener = await server.listen({ host: "127.0.0.1", port: 0 }, handlers, {
+    const [port = 0] = await freePorts(1);
+    listener = await server.listen({ host: "127.0.0.1", port }, handlers, {
       fallback: {
         handle: (_request, response, peer) => response.end(`fallback for ${peer?.nodeId ?? "nobody"}`),
       },

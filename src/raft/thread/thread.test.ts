@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { OrderedStore, StoreChange, StoreSnapshot } from "../../platform/index.ts";
+import { freePorts } from "../../platform/node/index.ts";
 import { createTestAuthority, type TestAuthority } from "../../platform/testing/network-certificates.ts";
 import type { RaftFatal } from "../errors.ts";
 import type { RaftPeer } from "../ports.ts";
@@ -66,11 +67,13 @@ class ThreadMember {
   store = new MapStore();
   state: TestStateMachine;
   group: StartedRaftThread | undefined;
-  port = 0;
+  /** Its own also while it is down: one that the system gave would be given to others meanwhile. */
+  readonly port: number;
 
-  constructor(cluster: ThreadCluster, nodeId: number) {
+  constructor(cluster: ThreadCluster, nodeId: number, port: number) {
     this.#cluster = cluster;
     this.nodeId = nodeId;
+    this.port = port;
     this.state = this.#newState();
   }
 
@@ -109,24 +112,28 @@ class ThreadMember {
       onFatal: (error) => this.fatal.push(error),
       tls: await this.#cluster.authority.issue({ clusterId: CLUSTER_ID, nodeId }),
     });
-    this.port = this.group.address.port;
+    expect(this.group.address.port).toBe(this.port);
   }
 }
 
 class ThreadCluster {
   readonly directory: string;
   readonly authority: TestAuthority;
-  readonly members: ThreadMember[] = [];
+  readonly members: readonly ThreadMember[];
 
-  constructor(directory: string, authority: TestAuthority) {
+  private constructor(directory: string, authority: TestAuthority, ports: readonly number[]) {
     this.directory = directory;
     this.authority = authority;
-    for (const nodeId of [1, 2, 3]) this.members.push(new ThreadMember(this, nodeId));
+    this.members = ports.map((port, index) => new ThreadMember(this, index + 1, port));
+  }
+
+  static async create(directory: string): Promise<ThreadCluster> {
+    return new ThreadCluster(directory, await createTestAuthority(), await freePorts(3));
   }
 
   peers(): RaftPeer[] {
-    const known = this.members.filter(({ port }) => port !== 0);
-    return known.map(({ nodeId, port }) => ({
+    const running = this.members.filter(({ group }) => group !== undefined);
+    return running.map(({ nodeId, port }) => ({
       nodeId,
       host: "127.0.0.1",
       port,
@@ -177,7 +184,7 @@ describe("three members on threads of their own", () => {
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), "skerry-raft-"));
-    cluster = new ThreadCluster(directory, await createTestAuthority());
+    cluster = await ThreadCluster.create(directory);
     for (const member of cluster.members) await member.start();
     for (const member of cluster.members) member.raft.setPeers(cluster.peers());
     await until(() => cluster.leader() !== undefined, "a leader is elected");
@@ -231,7 +238,7 @@ describe("a thread", () => {
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), "skerry-raft-"));
-    cluster = new ThreadCluster(directory, await createTestAuthority());
+    cluster = await ThreadCluster.create(directory);
   });
 
   afterAll(() => rm(directory, { recursive: true }));

@@ -1,13 +1,22 @@
 import { createServer } from "node:net";
 
-/** Below the range from which systems take ports for outgoing connections: a port must stay free while its node is dead. */
+/**
+ * Below the range from which systems take ports for outgoing connections (from 32,768 on Linux): a port must stay free while the
+ * node that listened on it is down.
+ */
 const FIRST_PORT = 10_000;
 const LAST_PORT = 32_000;
+/** Of one call: a machine with so many taken in a row has no ports to give. */
+const MAX_ATTEMPTS = 10_000;
 
-/** Free loopback ports, in runs of `run` neighbours each. They are free now; nobody can promise more. */
+/**
+ * `count` free loopback ports, each the first of a run of `run` free neighbours, at random. They are free now; nobody can promise more.
+ * For tests, of this project and of programs that start a node in their process. Throws when there are none.
+ */
 export async function freePorts(count: number, run = 1): Promise<number[]> {
   const found: number[] = [];
-  while (found.length < count) {
+  for (let attempt = 0; found.length < count; attempt++) {
+    if (attempt === MAX_ATTEMPTS) throw new Error(`no ${count} runs of ${run} free ports were found`);
     const first = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT));
     if (found.some((port) => Math.abs(port - first) < run)) continue;
     const free = await Promise.all(Array.from({ length: run }, (_, index) => isFree(first + index)));
