@@ -124,6 +124,7 @@ export interface Checksum {
  */
 export interface BodySource {
   readonly sizeBytes: number;
+  /** A piece is valid until the next one is asked for: who keeps it copies it. */
   readonly bytes: AsyncIterable<Uint8Array>;
   /** What the whole body must hash to. Trailer checksums are known only at the end: `checksumAfterEnd`. */
   readonly expected: {

@@ -13,7 +13,7 @@ export interface RequestHead {
 
 export interface S3Request extends RequestHead {
   /**
-   * The bytes after HTTP's own framing, to be iterated at most once. Throws `ObjectError` "body-truncated" when the client goes away and
+   * The bytes after HTTP's own framing, to be iterated at most once. A piece is valid until the next one is asked for: who keeps it copies it. Throws `ObjectError` "body-truncated" when the client goes away and
    * `S3Refusal` "RequestTimeout" when it stalls. Iterating it sends "100 Continue" where the client waits for that.
    */
   readonly body: AsyncIterable<Uint8Array>;

@@ -20,7 +20,7 @@ export async function readWholeBody(body: BodySource, hasher: Hasher): Promise<U
   if (body.sizeBytes > MAX_XML_BODY_BYTES)
     throw new S3Refusal("MalformedXML", "The request body is too long.");
   const pieces: Uint8Array[] = [];
-  for await (const piece of body.bytes) pieces.push(piece);
+  for await (const piece of body.bytes) pieces.push(Uint8Array.from(piece));
   const bytes = pieces.length === 1 ? pieces[0]! : concatBytes(pieces);
   const { md5, sha256, checksum, trailer } = body.expected;
   if (md5 !== undefined && !equalBytes(md5, hasher.digest("md5", bytes))) {

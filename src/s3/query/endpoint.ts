@@ -46,7 +46,7 @@ async function readBody(request: S3Request): Promise<Uint8Array> {
     if (sizeBytes > MAX_QUERY_BODY_BYTES) {
       throw invalid(`A request has at most ${MAX_QUERY_BODY_BYTES} bytes.`);
     }
-    pieces.push(piece);
+    pieces.push(Uint8Array.from(piece));
   }
   return concatBytes(pieces);
 }
