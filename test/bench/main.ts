@@ -6,7 +6,7 @@
  *   make bench ARGS="--only list --keys 10000,100000,1000000"   pages of lists
  *   make bench ARGS="--only s3 --nodes 1 --sizes 4KiB --clients 64 --seconds 5 --rounds 3"
  *
- * Each figure is the median of the rounds. Everything runs on one machine and shares its cores: the nodes and the load generator.
+ * Each figure is the median of the rounds, after a warm-up: the compiler has done its part only after some ten thousand requests. Everything runs on one machine and shares its cores: the nodes and the load generator.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -43,6 +43,7 @@ const { values } = parseArgs({
     sizes: { type: "string", default: Object.keys(SIZES).join(",") },
     clients: { type: "string", default: "1,16,64" },
     seconds: { type: "string", default: "4" },
+    "warm-up": { type: "string", default: "4" },
     keys: { type: "string", default: "10000,100000,1000000" },
     rounds: { type: "string", default: "3" },
     directory: { type: "string" },
@@ -138,6 +139,7 @@ async function benchOne(
       // Reads ask only for what is there.
       fill: what.operation === "GET",
     });
+  if (Number(values["warm-up"]) > 0) await load(Number(values["warm-up"]) * 1000);
   const results: LoadResult[] = [];
   const cpuBefore = cpuSeconds(served);
   for (let round = 0; round < Number(values.rounds); round++)

@@ -1,7 +1,4 @@
-/**
- * Real nodes, real faults, real clients: `make chaos ARGS="--seed 7 --nodes 3 --seconds 60 --runs 1"`. docs/internals/chaos.md says what it does
- * and what it cannot do.
- */
+/** Real nodes, real faults, real clients. docs/internals/chaos.md says what it does and what it cannot do. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -9,8 +6,16 @@ import { missingAbilities } from "./abilities.ts";
 import { type ChaosRun, runChaos } from "./run.ts";
 import { FAULT_KINDS, type FaultKind } from "./schedule.ts";
 
+const USAGE = `usage: make chaos ARGS="..."
+  --seed S        of the first run (default: of the clock)
+  --nodes N       three to five (default 3)
+  --seconds T     of faults, each run (default 60)
+  --runs R        with seeds S to S+R-1 (default 1)
+  --faults A,B    only these of ${FAULT_KINDS.join(", ")}`;
+
 const { values } = parseArgs({
   options: {
+    help: { type: "boolean", short: "h", default: false },
     seed: { type: "string" },
     nodes: { type: "string", default: "3" },
     seconds: { type: "string", default: "60" },
@@ -18,6 +23,11 @@ const { values } = parseArgs({
     faults: { type: "string", default: FAULT_KINDS.join(",") },
   },
 });
+
+if (values.help) {
+  console.log(USAGE);
+  process.exit(0);
+}
 
 const missing = missingAbilities();
 if (missing.length > 0) {
