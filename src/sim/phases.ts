@@ -242,8 +242,6 @@ export class Phases {
   /** Nothing has too few copies, no old key is needed, nothing waits to be deleted, and no node has orders. */
   async #isSettled(): Promise<boolean> {
     if (!this.#isWell()) return false;
-    // A snapshot that a node turned out not to need may still be on its way to it.
-    if (this.#cluster.members.some((node) => stateStoresOf(node).length > 1)) return false;
     const { view } = this.#cluster.members[0]!.life!.engines!.metadata;
     if (view.underReplicatedTotal().blobs > 0) return false;
     if ((await retiredUses(view)).some(({ uses }) => uses > 0)) return false;
@@ -253,6 +251,8 @@ export class Phases {
       if ((await view.unlinkOrders(Number(nodeId), 1)).length > 0) return false;
     }
     if (this.#namespaces !== undefined && !(await this.#namespaces.areSettled(view))) return false;
-    return haveAppliedTheSame(this.#cluster);
+    // What may change while the rest is looked at comes last. A snapshot that a node turned out not to need may still be on its way to it.
+    const areReceiving = this.#cluster.members.some((node) => stateStoresOf(node).length > 1);
+    return !areReceiving && haveAppliedTheSame(this.#cluster);
   }
 }
