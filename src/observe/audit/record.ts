@@ -43,7 +43,7 @@ export interface AuditEntry {
 }
 
 /** One line and the hash that it ends with. */
-export interface ChainedLine {
+interface ChainedLine {
   readonly line: string;
   readonly hash: Uint8Array;
 }
@@ -63,26 +63,32 @@ export function headerLine(
   return chain(previous, JSON.stringify(fields), hasher);
 }
 
-export function entryLine(
-  entry: AuditEntry,
-  options: { sequence: number; timeMs: number; previous: Uint8Array; hasher: Hasher },
-): ChainedLine {
-  const fields = {
-    sequence: options.sequence,
-    time: new Date(options.timeMs).toISOString(),
-    requestId: cut(entry.requestId),
-    keyFingerprint: cut(entry.keyFingerprint),
-    role: cut(entry.role),
-    organization: cut(entry.organization),
-    project: cut(entry.project),
-    namespace: cut(entry.namespace),
-    bucket: cut(entry.bucket),
-    key: cut(entry.key),
-    operation: cut(entry.operation),
-    outcome: cut(entry.outcome),
-    sourceAddress: cut(entry.sourceAddress),
-  };
-  return chain(options.previous, JSON.stringify(fields), options.hasher);
+/** The text of an entry's line before its hash: `{"sequence":7,...`, without what is undefined. */
+export function entryBody(entry: AuditEntry, sequence: number, time: string): string {
+  return (
+    `{"sequence":${sequence},"time":"${time}"` +
+    field("requestId", entry.requestId) +
+    field("keyFingerprint", entry.keyFingerprint) +
+    field("role", entry.role) +
+    field("organization", entry.organization) +
+    field("project", entry.project) +
+    field("namespace", entry.namespace) +
+    field("bucket", entry.bucket) +
+    field("key", entry.key) +
+    field("operation", entry.operation) +
+    field("outcome", entry.outcome) +
+    field("sourceAddress", entry.sourceAddress)
+  );
+}
+
+/** Printable ASCII but quotes and backslashes: JSON has it as it is. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+
+/** What `JSON.stringify` makes of it, for most values without asking it: there is a line for every request. */
+function field(name: string, value: string | undefined): string {
+  if (value === undefined) return "";
+  const shown = value.length <= MAX_FIELD_LENGTH ? value : `${value.slice(0, MAX_FIELD_LENGTH)}...`;
+  return `,"${name}":${PLAIN.test(shown) ? `"${shown}"` : JSON.stringify(shown)}`;
 }
 
 /** At least as many bytes as the entry's line has: JSON takes up to six for a character. */
@@ -90,11 +96,6 @@ export function entryBytesAtMost(entry: AuditEntry): number {
   let characters = 0;
   for (const value of Object.values(entry)) characters += Math.min(String(value).length, MAX_FIELD_LENGTH);
   return 6 * characters + 512;
-}
-
-function cut(value: string | undefined): string | undefined {
-  if (value === undefined || value.length <= MAX_FIELD_LENGTH) return value;
-  return `${value.slice(0, MAX_FIELD_LENGTH)}...`;
 }
 
 function chain(previous: Uint8Array, json: string, hasher: Hasher): ChainedLine {

@@ -7,7 +7,8 @@ import {
   makeDurableDirectory,
 } from "../../platform/index.ts";
 import { auditFileName, listAuditFiles } from "./files.ts";
-import { type AuditEntry, entryLine, headerLine } from "./record.ts";
+import { AuditLines } from "./lines.ts";
+import { type AuditEntry, headerLine } from "./record.ts";
 import { type AuditTail, findTail } from "./recovery.ts";
 
 /** Bytes of the lines that are written and synced together. */
@@ -27,6 +28,7 @@ export interface AuditWriterOptions {
 /** The files of the audit log and the chain through them. One call at a time. */
 export class AuditWriter {
   readonly #options: AuditWriterOptions;
+  readonly #lines: AuditLines;
   #file: DiskFile | undefined;
   /** Everything before it is durable; what is after it is not acknowledged. */
   #position: number;
@@ -39,6 +41,7 @@ export class AuditWriter {
 
   private constructor(options: AuditWriterOptions, tail: AuditTail) {
     this.#options = options;
+    this.#lines = new AuditLines(options.hasher);
     this.#position = tail.position;
     this.#nextSequence = tail.nextSequence;
     this.#hash = tail.hash;
@@ -72,23 +75,24 @@ export class AuditWriter {
 
   /** Appends the entries, together at most MAX_BATCH_BYTES, and resolves when they are durable. Rejects with DiskError: none of them counts. */
   async append(entries: readonly AuditEntry[]): Promise<void> {
-    let batch = this.#chain(entries);
-    if (this.#position + batch.bytes.length > this.#options.maxFileBytes) {
+    this.#chain(entries);
+    if (this.#position + this.#lines.bytes.length > this.#options.maxFileBytes) {
       await this.#rotate();
-      batch = this.#chain(entries);
+      this.#chain(entries);
     }
-    assert(batch.bytes.length <= MAX_BATCH_BYTES, "a batch of audit entries is within its limit");
+    const { bytes, hash } = this.#lines;
+    assert(bytes.length <= MAX_BATCH_BYTES, "a batch of audit entries is within its limit");
     const file = this.#file;
     assert(file !== undefined, "the audit log has a file to write to");
     if (this.#isNameUnsynced) await this.#syncName();
     if (this.#isDirty) await file.truncate(this.#position);
     this.#isDirty = true;
-    await file.write(this.#position, [batch.bytes]);
+    await file.write(this.#position, [bytes]);
     await file.syncData();
     this.#isDirty = false;
-    this.#position += batch.bytes.length;
+    this.#position += bytes.length;
     this.#nextSequence += entries.length;
-    this.#hash = batch.hash;
+    this.#hash = hash;
   }
 
   async close(): Promise<void> {
@@ -99,21 +103,10 @@ export class AuditWriter {
     await file.close();
   }
 
-  #chain(entries: readonly AuditEntry[]): { readonly bytes: Uint8Array; readonly hash: Uint8Array } {
-    const { hasher, clock } = this.#options;
-    let previous = this.#hash;
-    let text = "";
-    entries.forEach((entry, index) => {
-      const chained = entryLine(entry, {
-        sequence: this.#nextSequence + index,
-        timeMs: clock.wallMs(),
-        previous,
-        hasher,
-      });
-      text += chained.line;
-      previous = chained.hash;
-    });
-    return { bytes: new TextEncoder().encode(text), hash: previous };
+  #chain(entries: readonly AuditEntry[]): void {
+    this.#lines.begin(this.#hash);
+    let sequence = this.#nextSequence;
+    for (const entry of entries) this.#lines.add(entry, sequence++, this.#options.clock.wallMs());
   }
 
   /** Begins the next file. When that fails, the present one stays, and the next append tries again. */
