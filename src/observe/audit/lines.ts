@@ -1,6 +1,6 @@
 import { assert } from "../../base/index.ts";
 import type { Hasher } from "../../platform/index.ts";
-import { type AuditEntry, entryBody, MAX_LINE_BYTES } from "./record.ts";
+import { type AuditEntry, entryBody, headerBody, MAX_LINE_BYTES } from "./record.ts";
 
 const HASH_BYTES = 32;
 const BEFORE_HASH = new TextEncoder().encode(',"hash":"');
@@ -41,8 +41,16 @@ export class AuditLines {
     return this.#hashed.slice(0, HASH_BYTES);
   }
 
+  /** Of a file: its first line. */
+  addHeader(sequence: number, timeMs: number): void {
+    this.#add(headerBody(sequence, this.hash, this.#timeOf(timeMs)));
+  }
+
   add(entry: AuditEntry, sequence: number, timeMs: number): void {
-    const body = entryBody(entry, sequence, this.#timeOf(timeMs));
+    this.#add(entryBody(entry, sequence, this.#timeOf(timeMs)));
+  }
+
+  #add(body: string): void {
     const { read, written } = this.#encoder.encodeInto(body, this.#hashed.subarray(HASH_BYTES));
     assert(read === body.length && written + ENDING_BYTES <= MAX_LINE_BYTES, "a line is within its limit");
     const hash = this.#hasher.blake3(this.#hashed.subarray(0, HASH_BYTES + written));

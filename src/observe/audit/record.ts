@@ -42,25 +42,9 @@ export interface AuditEntry {
   readonly sourceAddress?: string;
 }
 
-/** One line and the hash that it ends with. */
-interface ChainedLine {
-  readonly line: string;
-  readonly hash: Uint8Array;
-}
-
-export function headerLine(
-  sequence: number,
-  previous: Uint8Array,
-  timeMs: number,
-  hasher: Hasher,
-): ChainedLine {
-  const fields = {
-    format: AUDIT_FORMAT,
-    sequence,
-    previous: toHex(previous),
-    time: new Date(timeMs).toISOString(),
-  };
-  return chain(previous, JSON.stringify(fields), hasher);
+/** The text of a file's first line before its hash. */
+export function headerBody(sequence: number, previous: Uint8Array, time: string): string {
+  return `{"format":"${AUDIT_FORMAT}","sequence":${sequence},"previous":"${toHex(previous)}","time":"${time}"`;
 }
 
 /** The text of an entry's line before its hash: `{"sequence":7,...`, without what is undefined. */
@@ -96,12 +80,6 @@ export function entryBytesAtMost(entry: AuditEntry): number {
   let characters = 0;
   for (const value of Object.values(entry)) characters += Math.min(String(value).length, MAX_FIELD_LENGTH);
   return 6 * characters + 512;
-}
-
-function chain(previous: Uint8Array, json: string, hasher: Hasher): ChainedLine {
-  const body = json.slice(0, -1);
-  const hash = chainHash(previous, body, hasher);
-  return { line: `${body},"hash":"${toHex(hash)}"}\n`, hash };
 }
 
 function chainHash(previous: Uint8Array, body: string, hasher: Hasher): Uint8Array {

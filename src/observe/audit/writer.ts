@@ -8,7 +8,7 @@ import {
 } from "../../platform/index.ts";
 import { auditFileName, listAuditFiles } from "./files.ts";
 import { AuditLines } from "./lines.ts";
-import { type AuditEntry, headerLine } from "./record.ts";
+import type { AuditEntry } from "./record.ts";
 import { type AuditTail, findTail } from "./recovery.ts";
 
 /** Bytes of the lines that are written and synced together. */
@@ -111,7 +111,7 @@ export class AuditWriter {
 
   /** Begins the next file. When that fails, the present one stays, and the next append tries again. */
   async #rotate(): Promise<void> {
-    const { disk, directory, clock, hasher } = this.#options;
+    const { disk, directory, clock } = this.#options;
     const before = this.#file;
     if (before !== undefined && this.#isDirty) {
       // Nothing may be left behind the chain in a file that is not the last.
@@ -122,11 +122,12 @@ export class AuditWriter {
     const path = `${directory}/${auditFileName(this.#nextSequence)}`;
     // Damaged: no acknowledged record has this sequence.
     if (await disk.exists(path)) await disk.rename(path, `${path}.aside`);
-    const header = headerLine(this.#nextSequence, this.#hash, clock.wallMs(), hasher);
-    const bytes = new TextEncoder().encode(header.line);
+    this.#lines.begin(this.#hash);
+    this.#lines.addHeader(this.#nextSequence, clock.wallMs());
+    const { bytes, hash } = this.#lines;
     this.#file = await this.#begin(path, bytes);
     this.#position = bytes.length;
-    this.#hash = header.hash;
+    this.#hash = hash;
     this.#isNameUnsynced = true;
     await before?.close();
     await this.#syncName();
