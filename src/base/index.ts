@@ -7,6 +7,7 @@
  * - `key-order`: keys are ordered by their UTF-8 bytes everywhere; `successorOfPrefix` ends a range over a prefix.
  * - `ids`: time-ordered 16-byte ids. `prng`: random numbers from a seed, with a child for each subsystem.
  * - `recycled-buffers`: large buffers that are used again. `recent-set`: the latest so many things.
+ * - `transient-set`, `sequence-window`: things that come and go all the time, such as the requests under way.
  * - `deferred`, `bounded-queue`, `semaphore`, `mutex`: the few things that wait, first come, first served.
  */
 
@@ -33,4 +34,6 @@ export { RecentSet } from "./recent-set.ts";
 export { RecycledBuffers } from "./recycled-buffers.ts";
 export { BODY_SALT_BYTES, FRAME_BYTES, FRAME_TAG_BYTES, sealedLength } from "./sealed-length.ts";
 export { type Permit, WeightedSemaphore } from "./semaphore.ts";
+export { SequenceWindow } from "./sequence-window.ts";
+export { type Transient, TransientSet } from "./transient-set.ts";
 export { readVarint, type Varint, varintLength, writeVarint } from "./varint.ts";

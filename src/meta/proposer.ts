@@ -4,7 +4,7 @@
  */
 
 import { create } from "@bufbuild/protobuf";
-import { assert, Deferred } from "../base/index.ts";
+import { assert, Deferred, SequenceWindow } from "../base/index.ts";
 import {
   type Command,
   type CommandResult,
@@ -53,9 +53,7 @@ interface Pending {
 interface Session {
   readonly sessionId: bigint;
   nextSequence: number;
-  /** No sequence below is in flight. */
-  lowestSequence: number;
-  readonly inFlight: Map<number, Pending>;
+  readonly inFlight: SequenceWindow<Pending>;
 }
 
 interface Opening {
@@ -135,7 +133,7 @@ export class Proposer {
     if (this.#count >= MAX_IN_FLIGHT_COMMANDS || this.#sizeBytes >= MAX_IN_FLIGHT_BYTES) return true;
     const session = this.#session;
     if (session === undefined) return false;
-    const lowest = lowestInFlight(session, session.nextSequence);
+    const lowest = session.inFlight.first ?? session.nextSequence;
     return session.nextSequence - lowest >= Number(MAX_SESSION_RESULTS);
   }
 
@@ -172,8 +170,7 @@ export class Proposer {
     const session: Session = {
       sessionId: result.result.value.sessionId,
       nextSequence: 1,
-      lowestSequence: 1,
-      inFlight: new Map(),
+      inFlight: new SequenceWindow(),
     };
     this.#session = session;
     const waiting = [...this.#waiting];
@@ -187,7 +184,7 @@ export class Proposer {
    */
   #sessionIsGone(session: Session): void {
     this.#session = undefined;
-    for (const pending of [...session.inFlight.values()]) {
+    for (const pending of session.inFlight.values()) {
       session.inFlight.delete(this.#placeOf(pending).sequence);
       if (pending.mayBeHidden) {
         this.#settle(pending);
@@ -204,7 +201,8 @@ export class Proposer {
 
   #proposeFirst(session: Session, pending: Pending): void {
     const sequence = session.nextSequence++;
-    const lowest = lowestInFlight(session, sequence);
+    // What the session may forget the results below of.
+    const lowest = session.inFlight.first ?? sequence;
     const command: Command = {
       $typeName: "skerry.meta.v1.Command",
       version: COMMAND_VERSION,
@@ -224,7 +222,7 @@ export class Proposer {
       pending.outcome.resolve(refused(RefusalCode.TOO_LARGE, "the command"));
       return;
     }
-    session.inFlight.set(sequence, pending);
+    session.inFlight.add(sequence, pending);
     this.#propose(pending);
   }
 
@@ -280,7 +278,7 @@ export class Proposer {
 
   *#everything(): Generator<Pending> {
     yield* [...this.#waiting];
-    if (this.#session !== undefined) yield* [...this.#session.inFlight.values()];
+    if (this.#session !== undefined) yield* this.#session.inFlight.values();
   }
 
   #watch(): void {
@@ -319,13 +317,6 @@ export class Proposer {
       if (isDue(pending.proposedAtMs)) this.#propose(pending);
     }
   }
-}
-
-/** What the session may forget the results below of; `sequence` is about to be in flight. */
-function lowestInFlight(session: Session, sequence: number): number {
-  while (session.lowestSequence < sequence && !session.inFlight.has(session.lowestSequence))
-    session.lowestSequence++;
-  return session.lowestSequence;
 }
 
 function isSessionUnknown(result: CommandResult): boolean {

@@ -151,7 +151,6 @@ const CACHED_TABLES: readonly string[] = [
   TABLES.key,
   TABLES.bucket,
   TABLES.identity,
-  TABLES.maintenance,
   TABLES.bucketConfiguration,
   TABLES.encryptionKey,
   TABLES.namespaceName,
@@ -174,6 +173,8 @@ export class StateView implements MetadataView {
   /** Whole tables, by letter. */
   readonly #tables = new Map<string, Promise<readonly object[]>>();
   readonly #cache: ReadCache | undefined;
+  /** Null: there is no row. Undefined: not looked at. */
+  #maintenance: MaintenanceRow | null | undefined;
 
   constructor(
     store: LiveStore,
@@ -189,6 +190,7 @@ export class StateView implements MetadataView {
   /** After a batch: what it touched is read anew. */
   invalidate(batch: Pick<AppliedBatch, "changes" | "tables">): void {
     for (const letter of batch.tables) this.#tables.delete(letter);
+    if (batch.tables.has(TABLES.maintenance)) this.#maintenance = undefined;
     if (!CACHED_TABLES.some((letter) => batch.tables.has(letter))) return;
     for (const { key } of batch.changes) {
       if (CACHED_TABLES.includes(tableLetter(key))) this.#rows.delete(key);
@@ -199,6 +201,7 @@ export class StateView implements MetadataView {
   invalidateAll(): void {
     this.#rows.clear();
     this.#tables.clear();
+    this.#maintenance = undefined;
     this.#cache?.clear();
   }
 
@@ -248,8 +251,11 @@ export class StateView implements MetadataView {
     return this.#page({ ...range, ...gt, limit: options.limit }, IdentityRowSchema);
   }
 
+  /** Every write of a client asks for it, and it is nearly never there: that is remembered too. */
   maintenance(): MaintenanceRow | undefined {
-    return this.#cached(MAINTENANCE_KEY, MaintenanceRowSchema);
+    if (this.#maintenance === undefined)
+      this.#maintenance = this.#row(MAINTENANCE_KEY, MaintenanceRowSchema) ?? null;
+    return this.#maintenance ?? undefined;
   }
 
   encryptionKey(keyId: string): EncryptionKeyRow | undefined {

@@ -10,6 +10,7 @@ import {
 import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import type { ClientOrigin, TrustedProxies } from "../access/index.ts";
+import { type Transient, TransientSet } from "../base/index.ts";
 import type { Clock, SocketAddress, Timers } from "../platform/index.ts";
 import { S3Refusal } from "./errors.ts";
 import type { Answer, S3Gateway } from "./gateway.ts";
@@ -40,7 +41,7 @@ export interface S3ServerOptions {
 }
 
 /** One request under way. */
-interface Exchange {
+interface Exchange extends Transient {
   readonly request: NodeRequest;
   readonly response: ServerResponse;
   readonly requestId: string;
@@ -54,7 +55,7 @@ export class S3Server {
   readonly #limits: ServerLimits;
   readonly #watch: ProgressWatch;
   readonly #server: Server | TlsServer;
-  readonly #exchanges = new Set<Exchange>();
+  readonly #exchanges = new TransientSet<Exchange>();
   /** Bodies by socket, for errors that node:http reports by socket only. */
   readonly #bodies = new WeakMap<object, RequestBody>();
   #closing = false;
@@ -154,6 +155,7 @@ export class S3Server {
       response,
       requestId: this.#options.gateway.nextRequestId(),
       startedMs: this.#options.clock.monotonicMs(),
+      place: -1,
     };
     this.#bodies.set(message.socket, body);
     this.#exchanges.add(exchange);

@@ -36,12 +36,17 @@ export class LevelStore implements OrderedStore {
 
   async write(changes: readonly StoreChange[], options?: { readonly sync?: boolean }): Promise<void> {
     const values = storedValues(changes);
-    const operations = changes.map(({ key }, i) => {
-      assert(key.isWellFormed(), "a key of a store is well-formed Unicode");
-      const value = values[i];
-      return value === undefined ? { type: "del" as const, key } : { type: "put" as const, key, value };
+    await this.#attempt(() => {
+      // Put by put: an array of operations is copied, property by property, at twice the cost.
+      const batch = this.#level.batch();
+      for (const [i, { key }] of changes.entries()) {
+        assert(key.isWellFormed(), "a key of a store is well-formed Unicode");
+        const value = values[i];
+        if (value === undefined) batch.del(key);
+        else batch.put(key, value);
+      }
+      return batch.write({ sync: options?.sync === true });
     });
-    await this.#attempt(() => this.#level.batch(operations, { sync: options?.sync === true }));
   }
 
   scan(range: ScanRange): AsyncIterable<StoreRow> {

@@ -1,3 +1,4 @@
+import { type Transient, TransientSet } from "../../base/index.ts";
 import type { Clock, Timer, Timers } from "../../platform/index.ts";
 
 export interface ProgressLimits {
@@ -7,7 +8,7 @@ export interface ProgressLimits {
 }
 
 /** One direction of one transfer: how long its client has kept us waiting since it last made progress. */
-export interface Transfer {
+export interface Transfer extends Transient {
   waitingSinceMs: number | undefined;
   waitedMs: number;
   bytes: number;
@@ -22,7 +23,7 @@ export class ProgressWatch {
   readonly #clock: Clock;
   readonly #timers: Timers;
   readonly #limits: ProgressLimits;
-  readonly #waiting = new Set<Transfer>();
+  readonly #waiting = new TransientSet<Transfer>();
   #timer: Timer | undefined;
 
   constructor(clock: Clock, timers: Timers, limits: ProgressLimits) {
@@ -32,7 +33,7 @@ export class ProgressWatch {
   }
 
   transfer(onStall: () => void): Transfer {
-    return { waitingSinceMs: undefined, waitedMs: 0, bytes: 0, onStall };
+    return { waitingSinceMs: undefined, waitedMs: 0, bytes: 0, onStall, place: -1 };
   }
 
   /** From here on we wait for the client. */
