@@ -27,10 +27,11 @@ import {
 import type { StoreChange } from "../platform/index.ts";
 import { EffectHash } from "./effect-hash.ts";
 import { keptHead } from "./kept-head.ts";
-import { APPLIED_KEY, CLUSTER_KEY, MAINTENANCE_KEY, tableLetter } from "./keys.ts";
+import { APPLIED_KEY, blobKey, CLUSTER_KEY, MAINTENANCE_KEY, tableLetter } from "./keys.ts";
 import { BLAKE3_BYTES, STATE_HASH_INTERVAL, STATE_HASHES_KEPT } from "./limits.ts";
 import { decodeMessage } from "./message-decoder.ts";
 import { MessageEncoder } from "./message-encoder.ts";
+import type { NewBlobIds } from "./new-blob-ids.ts";
 import type { CommittedEntry, ConfigurationState, StateHash } from "./ports.ts";
 import { SessionTable } from "./sessions.ts";
 
@@ -88,6 +89,8 @@ export class ApplyState {
   readonly #heads = new LRUCache<string, ObjectRow>({ maxSize: HOT_HEADS, sizeCalculation: () => 1 });
   /** Inline blobs with exactly one reference, by id in hexadecimal. Not all there are, but those in it are. */
   readonly soleInlineBlobs = new RecentSet<string>(KNOWN_SOLE_BLOBS);
+  /** Undefined until somebody has looked which ids there are. It spares reads and decides nothing. */
+  newBlobIds: NewBlobIds | undefined;
   readonly #effects: EffectHash;
   readonly #hashes: StateHash[] = [];
   readonly #applied: AppliedRow;
@@ -113,6 +116,10 @@ export class ApplyState {
 
   has(key: string): boolean {
     return this.get(key) !== undefined;
+  }
+
+  hasBlob(blobHex: string): boolean {
+    return this.newBlobIds?.isSurelyNew(blobHex) !== true && this.has(blobKey(blobHex));
   }
 
   put(key: string, value: Uint8Array): void {

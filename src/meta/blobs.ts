@@ -40,6 +40,7 @@ export function replaceBlob(
   const blobHex = blobHexOf(some.blobId);
   if (after === undefined) state.delete(blobKey(blobHex));
   else state.write(blobKey(blobHex), BlobRowSchema, after);
+  if (before === undefined) state.newBlobIds?.add(blobHex);
   if (some.isInline) {
     if (after?.referenceCount === 1n) state.soleInlineBlobs.add(blobHex);
     else state.soleInlineBlobs.delete(blobHex);

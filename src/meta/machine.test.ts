@@ -114,6 +114,30 @@ describe("apply", () => {
     expect(published).toBe(7);
   });
 
+  test("a blob id is used once: in one batch, in another, and after a restart, for lower ids as for higher ones", async () => {
+    const put = (key: string, version: number, blob: number) =>
+      encodeCommand(commitObject(key, id(version), [inlineBlob(id(blob), 10)]));
+    append(node.log, 3);
+    node.log.append(put("lower", 10, 900));
+    node.log.append(put("again in the batch", 11, 900));
+    await settle(7);
+    node.log.append(put("again in the next", 12, 1_002));
+    await settle(8);
+    world.machine("one").crash("keep");
+    const again = await world.start("one", { log: node.log });
+    for (const [key, version, blob] of [
+      ["once more, lower", 13, 900],
+      ["once more, the greatest", 14, 1_003],
+      ["new, lower", 15, 901],
+      ["new, greater", 16, 1_004],
+    ] as const)
+      node.log.append(put(key, version, blob));
+    await settle(12, again.machine);
+    const isThere = (key: string): boolean => again.machine.view.object(1n, key) !== undefined;
+    expect(["lower", "new, lower", "new, greater"].filter(isThere)).toHaveLength(3);
+    expect(again.machine.view.bucket("bucket")?.objectCount).toBe(6n);
+  });
+
   test("passes over entries that the store has already", async () => {
     append(node.log, 3);
     await settle(5);

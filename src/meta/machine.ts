@@ -7,13 +7,14 @@
  * log replays from whatever index the store has.
  */
 
-import { assert, Deferred, Mutex } from "../base/index.ts";
+import { assert, Deferred, Mutex, toHex } from "../base/index.ts";
 import { DiskError } from "../platform/index.ts";
 import { type AppliedCommand, applyEntry } from "./apply.ts";
 import { type AppliedBatch, type ApplyHasher, ApplyState } from "./apply-state.ts";
-import { discardOrderRange, TABLES, unlinkOrderRange } from "./keys.ts";
+import { discardOrderRange, TABLES, tableRange, trailingBlobId, unlinkOrderRange } from "./keys.ts";
 import { MAX_ENTRIES_PER_WRITE, MAX_ROWS_PER_WRITE } from "./limits.ts";
 import type { LiveStore } from "./live-store.ts";
+import { NewBlobIds } from "./new-blob-ids.ts";
 import type {
   AppliedChange,
   CommittedEntry,
@@ -62,6 +63,9 @@ interface IndexWaiter {
   readonly reached: Deferred<void>;
 }
 
+/** Greater than anything in hexadecimal: no blob is known to be new. */
+const ABOVE_ALL_IDS = "g";
+
 interface ConfigurationAt {
   readonly index: number;
   readonly state: ConfigurationState;
@@ -108,6 +112,7 @@ export class MetaStateMachine {
   /** Entries at or below the applied index, which a log that replays may hold, are passed over. A throw is a bug and stops the node. */
   apply(entries: readonly CommittedEntry[]): Promise<void> {
     return this.#turn.run(async () => {
+      this.#state.newBlobIds ??= new NewBlobIds(await this.#greatestBlobId());
       let next = 0;
       while (next < entries.length && entries[next]!.index <= this.#state.appliedIndex) next++;
       while (next < entries.length) next = await this.#applyBatch(entries, next);
@@ -222,6 +227,19 @@ export class MetaStateMachine {
   onInstalled(listener: () => void): () => void {
     this.#installListeners.add(listener);
     return () => this.#installListeners.delete(listener);
+  }
+
+  /** In hexadecimal; "" when there is no blob. Nothing is staged: the store has all blobs. */
+  async #greatestBlobId(): Promise<string> {
+    const last = { ...tableRange("blob"), reverse: true, limit: 1 };
+    try {
+      const [row] = await this.#options.store.use((store) => store.page(last));
+      return row === undefined ? "" : toHex(trailingBlobId(row.key));
+    } catch (error) {
+      // Whoever needs that row will meet the damage; new blobs do not.
+      if (error instanceof DiskError) return ABOVE_ALL_IDS;
+      throw error;
+    }
   }
 
   /** Applies entries from `first` on until the batch is full; returns where the next batch begins. */

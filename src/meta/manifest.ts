@@ -11,7 +11,7 @@ import {
   NodeState,
 } from "../gen/skerry/meta/v1/rows_pb.js";
 import type { ApplyState } from "./apply-state.ts";
-import { blobHexOf, blobKey, copysetKey, nodeKey, searchStoreKey } from "./keys.ts";
+import { blobHexOf, copysetKey, nodeKey, searchStoreKey } from "./keys.ts";
 import {
   BLAKE3_BYTES,
   CHUNK_BYTES,
@@ -60,7 +60,7 @@ export function acceptManifest(
   for (const blob of manifest.blobs) {
     if (blob.blobId.length !== META_ID_BYTES) return invalid("a blob id has 16 bytes");
     const blobHex = blobHexOf(blob.blobId);
-    if (sizes.has(blobHex) || state.has(blobKey(blobHex))) return invalid("a blob id is used once");
+    if (sizes.has(blobHex) || state.hasBlob(blobHex)) return invalid("a blob id is used once");
     sizes.set(blobHex, blob.size);
     const accepted = accept(state, blob, blobHex, manifest.mayBeOutside === true);
     if ("code" in accepted) return { kind: "refused", refusal: accepted };

@@ -169,8 +169,32 @@ function planOf(schema: DescMessage): readonly WriteField[] {
   // Known before its fields are: a message may contain itself.
   const plan: WriteField[] = [];
   PLANS.set(schema, plan);
-  for (const field of [...schema.fields].sort((a, b) => a.number - b.number)) plan.push(writerOf(field));
+  const fields = [...schema.fields].sort((a, b) => a.number - b.number);
+  for (let i = 0; i < fields.length; ) {
+    const end = endOfChoice(fields, i);
+    plan.push(end > i + 1 ? choiceWriter(fields.slice(i, end)) : writerOf(fields[i]!));
+    i = end;
+  }
   return plan;
+}
+
+/** Behind the fields from `start` on that are choices of one oneof. */
+function endOfChoice(fields: readonly DescField[], start: number): number {
+  const { oneof } = fields[start]!;
+  let end = start + 1;
+  while (oneof !== undefined && fields[end]?.oneof === oneof) end++;
+  return end;
+}
+
+/** One for all of them: a command is one of sixty. */
+function choiceWriter(fields: readonly DescField[]): WriteField {
+  const group = fields[0]!.oneof!.localName;
+  const writers = new Map(fields.map((field) => [field.localName, valueWriter(field)]));
+  return (encoder, message) => {
+    const chosen = message[group] as OneOf;
+    const write = chosen.case === undefined ? undefined : writers.get(chosen.case);
+    write?.(encoder, chosen.value as never);
+  };
 }
 
 function writeMessage(encoder: MessageEncoder, plan: readonly WriteField[], message: Fields): void {

@@ -11,6 +11,7 @@
 
 import { type ClientHttp2Session, connect as connectHttp2, constants } from "node:http2";
 import { connect as connectTls, type TLSSocket } from "node:tls";
+import { TransientSet } from "../../base/index.ts";
 import { Backoff } from "../network-backoff.ts";
 import type { MessageStream, PeerConnection, PeerTarget, StreamError } from "../ports.ts";
 import type { NetworkLimits } from "./network-limits.ts";
@@ -59,7 +60,7 @@ export class NodePeerConnection implements PeerConnection {
   readonly #limits: NetworkLimits;
   readonly #backoff: Backoff;
   readonly #onClosed: () => void;
-  readonly #streams = new Set<ClientStream>();
+  readonly #streams = new TransientSet<ClientStream>();
   /** All sessions that are not gone yet: besides the current one those that the peer asked to leave. */
   readonly #sessions = new Set<WatchedSession>();
   #state: State = { kind: "idle" };
@@ -94,7 +95,7 @@ export class NodePeerConnection implements PeerConnection {
   close(): void {
     if (this.#state.kind === "closed") return;
     this.#state = { kind: "closed" };
-    for (const stream of [...this.#streams])
+    for (const stream of this.#streams)
       stream.fail("canceled", "the connection was closed by this side");
     for (const session of this.#sessions) session.destroy("the connection was closed by this side");
     this.#onClosed();

@@ -14,7 +14,7 @@ import {
 } from "node:http2";
 import type { AddressInfo } from "node:net";
 import type { TLSSocket } from "node:tls";
-import { assert } from "../../base/index.ts";
+import { assert, TransientSet } from "../../base/index.ts";
 import type { Listener, PeerIdentity, SocketAddress, StreamError, StreamHandler } from "../ports.ts";
 import type { NetworkLimits } from "./network-limits.ts";
 import { sessionOptions, WatchedSession } from "./network-session.ts";
@@ -65,7 +65,7 @@ export class NodeListener implements Listener {
   readonly #options: NodeListenerOptions;
   readonly #server: Http2SecureServer;
   readonly #connections = new Map<ServerHttp2Session, Connection>();
-  readonly #streams = new Set<ServerStream>();
+  readonly #streams = new TransientSet<ServerStream>();
   /** The socket of the handshake that is being turned into a session. */
   #handshaking: TLSSocket | undefined;
   #caCertificatePem: string;
@@ -133,7 +133,7 @@ export class NodeListener implements Listener {
     const { promise: closed, resolve } = Promise.withResolvers<void>();
     // Accepts no more and sends GOAWAY on every connection.
     this.#server.close(() => resolve());
-    for (const stream of [...this.#streams]) {
+    for (const stream of this.#streams) {
       // A stream whose caller may still send never ends by itself. Everything else is a call in progress and gets its time.
       if (!stream.isRemoteEnded) stream.fail("unavailable", "the node is shutting down");
     }
@@ -144,7 +144,7 @@ export class NodeListener implements Listener {
   }
 
   #destroyAll(): void {
-    for (const stream of [...this.#streams]) stream.fail("unavailable", "the node is shutting down");
+    for (const stream of this.#streams) stream.fail("unavailable", "the node is shutting down");
     for (const { watched } of this.#connections.values()) watched.destroy("the node is shutting down");
   }
 

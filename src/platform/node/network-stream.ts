@@ -5,7 +5,7 @@
 
 import { constants, type Http2Stream } from "node:http2";
 import { addAbortSignal } from "node:stream";
-import { assert, Deferred, totalBytes } from "../../base/index.ts";
+import { assert, Deferred, type Transient, totalBytes } from "../../base/index.ts";
 import { StreamFailure } from "../errors.ts";
 import type { MessageStream, StreamError, StreamErrorCode } from "../ports.ts";
 import { errorOfReset } from "./network-codes.ts";
@@ -27,7 +27,8 @@ export function cancelHttp(http: Http2Stream): void {
   addAbortSignal(ABORTED, http);
 }
 
-export abstract class HttpMessageStream implements MessageStream {
+export abstract class HttpMessageStream implements MessageStream, Transient {
+  place = -1;
   onMessage: MessageStream["onMessage"] = () => {};
   onEnd: MessageStream["onEnd"] = () => {};
   onClose: MessageStream["onClose"] = () => {};
