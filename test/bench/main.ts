@@ -5,6 +5,8 @@
  *   make bench ARGS="--only bare"               a bare node:http server under the same load: the ceiling of the language
  *   make bench ARGS="--only list --keys 10000,100000,1000000"   pages of lists
  *   make bench ARGS="--only s3 --nodes 1 --sizes 4KiB --clients 64 --seconds 5 --rounds 3"
+ *   make bench ARGS="--peer http://127.0.0.1:9600 --peer-pid 4711"   another S3 server in the same run, with the keys in
+ *                                               PEER_ACCESS_KEY and PEER_SECRET_KEY; a bucket "bench" is made there
  *
  * Each figure is the median of the rounds, after a warm-up: the compiler has done its part only after some ten thousand requests. Everything runs on one machine and shares its cores: the nodes and the load generator.
  */
@@ -12,7 +14,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { CreateBucketCommand } from "@aws-sdk/client-s3";
+import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
 import { TestCluster } from "../support/test-cluster.ts";
 import { measureLimits, printLimits } from "./limits.ts";
 import { benchLists } from "./list.ts";
@@ -47,6 +49,8 @@ const { values } = parseArgs({
     keys: { type: "string", default: "10000,100000,1000000" },
     rounds: { type: "string", default: "3" },
     directory: { type: "string" },
+    peer: { type: "string" },
+    "peer-pid": { type: "string" },
   },
 });
 
@@ -54,6 +58,7 @@ printLimits(await measureLimits(values.directory));
 if (values.only === undefined || values.only === "s3" || values.only === "bare") await benchBare();
 if (values.only === undefined || values.only === "s3") {
   for (const nodes of numbers(values.nodes)) await benchS3(nodes);
+  if (values.peer !== undefined) await benchPeer(values.peer);
 }
 if (values.only === undefined || values.only === "list") {
   await benchLists(numbers(values.keys), values.directory);
@@ -70,7 +75,8 @@ function numbers(text: string): number[] {
 interface Served {
   readonly endpoints: readonly string[];
   readonly credentials: Credentials;
-  readonly processes: readonly (ChildProcess | undefined)[];
+  /** Whose processor time counts; none: it is not known. */
+  readonly pids: readonly number[];
 }
 
 /** What Node does under the same load when nothing is signed, kept or looked up. */
@@ -86,7 +92,7 @@ async function benchBare(): Promise<void> {
     await benchAll({
       endpoints: [`http://127.0.0.1:${String(port).trim()}`],
       credentials: { accessKey: "any", secretKey: "any", region: "us-east-1" },
-      processes: [server],
+      pids: pidsOf([server]),
     });
   } finally {
     server.stdin.end();
@@ -102,12 +108,35 @@ async function benchS3(nodes: number): Promise<void> {
     await benchAll({
       endpoints: cluster.nodes.map((node) => `http://127.0.0.1:${node.s3Port}`),
       credentials: { accessKey: cluster.accessKey, secretKey: cluster.secretKey, region: "us-east-1" },
-      processes: cluster.nodes.map((node) => node.process),
+      pids: pidsOf(cluster.nodes.map((node) => node.process)),
     });
     for (const node of cluster.nodes) printMemory(node.number, node.process?.pid);
   } finally {
     await cluster.stop();
   }
+}
+
+/** A server that somebody else has started. */
+async function benchPeer(endpoint: string): Promise<void> {
+  const accessKey = process.env.PEER_ACCESS_KEY ?? "";
+  const secretKey = process.env.PEER_SECRET_KEY ?? "";
+  const region = "us-east-1";
+  const credentials = { accessKeyId: accessKey, secretAccessKey: secretKey };
+  const client = new S3Client({ endpoint, region, credentials, forcePathStyle: true });
+  await client.send(new CreateBucketCommand({ Bucket: BUCKET })).catch((error: Error) => {
+    if (error.name !== "BucketAlreadyOwnedByYou") throw error;
+  });
+  console.log(`\nthe S3 server at ${endpoint}`);
+  const pid = values["peer-pid"];
+  await benchAll({
+    endpoints: [endpoint],
+    credentials: { accessKey, secretKey, region },
+    pids: pid === undefined ? [] : [Number(pid)],
+  });
+}
+
+function pidsOf(processes: readonly (ChildProcess | undefined)[]): number[] {
+  return processes.flatMap((child) => child?.pid ?? []);
 }
 
 async function benchAll(served: Served): Promise<void> {
@@ -157,16 +186,16 @@ async function benchOne(
     (median.bytesPerSecond / 1e6).toFixed(1).padStart(10),
     median.p50Ms.toFixed(2).padStart(10),
     median.p99Ms.toFixed(2).padStart(10),
-    ((cpu * 1e6) / requests).toFixed(0).padStart(12),
+    (served.pids.length === 0 ? "-" : ((cpu * 1e6) / requests).toFixed(0)).padStart(12),
     String(results.reduce((sum, result) => sum + result.errors, 0)).padStart(8),
   ];
   console.log(`  ${cells.join("")}`);
 }
 
 /** Of all nodes together, in seconds: what a request costs, whatever else the machine does. */
-function cpuSeconds({ processes }: Served): number {
-  return processes.reduce((sum, child) => {
-    const fields = readFileSync(`/proc/${child?.pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
+function cpuSeconds({ pids }: Served): number {
+  return pids.reduce((sum, pid) => {
+    const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
     return sum + (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS;
   }, 0);
 }

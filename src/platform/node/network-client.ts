@@ -95,8 +95,7 @@ export class NodePeerConnection implements PeerConnection {
   close(): void {
     if (this.#state.kind === "closed") return;
     this.#state = { kind: "closed" };
-    for (const stream of this.#streams)
-      stream.fail("canceled", "the connection was closed by this side");
+    for (const stream of this.#streams) stream.fail("canceled", "the connection was closed by this side");
     for (const session of this.#sessions) session.destroy("the connection was closed by this side");
     this.#onClosed();
   }
