@@ -57,7 +57,7 @@ describe("proposals to the Raft thread", () => {
     expect(batches()).toEqual([[1, 2]]);
   });
 
-  test("wait for those before them to be applied, and then go together", async () => {
+  test("wait for those before them to be committed, and then go together", async () => {
     const { apply, batches, propose } = proxyWithThread();
     propose(1);
     await nextTurn();

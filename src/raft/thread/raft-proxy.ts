@@ -23,8 +23,9 @@ export interface ProxyOptions extends Pick<RaftStart, "stateMachine" | "onFatal"
 }
 
 /**
- * Proposals wait for those before them to be applied, but no longer than this. Waking the other thread costs more than a proposal does, and applying
- * sixteen at once costs half of what applying them in twos does; the log on the disk would let them wait for the write under way in any case.
+ * Proposals wait for those before them to be committed, but no longer than this. Waking the other thread costs more than a proposal does, and applying
+ * sixteen at once costs half of what applying them in twos does; the log on the disk would let them wait for the write under way in any case. While what is
+ * committed is applied here, the next are on their way.
  */
 const MAX_HOLD_MS = 2;
 
@@ -51,7 +52,7 @@ export class RaftProxy implements StartedRaftThread {
   /** Of this turn, by timeout. */
   #nextReads = new Map<number, { readonly answer: Deferred<number>; count: number }>();
   #nextProposals: Uint8Array[] = [];
-  /** Some were sent since anything was applied last. */
+  /** Some were sent since anything was committed last. */
   #isProposing = false;
   /** Running while proposals wait for that. */
   #hold: NodeJS.Timeout | undefined;
@@ -238,8 +239,8 @@ export class RaftProxy implements StartedRaftThread {
     const { stateMachine } = this.#options;
     switch (call.kind) {
       case "apply":
+        this.#committed();
         await stateMachine.apply(unpackEntries(call.entries));
-        this.#applied();
         return undefined;
       case "restored":
         return stateMachine.restored();
@@ -254,13 +255,13 @@ export class RaftProxy implements StartedRaftThread {
     }
   }
 
-  /** At the end of this turn, or with what comes until those before are applied. */
+  /** At the end of this turn, or with what comes until those before are committed. */
   #scheduleProposals(): void {
     if (this.#isProposing) this.#hold = setTimeout(() => this.#sendProposals(), MAX_HOLD_MS);
     else setImmediate(() => this.#sendProposals());
   }
 
-  #applied(): void {
+  #committed(): void {
     this.#isProposing = false;
     if (this.#hold !== undefined) this.#sendProposals();
   }
