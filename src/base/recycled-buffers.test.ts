@@ -42,6 +42,18 @@ describe("RecycledBuffers", () => {
     expect(again.filter(({ buffer }) => taken.some((bytes) => bytes.buffer === buffer))).toHaveLength(2);
   });
 
+  it("has buffers of several sizes, which share the limit", () => {
+    const buffers = new RecycledBuffers({ bufferBytes: 1000, leastBytes: 250, keptBytes: 1500 });
+    const sizeOf = (lengthBytes: number): number => buffers.take(lengthBytes).buffer.byteLength;
+    expect([1000, 501, 500, 251, 250, 125, 124].map(sizeOf)).toEqual([1000, 1000, 500, 500, 250, 250, 124]);
+    const [large, middle, small] = [buffers.take(900), buffers.take(400), buffers.take(200)] as const;
+    for (const bytes of [large, middle, small]) buffers.giveBack(bytes);
+    expect(buffers.take(300).buffer).toBe(middle.buffer);
+    expect(buffers.take(800).buffer).toBe(large.buffer);
+    // The two before it had used up the limit.
+    expect(buffers.take(240).buffer).not.toBe(small.buffer);
+  });
+
   it("makes small and very large pieces anew", () => {
     const buffers = create();
     for (const lengthBytes of [1, 499, 1001]) {

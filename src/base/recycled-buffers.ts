@@ -6,23 +6,36 @@ import { assert } from "./assert.ts";
  * and whoever passes bytes on or keeps them does nothing.
  */
 export class RecycledBuffers {
-  readonly #bufferBytes: number;
-  readonly #maxFree: number;
+  /** Sizes, each half of the one before it. */
+  readonly #sizes: readonly number[];
+  readonly #keptBytes: number;
   /** Ours, and taken. */
   readonly #taken = new WeakSet<ArrayBufferLike>();
-  readonly #free: ArrayBufferLike[] = [];
+  /** By size. */
+  readonly #free: ReadonlyMap<number, ArrayBufferLike[]>;
+  #freeBytes = 0;
 
-  /** Buffers of `bufferBytes` each; at most `keptBytes` of them wait to be taken. */
-  constructor(options: { readonly bufferBytes: number; readonly keptBytes: number }) {
-    this.#bufferBytes = options.bufferBytes;
-    this.#maxFree = Math.floor(options.keptBytes / options.bufferBytes);
+  /** Buffers of `bufferBytes`, and of half, a quarter ... down to `leastBytes`; all that wait to be taken have `keptBytes` at most. */
+  constructor(options: {
+    readonly bufferBytes: number;
+    readonly leastBytes?: number;
+    readonly keptBytes: number;
+  }) {
+    const { bufferBytes, leastBytes = bufferBytes, keptBytes } = options;
+    const sizes: number[] = [];
+    for (let size = bufferBytes; size >= leastBytes; size = Math.floor(size / 2)) sizes.push(size);
+    this.#sizes = sizes;
+    this.#free = new Map(sizes.map((size) => [size, []]));
+    this.#keptBytes = keptBytes;
   }
 
   /** `lengthBytes` of memory, with whatever lies in it. Small or very large ones are new each time. */
   take(lengthBytes: number): Uint8Array {
-    if (lengthBytes > this.#bufferBytes || lengthBytes * 2 < this.#bufferBytes)
-      return new Uint8Array(lengthBytes);
-    const buffer = this.#free.pop() ?? new ArrayBuffer(this.#bufferBytes);
+    const size = this.#sizes.findLast((each) => each >= lengthBytes);
+    if (size === undefined || lengthBytes * 2 < size) return new Uint8Array(lengthBytes);
+    const free = this.#free.get(size)?.pop();
+    if (free !== undefined) this.#freeBytes -= size;
+    const buffer = free ?? new ArrayBuffer(size);
     this.#taken.add(buffer);
     return new Uint8Array(buffer, 0, lengthBytes);
   }
@@ -31,7 +44,10 @@ export class RecycledBuffers {
   giveBack(bytes: Uint8Array): void {
     const { buffer } = bytes;
     if (!this.#taken.delete(buffer)) return;
-    assert(buffer.byteLength === this.#bufferBytes, "a buffer keeps its size");
-    if (this.#free.length < this.#maxFree) this.#free.push(buffer);
+    const free = this.#free.get(buffer.byteLength);
+    assert(free !== undefined, "a buffer keeps its size");
+    if (this.#freeBytes + buffer.byteLength > this.#keptBytes) return;
+    free.push(buffer);
+    this.#freeBytes += buffer.byteLength;
   }
 }

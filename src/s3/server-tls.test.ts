@@ -1,24 +1,10 @@
 import { request } from "node:https";
 import type { TLSSocket } from "node:tls";
 import { afterEach, describe, expect, it } from "vitest";
-import { createPrng } from "../base/index.ts";
-import { createClusterCa, createNodeKey, issueNodeCertificate } from "../cluster/index.ts";
 import { NodeClock, NodeTimers } from "../platform/node/index.ts";
-import { S3Server, type TlsCertificate } from "./server.ts";
+import { S3Server } from "./server.ts";
+import { certificate } from "./testing/certificate.ts";
 import { type Rig, startRig } from "./testing/rig.ts";
-
-const clusterId = "0123456789abcdef0123456789abcdef";
-
-/** Any certificate will do: the client of this test trusts all of them. */
-async function certificate(nodeId: number): Promise<TlsCertificate> {
-  const random = createPrng(`tls ${nodeId}`);
-  const nowMs = Date.now();
-  const ca = await createClusterCa({ clusterId, nowMs, random });
-  const key = await createNodeKey();
-  const { certificateRequestPem } = key;
-  const cert = await issueNodeCertificate({ ca, clusterId, nodeId, certificateRequestPem, nowMs, random });
-  return { cert, key: key.privateKeyPem };
-}
 
 function get(port: number): Promise<{ status: number | undefined; protocol: string | null; serial: string }> {
   return new Promise((resolve, reject) => {

@@ -68,6 +68,7 @@ class Node implements RunningNode {
   readonly #closers: Closers = [];
   readonly #readBuffers = new RecycledBuffers({
     bufferBytes: READ_BUFFER_BYTES,
+    leastBytes: READ_BUFFER_BYTES / 16,
     keptBytes: READ_BUFFERS_KEPT_BYTES,
   });
   #identified!: Identified;

@@ -106,6 +106,7 @@ async function sendStream(
   if (stream === undefined) return cut(response, sent, new Error("a stream was not opened"));
   const { iterator } = stream;
   let step = stream.first;
+  let last: Uint8Array | undefined;
   try {
     while (step.done !== true) {
       const piece = step.value;
@@ -117,6 +118,7 @@ async function sendStream(
           return { bytesOut: sent, completed: false, error: undefined };
         }
         if (written === "flushed") recycle?.(piece);
+        last = piece;
       }
       sent += piece.length;
       step = await iterator.next();
@@ -126,7 +128,9 @@ async function sendStream(
   }
   if (sent < lengthBytes) return cut(response, sent, new Error("a body is shorter than its Content-Length"));
   if (lengthBytes === 0) response.end();
-  return { bytesOut: sent, completed: await flushed(response, watch), error: undefined };
+  const completed = await flushed(response, watch);
+  if (last !== undefined && isHandedOver(response)) recycle?.(last);
+  return { bytesOut: sent, completed, error: undefined };
 }
 
 /**
@@ -161,6 +165,11 @@ function flushed(response: ServerResponse, watch: ProgressWatch): Promise<boolea
   if (response.destroyed && !response.writableFinished) return false;
   if (response.writableFinished || (response.socket?.writableLength ?? 0) === 0) return true;
   return settled(response, "finish", watch, 0);
+}
+
+/** Whether the operating system has all bytes. Not while an answer before this one on the connection is under way: then it has no socket yet. */
+function isHandedOver(response: ServerResponse): boolean {
+  return response.writableFinished || (response.socket !== null && response.writableLength === 0);
 }
 
 /** Waits for an event of the response; false when the connection goes first. */
