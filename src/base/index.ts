@@ -8,6 +8,7 @@
  * - `ids`: time-ordered 16-byte ids. `prng`: random numbers from a seed, with a child for each subsystem.
  * - `recycled-buffers`: large buffers that are used again. `recent-set`: the latest so many things.
  * - `transient-set`, `sequence-window`: things that come and go all the time, such as the requests under way.
+ * - `thread-port`, `packed-bytes`: what threads say to each other, and how byte strings get across.
  * - `deferred`, `bounded-queue`, `semaphore`, `mutex`: the few things that wait, first come, first served.
  */
 
@@ -29,11 +30,13 @@ export { firstIndex } from "./first-index.ts";
 export { ID_BYTES, ID_RANDOM_BYTES, TimeOrderedIds, timeOfIdMs } from "./ids.ts";
 export { compareKeys, successorOfPrefix } from "./key-order.ts";
 export { Mutex } from "./mutex.ts";
+export { type PackedBytes, packBytes, unpackBytes } from "./packed-bytes.ts";
 export { createPrng, type Prng } from "./prng.ts";
 export { RecentSet } from "./recent-set.ts";
 export { RecycledBuffers } from "./recycled-buffers.ts";
 export { BODY_SALT_BYTES, FRAME_BYTES, FRAME_TAG_BYTES, sealedLength } from "./sealed-length.ts";
 export { type Permit, WeightedSemaphore } from "./semaphore.ts";
 export { SequenceWindow } from "./sequence-window.ts";
+export type { ThreadPort } from "./thread-port.ts";
 export { type Transient, TransientSet } from "./transient-set.ts";
 export { readVarint, type Varint, varintLength, writeVarint } from "./varint.ts";

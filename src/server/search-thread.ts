@@ -1,4 +1,5 @@
 import { Worker } from "node:worker_threads";
+import { threadPort } from "../platform/node/index.ts";
 import type { SearchThread } from "../search/index.ts";
 
 /** Starts a thread for the heavy work of searches. */
@@ -12,8 +13,7 @@ export function startSearchThread(): SearchThread {
     failure = error instanceof Error ? error : new Error(String(error));
   });
   return {
-    post: (message, handOver) => worker.postMessage(message, handOver === undefined ? [] : [...handOver]),
-    onMessage: (listener) => worker.on("message", listener),
+    ...threadPort(worker),
     onEnd: (listener) => worker.on("exit", () => listener(failure)),
     terminate: async () => {
       await worker.terminate();

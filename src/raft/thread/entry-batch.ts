@@ -1,3 +1,4 @@
+import { type PackedBytes, packBytes, unpackBytes } from "../../base/index.ts";
 import type { Entry, EntryType } from "../types.ts";
 
 const TYPES: readonly EntryType[] = ["EntryNormal", "EntryConfChange", "EntryConfChangeV2"];
@@ -9,37 +10,6 @@ export interface EntryBatch {
   readonly timesMs: Float64Array<ArrayBuffer>;
   readonly types: Uint8Array<ArrayBuffer>;
   readonly data: PackedBytes;
-}
-
-/** Byte strings, one behind the other. */
-export interface PackedBytes {
-  /** Where each one ends. */
-  readonly ends: Float64Array<ArrayBuffer>;
-  readonly bytes: Uint8Array<ArrayBuffer>;
-}
-
-export function packBytes(parts: readonly Uint8Array[]): PackedBytes {
-  const ends = new Float64Array(parts.length);
-  let at = 0;
-  for (const [i, part] of parts.entries()) ends[i] = at += part.length;
-  const bytes = new Uint8Array(at);
-  at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return { ends, bytes };
-}
-
-/** Views into the packed bytes. */
-export function unpackBytes({ ends, bytes }: PackedBytes): Uint8Array[] {
-  const parts: Uint8Array[] = [];
-  let start = 0;
-  for (const end of ends) {
-    parts.push(bytes.subarray(start, end));
-    start = end;
-  }
-  return parts;
 }
 
 export function packEntries(entries: readonly Entry[]): EntryBatch {

@@ -1,9 +1,10 @@
+import type { PackedBytes } from "../../base/index.ts";
 import type { SocketAddress } from "../../platform/index.ts";
 import type { RaftFatalKind, RaftUnavailableReason, WalErrorCode } from "../errors.ts";
 import type { ConfigurationChange, RaftPeer, RaftStatus, RestoredState } from "../ports.ts";
 import type { RaftBootstrap, RaftEvent, RaftIdentity, RaftSettings } from "../shell/index.ts";
 import type { ConfState, NodeId, SnapshotMetadata } from "../types.ts";
-import type { EntryBatch, PackedBytes } from "./entry-batch.ts";
+import type { EntryBatch } from "./entry-batch.ts";
 import type { SharedReadIndex } from "./shared-read-index.ts";
 
 /**
@@ -87,10 +88,4 @@ export interface RaftTls {
   readonly caCertificatePem: string;
   readonly certificatePem: string;
   readonly privateKeyPem: string;
-}
-
-/** One end of the channel between the threads. */
-export interface ThreadPort<Send, Receive> {
-  post(message: Send, handOver?: readonly ArrayBuffer[]): void;
-  onMessage(listener: (message: Receive) => void): void;
 }

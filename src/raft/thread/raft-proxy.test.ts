@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { packEntries, unpackBytes } from "./entry-batch.ts";
+import { unpackBytes } from "../../base/index.ts";
+import { packEntries } from "./entry-batch.ts";
 import type { FromRaft, ToRaft } from "./protocol.ts";
 import { RaftProxy } from "./raft-proxy.ts";
 import { createSharedReadIndex, writeReadIndex } from "./shared-read-index.ts";

@@ -1,4 +1,4 @@
-import { Deferred } from "../../base/index.ts";
+import { Deferred, packBytes, type ThreadPort } from "../../base/index.ts";
 import type { SocketAddress } from "../../platform/index.ts";
 import { RaftFatal, RaftUnavailable, type RaftUnavailableReason, WalError } from "../errors.ts";
 import type { ConfigurationChange, RaftPeer, RaftStatus } from "../ports.ts";
@@ -9,8 +9,8 @@ import {
   type StartedRaft,
 } from "../shell/index.ts";
 import type { NodeId } from "../types.ts";
-import { packBytes, unpackEntries } from "./entry-batch.ts";
-import type { CallResult, FromRaft, RaftTls, StateMachineCall, ThreadPort, ToRaft } from "./protocol.ts";
+import { unpackEntries } from "./entry-batch.ts";
+import type { CallResult, FromRaft, RaftTls, StateMachineCall, ToRaft } from "./protocol.ts";
 import { loadReadIndex, type SharedReadIndex } from "./shared-read-index.ts";
 
 export interface StartedRaftThread extends StartedRaft {

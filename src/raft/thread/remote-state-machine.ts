@@ -1,8 +1,8 @@
-import { assert, Deferred } from "../../base/index.ts";
+import { assert, Deferred, type ThreadPort } from "../../base/index.ts";
 import type { RestoredState, StateMachine } from "../ports.ts";
 import type { ConfState, Entry, NodeId, SnapshotMetadata } from "../types.ts";
 import { buffersOf, packEntries } from "./entry-batch.ts";
-import type { CallResult, FromRaft, StateMachineCall, ThreadPort, ToRaft } from "./protocol.ts";
+import type { CallResult, FromRaft, StateMachineCall, ToRaft } from "./protocol.ts";
 
 /** The state machine of the main thread as the Raft thread sees it. */
 export class RemoteStateMachine implements StateMachine {

@@ -1,7 +1,7 @@
+import { type ThreadPort, unpackBytes } from "../../base/index.ts";
 import { RaftUnavailable, WalError } from "../errors.ts";
 import { type RaftPlatform, type StartedRaft, startRaftInline } from "../shell/index.ts";
-import { unpackBytes } from "./entry-batch.ts";
-import type { FromRaft, RaftTls, StartError, ThreadPort, ThreadStart, ToRaft } from "./protocol.ts";
+import type { FromRaft, RaftTls, StartError, ThreadStart, ToRaft } from "./protocol.ts";
 import { RemoteStateMachine } from "./remote-state-machine.ts";
 import { writeReadIndex } from "./shared-read-index.ts";
 

@@ -1,6 +1,7 @@
 import { Worker } from "node:worker_threads";
+import { threadPort } from "../../platform/node/index.ts";
 import type { RaftStart } from "../shell/index.ts";
-import type { FromRaft, RaftTls, ThreadPort, ThreadStart, ToRaft } from "./protocol.ts";
+import type { FromRaft, RaftTls, ThreadStart, ToRaft } from "./protocol.ts";
 import { RaftProxy, type StartedRaftThread } from "./raft-proxy.ts";
 import { createSharedReadIndex } from "./shared-read-index.ts";
 
@@ -24,10 +25,7 @@ export async function startRaftThread(options: RaftThreadStart): Promise<Started
   const workerData: WorkerData = { start, tls };
   const file = import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js";
   const worker = new Worker(new URL(file, import.meta.url), { name: "raft", workerData, execArgv: [] });
-  const port: ThreadPort<ToRaft, FromRaft> = {
-    post: (message, handOver) => worker.postMessage(message, handOver === undefined ? [] : [...handOver]),
-    onMessage: (listener) => worker.on("message", listener),
-  };
+  const port = threadPort<ToRaft, FromRaft>(worker);
   const proxy = new RaftProxy(port, { ...start, stateMachine, onFatal, ...(onEvent && { onEvent }) });
   let failure: Error | undefined;
   worker.on("error", (error) => {

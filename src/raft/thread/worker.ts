@@ -11,8 +11,9 @@ import {
   NodeRandom,
   NodeTimers,
   PlainHasher,
+  threadPort,
 } from "../../platform/node/index.ts";
-import type { FromRaft, ThreadPort, ToRaft } from "./protocol.ts";
+import type { FromRaft, ToRaft } from "./protocol.ts";
 import { serveRaft } from "./serve.ts";
 import type { WorkerData } from "./start.ts";
 
@@ -20,10 +21,7 @@ const channel = parentPort;
 assert(channel !== null, "the Raft worker runs in a thread of its own");
 const { start, tls } = workerData as WorkerData;
 
-const port: ThreadPort<FromRaft, ToRaft> = {
-  post: (message, handOver) => channel.postMessage(message, handOver === undefined ? [] : [...handOver]),
-  onMessage: (listener) => channel.on("message", listener),
-};
+const port = threadPort<FromRaft, ToRaft>(channel);
 const { clusterId, nodeId } = start.identity;
 const network = createNodeNetwork({ ...tls, identity: { clusterId, nodeId } });
 

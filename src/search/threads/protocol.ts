@@ -1,5 +1,6 @@
 /** What the main thread and a search thread say to each other, in order each way. A thread has one job at a time. */
 
+import type { ThreadPort } from "../../base/index.ts";
 import type { SearchErrorCode, SearchErrorDetails } from "../errors.ts";
 import type { Schema } from "../model/schema.ts";
 
@@ -54,15 +55,8 @@ export type FromSearchThread =
   /** A bug. */
   | { readonly kind: "threw"; readonly message: string; readonly stack: string };
 
-/** One end of the channel between the threads. */
-export interface ThreadChannel<Send, Receive> {
-  /** `handOver`: buffers that are not copied; the sender has them no more. */
-  post(message: Send, handOver?: readonly ArrayBuffer[]): void;
-  onMessage(listener: (message: Receive) => void): void;
-}
-
 /** A thread that was started. */
-export interface SearchThread extends ThreadChannel<ToSearchThread, FromSearchThread> {
+export interface SearchThread extends ThreadPort<ToSearchThread, FromSearchThread> {
   /** Called once, when the thread has ended: of itself, by an exception, or by `terminate`. */
   onEnd(listener: (error: Error | undefined) => void): void;
   terminate(): Promise<void>;

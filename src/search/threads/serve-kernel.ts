@@ -1,31 +1,31 @@
-import { assert } from "../../base/index.ts";
+import { assert, type ThreadPort } from "../../base/index.ts";
 import type { SearchKernel } from "../engine/kernel.ts";
 import { SearchError } from "../errors.ts";
 import type { Document } from "../model/document.ts";
 import { decodeDocument } from "../model/encode-document.ts";
 import type { Schema } from "../model/schema.ts";
 import { RowSet } from "../rows/row-set.ts";
-import type { DocumentPage, FromSearchThread, ThreadChannel, ToSearchThread } from "./protocol.ts";
+import type { DocumentPage, FromSearchThread, ToSearchThread } from "./protocol.ts";
 
 type Merge = ToSearchThread & { readonly kind: "merge" };
 
 /** The search thread's side: does one job after the other with a kernel of its own. */
 export function serveKernel(
-  channel: ThreadChannel<FromSearchThread, ToSearchThread>,
+  channel: ThreadPort<FromSearchThread, ToSearchThread>,
   kernel: Pick<SearchKernel, "buildSegment" | "mergeSegments">,
 ): void {
   new Server(channel, kernel).begin();
 }
 
 class Server {
-  readonly #channel: ThreadChannel<FromSearchThread, ToSearchThread>;
+  readonly #channel: ThreadPort<FromSearchThread, ToSearchThread>;
   readonly #kernel: Pick<SearchKernel, "buildSegment" | "mergeSegments">;
   /** Of the job that is under way. */
   #abort = new AbortController();
   #build: { readonly schema: Schema; readonly pages: DocumentPage[] } | undefined;
 
   constructor(
-    channel: ThreadChannel<FromSearchThread, ToSearchThread>,
+    channel: ThreadPort<FromSearchThread, ToSearchThread>,
     kernel: Pick<SearchKernel, "buildSegment" | "mergeSegments">,
   ) {
     this.#channel = channel;
