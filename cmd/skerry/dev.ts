@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { ClusterService } from "../../src/gen/skerry/admin/v1/admin_pb.js";
@@ -133,7 +134,14 @@ class DevCluster {
       "peer.listen": node.peer,
       "metrics.listen": node.metrics,
       "log.level": this.#options.logLevel,
+      "s3.threads": process.env["SKERRY_S3_THREADS"] ?? this.#threads(),
     } as const;
+  }
+
+  /** The processors are shared by all nodes. */
+  #threads(): string {
+    const processors = Math.floor(availableParallelism() / this.#nodes.length);
+    return this.#nodes.length === 1 ? "auto" : String(Math.max(0, processors - 1));
   }
 
   #launch(node: DevNode, join?: { readonly token: string; readonly address: string }): void {

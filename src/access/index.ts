@@ -13,7 +13,7 @@
  * - `seal`, `crypto`: secrets at rest. `crypto` is the one file with node:crypto in it.
  * - `data-key`: encryption of object bytes: data keys, their wrapping, and the frames of a body.
  * - `session`: credentials for a while, which are all in their token.
- * - `limits`, `replay`: token buckets, requests under way, failed authentications, requests that come again.
+ * - `limits`, `replay`: token buckets, requests under way, failed authentications, requests that come again; all threads of a node count together.
  * - `trusted-proxies`: who is behind a proxy.
  *
  * Invariants: a denied request reaches no engine; a key that is limited to some buckets gets at nothing of the whole cluster; a secret is
@@ -66,7 +66,7 @@ export {
 export {
   type CallerRateDecision,
   FailedAuthenticationLimiter,
-  type FailedAuthenticationLimits,
+  type FailedAuthenticationMemory,
   InflightLimiter,
   type RateDecision,
   type RateLimit,

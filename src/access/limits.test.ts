@@ -1,13 +1,28 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { FailedAuthenticationLimiter, InflightLimiter, RateLimiter, rateName, sourceName } from "./limits.ts";
+import { createPrng, SHARED_TABLE_SEED_BYTES } from "../base/index.ts";
+import {
+  FailedAuthenticationLimiter,
+  InflightLimiter,
+  type RateLimit,
+  RateLimiter,
+  rateName,
+  sourceName,
+} from "./limits.ts";
 import { organizationsOf } from "./namespaces.ts";
 import type { Caller } from "./policy/principals.ts";
 import type { Principal } from "./types.ts";
 
+const SEED = createPrng("limits").bytes(SHARED_TABLE_SEED_BYTES);
+
+const rateLimiter = (limit: RateLimit, maxNames: number) =>
+  new RateLimiter(limit, RateLimiter.memory(maxNames, SEED));
+const inflightLimiter = (perName: number, all = 100) =>
+  new InflightLimiter({ all, perName }, InflightLimiter.memory({ all }, SEED));
+
 describe("a rate limit", () => {
   test("lets a burst through, then what comes back in time", () => {
-    const limiter = new RateLimiter({ perSecond: 2, burst: 3 }, 10);
+    const limiter = rateLimiter({ perSecond: 2, burst: 3 }, 10);
     expect([0, 0, 0, 0].map((nowMs) => limiter.take("a", nowMs).kind)).toEqual([
       "allow",
       "allow",
@@ -28,7 +43,7 @@ describe("a rate limit", () => {
         fc.integer({ min: 1, max: 20 }),
         fc.integer({ min: 1, max: 10 }),
         (gaps, perSecond, burst) => {
-          const limiter = new RateLimiter({ perSecond, burst }, 4);
+          const limiter = rateLimiter({ perSecond, burst }, 4);
           const allowedAt: number[] = [];
           let nowMs = 0;
           for (const gap of gaps) {
@@ -49,7 +64,7 @@ describe("a rate limit", () => {
   test("lets through again when it said that it would", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 50 }), fc.integer({ min: 1, max: 5 }), (perSecond, burst) => {
-        const limiter = new RateLimiter({ perSecond, burst }, 4);
+        const limiter = rateLimiter({ perSecond, burst }, 4);
         let decision = limiter.take("a", 0);
         while (decision.kind === "allow") decision = limiter.take("a", 0);
         expect(limiter.take("a", decision.retryAfterMs).kind).toBe("allow");
@@ -58,7 +73,7 @@ describe("a rate limit", () => {
   });
 
   test("gains nothing from a clock that goes back and forth", () => {
-    const limiter = new RateLimiter({ perSecond: 1, burst: 1 }, 10);
+    const limiter = rateLimiter({ perSecond: 1, burst: 1 }, 10);
     expect(limiter.take("a", 1000).kind).toBe("allow");
     for (let i = 0; i < 10; i++) {
       expect(limiter.take("a", 0).kind).toBe("limited");
@@ -67,7 +82,7 @@ describe("a rate limit", () => {
   });
 
   test("remembers no more names than it may", () => {
-    const limiter = new RateLimiter({ perSecond: 1, burst: 1 }, 3);
+    const limiter = rateLimiter({ perSecond: 1, burst: 1 }, 3);
     limiter.take("kept", 0);
     for (let i = 0; i < 100; i++) {
       limiter.take(`name-${i}`, 0);
@@ -79,7 +94,7 @@ describe("a rate limit", () => {
 
 describe("requests under way", () => {
   test("are counted for each name, and leave once", () => {
-    const limiter = new InflightLimiter(2);
+    const limiter = inflightLimiter(2);
     const first = limiter.enter("a");
     const second = limiter.enter("a");
     expect(limiter.enter("a")).toBeUndefined();
@@ -94,17 +109,30 @@ describe("requests under way", () => {
   });
 
   test("a name may have a limit of its own", () => {
-    const limiter = new InflightLimiter(1);
+    const limiter = inflightLimiter(1);
     expect(limiter.enter("a", 2)).toBeTypeOf("function");
     expect(limiter.enter("a", 2)).toBeTypeOf("function");
     expect(limiter.enter("a", 2)).toBeUndefined();
     expect(limiter.enter("a", 0)).toBeUndefined();
   });
 
+  test("are no more altogether than there may be, whoever they are of, and one that was refused took nothing", () => {
+    const limiter = inflightLimiter(2, 3);
+    const leaves = ["a", "a", "b"].map((name) => limiter.enter(name));
+    expect(limiter.enter("c")).toBeUndefined();
+    expect(limiter.enter("a")).toBeUndefined();
+    expect(limiter.underWay).toBe(3);
+    leaves[0]?.();
+    expect(limiter.underWay).toBe(2);
+    expect(limiter.enter("b", 1)).toBeUndefined();
+    expect(limiter.enter("c")).toBeTypeOf("function");
+    expect(limiter.enter("a")).toBeUndefined();
+  });
+
   test("come and go in any order without a trace", () => {
     fc.assert(
       fc.property(fc.array(fc.nat({ max: 20 }), { maxLength: 100 }), (choices) => {
-        const limiter = new InflightLimiter(5);
+        const limiter = inflightLimiter(5);
         const open: (() => void)[] = [];
         for (const choice of choices) {
           if (choice % 2 === 0 && open.length > 0) open.splice(choice % open.length, 1)[0]!();
@@ -117,6 +145,7 @@ describe("requests under way", () => {
         }
         for (const leave of open) leave();
         expect(limiter.inflight("a")).toBe(0);
+        expect(limiter.underWay).toBe(0);
       }),
     );
   });
@@ -130,21 +159,24 @@ describe("failed authentications", () => {
     maxKeys: 100,
   };
 
+  const failures = () =>
+    new FailedAuthenticationLimiter(limits, FailedAuthenticationLimiter.memory(limits, SEED));
+
   test("slow down their source", () => {
-    const limiter = new FailedAuthenticationLimiter(limits);
+    const limiter = failures();
     const kinds = Array.from({ length: 4 }, (_, i) => limiter.failed("10.0.0.1", `key-${i}`, 0).kind);
     expect(kinds).toEqual(["allow", "allow", "allow", "limited"]);
     expect(limiter.failed("10.0.0.2", undefined, 0).kind).toBe("allow");
   });
 
   test("slow down guessing at one key from many sources", () => {
-    const limiter = new FailedAuthenticationLimiter(limits);
+    const limiter = failures();
     const kinds = Array.from({ length: 6 }, (_, i) => limiter.failed(`10.0.0.${i}`, "key", 0).kind);
     expect(kinds).toEqual(["allow", "allow", "allow", "allow", "allow", "limited"]);
   });
 
   test("of one IPv6 subscriber are one source", () => {
-    const limiter = new FailedAuthenticationLimiter(limits);
+    const limiter = failures();
     const kinds = Array.from(
       { length: 4 },
       (_, i) => limiter.failed(`2001:db8:1:2::${i + 1}`, undefined, 0).kind,

@@ -9,7 +9,7 @@ export interface StatisticsAdminOptions {
   readonly nodeId: number;
   readonly maintenance: Pick<MaintenanceAdmin, "describe">;
   /** What this node has counted itself. */
-  readonly node: () => NodeStatistics;
+  readonly node: () => Promise<NodeStatistics>;
 }
 
 /** Figures of the cluster and of the node that answers. The cost is that of reading every bucket's row once; objects are not read. */
@@ -26,7 +26,7 @@ export class StatisticsAdministration implements StatisticsAdmin {
     const maintenance = await this.#options.maintenance.describe();
     const stored = await storedTotals(metadata);
     const underReplicated = metadata.view.underReplicatedTotal();
-    return { nodeId, stored, maintenance, underReplicated, ...node() };
+    return { nodeId, stored, maintenance, underReplicated, ...(await node()) };
   }
 }
 

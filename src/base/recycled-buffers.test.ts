@@ -63,4 +63,35 @@ describe("RecycledBuffers", () => {
       expect(buffers.take(lengthBytes).buffer).not.toBe(bytes.buffer);
     }
   });
+
+  it("takes back what was lent to another thread, though it comes as another object, and only what fits", () => {
+    const buffers = create();
+    const bytes = buffers.take(1000);
+    bytes.fill(7);
+    expect(buffers.lend(bytes)).toBe(true);
+    const returned = structuredClone(bytes.buffer, { transfer: [bytes.buffer] });
+    buffers.takeBack(new ArrayBuffer(999));
+    buffers.takeBack(returned);
+    const again = buffers.take(1000);
+    expect(again.buffer).toBe(returned);
+    expect(again[0]).toBe(7);
+  });
+
+  it("lends its own memory once, and nobody else's", () => {
+    const buffers = create();
+    const bytes = buffers.take(1000);
+    expect(buffers.lend(bytes.subarray(10, 20))).toBe(true);
+    expect(buffers.lend(bytes)).toBe(false);
+    buffers.giveBack(bytes);
+    expect(buffers.take(1000).buffer).not.toBe(bytes.buffer);
+    expect(buffers.lend(new Uint8Array(1000))).toBe(false);
+  });
+
+  it("keeps no more than its limit of what comes from other threads", () => {
+    const buffers = create();
+    const foreign = [1, 2, 3].map(() => new ArrayBuffer(1000));
+    for (const buffer of foreign) buffers.takeBack(buffer);
+    const taken = [1, 2, 3].map(() => buffers.take(1000).buffer);
+    expect(taken.filter((buffer) => foreign.includes(buffer))).toHaveLength(2);
+  });
 });

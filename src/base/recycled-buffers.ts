@@ -12,7 +12,7 @@ export class RecycledBuffers {
   /** Ours, and taken. */
   readonly #taken = new WeakSet<ArrayBufferLike>();
   /** By size. */
-  readonly #free: ReadonlyMap<number, ArrayBufferLike[]>;
+  readonly #free: ReadonlyMap<number, ArrayBuffer[]>;
   #freeBytes = 0;
 
   /** Buffers of `bufferBytes`, and of half, a quarter ... down to `leastBytes`; all that wait to be taken have `keptBytes` at most. */
@@ -30,7 +30,7 @@ export class RecycledBuffers {
   }
 
   /** `lengthBytes` of memory, with whatever lies in it. Small or very large ones are new each time. */
-  take(lengthBytes: number): Uint8Array {
+  take(lengthBytes: number): Uint8Array<ArrayBuffer> {
     const size = this.#sizes.findLast((each) => each >= lengthBytes);
     if (size === undefined || lengthBytes * 2 < size) return new Uint8Array(lengthBytes);
     const free = this.#free.get(size)?.pop();
@@ -42,12 +42,24 @@ export class RecycledBuffers {
 
   /** The memory of `bytes` may be overwritten from now on. Memory from elsewhere, or given back before, is left alone. */
   giveBack(bytes: Uint8Array): void {
-    const { buffer } = bytes;
-    if (!this.#taken.delete(buffer)) return;
-    const free = this.#free.get(buffer.byteLength);
-    assert(free !== undefined, "a buffer keeps its size");
-    if (this.#freeBytes + buffer.byteLength > this.#keptBytes) return;
+    if (this.lend(bytes)) this.takeBack(bytes.buffer);
+  }
+
+  /**
+   * Lets the memory of `bytes` go, to another thread, if it is ours: whoever asks hands it over, all of its buffer. It comes back by `takeBack`, or not at
+   * all.
+   */
+  lend(bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> {
+    return this.#taken.delete(bytes.buffer);
+  }
+
+  /** A buffer that nobody else has any more. What was lent to another thread comes back as another object, so only its size tells whether it fits. */
+  takeBack(buffer: ArrayBuffer): void {
+    assert(!this.#taken.has(buffer), "what somebody has taken is given back by its bytes");
+    const size = buffer.byteLength;
+    const free = this.#free.get(size);
+    if (free === undefined || this.#freeBytes + size > this.#keptBytes) return;
     free.push(buffer);
-    this.#freeBytes += buffer.byteLength;
+    this.#freeBytes += size;
   }
 }

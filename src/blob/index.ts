@@ -11,6 +11,9 @@
  * Reading (`read.ts`) asks the nearest node that is recorded as a holder, the next one when that fails, and two at once when the first is
  * slow. Bytes are verified by whoever delivers them, block by block; what is not verified is never passed on.
  *
+ * A thread that has no segments reads and writes the blobs of one that has (`thread/`): rows, bytes and their memory go back and forth over a port, within
+ * a window for each blob. Small blobs stay on their own thread.
+ *
  * Memory: writers share the budget of `buffers.ts` and wait for it; a reader holds two steps of 1 MiB.
  */
 
@@ -25,3 +28,6 @@ export type {
   ChunkTargets,
 } from "./ports.ts";
 export { inlineBytes } from "./read.ts";
+export type { BlobTurn, FromBlobs, ToBlobs } from "./thread/protocol.ts";
+export { RemoteBlobs, type RemoteBlobsOptions } from "./thread/remote-blobs.ts";
+export { type BlobsForThread, type ServeBlobsOptions, serveBlobs } from "./thread/serve-blobs.ts";

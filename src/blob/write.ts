@@ -41,7 +41,11 @@ export async function writeBlob(options: BlobWriterOptions, request: BlobWriteRe
   }
 }
 
-async function writeInline(options: BlobWriterOptions, request: BlobWriteRequest): Promise<BlobWritten> {
+/** A blob whose bytes travel inside the commit: nothing is written anywhere. */
+export async function writeInline(
+  options: Pick<BlobWriterOptions, "hasher" | "newBlobId">,
+  request: BlobWriteRequest,
+): Promise<BlobWritten> {
   const bytes = new Uint8Array(request.sizeBytes);
   let filled = 0;
   for await (const piece of request.bytes) {
@@ -194,10 +198,10 @@ class BlobWriter {
   }
 }
 
-function tooLong(sizeBytes: number): BlobError {
+export function tooLong(sizeBytes: number): BlobError {
   return new BlobError("length-mismatch", `the source delivered more than ${sizeBytes} bytes`);
 }
 
-function tooShort(sizeBytes: number, received: number): BlobError {
+export function tooShort(sizeBytes: number, received: number): BlobError {
   return new BlobError("length-mismatch", `the source delivered ${received} of ${sizeBytes} bytes`);
 }

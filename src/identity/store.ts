@@ -6,7 +6,7 @@ import {
   RefusalCode,
 } from "../gen/skerry/meta/v1/commands_pb.js";
 import { type IdentityRow, IdentityRowSchema } from "../gen/skerry/meta/v1/rows_pb.js";
-import { type CommandBody, type Metadata, MetaError } from "../meta/index.ts";
+import { type CommandBody, type MetadataClient, MetaError } from "../meta/index.ts";
 import { IdentityError } from "./errors.ts";
 
 /** How often a change begins anew because somebody else was faster. */
@@ -54,13 +54,13 @@ export class Draft {
 
 /** The rows of identities: read locally, changed all together or not at all. */
 export class IdentityStore {
-  readonly #metadata: Metadata;
+  readonly #metadata: MetadataClient;
 
-  constructor(metadata: Metadata) {
+  constructor(metadata: MetadataClient) {
     this.#metadata = metadata;
   }
 
-  get metadata(): Metadata {
+  get metadata(): MetadataClient {
     return this.#metadata;
   }
 

@@ -8,6 +8,8 @@
  * - `machine.ts`: Raft's state machine. Applies batches, writes each in one store write together with the applied index, publishes.
  * - `metadata.ts` (`proposer.ts`, `barrier.ts`): what the rest of the node calls. Commands keep their place in a session however often they
  *   are proposed; reads are local behind a barrier. `view.ts` reads the rows.
+ * - `row-versions.ts`, `shared-state.ts`: numbers in shared memory that say where the state stands and which rows have changed, for all threads that read it.
+ * - `thread/`: the metadata on a thread that does not apply the log: the same rows, read there; commands sent to the thread that does.
  * - `snapshot/`: the state as a stream to a peer that is too far behind, and the directory in which a received one takes the live one's place.
  * - `invariants.ts` recomputes everything that is derived, for tests, fsck and the simulator.
  *
@@ -41,6 +43,7 @@ export type {
   ListRange,
   ManifestRange,
   Metadata,
+  MetadataClient,
   MetadataView,
   NamespaceIdRange,
   NamespaceListRange,
@@ -52,6 +55,10 @@ export type {
   UploadListRange,
   VersionListRange,
 } from "./ports.ts";
+export { createStateMemory, type StateMemory } from "./shared-state.ts";
 export { StateStoreDirectory } from "./snapshot/directory.ts";
 export { SnapshotReceiver } from "./snapshot/receiver.ts";
 export { SnapshotSender } from "./snapshot/sender.ts";
+export type { FromMetadata, ReaderStart, ToMetadata } from "./thread/protocol.ts";
+export { RemoteMetadata } from "./thread/remote-metadata.ts";
+export { MetadataServer } from "./thread/serve-metadata.ts";

@@ -24,6 +24,7 @@ import type {
   StateHash,
 } from "./ports.ts";
 import { ReadCache } from "./read-cache.ts";
+import { SharedState, type StateMemory } from "./shared-state.ts";
 import { INSTALLED_KEY } from "./snapshot/staging.ts";
 import { StateView } from "./view.ts";
 
@@ -51,6 +52,8 @@ export interface MetaStateMachineOptions {
   readonly store: LiveStore;
   readonly hasher: MachineHasher;
   readonly snapshots: SnapshotTarget;
+  /** What tells other threads where the state stands. Default: there are none. */
+  readonly memory?: StateMemory;
   /** Somebody who asked for rows, or for all of them, was refused, because the disk did not give them. */
   readonly onUnreadable?: (error: DiskError) => void;
 }
@@ -73,18 +76,14 @@ interface ConfigurationAt {
 
 export class MetaStateMachine {
   readonly view: MetadataView;
-  readonly #view: StateView;
   readonly #options: MetaStateMachineOptions;
-  readonly #readCache: ReadCache;
+  readonly #shared: SharedState;
   readonly #changeListeners = new Set<(change: AppliedChange) => void>();
   readonly #appliedListeners = new Set<AppliedListener>();
   readonly #installListeners = new Set<() => void>();
   readonly #waiters = new Set<IndexWaiter>();
   #state: ApplyState;
   #source: SnapshotSource | undefined;
-  /** What readers may see: behind `#state` while a write is under way. */
-  #publishedIndex: number;
-  #publishedTimeMs: number;
   /** Configurations whose entries have not been applied yet. */
   #configurations: ConfigurationAt[] = [];
   #configurationIsUnwritten = false;
@@ -94,12 +93,15 @@ export class MetaStateMachine {
   constructor(options: MetaStateMachineOptions) {
     this.#options = options;
     this.#state = new ApplyState(options.store, options.hasher);
-    this.#publishedIndex = this.#state.appliedIndex;
-    this.#publishedTimeMs = Number(this.#state.nowMs);
-    const position = { index: () => this.#publishedIndex, timeMs: () => this.#publishedTimeMs };
-    this.#readCache = new ReadCache((bytes) => options.hasher.crc32c(bytes));
-    this.#view = new StateView(options.store, position, options.onUnreadable, this.#readCache);
-    this.view = this.#view;
+    this.#shared = new SharedState(options.memory);
+    this.#shared.publish(this.#state.appliedIndex, this.#state.nowMs);
+    const { versions } = this.#shared;
+    const cache = new ReadCache((bytes) => options.hasher.crc32c(bytes), versions);
+    this.view = new StateView(options.store, this.#shared, {
+      ...(options.onUnreadable && { onUnreadable: options.onUnreadable }),
+      cache,
+      versions,
+    });
   }
 
   /** Without it, `sendSnapshot` rejects. */
@@ -170,7 +172,7 @@ export class MetaStateMachine {
     assert(this.#state.appliedIndex === metadata.index, "an installed snapshot stands at its index");
     this.#configurations = this.#configurations.filter(({ index }) => index > metadata.index);
     this.#configurationIsUnwritten = false;
-    this.#view.invalidateAll();
+    this.#shared.versions.changedAll();
     for (const listener of this.#installListeners) listener();
     await this.#source?.close();
     this.#publish({
@@ -187,7 +189,7 @@ export class MetaStateMachine {
 
   /** Resolves once everything up to `index` is applied and visible. */
   async waitForApplied(index: number, signal?: AbortSignal): Promise<void> {
-    if (this.#publishedIndex >= index) return;
+    if (this.#shared.index() >= index) return;
     signal?.throwIfAborted();
     const waiter: IndexWaiter = { index, reached: new Deferred() };
     this.#waiters.add(waiter);
@@ -257,10 +259,10 @@ export class MetaStateMachine {
       next++;
     }
     const batch = this.#takeBatch();
-    this.#readCache.beginWrite(batch.rows);
+    const { versions } = this.#shared;
+    versions.beginWrite(batch.rows.keys(), batch.tables);
     await this.#options.store.write(batch.changes);
-    this.#readCache.endWrite();
-    this.#view.invalidate(batch);
+    versions.endWrite();
     const changed = this.#changeOf(batch);
     this.#publish(isReconfigured ? { ...changed, cluster: true } : changed, own);
     return next;
@@ -308,9 +310,8 @@ export class MetaStateMachine {
 
   #publish(changed: ChangedTables, own: readonly AppliedCommand[] = []): void {
     const appliedIndex = this.#state.appliedIndex;
-    assert(appliedIndex >= this.#publishedIndex, "the published index never goes back");
-    this.#publishedIndex = appliedIndex;
-    this.#publishedTimeMs = Number(this.#state.nowMs);
+    assert(appliedIndex >= this.#shared.index(), "the published index never goes back");
+    this.#shared.publish(appliedIndex, this.#state.nowMs);
     for (const waiter of this.#waiters) {
       if (waiter.index <= appliedIndex) waiter.reached.resolve();
     }

@@ -50,6 +50,17 @@ export class MessageEncoder {
     return this.#buffer.subarray(this.#start, this.#end);
   }
 
+  /** The same with `rest` behind it: further fields of the message, encoded before. */
+  encodeBefore<Desc extends DescMessage>(
+    schema: Desc,
+    message: MessageShape<Desc>,
+    rest: Uint8Array,
+  ): Uint8Array {
+    this.encode(schema, message);
+    this.raw(rest);
+    return this.#buffer.subarray(this.#start, this.#end);
+  }
+
   // Of the plans below
 
   tag(tag: number): void {

@@ -4,7 +4,7 @@ import { Barriers } from "./barrier.ts";
 import { DEFAULT_BARRIER_TIMEOUT_MS, DEFAULT_SUBMIT_TIMEOUT_MS } from "./limits.ts";
 import type { MetaStateMachine } from "./machine.ts";
 import type { AppliedChange, CommandBody, Metadata, MetadataView, ProposalLog } from "./ports.ts";
-import { Proposer } from "./proposer.ts";
+import { type EncodedBody, Proposer } from "./proposer.ts";
 
 export interface ReplicatedMetadataOptions {
   readonly nodeId: number;
@@ -36,7 +36,7 @@ export class ReplicatedMetadata implements Metadata {
   }
 
   submit(
-    body: CommandBody,
+    body: CommandBody | EncodedBody,
     options?: { readonly timeoutMs?: number; readonly signal?: AbortSignal },
   ): Promise<CommandResult> {
     const timeoutMs = options?.timeoutMs ?? DEFAULT_SUBMIT_TIMEOUT_MS;

@@ -33,21 +33,26 @@ import type {
 /** The body of a command, as protobuf-es spells a oneof: `{ case: "createBucket", value: {...} }`. */
 export type CommandBody = NonNullable<Command["body"]> & { case: string };
 
-/** The replicated metadata as the rest of a node uses it. */
-export interface Metadata {
+/** The replicated metadata for use cases, on whatever thread of a node they run. */
+export interface MetadataClient {
   /**
    * Puts a command through Raft and resolves with what the state machine decided (a refusal is a result, not an error). It is retried
    * under the same session and sequence until the deadline. Rejects with MetaError "unavailable" when it certainly was not applied, and
    * "outcome-unknown" when it may yet be.
    */
-  submit(
-    body: CommandBody,
-    options?: { readonly timeoutMs?: number; readonly signal?: AbortSignal },
-  ): Promise<CommandResult>;
+  submit(body: CommandBody, options?: { readonly timeoutMs?: number }): Promise<CommandResult>;
   /** After it resolves, `view` shows at least everything that was acknowledged anywhere before the call. Concurrent calls share a round. */
   barrier(options?: { readonly timeoutMs?: number }): Promise<void>;
   /** The local state: only as fresh as the last barrier. */
   readonly view: MetadataView;
+}
+
+/** The replicated metadata for the rest of a node, on the thread that applies the log. */
+export interface Metadata extends MetadataClient {
+  submit(
+    body: CommandBody,
+    options?: { readonly timeoutMs?: number; readonly signal?: AbortSignal },
+  ): Promise<CommandResult>;
   /** Called after every applied batch with what changed that others act on. */
   onChange(listener: (change: AppliedChange) => void): () => void;
 }
@@ -82,6 +87,8 @@ export interface MetadataView {
   copysets(): Promise<readonly CopysetRow[]>;
   joinTokens(): Promise<readonly JoinTokenRow[]>;
   key(keyId: string): KeyRow | undefined;
+  /** Another number whenever a key or an identity has changed, for whoever keeps what is made of them. */
+  keysVersion(): number;
   keys(): Promise<readonly KeyRow[]>;
   identity(name: string): IdentityRow | undefined;
   /** In order of their names; `after` is exclusive. */

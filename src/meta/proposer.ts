@@ -36,8 +36,11 @@ export interface ProposerOptions {
   readonly random: Random;
 }
 
+/** A command with nothing but its body, encoded: another thread did that. */
+export type EncodedBody = Uint8Array;
+
 interface Pending {
-  readonly body: CommandBody;
+  readonly body: CommandBody | EncodedBody;
   readonly outcome: Deferred<CommandResult>;
   readonly deadlineMs: number;
   sizeBytes: number;
@@ -49,6 +52,8 @@ interface Pending {
   /** Whether it may have been applied inside a snapshot that was installed here. */
   mayBeHidden: boolean;
 }
+
+const NO_BODY: Command["body"] = { case: undefined };
 
 interface Session {
   readonly sessionId: bigint;
@@ -81,7 +86,7 @@ export class Proposer {
   }
 
   /** See Metadata.submit. */
-  submit(body: CommandBody, deadlineMs: number, signal: AbortSignal | undefined): Promise<CommandResult> {
+  submit(body: CommandBody | EncodedBody, deadlineMs: number, signal?: AbortSignal): Promise<CommandResult> {
     if (this.#isClosed) return Promise.reject(new MetaError("unavailable", "the node is stopping"));
     if (signal?.aborted === true) return Promise.reject(signal.reason);
     if (this.#isFull()) {
@@ -203,6 +208,8 @@ export class Proposer {
     const sequence = session.nextSequence++;
     // What the session may forget the results below of.
     const lowest = session.inFlight.first ?? sequence;
+    const { body } = pending;
+    const isEncoded = body instanceof Uint8Array;
     const command: Command = {
       $typeName: "skerry.meta.v1.Command",
       version: COMMAND_VERSION,
@@ -211,9 +218,11 @@ export class Proposer {
       acknowledgedBelow: BigInt(lowest),
       proposerNodeId: BigInt(this.#options.nodeId),
       proposalId: BigInt(sequence),
-      body: pending.body,
+      body: isEncoded ? NO_BODY : body,
     };
-    const encoded = this.#encoder.encode(CommandSchema, command);
+    const encoded = isEncoded
+      ? this.#encoder.encodeBefore(CommandSchema, command, body)
+      : this.#encoder.encode(CommandSchema, command);
     pending.place = { sessionId: session.sessionId, sequence, encoded };
     this.#sizeBytes += encoded.length - pending.sizeBytes;
     pending.sizeBytes = encoded.length;

@@ -64,14 +64,13 @@ test("what was read is not read again, until it is written", async () => {
   expect(machine.view.blob(id(102))).toBeUndefined();
 });
 
-test("what is read while it is being written is not remembered", async () => {
+test("what is read while it is being written is read anew when that is done", async () => {
   expect(head()?.versionId).toEqual(id(1));
   store.hold = new Deferred();
   const applied = apply(commitObject("a", id(2), [inlineBlob(id(102), 100)]));
   // Some turns later the write is under way: the store still has the old row.
   for (let turn = 0; turn < 5; turn++) await Promise.resolve();
   expect(head()?.versionId).toEqual(id(1));
-  expect(readsOf(head)).toBe(1);
   store.hold.resolve();
   await applied;
   expect(head()?.versionId).toEqual(id(2));

@@ -2,6 +2,7 @@ import { LRUCache } from "lru-cache";
 import { EMPTY_BYTES, equalBytes } from "../base/index.ts";
 import type { BlobRow, ObjectRow } from "../gen/skerry/meta/v1/rows_pb.js";
 import { MAX_READ_CACHE_BYTES, MAX_READ_CACHE_ROW_BYTES } from "./limits.ts";
+import type { RowMark, RowVersions } from "./row-versions.ts";
 
 /** What a decoded row takes beside the bytes that it was read from, in bytes: roughly. */
 const DECODED_ROW_BYTES = 1_024;
@@ -11,11 +12,11 @@ interface Kept {
   readonly sizeBytes: number;
   /** Of the inline data, where there is any. */
   readonly checksum: Uint8Array | undefined;
+  readonly mark: RowMark;
 }
 
 /**
- * Rows of objects, and of the blobs whose bytes lie in their rows, decoded, for those who read them again. What is in here is what the store has: a row that
- * a batch is about to change goes before the write of the batch begins, and is not taken in again before that is done.
+ * Rows of objects, and of the blobs whose bytes lie in their rows, decoded, for those who read them again: those that have changed since are read anew.
  */
 export class ReadCache {
   readonly #rows = new LRUCache<string, Kept>({
@@ -24,46 +25,32 @@ export class ReadCache {
     sizeCalculation: ({ sizeBytes }) => sizeBytes,
   });
   readonly #checksumOf: (bytes: Uint8Array) => Uint8Array;
-  /** Keys of the batch that is being written. */
-  #writing: ReadonlyMap<string, unknown> | undefined;
+  readonly #versions: RowVersions;
 
-  constructor(checksumOf: (bytes: Uint8Array) => Uint8Array) {
+  constructor(checksumOf: (bytes: Uint8Array) => Uint8Array, versions: RowVersions) {
     this.#checksumOf = checksumOf;
+    this.#versions = versions;
   }
 
   /** Bytes are compared with their checksum every time: those that do not match any more are forgotten, and come from the store again. */
   get(key: string): ObjectRow | BlobRow | undefined {
     const kept = this.#rows.get(key);
     if (kept === undefined) return undefined;
-    const { row, checksum } = kept;
-    if (checksum === undefined) return row;
-    if (equalBytes(this.#checksumOf(inlineDataOf(row)), checksum)) return row;
+    const { row, checksum, mark } = kept;
+    const isCurrent = this.#versions.isCurrent(mark);
+    if (isCurrent && (checksum === undefined || equalBytes(this.#checksumOf(inlineDataOf(row)), checksum)))
+      return row;
     this.#rows.delete(key);
     return undefined;
   }
 
-  /** A row that was read from the store just now, `sizeBytes` long. */
-  keep(key: string, row: ObjectRow | BlobRow, sizeBytes: number): void {
-    if (this.#writing?.has(key) === true) return;
+  /** A row that was read from the store just now, `sizeBytes` long; `mark` was taken before. */
+  keep(key: string, row: ObjectRow | BlobRow, sizeBytes: number, mark: RowMark): void {
     const bytes = inlineDataOf(row);
     // Blobs of chunks are read seldom and in large pieces: looking them up costs little beside that.
     if (row.$typeName === "skerry.meta.v1.BlobRow" && bytes.length === 0) return;
     const checksum = bytes.length === 0 ? undefined : this.#checksumOf(bytes);
-    this.#rows.set(key, { row, checksum, sizeBytes: sizeBytes + DECODED_ROW_BYTES });
-  }
-
-  /** A batch with these keys is about to be written. */
-  beginWrite(keys: ReadonlyMap<string, unknown>): void {
-    this.#writing = keys;
-    for (const key of keys.keys()) this.#rows.delete(key);
-  }
-
-  endWrite(): void {
-    this.#writing = undefined;
-  }
-
-  clear(): void {
-    this.#rows.clear();
+    this.#rows.set(key, { row, checksum, mark, sizeBytes: sizeBytes + DECODED_ROW_BYTES });
   }
 }
 

@@ -1,16 +1,24 @@
 import { DiskError, type OrderedStore, type StoreSnapshot } from "../platform/index.ts";
 import { MetaError } from "./errors.ts";
-import type { LiveStore } from "./live-store.ts";
+
+/** The store that holds the state now, to be read from. */
+export interface StateRows {
+  get(key: string): Uint8Array | undefined;
+  /** Runs `action` on the store of now, which stays open until it is done. */
+  use<T>(action: (store: OrderedStore) => Promise<T>): Promise<T>;
+  /** A view of the store of now. It must be closed, also for the store's sake. */
+  snapshot(): StoreSnapshot;
+}
 
 /**
  * The state store for those who answer requests from it. A row that the disk does not give says nothing about what is in the row: the read is refused, and
  * another node has the same rows. What is to become of this node, `onUnreadable` decides.
  */
 export class ReadableStore {
-  readonly #store: LiveStore;
+  readonly #store: StateRows;
   readonly #onUnreadable: (error: DiskError) => void;
 
-  constructor(store: LiveStore, onUnreadable: (error: DiskError) => void) {
+  constructor(store: StateRows, onUnreadable: (error: DiskError) => void) {
     this.#store = store;
     this.#onUnreadable = onUnreadable;
   }

@@ -6,6 +6,7 @@ import { NodeState } from "../gen/skerry/meta/v1/rows_pb.js";
 import { DiskError } from "../platform/index.ts";
 import { MetaError } from "./errors.ts";
 import { LiveStore } from "./live-store.ts";
+import { RowVersions } from "./row-versions.ts";
 import {
   commitObject,
   commitPart,
@@ -22,11 +23,13 @@ const KEYS = ["a", "a\u0000", "a\u0001", "a/b", "a/b/c", "b", "\ud7ff", "\ue000"
 
 let replica: Replica;
 let view: StateView;
+let versions: RowVersions;
 
 beforeEach(() => {
+  versions = new RowVersions();
   replica = readyReplica(new Replica());
   for (const [at, key] of KEYS.entries()) replica.run(commitObject(key, id(at + 1)));
-  view = new StateView(new LiveStore(replica.store), { index: () => 1, timeMs: () => 2 });
+  view = new StateView(new LiveStore(replica.store), { index: () => 1, timeMs: () => 2 }, { versions });
 });
 
 const listed = async (options: { prefix?: string; after?: string; from?: string; limit?: number }) => {
@@ -130,7 +133,8 @@ describe("rows that are kept decoded", () => {
     expect(view.nodes()).toBe(view.nodes());
     replica.run(commitObject("more", id(100)));
     setNodeState(replica, 4, NodeState.DRAINING);
-    view.invalidate({ changes: [{ kind: "delete", key: "0000bbucket" }], tables: new Set(["b", "n"]) });
+    versions.beginWrite(["0000bbucket"], ["b", "n"]);
+    versions.endWrite();
     expect(view.bucket("bucket")?.objectCount).toBe(BigInt(KEYS.length + 1));
     expect((await view.nodes()).at(-1)?.state).toBe(NodeState.DRAINING);
   });
@@ -166,7 +170,8 @@ test("idle sessions are those not used since", async () => {
 test("a row that the disk does not give is refused, and whoever decides over the node is told", async () => {
   const told: string[] = [];
   const store = new LiveStore(replica.store);
-  const watched = new StateView(store, { index: () => 1, timeMs: () => 2 }, ({ code }) => told.push(code));
+  const onUnreadable = ({ code }: DiskError) => void told.push(code);
+  const watched = new StateView(store, { index: () => 1, timeMs: () => 2 }, { onUnreadable });
   const damaged = new DiskError("damaged", "/state", "a stored value does not match its checksum");
   replica.store.get = () => {
     throw damaged;

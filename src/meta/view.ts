@@ -66,7 +66,6 @@ import {
   WorkerCursorRowSchema,
 } from "../gen/skerry/meta/v1/rows_pb.js";
 import type { DiskError, ScanRange, StoreRow } from "../platform/index.ts";
-import type { AppliedBatch } from "./apply-state.ts";
 import { hasKind } from "./configurations.ts";
 import {
   APPLIED_KEY,
@@ -106,7 +105,6 @@ import {
   searchStoreKey,
   TABLES,
   type TableName,
-  tableLetter,
   tableRange,
   trailingBlobId,
   trailingUploadId,
@@ -122,7 +120,6 @@ import {
 } from "./keys.ts";
 import { BLAKE3_BYTES, MAX_ENCRYPTION_KEY_VERSIONS, META_ID_BYTES } from "./limits.ts";
 import { narrowed, objectPage, uploadPage, versionPage } from "./list-ranges.ts";
-import type { LiveStore } from "./live-store.ts";
 import { decodeMessage } from "./message-decoder.ts";
 import type {
   BlobRange,
@@ -139,70 +136,52 @@ import type {
   VersionListRange,
 } from "./ports.ts";
 import type { ReadCache } from "./read-cache.ts";
-import { ReadableStore } from "./readable-store.ts";
+import { ReadableStore, type StateRows } from "./readable-store.ts";
+import { type RowMark, RowVersions } from "./row-versions.ts";
 import { SnapshotView } from "./still-view.ts";
 
 /** Rows of one page of a whole-table read. */
 const PAGE_ROWS = 1_024;
 const CACHED_ROWS = 16_384;
-/** Tables whose rows `#cached` keeps. */
-const CACHED_TABLES: readonly string[] = [
-  TABLES.cluster,
-  TABLES.key,
-  TABLES.bucket,
-  TABLES.identity,
-  TABLES.bucketConfiguration,
-  TABLES.encryptionKey,
-  TABLES.namespaceName,
-  TABLES.namespace,
-];
-
 const MANIFEST_LETTERS = { batch: "b", segment: "s", deletes: "d" } as const;
 
-/** Where the state stands; the machine tells. */
+/** Where the state stands. */
 export interface AppliedPosition {
   index(): number;
   timeMs(): number;
 }
 
+export interface StateViewOptions {
+  /** Somebody was refused, because the disk did not give a row. */
+  readonly onUnreadable?: (error: DiskError) => void;
+  readonly cache?: ReadCache;
+  /** Raised by whoever writes the rows. Default: nobody does. */
+  readonly versions?: RowVersions;
+}
+
+/** What was read, as long as it has not changed. */
+interface Kept<T> {
+  readonly value: T;
+  readonly mark: RowMark;
+}
+
 export class StateView implements MetadataView {
   readonly #store: ReadableStore;
   readonly #position: AppliedPosition;
+  readonly #versions: RowVersions;
   /** Counted by size, for with `max` it would take the memory of all its rows at once. */
-  readonly #rows = new LRUCache<string, object>({ maxSize: CACHED_ROWS, sizeCalculation: () => 1 });
+  readonly #rows = new LRUCache<string, Kept<object>>({ maxSize: CACHED_ROWS, sizeCalculation: () => 1 });
   /** Whole tables, by letter. */
-  readonly #tables = new Map<string, Promise<readonly object[]>>();
+  readonly #tables = new Map<string, Kept<Promise<readonly object[]>>>();
   readonly #cache: ReadCache | undefined;
-  /** Null: there is no row. Undefined: not looked at. */
-  #maintenance: MaintenanceRow | null | undefined;
+  #maintenance: Kept<MaintenanceRow | undefined> | undefined;
 
-  constructor(
-    store: LiveStore,
-    position: AppliedPosition,
-    onUnreadable: (error: DiskError) => void = () => undefined,
-    cache?: ReadCache,
-  ) {
+  constructor(store: StateRows, position: AppliedPosition, options: StateViewOptions = {}) {
+    const { onUnreadable = () => undefined, cache, versions } = options;
     this.#cache = cache;
     this.#store = new ReadableStore(store, onUnreadable);
     this.#position = position;
-  }
-
-  /** After a batch: what it touched is read anew. */
-  invalidate(batch: Pick<AppliedBatch, "changes" | "tables">): void {
-    for (const letter of batch.tables) this.#tables.delete(letter);
-    if (batch.tables.has(TABLES.maintenance)) this.#maintenance = undefined;
-    if (!CACHED_TABLES.some((letter) => batch.tables.has(letter))) return;
-    for (const { key } of batch.changes) {
-      if (CACHED_TABLES.includes(tableLetter(key))) this.#rows.delete(key);
-    }
-  }
-
-  /** After another state took this one's place. */
-  invalidateAll(): void {
-    this.#rows.clear();
-    this.#tables.clear();
-    this.#maintenance = undefined;
-    this.#cache?.clear();
+    this.#versions = versions ?? new RowVersions(RowVersions.memory(1));
   }
 
   appliedIndex(): number {
@@ -233,6 +212,10 @@ export class StateView implements MetadataView {
     return this.#cached(accessKeyKey(keyId), KeyRowSchema);
   }
 
+  keysVersion(): number {
+    return this.#versions.ofTable(TABLES.key).version + this.#versions.ofTable(TABLES.identity).version;
+  }
+
   keys(): Promise<readonly KeyRow[]> {
     return this.#table("key", KeyRowSchema);
   }
@@ -253,9 +236,12 @@ export class StateView implements MetadataView {
 
   /** Every write of a client asks for it, and it is nearly never there: that is remembered too. */
   maintenance(): MaintenanceRow | undefined {
-    if (this.#maintenance === undefined)
-      this.#maintenance = this.#row(MAINTENANCE_KEY, MaintenanceRowSchema) ?? null;
-    return this.#maintenance ?? undefined;
+    const kept = this.#maintenance;
+    if (kept !== undefined && this.#versions.isCurrent(kept.mark)) return kept.value;
+    const mark = this.#versions.ofTable(TABLES.maintenance);
+    const value = this.#row(MAINTENANCE_KEY, MaintenanceRowSchema);
+    this.#maintenance = { value, mark };
+    return value;
   }
 
   encryptionKey(keyId: string): EncryptionKeyRow | undefined {
@@ -522,10 +508,13 @@ export class StateView implements MetadataView {
 
   #cached<Desc extends DescMessage>(key: string, schema: Desc): MessageShape<Desc> | undefined {
     const cached = this.#rows.get(key);
-    if (cached !== undefined) return cached as MessageShape<Desc>;
-    const row = this.#row(key, schema);
-    if (row !== undefined) this.#rows.set(key, row);
-    return row;
+    if (cached !== undefined && this.#versions.isCurrent(cached.mark))
+      return cached.value as MessageShape<Desc>;
+    const mark = this.#versions.ofRow(key);
+    const value = this.#row(key, schema);
+    if (value !== undefined) this.#rows.set(key, { value, mark });
+    else if (cached !== undefined) this.#rows.delete(key);
+    return value;
   }
 
   /** Of a table that clients read from. */
@@ -535,10 +524,11 @@ export class StateView implements MetadataView {
   ): MessageShape<Desc> | undefined {
     const kept = this.#cache?.get(key);
     if (kept !== undefined) return kept as MessageShape<Desc>;
+    const mark = this.#versions.ofRow(key);
     const bytes = this.#store.get(key);
     if (bytes === undefined) return undefined;
     const row = decodeMessage<DescMessage>(schema, bytes) as ObjectRow | BlobRow;
-    this.#cache?.keep(key, row, bytes.length);
+    this.#cache?.keep(key, row, bytes.length, mark);
     return row as MessageShape<Desc>;
   }
 
@@ -554,16 +544,18 @@ export class StateView implements MetadataView {
   #table<Desc extends DescMessage>(table: TableName, schema: Desc): Promise<readonly MessageShape<Desc>[]> {
     const letter = TABLES[table];
     const known = this.#tables.get(letter);
-    if (known !== undefined) return known as Promise<readonly MessageShape<Desc>[]>;
-    const rows = this.#firstOf(tableRange(table), Number.POSITIVE_INFINITY, ({ value }) =>
+    if (known !== undefined && this.#versions.isCurrent(known.mark))
+      return known.value as Promise<readonly MessageShape<Desc>[]>;
+    const mark = this.#versions.ofTable(letter);
+    const value = this.#firstOf(tableRange(table), Number.POSITIVE_INFINITY, ({ value }) =>
       fromBinary(schema, value),
     );
-    this.#tables.set(letter, rows);
+    this.#tables.set(letter, { value, mark });
     // A failed read must not be remembered.
-    rows.catch(() => {
-      if (this.#tables.get(letter) === rows) this.#tables.delete(letter);
+    value.catch(() => {
+      if (this.#tables.get(letter)?.value === value) this.#tables.delete(letter);
     });
-    return rows;
+    return value;
   }
 
   /** The first `limit` rows of a range that `pick` takes, read in pages of one view. */

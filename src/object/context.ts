@@ -3,14 +3,14 @@ import type { BlobStore } from "../blob/index.ts";
 import { BlobError } from "../blob/index.ts";
 import type { CommandResult } from "../gen/skerry/meta/v1/commands_pb.js";
 import type { BucketRow } from "../gen/skerry/meta/v1/rows_pb.js";
-import { type CommandBody, type Metadata, type MetadataView, MetaError } from "../meta/index.ts";
+import { type CommandBody, type MetadataClient, type MetadataView, MetaError } from "../meta/index.ts";
 import type { Hasher, Random } from "../platform/index.ts";
 import { KeyRing } from "./encryption/key-ring.ts";
 import { ObjectKeys } from "./encryption/object-keys.ts";
 import { ObjectError, type ObjectErrorCode } from "./errors.ts";
 
 export interface ObjectStoreOptions {
-  readonly metadata: Metadata;
+  readonly metadata: MetadataClient;
   readonly blobs: BlobStore;
   readonly hasher: Hasher;
   /** Opens the keys of the key ring. */

@@ -51,31 +51,46 @@ export const IS_WRITE: Readonly<Record<keyof ObjectStore, boolean>> = {
   putObjectAcl: true,
 };
 
-/** The writes of clients on this node: refused while the mode is not off, and counted, so that a node can say when none is under way. */
+/**
+ * The writes of clients on this node: refused while the mode is not off, and counted, so that a node can say when none is under way. The count is one for all
+ * threads that share the memory.
+ */
 export class Writes {
-  /** Called when the last one that was under way has ended. */
+  /** Called when the last one that was under way has ended on this thread. */
   onDrained: () => void = () => {};
   readonly #view: Pick<MetadataView, "maintenance">;
-  #underWay = 0;
+  readonly #underWay: Int32Array<SharedArrayBuffer>;
 
-  constructor(view: Pick<MetadataView, "maintenance">) {
+  constructor(view: Pick<MetadataView, "maintenance">, memory: SharedArrayBuffer = Writes.memory()) {
     this.#view = view;
+    this.#underWay = new Int32Array(memory);
+  }
+
+  static memory(): SharedArrayBuffer {
+    return new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+  }
+
+  /** For the same writes on other threads. */
+  get memory(): SharedArrayBuffer {
+    return this.#underWay.buffer;
   }
 
   get underWay(): number {
-    return this.#underWay;
+    return Atomics.load(this.#underWay, 0);
   }
 
   /** Rejects with ObjectError "maintenance" without having begun. */
   async run<T>(write: () => Promise<T>): Promise<T> {
-    const state = this.#state();
-    if (state !== MaintenanceState.OFF) throw maintenanceError();
-    this.#underWay++;
+    // Counted first: whoever has seen the mode, and then nothing under way, must not see this one begin.
+    Atomics.add(this.#underWay, 0, 1);
+    let hasBegun = false;
     try {
+      if (this.#state() !== MaintenanceState.OFF) throw maintenanceError();
+      hasBegun = true;
       return await write();
     } finally {
-      this.#underWay--;
-      if (this.#underWay === 0) this.onDrained();
+      const before = Atomics.sub(this.#underWay, 0, 1);
+      if (before === 1 && hasBegun) this.onDrained();
     }
   }
 

@@ -1,6 +1,7 @@
 import * as prometheus from "prom-client";
 import { assert } from "../base/index.ts";
 import { METRICS, type MetricDefinition } from "./metric-catalogue.ts";
+import { addUpMetrics, type MetricsReport, reportMetrics } from "./metrics-report.ts";
 import { renamedMetric, SHOAL_METRICS } from "./shoal-names.ts";
 
 /** Combinations of label values that one metric may have; values for further ones are thrown away and counted. */
@@ -37,8 +38,15 @@ type MetricOf<D> = D extends { readonly kind: "counter"; readonly labels: infer 
 
 /** All metrics of the catalogue by their short name: `metrics.requests.increment({ surface: "s3", ... })`. */
 export type Metrics = { readonly [Name in keyof typeof METRICS]: MetricOf<(typeof METRICS)[Name]> } & {
-  /** Calls `refresh` before every rendering: for gauges that are cheaper to ask for than to keep up. */
+  /** Calls `refresh` before every rendering and collecting: for gauges that are cheaper to ask for than to keep up. */
   onRender(refresh: () => void | Promise<void>): void;
+  /** Everything in this registry as plain data, for the registry of another thread. Node's own metrics are not in it. */
+  collect(): Promise<MetricsReport>;
+  /**
+   * What is rendered has from now on these reports added to it, gauges too: what all threads see alike is set by one of them. `source` must not reject, and
+   * has a deadline of its own.
+   */
+  includeReports(source: () => Promise<readonly MetricsReport[]>): void;
   /** The text of /metrics and its content type. */
   render(): Promise<{ readonly contentType: string; readonly body: string }>;
 };
@@ -52,8 +60,18 @@ export function createMetrics(options?: {
   readonly shoalNames?: boolean;
 }): Metrics {
   const registry = new prometheus.Registry();
-  if (options?.process === true) prometheus.collectDefaultMetrics({ register: registry });
+  // Apart: they are of the process, and are never added up.
+  const processRegistry = new prometheus.Registry();
+  if (options?.process === true) prometheus.collectDefaultMetrics({ register: processRegistry });
   const refreshers: (() => void | Promise<void>)[] = [];
+  const refresh = async (): Promise<void> => {
+    for (const one of refreshers) await one();
+  };
+  const sources: (() => Promise<readonly MetricsReport[]>)[] = [];
+  const addedUp = async (): Promise<prometheus.Registry> => {
+    const reports = (await Promise.all(sources.map((source) => source()))).flat();
+    return reports.length === 0 ? registry : addUpMetrics([await reportMetrics(registry), ...reports]);
+  };
   let dropped: () => void = () => undefined;
   const metrics: Record<string, unknown> = {};
   for (const [name, definition] of Object.entries<MetricDefinition>(METRICS)) {
@@ -63,12 +81,19 @@ export function createMetrics(options?: {
   dropped = () => all.droppedSeries.increment();
   return {
     ...all,
-    onRender: (refresh) => void refreshers.push(refresh),
+    onRender: (one) => void refreshers.push(one),
+    collect: async () => {
+      await refresh();
+      return reportMetrics(registry);
+    },
+    includeReports: (source) => void sources.push(source),
     render: async () => {
-      for (const refresh of refreshers) await refresh();
-      const own = await registry.metrics();
-      const body = options?.shoalNames === true ? `${own}\n${await shoalMetrics(registry)}` : own;
-      return { contentType: registry.contentType, body };
+      await refresh();
+      const shown = await addedUp();
+      const parts = [await shown.metrics()];
+      if (options?.process === true) parts.unshift(await processRegistry.metrics());
+      if (options?.shoalNames === true) parts.push(await shoalMetrics(shown));
+      return { contentType: registry.contentType, body: parts.join("\n") };
     },
   };
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { createPrng } from "../base/index.ts";
 import { RequestStatistics } from "./request-statistics.ts";
 
 const request = (durationMs: number, more: object = {}) => ({
@@ -47,5 +48,49 @@ describe("statistics of requests", () => {
     expect(statistics.all()).toHaveLength(1_000);
     for (let index = 0; index < 2_000; index++) statistics.note(request(1, { outcome: `made up ${index}` }));
     expect(statistics.all()[0]?.outcomes.size).toBe(200);
+  });
+
+  it("of several threads are those of one thread that was asked everything, as long as all samples are kept", () => {
+    const seed = Math.floor(Math.random() * 2 ** 32);
+    console.log(`seed ${seed}`);
+    const prng = createPrng(seed);
+    const [own, ...others] = Array.from({ length: 4 }, () => new RequestStatistics());
+    const alone = new RequestStatistics();
+    for (let i = 0; i < 2000; i++) {
+      const noted = {
+        surface: prng.pick(["s3", "rpc"]),
+        operation: prng.pick(["A", "B", "C"]),
+        outcome: prng.pick(["ok", "NoSuchKey", "SlowDown"]),
+        durationMs: prng.below(1000),
+      };
+      prng.pick([own!, ...others]).note(noted);
+      alone.note(noted);
+    }
+    const reports = others.map((statistics) => structuredClone(statistics.report()));
+    expect(own!.all(reports), `seed ${seed}`).toEqual(alone.all());
+  });
+
+  it("report what was so far, whatever comes afterwards", () => {
+    const statistics = new RequestStatistics();
+    statistics.note(request(1));
+    const report = statistics.report();
+    statistics.note(request(5, { outcome: "NoSuchKey" }));
+    expect(new RequestStatistics().all([report])).toEqual([
+      {
+        surface: "s3",
+        operation: "GetObject",
+        outcomes: new Map([["ok", 1]]),
+        latency: { p50Ms: 1, p95Ms: 1, p99Ms: 1, samples: 1 },
+      },
+    ]);
+  });
+
+  it("of several threads have so many latencies of each", () => {
+    const threads = Array.from({ length: 3 }, () => new RequestStatistics());
+    for (const thread of threads) for (let i = 0; i < 3000; i++) thread.note(request(i));
+    const [own, ...others] = threads;
+    const [operation] = own!.all(others.map((thread) => thread.report()));
+    expect(operation?.latency.samples).toBe(3 * 1024);
+    expect(operation?.outcomes.get("ok")).toBe(9000);
   });
 });

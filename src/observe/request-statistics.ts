@@ -28,11 +28,22 @@ export interface Latency {
   readonly samples: number;
 }
 
+/** What one thread was asked, as plain data. */
+export type StatisticsReport = readonly OperationReport[];
+
+interface OperationReport {
+  readonly surface: string;
+  readonly operation: string;
+  readonly outcomes: ReadonlyMap<string, number>;
+  /** The kept ones, in no order. */
+  readonly latenciesMs: Float64Array<ArrayBuffer>;
+}
+
 interface Entry {
   readonly surface: string;
   readonly operation: string;
   readonly outcomes: Map<string, number>;
-  readonly latenciesMs: Float64Array;
+  readonly latenciesMs: Float64Array<ArrayBuffer>;
   noted: number;
 }
 
@@ -49,20 +60,27 @@ export class RequestStatistics {
     entry.noted++;
   }
 
-  /** In order of surface and operation. */
-  all(): readonly OperationStatistics[] {
-    return [...this.#entries]
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([, { surface, operation, outcomes, latenciesMs, noted }]) => ({
-        surface,
-        operation,
-        outcomes: new Map(outcomes),
-        latency: latencyOf(latenciesMs.subarray(0, Math.min(noted, SAMPLES))),
-      }));
+  /** A copy, with memory of its own for the latencies. */
+  report(): StatisticsReport {
+    return [...this.#entries.values()].map(({ surface, operation, outcomes, latenciesMs, noted }) => ({
+      surface,
+      operation,
+      outcomes: new Map(outcomes),
+      latenciesMs: latenciesMs.slice(0, Math.min(noted, SAMPLES)),
+    }));
+  }
+
+  /**
+   * In order of surface and operation, with what other threads report: outcomes are added up, latencies are those of all kept samples. The least busy
+   * thread's samples reach back the furthest.
+   */
+  all(others: readonly StatisticsReport[] = []): readonly OperationStatistics[] {
+    const byName = Map.groupBy([this.report(), ...others].flat(), nameOf);
+    return [...byName].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, reports]) => addUp(reports));
   }
 
   #entry(surface: string, operation: string): Entry | undefined {
-    const name = `${surface} ${operation}`;
+    const name = nameOf({ surface, operation });
     const found = this.#entries.get(name);
     if (found !== undefined || this.#entries.size >= MAX_OPERATIONS) return found;
     const latenciesMs = new Float64Array(SAMPLES);
@@ -70,6 +88,28 @@ export class RequestStatistics {
     this.#entries.set(name, entry);
     return entry;
   }
+}
+
+function nameOf({ surface, operation }: Pick<NotedRequest, "surface" | "operation">): string {
+  return `${surface} ${operation}`;
+}
+
+/** Reports of one operation. */
+function addUp(reports: readonly OperationReport[]): OperationStatistics {
+  const { surface, operation } = reports[0] as OperationReport;
+  const outcomes = new Map<string, number>();
+  for (const report of reports)
+    for (const [outcome, count] of report.outcomes)
+      outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + count);
+  const latenciesMs = new Float64Array(
+    reports.reduce((samples, report) => samples + report.latenciesMs.length, 0),
+  );
+  let at = 0;
+  for (const report of reports) {
+    latenciesMs.set(report.latenciesMs, at);
+    at += report.latenciesMs.length;
+  }
+  return { surface, operation, outcomes, latency: latencyOf(latenciesMs) };
 }
 
 function latencyOf(latenciesMs: Float64Array): Latency {

@@ -134,7 +134,8 @@ export interface StoreSnapshot {
 
 /** Opens stores by directory. A second open of the same directory, by any process, is refused with `DiskError` "locked". */
 export interface StoreOpener {
-  open(directory: string): Promise<OrderedStore>;
+  /** `isShared`: other threads of this process open it too. Nobody else may, ever. */
+  open(directory: string, options?: { readonly isShared?: boolean }): Promise<OrderedStore>;
 }
 
 export type DigestAlgorithm = "md5" | "sha1" | "sha256" | "crc32" | "crc32c" | "crc64nvme" | "blake3";

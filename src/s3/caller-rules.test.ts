@@ -12,10 +12,13 @@ import {
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import { afterEach, describe, expect, it } from "vitest";
 import { RateLimiter, ReplayCache, rateName, TrustedProxies } from "../access/index.ts";
+import { SHARED_TABLE_SEED_BYTES } from "../base/index.ts";
 import { ask as askIdentity, outcomeOf } from "./testing/query-client.ts";
 import { RawConnection, rawHead } from "./testing/raw-http.ts";
 import { ADMIN, type Rig, startRig, WRITER } from "./testing/rig.ts";
 import { signRequest } from "./testing/sign.ts";
+
+const SEED = new Uint8Array(SHARED_TABLE_SEED_BYTES);
 
 let rig: Rig;
 let s3: S3Client;
@@ -46,7 +49,7 @@ const outcome = (promise: Promise<unknown>): Promise<string> =>
   );
 
 describe("replays", () => {
-  function guard(cache = new ReplayCache(100)) {
+  function guard(cache = new ReplayCache(ReplayCache.memory(100, SEED))) {
     return {
       enter: (signature: string, endsMs: number) =>
         cache.note(signature, endsMs, Date.now()) === "fresh" ? () => cache.forget(signature) : undefined,
@@ -221,7 +224,7 @@ describe("behind proxies", () => {
 describe("requests a second", () => {
   let nowMs = 0;
   const limits = () => {
-    const requests = new RateLimiter({ perSecond: 2, burst: 3 }, 10);
+    const requests = new RateLimiter({ perSecond: 2, burst: 3 }, RateLimiter.memory(10, SEED));
     return {
       take: (principal: Parameters<typeof rateName>[0], source: string) =>
         requests.take(rateName(principal, source), nowMs),

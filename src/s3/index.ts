@@ -26,7 +26,8 @@
 export { type SignedRequest, signRequest } from "./auth/sign-request.ts";
 export type { RequiredDigest } from "./body/required-digest.ts";
 export type { S3ErrorCode } from "./errors.ts";
-export { AccessLogs } from "./features/logging/delivery.ts";
+export { type AccessLogRecord, AccessLogs } from "./features/logging/delivery.ts";
+export { AccessLogRecorder } from "./features/logging/recorder.ts";
 export { type Answer, type GatewayOptions, type RequestFacts, S3Gateway } from "./gateway.ts";
 export type { RequestHead, RequestHeaders, ResponseBody, S3Request, S3Response } from "./http.ts";
 export type { ServerLimits } from "./http-server/server-limits.ts";

@@ -73,12 +73,16 @@ export class S3Server {
     return this.#exchanges.size;
   }
 
-  /** Rejects when the address cannot be had. Resolves with the port that was given when 0 was asked for. */
-  listen(address: SocketAddress): Promise<SocketAddress> {
+  /**
+   * Rejects when the address cannot be had. Resolves with the port that was given when 0 was asked for. `isShared`: other servers of this process listen on it
+   * too, and the system deals connections out to all of them (SO_REUSEPORT); not every system can.
+   */
+  listen(address: SocketAddress, options: { readonly isShared?: boolean } = {}): Promise<SocketAddress> {
     const server = this.#server;
     return new Promise((resolve, reject) => {
       server.once("error", reject);
-      server.listen(address.port, address.host, () => {
+      const { host, port } = address;
+      server.listen({ host, port, reusePort: options.isShared === true }, () => {
         server.off("error", reject);
         const bound = server.address() as AddressInfo;
         resolve({ host: bound.address, port: bound.port });

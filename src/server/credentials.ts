@@ -1,7 +1,7 @@
 import { LRUCache } from "lru-cache";
 import { KEY_KIND, openS3Secret, type Sealer } from "../access/index.ts";
 import { type IdentityDirectory, sessionHolder } from "../identity/index.ts";
-import type { Metadata } from "../meta/index.ts";
+import type { MetadataClient } from "../meta/index.ts";
 import type { Credential, CredentialSource } from "../s3/index.ts";
 import { refusedWhenUnreadable } from "./readable.ts";
 
@@ -13,19 +13,20 @@ const MAX_CACHED_CREDENTIALS = 10_000;
  * with the apply of its revocation.
  */
 export function s3Credentials(
-  metadata: Metadata,
+  { view }: MetadataClient,
   identities: IdentityDirectory,
   sealer: Sealer,
 ): CredentialSource {
   const cache = new LRUCache<string, Credential>({ max: MAX_CACHED_CREDENTIALS });
-  metadata.onChange((change) => {
-    if (change.keys) cache.clear();
-  });
+  let version = view.keysVersion();
   return {
     lookup: (accessKeyId) => {
+      const present = view.keysVersion();
+      if (present !== version) cache.clear();
+      version = present;
       const cached = cache.get(accessKeyId);
       if (cached !== undefined) return cached;
-      const row = refusedWhenUnreadable(() => metadata.view.key(accessKeyId));
+      const row = refusedWhenUnreadable(() => view.key(accessKeyId));
       if (row === undefined || Number(row.kind) !== KEY_KIND.s3) return undefined;
       const principal = refusedWhenUnreadable(() => identities.principalOfKey(row));
       if (principal === undefined) return undefined;

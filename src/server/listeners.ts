@@ -1,5 +1,4 @@
-import { readFileSync } from "node:fs";
-import { createApiKeyHasher, createGate, type Gate, TrustedProxies } from "../access/index.ts";
+import { createApiKeyHasher, type Gate, TrustedProxies } from "../access/index.ts";
 import {
   ClusterAdministration,
   EncryptionKeyAdministration,
@@ -12,20 +11,25 @@ import {
   StatisticsAdministration,
 } from "../admin/index.ts";
 import type { Worker } from "../background/index.ts";
-import { Accounts, IdentityDirectory, IdentityStore } from "../identity/index.ts";
+import type { RecycledBuffers, SharedIndex } from "../base/index.ts";
 import { AuditLog, type Logger, type Metrics, newRequestId } from "../observe/index.ts";
 import type { Platform, SocketAddress } from "../platform/index.ts";
 import { RPC_OPERATIONS, type RpcServer, startRpcServer } from "../rpc/index.ts";
-import { AccessLogs, queryOperationRows, S3Gateway, S3Server, s3OperationRows } from "../s3/index.ts";
+import { AccessLogs } from "../s3/index.ts";
 import { apiAuthenticator } from "./api-authenticator.ts";
-import { bucketsMatching } from "./bucket-patterns.ts";
-import { type CountingReplayGuard, type NodeLimits, nodeLimits, replayGuard } from "./caller-limits.ts";
+import {
+  type CountingReplayGuard,
+  createLimitsMemory,
+  type NodeLimits,
+  nodeLimits,
+  replayGuard,
+  showReplays,
+} from "./caller-limits.ts";
 import type { Config } from "./config/index.ts";
-import { s3Credentials } from "./credentials.ts";
-import { parseDestination } from "./destinations.ts";
 import type { Engines } from "./engines/engines.ts";
 import type { Closers } from "./engines/options.ts";
-import { IssuerKeySource } from "./issuer-keys.ts";
+import { S3Listener } from "./gateway/listener.ts";
+import { gateOf, type Identities, identitiesOf, loadTls } from "./gateway/s3.ts";
 import { startMetricsServer } from "./metrics-server.ts";
 import { Observing } from "./observing.ts";
 
@@ -40,6 +44,11 @@ export interface ListenersOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly engines: Engines;
+  /** For other threads. */
+  readonly readIndex: SharedIndex;
+  /** Those that segments read into. */
+  readonly readBuffers: RecycledBuffers;
+  readonly onFatal: (error: Error) => void;
   /** Takes back the memory of a piece of a body once it has been sent. */
   readonly recycle: (piece: Uint8Array) => void;
 }
@@ -56,10 +65,7 @@ export interface Listeners {
 export async function startListeners(options: ListenersOptions, closers: Closers): Promise<Listeners> {
   const { config, metrics, logger, engines } = options;
   const { objects } = engines;
-  const gate = createGate([...s3OperationRows, ...queryOperationRows, ...RPC_OPERATIONS], {
-    bucket: (name) => objects.bucketAccess(name),
-    isPublicBucket: bucketsMatching(config["s3.public_buckets"]),
-  });
+  const gate = gateOf(objects, config, RPC_OPERATIONS);
   const audit = await openAudit(options, closers);
   const observing = new Observing({
     logger,
@@ -70,28 +76,36 @@ export async function startListeners(options: ListenersOptions, closers: Closers
   const metricsServer = await startMetricsServer(config["metrics.listen"], metrics);
   closers.push(() => metricsServer.close());
   metrics.onRender(() => observeState(metrics, options.engines));
-  const identities = identitiesOf(engines);
-  const limits = nodeLimits(config, options.platform.clock, metrics);
+  const identities = identitiesOf(engines.metadata, engines.identity.clusterId);
+  const { clock, random } = options.platform;
+  const limitsMemory = createLimitsMemory(config, random);
+  const counted = { ...options, clock, memory: limitsMemory };
+  const limits = nodeLimits(counted);
   const trustedProxies = new TrustedProxies(config["listeners.trusted_proxies"]);
-  const replays = replayGuard({ ...options, clock: options.platform.clock });
-  let s3InFlight = (): number => 0;
-  const shared: Shared = {
-    gate,
-    observing,
-    identities,
-    limits,
-    trustedProxies,
-    replays,
-    s3InFlight: () => s3InFlight(),
-  };
+  const replays = replayGuard(counted);
+  if (replays !== undefined) showReplays(metrics, replays);
+  const shared: Shared = { gate, observing, identities, limits, trustedProxies, replays };
   const api = await startApi(options, shared);
   closers.push(() => api.close(STOP_GRACE_MS));
   const accessLogs = createAccessLogs(options);
   // After the last request was answered.
   closers.push(() => accessLogs.runUnit(AbortSignal.timeout(STOP_GRACE_MS)).then(() => undefined));
-  const s3 = createS3(options, shared, accessLogs);
-  s3InFlight = () => s3.inflight;
-  const s3Address = await s3.listen(config["s3.listen"]);
+  const { listener: s3, address: s3Address } = await S3Listener.open({
+    ...options,
+    parts: {
+      ...options,
+      ...shared,
+      identity: engines.identity,
+      metadata: engines.metadata,
+      objects,
+      sealer: engines.sealer,
+    },
+    identity: engines.identity,
+    engines: engines.forThreads,
+    limits: limitsMemory,
+    accessLogs,
+    audit,
+  });
   metrics.onRender(() => metrics.requestsInFlight.set(s3.inflight, { surface: "s3" }));
   closers.push(() => s3.close(STOP_GRACE_MS));
   return { s3Address, apiAddress: api.address, workers: [accessLogs] };
@@ -114,19 +128,6 @@ interface Shared {
   readonly limits: NodeLimits;
   readonly trustedProxies: TrustedProxies;
   readonly replays: CountingReplayGuard | undefined;
-  readonly s3InFlight: () => number;
-}
-
-interface Identities {
-  readonly store: IdentityStore;
-  readonly directory: IdentityDirectory;
-  readonly accounts: Accounts;
-}
-
-function identitiesOf({ metadata, identity }: Engines): Identities {
-  const store = new IdentityStore(metadata);
-  const accounts = new Accounts(store, identity.clusterId);
-  return { store, directory: new IdentityDirectory(store), accounts };
 }
 
 async function startApi(options: ListenersOptions, shared: Shared): Promise<RpcServer> {
@@ -207,73 +208,18 @@ function createAccessLogs({ platform, config, metrics, engines }: ListenersOptio
     ...platform,
     store: engines.objects,
     region: config["s3.region"],
-    hostId: hostIdOf(engines),
     intervalMs: config["access_logs.interval"],
     bufferBytes: config["access_logs.buffer_size"],
     onRecords: (outcome, count) => metrics.accessLogRecords.add(count, { outcome }),
   });
 }
 
-function hostIdOf({ identity }: Engines): string {
-  return `node-${identity.nodeId}`;
-}
-
-function createS3(options: ListenersOptions, shared: Shared, accessLogs: AccessLogs): S3Server {
-  const { gate, observing, identities, limits, trustedProxies, replays } = shared;
-  const { platform, config, engines } = options;
-  const gateway = new S3Gateway({
-    ...platform,
-    store: engines.objects,
-    credentials: s3Credentials(engines.metadata, identities.directory, engines.sealer),
-    authorizer: gate,
-    owners: identities.directory,
-    identities: { store: identities.store, sealer: engines.sealer, issuerKeys: issuerKeysOf(options) },
-    region: config["s3.region"],
-    anyRegion: true,
-    customerKeysOverHttp: config["s3.customer_keys_over_http"],
-    baseDomains: config["s3.domains"],
-    websiteDomains: config["s3.website_domains"],
-    notificationDestinations: config["notifications.destinations"].flatMap(
-      (entry) => parseDestination(entry)?.name ?? [],
-    ),
-    hostId: hostIdOf(engines),
-    maxClockSkewMs: config["s3.max_clock_skew"],
-    limits,
-    ...(replays && { replays }),
-    requiredDigest: config["s3.require_digest"],
-    hooks: {
-      onRequest: (event, exchange) => {
-        observing.s3Request(event);
-        accessLogs.note(event, exchange);
-      },
-      onUnexpectedError: observing.unexpected.bind(observing),
-    },
-  });
-  const tls = loadTls(config);
-  return new S3Server({
-    gateway,
-    clock: platform.clock,
-    timers: platform.timers,
-    trustedProxies,
-    recycle: options.recycle,
-    ...(tls && { tls: { cert: tls.certificate, key: tls.key } }),
-  });
-}
-
-function issuerKeysOf({ platform, logger, config }: ListenersOptions): IssuerKeySource {
-  const privateNetworks = config["iam.private_issuer_networks"];
-  return new IssuerKeySource({ clock: platform.clock, logger, privateNetworks });
-}
-
-function nodeStatistics(engines: Engines, { observing, replays, s3InFlight }: Shared): NodeStatistics {
+async function nodeStatistics(engines: Engines, { observing, replays }: Shared): Promise<NodeStatistics> {
   return {
+    ...(await observing.totals()),
     segments: engines.segments.status(),
     scrub: engines.scrubStatus(),
     workers: engines.workerStatus(),
-    operations: observing.requests.all(),
-    requestsInFlight: s3InFlight(),
-    bytesIn: observing.bytesIn,
-    bytesOut: observing.bytesOut,
     replays: replays?.replays() ?? 0,
   };
 }
@@ -303,12 +249,4 @@ function observeState(metrics: Metrics, engines: Engines): void {
   metrics.diskBytes.set(segments.freeBytes, { state: "free" });
   metrics.diskBytes.set(segments.totalBytes, { state: "total" });
   metrics.segmentWritable.set(segments.writable ? 1 : 0);
-}
-
-function loadTls(config: Config): { readonly certificate: string; readonly key: string } | undefined {
-  if (config["tls.certificate_file"] === "") return undefined;
-  return {
-    certificate: readFileSync(config["tls.certificate_file"], "utf8"),
-    key: readFileSync(config["tls.key_file"], "utf8"),
-  };
 }

@@ -1,5 +1,5 @@
 import type { BlobStore } from "../blob/index.ts";
-import { type Metadata, MetaError } from "../meta/index.ts";
+import { type Metadata, type MetadataClient, MetaError } from "../meta/index.ts";
 import type { Metrics } from "../observe/index.ts";
 import type { Clock } from "../platform/index.ts";
 import type { SegmentStore } from "../segment/index.ts";
@@ -7,9 +7,12 @@ import type { SegmentStore } from "../segment/index.ts";
 /** Engines with a stopwatch around them: they know nothing of metrics, and metrics nothing of them. */
 
 export function measuredMetadata(metadata: Metadata, metrics: Metrics, clock: Clock): Metadata {
+  return { ...measuredClient(metadata, metrics, clock), onChange: (listener) => metadata.onChange(listener) };
+}
+
+export function measuredClient(metadata: MetadataClient, metrics: Metrics, clock: Clock): MetadataClient {
   return {
     view: metadata.view,
-    onChange: (listener) => metadata.onChange(listener),
     submit: async (body, options) => {
       const begunMs = clock.monotonicMs();
       let outcome = "ok";

@@ -109,7 +109,15 @@ class Node implements RunningNode {
     this.#closers.push(() => engines.close());
     const dataDirectory = this.#dataDirectory;
     const recycle = (piece: Uint8Array) => this.#readBuffers.giveBack(piece);
-    const shared = { ...this.#start, dataDirectory, engines, recycle };
+    const shared = {
+      ...this.#start,
+      dataDirectory,
+      engines,
+      recycle,
+      readIndex: this.#raft.sharedReadIndex,
+      readBuffers: this.#readBuffers,
+      onFatal: (error: Error) => this.#fatal(error),
+    };
     this.#listeners = await startListeners(shared, this.#closers);
     // With the ports that the system chose where the configuration leaves that to it.
     const { s3Address, apiAddress, workers } = this.#listeners;

@@ -1,10 +1,20 @@
 import { hash } from "node:crypto";
-import { type AuditLog, type Logger, type Metrics, RequestStatistics } from "../observe/index.ts";
+import {
+  type AuditSink,
+  type Logger,
+  type Metrics,
+  type ObservedThread,
+  type ObservingReport,
+  type OperationStatistics,
+  RequestStatistics,
+} from "../observe/index.ts";
 import type { RpcEvent } from "../rpc/index.ts";
 import type { RequestEvent } from "../s3/index.ts";
 
 /** Characters of a key's fingerprint that the audit log shows. */
 const FINGERPRINT_CHARACTERS = 8;
+/** A thread that does not say what it has counted within this time is shown as it was when it last did. */
+const REPORT_DEADLINE_MS = 2000;
 /** Outcomes that say that a caller was turned away before an engine saw the request. */
 const REFUSED: Readonly<Record<string, string>> = {
   AccessDenied: "role",
@@ -20,7 +30,7 @@ export interface ObservingOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
   /** Undefined: switched off. */
-  readonly audit: AuditLog | undefined;
+  readonly audit: AuditSink | undefined;
   /** Reads are not audited; refused ones are. */
   readonly isRead: (operation: string) => boolean;
 }
@@ -39,16 +49,65 @@ interface Happening {
   readonly remoteAddress: string;
 }
 
-/** What happens on the listeners, as metrics, log lines and audit entries. */
+/** Of all threads, since they started. */
+export interface RequestTotals {
+  readonly operations: readonly OperationStatistics[];
+  readonly requestsInFlight: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+}
+
+/**
+ * What happens on the listeners of one thread, as metrics, log lines and audit entries. That of the main thread shows what other threads report as well: in
+ * /metrics and in `totals`.
+ */
 export class Observing {
   readonly requests = new RequestStatistics();
+  /** Of the S3 listener, which is opened later. */
+  requestsInFlight: () => number = () => 0;
   /** Of bodies, S3. */
   bytesIn = 0;
   bytesOut = 0;
   readonly #options: ObservingOptions;
+  readonly #threads: Pick<ObservedThread, "report">[] = [];
 
   constructor(options: ObservingOptions) {
     this.#options = options;
+    options.metrics.includeReports(async () => (await this.#threadReports()).map(({ metrics }) => metrics));
+  }
+
+  /** One of the node's threads that serve requests, of which there are as many as are configured. */
+  addThread(thread: Pick<ObservedThread, "report">): void {
+    this.#threads.push(thread);
+  }
+
+  /** What this thread alone has counted. */
+  async report(): Promise<ObservingReport> {
+    const { bytesIn, bytesOut } = this;
+    return {
+      metrics: await this.#options.metrics.collect(),
+      statistics: this.requests.report(),
+      requestsInFlight: this.requestsInFlight(),
+      bytesIn,
+      bytesOut,
+    };
+  }
+
+  async totals(): Promise<RequestTotals> {
+    const reports = await this.#threadReports();
+    const sum = (own: number, of: (report: ObservingReport) => number): number =>
+      reports.reduce((total, report) => total + of(report), own);
+    return {
+      operations: this.requests.all(reports.map(({ statistics }) => statistics)),
+      requestsInFlight: sum(this.requestsInFlight(), (report) => report.requestsInFlight),
+      bytesIn: sum(this.bytesIn, (report) => report.bytesIn),
+      bytesOut: sum(this.bytesOut, (report) => report.bytesOut),
+    };
+  }
+
+  async #threadReports(): Promise<readonly ObservingReport[]> {
+    const reports = await Promise.all(this.#threads.map((thread) => thread.report(REPORT_DEADLINE_MS)));
+    return reports.filter((report) => report !== undefined);
   }
 
   s3Request(event: RequestEvent): void {
@@ -100,7 +159,7 @@ export class Observing {
       ...(bucket !== undefined && { bucket }),
       ...(key !== undefined && { key }),
     });
-    written.catch(() => undefined);
+    written?.catch(() => undefined);
   }
 }
 

@@ -81,6 +81,8 @@ async function configure(directory: string, { buckets = [], settings }: SkerryOp
   const [peerPort] = await freePorts(1, 2);
   return loadConfig({
     flags: {
+      // A test that wants threads asks for them.
+      "s3.threads": "0",
       ...settings,
       "node.data_dir": directory,
       "s3.listen": "127.0.0.1:0",

@@ -5,6 +5,7 @@
  *   make bench ARGS="--only bare"               a bare node:http server under the same load: the ceiling of the language
  *   make bench ARGS="--only list --keys 10000,100000,1000000"   pages of lists
  *   make bench ARGS="--only s3 --nodes 1 --sizes 4KiB --clients 64 --seconds 5 --rounds 3"
+ *   make bench ARGS="--threads 0"               with so many gateway threads a node (s3.threads); default: as skerry dev has them
  *   make bench ARGS="--peer http://127.0.0.1:9600 --peer-pid 4711"   another S3 server in the same run, with the keys in
  *                                               PEER_ACCESS_KEY and PEER_SECRET_KEY; a bucket "bench" is made there
  *
@@ -13,6 +14,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
 import { TestCluster } from "../support/test-cluster.ts";
@@ -48,6 +50,7 @@ const { values } = parseArgs({
     "warm-up": { type: "string", default: "4" },
     keys: { type: "string", default: "10000,100000,1000000" },
     rounds: { type: "string", default: "3" },
+    threads: { type: "string" },
     directory: { type: "string" },
     peer: { type: "string" },
     "peer-pid": { type: "string" },
@@ -101,10 +104,18 @@ async function benchBare(): Promise<void> {
 }
 
 async function benchS3(nodes: number): Promise<void> {
-  const cluster = await TestCluster.start({ nodes, environment: { SKERRY_LOG_LEVEL: "warn" } });
+  const ofNode = Math.max(0, Math.floor(availableParallelism() / nodes) - 1);
+  const SKERRY_S3_THREADS = values.threads ?? String(ofNode);
+  const cluster = await TestCluster.start({
+    nodes,
+    environment: { SKERRY_LOG_LEVEL: "warn", SKERRY_S3_THREADS },
+  });
   try {
     await cluster.s3(cluster.node(1)).send(new CreateBucketCommand({ Bucket: BUCKET }));
-    console.log(`\nS3, ${nodes} ${nodes === 1 ? "node" : "nodes"}${nodes > 1 ? " (requests go round)" : ""}`);
+    const threads = `s3.threads ${SKERRY_S3_THREADS}`;
+    console.log(
+      `\nS3, ${nodes} ${nodes === 1 ? "node" : "nodes"}, ${threads}${nodes > 1 ? " (requests go round)" : ""}`,
+    );
     await benchAll({
       endpoints: cluster.nodes.map((node) => `http://127.0.0.1:${node.s3Port}`),
       credentials: { accessKey: cluster.accessKey, secretKey: cluster.secretKey, region: "us-east-1" },

@@ -6,6 +6,7 @@ import { CommitObjectSchema } from "../../gen/skerry/meta/v1/commands_pb.js";
 import type { BlobRow, NodeState } from "../../gen/skerry/meta/v1/rows_pb.js";
 import { LiveStore } from "../../meta/live-store.ts";
 import type { CommandBody } from "../../meta/ports.ts";
+import { RowVersions } from "../../meta/row-versions.ts";
 import { createBucket, etag, initCluster, putCopysets, setNodeState } from "../../meta/testing/commands.ts";
 import { Replica, testHasher } from "../../meta/testing/harness.ts";
 import { StateView } from "../../meta/view.ts";
@@ -67,6 +68,7 @@ export class RepairCluster {
   readonly #workers = new Map<string, ClusterWorker>();
   readonly #view: StateView;
   readonly #ids = new TimeOrderedIds();
+  readonly #versions = new RowVersions(RowVersions.memory(64));
   #nextVersion = 1;
 
   constructor(nodeIds: readonly number[], seed = 1) {
@@ -77,7 +79,7 @@ export class RepairCluster {
       index: () => this.replica.state.appliedIndex,
       timeMs: () => Number(this.replica.state.nowMs),
     };
-    this.#view = new StateView(new LiveStore(this.replica.store), position);
+    this.#view = new StateView(new LiveStore(this.replica.store), position, { versions: this.#versions });
     this.submit(initCluster());
     for (const nodeId of nodeIds) {
       registerStorageNode(this.replica, nodeId);
@@ -94,7 +96,7 @@ export class RepairCluster {
     this.replica.timeMs = Math.max(this.replica.timeMs, this.#platform.clock.wallMs());
     const result = this.replica.run(body);
     // Whole tables are kept decoded until a batch touches them.
-    this.#view.invalidateAll();
+    this.#versions.changedAll();
     return result;
   }
 
@@ -104,7 +106,7 @@ export class RepairCluster {
 
   setState(nodeId: number, state: NodeState): void {
     setNodeState(this.replica, nodeId, state);
-    this.#view.invalidateAll();
+    this.#versions.changedAll();
   }
 
   /** An object of these chunks on these nodes, as an upload leaves it. Gives the blob's id in hexadecimal. */

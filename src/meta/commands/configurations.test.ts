@@ -16,6 +16,7 @@ import { bucketKey, oplogKey, tableRange } from "../keys.ts";
 import { MAX_CONFIGURATION_BYTES } from "../limits.ts";
 import { LiveStore } from "../live-store.ts";
 import type { CommandBody } from "../ports.ts";
+import { RowVersions } from "../row-versions.ts";
 import { createBucket, readyReplica } from "../testing/commands.ts";
 import { encodeCommand, expectCase, outcome, Replica } from "../testing/harness.ts";
 import { StateView } from "../view.ts";
@@ -122,12 +123,18 @@ describe("reading them", () => {
   test("gives the same object until that very document changes", () => {
     replica.run(put(CORS, bytes("one")));
     replica.run(put(POLICY, bytes("two")));
-    const view = new StateView(new LiveStore(replica.store), { index: () => 1, timeMs: () => 2 });
+    const versions = new RowVersions();
+    const view = new StateView(
+      new LiveStore(replica.store),
+      { index: () => 1, timeMs: () => 2 },
+      { versions },
+    );
     const change = (body: CommandBody) => {
       replica.stage({ data: encodeCommand(body) });
       const batch = replica.state.takeBatch();
+      versions.beginWrite(batch.rows.keys(), batch.tables);
       replica.store.applyNow(batch.changes);
-      view.invalidate(batch);
+      versions.endWrite();
     };
     const cors = () => view.bucketConfiguration(view.bucket("bucket")!, CORS);
     const first = cors();

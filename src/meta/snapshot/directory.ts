@@ -10,7 +10,7 @@
  */
 
 import { type DescMessage, fromBinary } from "@bufbuild/protobuf";
-import { assert } from "../../base/index.ts";
+import { assert, Mutex } from "../../base/index.ts";
 import { AppliedRowSchema, ClusterRowSchema } from "../../gen/skerry/meta/v1/rows_pb.js";
 import type { SnapshotHeader } from "../../gen/skerry/meta/v1/snapshot_pb.js";
 import type { Disk, Hasher, OrderedStore, StoreOpener } from "../../platform/index.ts";
@@ -30,6 +30,14 @@ export interface StateStorePlatform {
   readonly hasher: Hasher;
 }
 
+/** Others who read the live store, on threads of their own, and must go with it when another one takes its place. */
+export interface StoreFollower {
+  /** Gets ready to read the store in this directory. Rejects when that cannot be. What it got ready before, and was not switched to, is of no use. */
+  prepare(directory: string): Promise<void>;
+  /** It is live from this moment on. Resolves when the one before is not read any more. */
+  switch(): Promise<void>;
+}
+
 export class StateStoreDirectory implements SnapshotTarget {
   readonly live: LiveStore;
   readonly #platform: StateStorePlatform;
@@ -38,6 +46,11 @@ export class StateStoreDirectory implements SnapshotTarget {
   /** The highest generation that was ever given to a store since the start. */
   #highest: number;
   #staging: StagingStore | undefined;
+  /** Counts the stores that have been live, for readers on other threads. */
+  readonly #liveGeneration = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  readonly #followers = new Set<StoreFollower>();
+  /** One at a time: a follower must not come between its steps. */
+  readonly #turn = new Mutex();
   /** Generations of no use that the disk has not let go of yet. */
   readonly #leftOvers = new Set<number>();
 
@@ -68,7 +81,7 @@ export class StateStoreDirectory implements SnapshotTarget {
     if (current !== undefined && !(await disk.exists(storePath(path, generation)))) {
       throw new StateStoreError("damaged", "the live state store is not there");
     }
-    const store = await stores.open(storePath(path, generation));
+    const store = await stores.open(storePath(path, generation), { isShared: true });
     const directory = new StateStoreDirectory({ platform, path, generation, store });
     await directory.#tidy();
     return directory;
@@ -105,7 +118,7 @@ export class StateStoreDirectory implements SnapshotTarget {
     const generation = ++this.#highest;
     let store: OrderedStore | undefined;
     try {
-      store = await this.#platform.stores.open(storePath(this.#path, generation));
+      store = await this.#platform.stores.open(storePath(this.#path, generation), { isShared: true });
       await this.#platform.disk.syncDirectory(this.#path);
       this.#staging = await StagingStore.begin(store, generation, header);
       return this.#staging;
@@ -146,7 +159,28 @@ export class StateStoreDirectory implements SnapshotTarget {
   }
 
   /** Switches durably to the received snapshot. Throws StateStoreError "no-snapshot" unless a verified one of exactly this mark is here. */
-  async install(mark: SnapshotMark): Promise<void> {
+  install(mark: SnapshotMark): Promise<void> {
+    return this.#turn.run(() => this.#install(mark));
+  }
+
+  /** Another number whenever another store becomes the live one. */
+  get liveGeneration(): SharedArrayBuffer {
+    return this.#liveGeneration.buffer;
+  }
+
+  /** From now on it is told when another store becomes the live one; `begin` gets the directory of the one that is. */
+  follow(follower: StoreFollower, begin: (directory: string) => Promise<void>): Promise<void> {
+    return this.#turn.run(async () => {
+      await begin(storePath(this.#path, this.#generation));
+      this.#followers.add(follower);
+    });
+  }
+
+  unfollow(follower: StoreFollower): void {
+    this.#followers.delete(follower);
+  }
+
+  async #install(mark: SnapshotMark): Promise<void> {
     const staging = this.#staging;
     const metadata = staging?.header.message?.snapshot;
     const matches = Number(metadata?.index) === mark.index && Number(metadata?.term) === mark.term;
@@ -154,13 +188,18 @@ export class StateStoreDirectory implements SnapshotTarget {
       throw new StateStoreError("no-snapshot", `no verified snapshot at index ${mark.index} is here`);
     }
     assert(staging.generation > this.#generation, "generations only grow");
+    const followers = [...this.#followers];
+    await Promise.all(followers.map((each) => each.prepare(storePath(this.#path, staging.generation))));
     await writeCurrent(this.#platform.disk, this.#platform.hasher, this.#path, staging.generation);
     const old = this.#generation;
     this.#generation = staging.generation;
     this.#staging = undefined;
     await staging.store.write([{ kind: "delete", key: STAGED_KEY }]);
+    // Before anybody reads an index of the new store.
+    Atomics.add(this.#liveGeneration, 0, 1);
+    const unread = Promise.all(followers.map((each) => each.switch()));
     this.live.replace(staging.store, async (store) => {
-      await store.close();
+      await Promise.all([store.close(), unread]);
       this.#leftOvers.add(old);
       await this.removeLeftOvers();
     });
@@ -197,7 +236,7 @@ export class StateStoreDirectory implements SnapshotTarget {
   async #takeUpStaging(generation: number): Promise<void> {
     let store: OrderedStore | undefined;
     try {
-      store = await this.#platform.stores.open(storePath(this.#path, generation));
+      store = await this.#platform.stores.open(storePath(this.#path, generation), { isShared: true });
       this.#staging = await StagingStore.reopen(store, generation);
     } catch {
       this.#staging = undefined;

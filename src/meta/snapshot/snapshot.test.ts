@@ -1,6 +1,6 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { beforeEach, describe, expect, test } from "vitest";
-import { concatBytes } from "../../base/index.ts";
+import { concatBytes, Deferred } from "../../base/index.ts";
 import {
   type SendRequest,
   SendRequestSchema,
@@ -14,6 +14,7 @@ import { commitObject, createBucket, id, initCluster, inlineBlob } from "../test
 import { FakeLog } from "../testing/fake-log.ts";
 import { encodeCommand, outcome } from "../testing/harness.ts";
 import { type MetaNode, MetaWorld, STATE_PATH } from "../testing/node.ts";
+import { startReader } from "../testing/reader-thread.ts";
 import { connectTo, type StreamEnd } from "../testing/stream-pair.ts";
 import { SnapshotReceiver } from "./receiver.ts";
 import { SnapshotSender } from "./sender.ts";
@@ -150,6 +151,45 @@ describe("a snapshot", () => {
     const entry = { index: OBJECTS + 3, term: 1, type: "EntryNormal" as const, timeMs: 1, data: next };
     await complete(follower.machine.apply([entry]));
     expect(follower.machine.view.bucket("next")).toBeDefined();
+  });
+
+  test("takes other threads with it: what they read of its index is of it, and the old rows go when nobody reads them", async () => {
+    const { remote, knowIndex } = await startReader(world, follower, { delayMs: 50 });
+    const options = { prefix: "", after: "", limit: 10 };
+    const held = new Deferred<void>();
+    const reading = remote.view.still(async (rows) => {
+      await held.promise;
+      return rows.bucket("bucket");
+    });
+    expect(await complete(remote.view.buckets(options))).toEqual([]);
+    const stop = follower.machine.onChange(({ appliedIndex }) => {
+      // In the turn of the install, whatever the thread has been told by then.
+      knowIndex(appliedIndex);
+      void remote.barrier().then(() => {
+        expect(remote.view.object(1n, "key-7")?.versionId).toEqual(id(7));
+        expect(remote.view.appliedIndex()).toBe(OBJECTS + 2);
+      });
+    });
+    const { connection } = link(follower);
+    await complete(senderOf(leader, connection).send(2, mark(5), 3));
+    stop();
+    expect(await complete(remote.view.buckets(options))).toHaveLength(1);
+    await world.simulation.runFor(1_000);
+    expect(world.machine("follower").volume.stores()).toHaveLength(2);
+    held.resolve();
+    expect(await complete(reading)).toBeUndefined();
+    await world.simulation.runFor(1_000);
+    expect(world.machine("follower").volume.stores()).toHaveLength(1);
+  });
+
+  test("is not installed when another thread cannot read it", async () => {
+    const { remote } = await startReader(world, follower);
+    await complete(remote.close());
+    // The thread answers, and cannot open anything any more.
+    follower.platform.stores.open = () => Promise.reject(new Error("too many open files"));
+    const { connection } = link(follower);
+    await expect(complete(senderOf(leader, connection).send(2, mark(5), 3))).rejects.toThrow();
+    expect(follower.machine.view.appliedIndex()).toBe(0);
   });
 
   test("lets a retried command find its result in the session", async () => {

@@ -4,6 +4,7 @@ import type { DiskError, Platform } from "../../platform/index.ts";
 import { SimMachine, Simulation } from "../../platform/sim/index.ts";
 import { MetaStateMachine, type SnapshotTarget } from "../machine.ts";
 import { ReplicatedMetadata } from "../metadata.ts";
+import { createStateMemory, type StateMemory } from "../shared-state.ts";
 import { StateStoreDirectory } from "../snapshot/directory.ts";
 import { FakeLog } from "./fake-log.ts";
 import { testHasher } from "./harness.ts";
@@ -16,6 +17,7 @@ export interface MetaNode {
   readonly machine: MetaStateMachine;
   readonly metadata: ReplicatedMetadata;
   readonly log: FakeLog;
+  readonly memory: StateMemory;
 }
 
 export class MetaWorld {
@@ -61,8 +63,10 @@ export class MetaWorld {
     const directory = await StateStoreDirectory.open(platform, STATE_PATH);
     const nodeId = options.nodeId ?? 1;
     const snapshots = options.snapshots?.(directory) ?? directory;
+    const memory = createStateMemory();
     const machine = new MetaStateMachine({
       nodeId,
+      memory,
       store: directory.live,
       hasher: testHasher,
       snapshots,
@@ -71,6 +75,6 @@ export class MetaWorld {
     const log = options.log ?? new FakeLog();
     const metadata = new ReplicatedMetadata({ nodeId, machine, log, ...platform });
     log.drive(machine);
-    return { platform, directory, machine, metadata, log };
+    return { platform, directory, machine, metadata, log, memory };
   }
 }

@@ -2,7 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { DATA_KEY_BYTES, type Sealer } from "../../access/index.ts";
 import { PutEncryptionKeySchema, RefusalCode } from "../../gen/skerry/meta/v1/commands_pb.js";
 import type { EncryptionKeyRow } from "../../gen/skerry/meta/v1/rows_pb.js";
-import type { Metadata } from "../../meta/index.ts";
+import type { MetadataClient } from "../../meta/index.ts";
 import type { Random } from "../../platform/index.ts";
 import { ObjectError } from "../errors.ts";
 
@@ -17,7 +17,7 @@ export interface RingKey {
 }
 
 export interface KeyRingOptions {
-  readonly metadata: Metadata;
+  readonly metadata: MetadataClient;
   readonly sealer: Sealer;
   readonly random: Random;
 }

@@ -33,6 +33,7 @@ import {
 import { beginningOf, type StoredDataKey, stepInside } from "./rewrap-walk.ts";
 
 export interface RewrapOptions extends KeyRingOptions {
+  readonly metadata: Metadata;
   readonly isLeader: () => boolean;
   readonly clock: Pick<Clock, "wallMs" | "monotonicMs">;
   readonly timers: Pick<Timers, "sleep">;

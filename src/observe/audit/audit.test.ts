@@ -9,6 +9,7 @@ import {
   SILENT_LOGGER,
   verifyAuditLog,
 } from "../index.ts";
+import { prepareEntry } from "./record.ts";
 
 const DIRECTORY = "/data/audit";
 
@@ -230,6 +231,55 @@ describe("AuditLog", () => {
     const report = await world.verify();
     expect(report.problems.map(({ kind }) => kind)).toContain("header");
     expect(report.problems[0]).toMatchObject({ path, line: 3 });
+  });
+});
+
+describe("entries of another thread", () => {
+  it("are in the chain like its own, in order", async () => {
+    const world = new World(1);
+    const log = await world.open();
+    const first = log.record(entry(1));
+    log.recordPrepared([prepareEntry(entry(2)), prepareEntry(entry(3))]);
+    await world.run(Promise.all([first, log.record(entry(4))]));
+    await world.run(log.close());
+    expect(await world.verify()).toMatchObject({ records: 4, problems: [] });
+    const [, ...lines] = await world.lines(world.paths()[0]!);
+    for (const [index, line] of lines.entries()) {
+      expect(JSON.parse(line)).toMatchObject({ sequence: index + 1, ...entry(index + 1) });
+    }
+  });
+
+  it("that are unfit for a line, or did not come, are lost, and the log says so", async () => {
+    const world = new World(1);
+    const log = await world.open();
+    const fit = prepareEntry(entry(1));
+    const long = `,"requestId":"${"x".repeat(128 * 1024)}"`;
+    const wide = `,"requestId":"${"\u20ac".repeat(44_000)}"`;
+    log.recordPrepared(["", `${fit}\n`, fit.slice(1), long, wide]);
+    log.recordLost(3);
+    expect(log.status()).toMatchObject({ lost: 8, queued: 0 });
+    log.recordPrepared([fit]);
+    await world.run(log.close());
+    const lines = (await world.lines(world.paths()[0]!)).map((line) => JSON.parse(line) as AuditEntry);
+    expect(lines.slice(1).map(({ operation, outcome }) => `${operation} ${outcome}`)).toEqual([
+      "audit.lost 8 entries",
+      "s3:PutObject ok",
+    ]);
+    expect(await world.verify()).toMatchObject({ problems: [] });
+  });
+
+  it("are fit for a line when they are prepared, whatever is in them", async () => {
+    const world = new World(1);
+    const log = await world.open();
+    for (const character of ["\u0001", "\n", "\u20ac", "\ud800", "\u{1f600}", '"']) {
+      const long = character.repeat(3000);
+      const fields = { requestId: long, keyFingerprint: long, role: long, organization: long, project: long };
+      const more = { namespace: long, bucket: long, key: long, operation: long, outcome: long };
+      log.recordPrepared([prepareEntry({ ...fields, ...more, sourceAddress: long })]);
+    }
+    await world.run(log.close());
+    expect(log.status().lost).toBe(0);
+    expect(await world.verify()).toMatchObject({ records: 6, problems: [] });
   });
 });
 

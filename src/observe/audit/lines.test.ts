@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { createPrng } from "../../base/index.ts";
 import { PlainHasher } from "../../platform/node/index.ts";
 import { AuditLines } from "./lines.ts";
-import { type AuditEntry, CHAIN_START, parseLine } from "./record.ts";
+import { type AuditEntry, CHAIN_START, parseLine, prepareEntry } from "./record.ts";
 
 const FIELDS = [
   "requestId",
@@ -59,7 +59,7 @@ it("are what JSON.stringify makes of their entries, each with the hash that it g
     const first = sequence;
     const timeMs = 1_700_000_000_000 + batch;
     lines.begin(previous);
-    for (const entry of entries) lines.add(entry, sequence++, timeMs);
+    for (const entry of entries) lines.add(prepareEntry(entry), sequence++, timeMs);
     const written = new TextDecoder().decode(lines.bytes).split("\n");
     expect(written.pop()).toBe("");
     for (const [at, line] of written.entries()) {

@@ -1,6 +1,6 @@
 import { assert } from "../../base/index.ts";
 import type { Hasher } from "../../platform/index.ts";
-import { type AuditEntry, entryBody, headerBody, MAX_LINE_BYTES } from "./record.ts";
+import { entryBody, headerBody, MAX_LINE_BYTES } from "./record.ts";
 
 const HASH_BYTES = 32;
 const BEFORE_HASH = new TextEncoder().encode(',"hash":"');
@@ -46,8 +46,8 @@ export class AuditLines {
     this.#add(headerBody(sequence, this.hash, this.#timeOf(timeMs)));
   }
 
-  add(entry: AuditEntry, sequence: number, timeMs: number): void {
-    this.#add(entryBody(entry, sequence, this.#timeOf(timeMs)));
+  add(prepared: string, sequence: number, timeMs: number): void {
+    this.#add(entryBody(prepared, sequence, this.#timeOf(timeMs)));
   }
 
   #add(body: string): void {

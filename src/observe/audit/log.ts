@@ -2,7 +2,7 @@ import { BoundedQueue, Deferred, InvariantViolation } from "../../base/index.ts"
 import type { Clock, Disk, Hasher, Timers } from "../../platform/index.ts";
 import type { Logger } from "../logger.ts";
 import type { Metrics } from "../metrics.ts";
-import { type AuditEntry, entryBytesAtMost } from "./record.ts";
+import { type AuditEntry, isPrepared, lineBytesAtMost, prepareEntry } from "./record.ts";
 import { AuditWriter, MAX_BATCH_BYTES } from "./writer.ts";
 
 /** Entries that wait to be written; further ones are lost, which is counted and recorded. */
@@ -44,6 +44,12 @@ export interface AuditStatus {
   readonly headHash: string;
 }
 
+/** Where entries go: the log, or the way to it from another thread. */
+export interface AuditSink {
+  /** Undefined: nobody can wait for it here. */
+  record(entry: AuditEntry): Promise<void> | undefined;
+}
+
 /** The entry is not on record. */
 export class AuditUnavailable extends Error {
   constructor(options?: { readonly cause?: unknown }) {
@@ -53,15 +59,17 @@ export class AuditUnavailable extends Error {
 }
 
 interface Waiting {
-  readonly entry: AuditEntry;
-  readonly written: Deferred<void>;
+  /** The entry, prepared. */
+  readonly text: string;
+  /** Undefined: nobody waits for it; failures are counted and shown. */
+  readonly written: Deferred<void> | undefined;
 }
 
 /**
  * The audit log of a node: who did what, in a chain of hashes. Entries are written in the order of `record` and synced in groups: while one group is on
  * its way, the next gathers.
  */
-export class AuditLog {
+export class AuditLog implements AuditSink {
   readonly #options: AuditLogOptions;
   readonly #writer: AuditWriter;
   readonly #queue = new BoundedQueue<Waiting>(MAX_QUEUED_ENTRIES);
@@ -87,27 +95,34 @@ export class AuditLog {
       options.logger.error("the audit log is damaged; it goes on in a new file", {
         directory: options.directory,
       });
-      await log.#note("audit.damaged", "goes on in a new file");
+      await writer.append([note("audit.damaged", "goes on in a new file")]);
     } else if (tail.strayBytes > 0) {
       options.logger.warn("the audit log had an unfinished end", { strayBytes: tail.strayBytes });
-      await log.#note("audit.recovered", `${tail.strayBytes} bytes set aside`);
+      await writer.append([note("audit.recovered", `${tail.strayBytes} bytes set aside`)]);
     }
     return log;
   }
 
   /** Resolves when the entry is durable ("block"), or at once ("report"). Rejects with AuditUnavailable ("block" only). */
   async record(entry: AuditEntry): Promise<void> {
-    const written = new Deferred<void>();
-    const isTaken = !this.#closing.signal.aborted && this.#queue.push({ entry, written });
-    if (!isTaken) this.#lose(1, "dropped");
-    else this.#running ??= this.#run();
-    if (this.#options.whenItFails === "report") {
-      // Failures are counted and shown; nobody waits for this entry.
-      written.promise.catch(() => undefined);
-      return;
-    }
+    const written = this.#options.whenItFails === "block" ? new Deferred<void>() : undefined;
+    const isTaken = this.#take({ text: prepareEntry(entry), written });
+    if (written === undefined) return;
     if (!isTaken) throw new AuditUnavailable();
     await written.promise;
+  }
+
+  /** Entries of another thread, prepared there. Nobody waits for them, whatever `whenItFails` says. */
+  recordPrepared(texts: readonly string[]): void {
+    for (const text of texts) {
+      if (isPrepared(text)) this.#take({ text, written: undefined });
+      else this.#lose(1, "failed");
+    }
+  }
+
+  /** So many entries of another thread did not come here: the log says so, as of its own. */
+  recordLost(count: number): void {
+    this.#lose(count, "dropped");
   }
 
   status(): AuditStatus {
@@ -126,6 +141,13 @@ export class AuditLog {
     this.#closing.abort();
     await this.#running;
     await this.#writer.close();
+  }
+
+  #take(waiting: Waiting): boolean {
+    const isTaken = !this.#closing.signal.aborted && this.#queue.push(waiting);
+    if (!isTaken) this.#lose(1, "dropped");
+    else this.#running ??= this.#run();
+    return isTaken;
   }
 
   async #run(): Promise<void> {
@@ -156,7 +178,7 @@ export class AuditLog {
     const batch: Waiting[] = [];
     let bytes = NOTE_BYTES;
     for (let next = this.#queue.peek(); next !== undefined; next = this.#queue.peek()) {
-      bytes += entryBytesAtMost(next.entry);
+      bytes += lineBytesAtMost(next.text);
       if (bytes > MAX_BATCH_BYTES) break;
       this.#queue.shift();
       batch.push(next);
@@ -166,8 +188,8 @@ export class AuditLog {
 
   async #write(batch: readonly Waiting[]): Promise<boolean> {
     const lost = this.#lostUnrecorded;
-    const entries = batch.map(({ entry }) => entry);
-    if (lost > 0) entries.unshift({ requestId: "", operation: "audit.lost", outcome: `${lost} entries` });
+    const entries = batch.map(({ text }) => text);
+    if (lost > 0) entries.unshift(note("audit.lost", `${lost} entries`));
     try {
       await this.#writer.append(entries);
     } catch (error) {
@@ -178,7 +200,7 @@ export class AuditLog {
     this.#options.metrics.auditRecords.add(entries.length, { outcome: "written" });
     this.#options.metrics.auditHealthy.set(1);
     this.#lastError = undefined;
-    for (const { written } of batch) written.resolve();
+    for (const { written } of batch) written?.resolve();
     return true;
   }
 
@@ -193,7 +215,7 @@ export class AuditLog {
 
   #giveUp(batch: readonly Waiting[]): void {
     this.#lose(batch.length, "failed");
-    for (const { written } of batch) written.reject(new AuditUnavailable({ cause: this.#lastError }));
+    for (const { written } of batch) written?.reject(new AuditUnavailable({ cause: this.#lastError }));
   }
 
   #lose(count: number, outcome: "failed" | "dropped"): void {
@@ -201,9 +223,9 @@ export class AuditLog {
     this.#lostUnrecorded += count;
     this.#options.metrics.auditRecords.add(count, { outcome });
   }
+}
 
-  /** An entry of the log about itself. */
-  async #note(operation: string, outcome: string): Promise<void> {
-    await this.#writer.append([{ requestId: "", operation, outcome }]);
-  }
+/** An entry of the log about itself. */
+function note(operation: string, outcome: string): string {
+  return prepareEntry({ requestId: "", operation, outcome });
 }

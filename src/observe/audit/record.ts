@@ -24,6 +24,9 @@ export const CHAIN_START = new Uint8Array(32);
 const MAX_FIELD_LENGTH = 1024;
 /** No line is longer; a reader need not look further for its end. */
 export const MAX_LINE_BYTES = 128 * 1024;
+/** At least what sequence, time and hash take of a line. */
+const PLACE_BYTES = 512;
+const MAX_PREPARED_BYTES = MAX_LINE_BYTES - PLACE_BYTES;
 
 /** Something that somebody did or tried to do. Secrets have no place in it. */
 export interface AuditEntry {
@@ -47,10 +50,12 @@ export function headerBody(sequence: number, previous: Uint8Array, time: string)
   return `{"format":"${AUDIT_FORMAT}","sequence":${sequence},"previous":"${toHex(previous)}","time":"${time}"`;
 }
 
-/** The text of an entry's line before its hash: `{"sequence":7,...`, without what is undefined. */
-export function entryBody(entry: AuditEntry, sequence: number, time: string): string {
+/**
+ * What an entry says of itself, without what is undefined: `,"requestId":"...",...`. It is made where the entry is, perhaps on another thread; where it
+ * stands in the chain is added when it is written. No line feed is in it, and it is never too long for a line.
+ */
+export function prepareEntry(entry: AuditEntry): string {
   return (
-    `{"sequence":${sequence},"time":"${time}"` +
     field("requestId", entry.requestId) +
     field("keyFingerprint", entry.keyFingerprint) +
     field("role", entry.role) +
@@ -65,6 +70,19 @@ export function entryBody(entry: AuditEntry, sequence: number, time: string): st
   );
 }
 
+/** Whether a text that another thread has prepared is fit for a line. */
+export function isPrepared(text: string): boolean {
+  if (!text.startsWith(',"requestId":"') || text.includes("\n")) return false;
+  return (
+    preparedBytesAtMost(text) <= MAX_PREPARED_BYTES || TEXT_ENCODER.encode(text).length <= MAX_PREPARED_BYTES
+  );
+}
+
+/** The text of an entry's line before its hash: `{"sequence":7,...`. */
+export function entryBody(prepared: string, sequence: number, time: string): string {
+  return `{"sequence":${sequence},"time":"${time}"${prepared}`;
+}
+
 /** Printable ASCII but quotes and backslashes: JSON has it as it is. */
 const PLAIN = /^[ !#-[\]-~]*$/;
 
@@ -75,11 +93,14 @@ function field(name: string, value: string | undefined): string {
   return `,"${name}":${PLAIN.test(shown) ? `"${shown}"` : JSON.stringify(shown)}`;
 }
 
-/** At least as many bytes as the entry's line has: JSON takes up to six for a character. */
-export function entryBytesAtMost(entry: AuditEntry): number {
-  let characters = 0;
-  for (const value of Object.values(entry)) characters += Math.min(String(value).length, MAX_FIELD_LENGTH);
-  return 6 * characters + 512;
+/** UTF-8 takes up to three bytes for each unit of a string. */
+function preparedBytesAtMost(text: string): number {
+  return 3 * text.length;
+}
+
+/** At least as many bytes as the prepared entry's line has. */
+export function lineBytesAtMost(prepared: string): number {
+  return preparedBytesAtMost(prepared) + PLACE_BYTES;
 }
 
 function chainHash(previous: Uint8Array, body: string, hasher: Hasher): Uint8Array {

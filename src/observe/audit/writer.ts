@@ -8,7 +8,6 @@ import {
 } from "../../platform/index.ts";
 import { auditFileName, listAuditFiles } from "./files.ts";
 import { AuditLines } from "./lines.ts";
-import type { AuditEntry } from "./record.ts";
 import { type AuditTail, findTail } from "./recovery.ts";
 
 /** Bytes of the lines that are written and synced together. */
@@ -73,8 +72,8 @@ export class AuditWriter {
     return toHex(this.#hash);
   }
 
-  /** Appends the entries, together at most MAX_BATCH_BYTES, and resolves when they are durable. Rejects with DiskError: none of them counts. */
-  async append(entries: readonly AuditEntry[]): Promise<void> {
+  /** Appends the prepared entries, together at most MAX_BATCH_BYTES, and resolves when they are durable. Rejects with DiskError: none of them counts. */
+  async append(entries: readonly string[]): Promise<void> {
     this.#chain(entries);
     if (this.#position + this.#lines.bytes.length > this.#options.maxFileBytes) {
       await this.#rotate();
@@ -103,7 +102,7 @@ export class AuditWriter {
     await file.close();
   }
 
-  #chain(entries: readonly AuditEntry[]): void {
+  #chain(entries: readonly string[]): void {
     this.#lines.begin(this.#hash);
     let sequence = this.#nextSequence;
     for (const entry of entries) this.#lines.add(entry, sequence++, this.#options.clock.wallMs());

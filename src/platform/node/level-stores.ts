@@ -26,7 +26,7 @@ export class LevelStores implements StoreOpener {
     this.#options = { ...DEFAULT_OPTIONS, ...options };
   }
 
-  async open(directory: string): Promise<OrderedStore> {
+  async open(directory: string, options?: { readonly isShared?: boolean }): Promise<OrderedStore> {
     await makeDurableDirectory(this.#disk, directory);
     const level = new ClassicLevel<string, Uint8Array>(directory, {
       keyEncoding: "utf8",
@@ -36,6 +36,7 @@ export class LevelStores implements StoreOpener {
       await level.open({
         cacheSize: this.#options.cacheBytes,
         writeBufferSize: this.#options.writeBufferBytes,
+        multithreading: options?.isShared === true,
       });
     } catch (error) {
       throw storeErrorOf(error, directory);

@@ -12,8 +12,8 @@ const MAX_UNSYNCED_BATCHES = 256;
  * the last synced one.
  */
 export class StoredRows {
-  /** The process that has it open. */
-  holder: SimProcess | undefined;
+  /** The process that has it open, how often, and whether it said each time that it shares it with itself. */
+  #holder: { readonly process: SimProcess; times: number; readonly isShared: boolean } | undefined;
   /** Rows that the disk has damaged: reading them fails. */
   readonly damagedKeys = new Set<string>();
   /** The durable state, and after it the state after each batch that is not durable yet. */
@@ -22,6 +22,24 @@ export class StoredRows {
 
   get current(): PersistentMap {
     return this.#versions.at(-1)!;
+  }
+
+  /** False: it is open, and not shared. */
+  hold(process: SimProcess, isShared: boolean): boolean {
+    const holder = this.#holder;
+    if (holder?.process.isAlive !== true) {
+      this.#holder = { process, times: 1, isShared };
+      return true;
+    }
+    if (holder.process !== process || !holder.isShared || !isShared) return false;
+    holder.times++;
+    return true;
+  }
+
+  letGo(process: SimProcess): void {
+    if (this.#holder?.process !== process) return;
+    this.#holder.times--;
+    if (this.#holder.times === 0) this.#holder = undefined;
   }
 
   begin(changes: readonly StoreChange[]): void {
@@ -44,7 +62,7 @@ export class StoredRows {
 
   /** The process that had it open has died: batches in flight are there or not. */
   release(prng: Prng): void {
-    this.holder = undefined;
+    this.#holder = undefined;
     for (const changes of [...this.#inFlight]) {
       if (prng.chance(0.5)) this.end(changes, false);
       else this.cancel(changes);
@@ -61,7 +79,7 @@ export class StoredRows {
   }
 
   crash(prng: Prng, policy: CrashPolicy): void {
-    this.holder = undefined;
+    this.#holder = undefined;
     for (const changes of this.#inFlight) this.#versions.push(this.current.with(changes));
     this.#inFlight.clear();
     const lost = this.#versions.findIndex((_, index) => index > 0 && policy.fateOf(prng) === "drop");

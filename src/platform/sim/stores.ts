@@ -34,7 +34,7 @@ export class SimStores implements StoreOpener {
     this.#disk = disk;
   }
 
-  async open(directory: string): Promise<OrderedStore> {
+  async open(directory: string, options?: { readonly isShared?: boolean }): Promise<OrderedStore> {
     await makeDurableDirectory(this.#disk, directory);
     const rows = await this.#volume.call(this.#process, "store-open", directory, {
       action: () => {
@@ -44,9 +44,8 @@ export class SimStores implements StoreOpener {
           node.set(MARKER_FILE, new StoredFile());
           node.sync(node.sequence);
         }
-        if (node.rows.holder?.isAlive)
+        if (!node.rows.hold(this.#process, options?.isShared === true))
           throw new DiskError("locked", directory, `the store is open: ${directory}`);
-        node.rows.holder = this.#process;
         return node.rows;
       },
     });
@@ -112,7 +111,7 @@ class SimStore implements OrderedStore {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     const { rows, process } = this.#context;
-    if (rows.holder === process) rows.holder = undefined;
+    rows.letGo(process);
   }
 
   #view(): StoreView {

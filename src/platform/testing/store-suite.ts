@@ -257,6 +257,27 @@ function lifecycle(create: Create): void {
     await run(again.close());
   });
 
+  it("that all open as shared is read by all, until the last of them closes it", async () => {
+    const { stores, directory, run } = await create();
+    const isShared = true;
+    const first = await run(stores.open(directory, { isShared }));
+    const second = await run(stores.open(directory, { isShared }));
+    await run(first.write([put("a", "1")]));
+    expect(second.get("a")).toEqual(value("1"));
+    const before = second.snapshot();
+    await run(first.write([put("a", "2")]));
+    expect(before.get("a")).toEqual(value("1"));
+    await run(before.close());
+    await expect(run(stores.open(directory))).rejects.toMatchObject({ code: "locked" });
+    await run(first.close());
+    expect(second.get("a")).toEqual(value("2"));
+    await expect(run(stores.open(directory))).rejects.toMatchObject({ code: "locked" });
+    await run(second.close());
+    const alone = await run(stores.open(directory));
+    await expect(run(stores.open(directory, { isShared }))).rejects.toMatchObject({ code: "locked" });
+    await run(alone.close());
+  });
+
   it("is there again after it was closed, in a directory with missing parents too", async () => {
     const { stores, directory, run } = await create();
     const nested = `${directory}/x/y`;

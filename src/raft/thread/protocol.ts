@@ -1,11 +1,10 @@
-import type { PackedBytes } from "../../base/index.ts";
+import type { PackedBytes, SharedIndex } from "../../base/index.ts";
 import type { SocketAddress } from "../../platform/index.ts";
 import type { RaftFatalKind, RaftUnavailableReason, WalErrorCode } from "../errors.ts";
 import type { ConfigurationChange, RaftPeer, RaftStatus, RestoredState } from "../ports.ts";
 import type { RaftBootstrap, RaftEvent, RaftIdentity, RaftSettings } from "../shell/index.ts";
 import type { ConfState, NodeId, SnapshotMetadata } from "../types.ts";
 import type { EntryBatch } from "./entry-batch.ts";
-import type { SharedReadIndex } from "./shared-read-index.ts";
 
 /**
  * What the main thread and the Raft thread say to each other. Order is kept each way. Calls of the state machine go from the Raft thread
@@ -22,8 +21,8 @@ export interface ThreadStart {
   readonly bootstrap?: RaftBootstrap;
   readonly requireExisting?: boolean;
   readonly settings?: Partial<RaftSettings>;
-  /** Written there, read here. */
-  readonly readIndex: SharedReadIndex;
+  /** What `readIndexNow` gives there: written before anything that follows from it leaves the Raft thread, so that whoever was told of a commit finds it. */
+  readonly readIndex: SharedIndex;
 }
 
 export type ToRaft =

@@ -1,17 +1,16 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { unpackBytes } from "../../base/index.ts";
+import { createSharedIndex, storeIndex, unpackBytes } from "../../base/index.ts";
 import { packEntries } from "./entry-batch.ts";
 import type { FromRaft, ToRaft } from "./protocol.ts";
 import { RaftProxy } from "./raft-proxy.ts";
-import { createSharedReadIndex, writeReadIndex } from "./shared-read-index.ts";
 
 const LEADER = { nodeId: 1, leader: 1, role: "leader", term: 1, commit: 0, applied: 0 };
 
 /** The main thread's side, with this test in the place of the Raft thread. */
 function proxyWithThread() {
   const posted: ToRaft[] = [];
-  const readIndex = createSharedReadIndex();
+  const readIndex = createSharedIndex();
   let tell: (message: FromRaft) => void = () => {};
   const proxy = new RaftProxy(
     { post: (message) => posted.push(message), onMessage: (listener) => (tell = listener) },
@@ -101,11 +100,11 @@ describe("proposals to the Raft thread", () => {
 test("what the Raft thread knows of reads is seen at once, and nothing after the end", () => {
   const { proxy, readIndex } = proxyWithThread();
   expect(proxy.readIndexNow()).toBeUndefined();
-  writeReadIndex(readIndex, 2 ** 40 + 7);
+  storeIndex(readIndex, 2 ** 40 + 7);
   expect(proxy.readIndexNow()).toBe(2 ** 40 + 7);
-  writeReadIndex(readIndex, undefined);
+  storeIndex(readIndex, undefined);
   expect(proxy.readIndexNow()).toBeUndefined();
-  writeReadIndex(readIndex, 8);
+  storeIndex(readIndex, 8);
   expect(() => proxy.ended(new Error("gone"))).toThrow("gone");
   expect(proxy.readIndexNow()).toBeUndefined();
 });

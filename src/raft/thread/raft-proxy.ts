@@ -1,4 +1,11 @@
-import { Deferred, packBytes, type ThreadPort } from "../../base/index.ts";
+import {
+  Deferred,
+  loadIndex,
+  packBytes,
+  type SharedIndex,
+  storeIndex,
+  type ThreadPort,
+} from "../../base/index.ts";
 import type { SocketAddress } from "../../platform/index.ts";
 import { RaftFatal, RaftUnavailable, type RaftUnavailableReason, WalError } from "../errors.ts";
 import type { ConfigurationChange, RaftPeer, RaftStatus } from "../ports.ts";
@@ -11,15 +18,16 @@ import {
 import type { NodeId } from "../types.ts";
 import { unpackEntries } from "./entry-batch.ts";
 import type { CallResult, FromRaft, RaftTls, StateMachineCall, ToRaft } from "./protocol.ts";
-import { loadReadIndex, type SharedReadIndex } from "./shared-read-index.ts";
 
 export interface StartedRaftThread extends StartedRaft {
+  /** `readIndexNow` for other threads. */
+  readonly sharedReadIndex: SharedIndex;
   /** New certificates for every connection made from now on. */
   updateCredentials(tls: RaftTls): void;
 }
 
 export interface ProxyOptions extends Pick<RaftStart, "stateMachine" | "onFatal" | "onEvent" | "settings"> {
-  readonly readIndex: SharedReadIndex;
+  readonly readIndex: SharedIndex;
 }
 
 /**
@@ -75,6 +83,10 @@ export class RaftProxy implements StartedRaftThread {
     return this.#started.promise;
   }
 
+  get sharedReadIndex(): SharedIndex {
+    return this.#options.readIndex;
+  }
+
   get address(): SocketAddress {
     return this.#address;
   }
@@ -110,7 +122,7 @@ export class RaftProxy implements StartedRaftThread {
   }
 
   readIndexNow(): number | undefined {
-    return this.#stopped ? undefined : loadReadIndex(this.#options.readIndex);
+    return this.#stopped ? undefined : loadIndex(this.#options.readIndex);
   }
 
   proposeConfigurationChange(changes: readonly ConfigurationChange[]): boolean {
@@ -306,6 +318,8 @@ export class RaftProxy implements StartedRaftThread {
 
   #stop(why: string, reason: RaftUnavailableReason = "stopped"): void {
     this.#stopped = true;
+    // Others look at it without asking.
+    storeIndex(this.#options.readIndex, undefined);
     for (const id of [...this.#reads.keys()]) this.#takeRead(id)?.reject(new RaftUnavailable(reason, why));
     for (const decision of this.#snapshots.values()) decision.resolve(false);
     this.#snapshots.clear();

@@ -1,9 +1,8 @@
-import { type ThreadPort, unpackBytes } from "../../base/index.ts";
+import { storeIndex, type ThreadPort, unpackBytes } from "../../base/index.ts";
 import { RaftUnavailable, WalError } from "../errors.ts";
 import { type RaftPlatform, type StartedRaft, startRaftInline } from "../shell/index.ts";
 import type { FromRaft, RaftTls, StartError, ThreadStart, ToRaft } from "./protocol.ts";
 import { RemoteStateMachine } from "./remote-state-machine.ts";
-import { writeReadIndex } from "./shared-read-index.ts";
 
 /** How often the figures of the status (commit, applied, progress) are told, if they have changed. */
 const STATUS_INTERVAL_MS = 100;
@@ -35,7 +34,7 @@ export async function serveRaft(options: ServeOptions): Promise<void> {
       onFatal: ({ kind, message, stack = "" }) =>
         port.post({ kind: "fatal", fatalKind: kind, message, stack }),
       onEvent: (event) => port.post({ kind: "event", event }),
-      onReadIndex: (index) => writeReadIndex(start.readIndex, index),
+      onReadIndex: (index) => storeIndex(start.readIndex, index),
     });
   } catch (error) {
     port.post({ kind: "not-started", error: startErrorOf(error) });

@@ -1,9 +1,9 @@
 import { Worker } from "node:worker_threads";
+import { createSharedIndex } from "../../base/index.ts";
 import { threadPort } from "../../platform/node/index.ts";
 import type { RaftStart } from "../shell/index.ts";
 import type { FromRaft, RaftTls, ThreadStart, ToRaft } from "./protocol.ts";
 import { RaftProxy, type StartedRaftThread } from "./raft-proxy.ts";
-import { createSharedReadIndex } from "./shared-read-index.ts";
 
 export interface RaftThreadStart extends RaftStart {
   readonly tls: RaftTls;
@@ -21,7 +21,7 @@ export interface WorkerData {
  */
 export async function startRaftThread(options: RaftThreadStart): Promise<StartedRaftThread> {
   const { tls, stateMachine, onFatal, onEvent, ...rest } = options;
-  const start: ThreadStart = { ...rest, readIndex: createSharedReadIndex() };
+  const start: ThreadStart = { ...rest, readIndex: createSharedIndex() };
   const workerData: WorkerData = { start, tls };
   const file = import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js";
   const worker = new Worker(new URL(file, import.meta.url), { name: "raft", workerData, execArgv: [] });

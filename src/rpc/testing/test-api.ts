@@ -19,6 +19,7 @@ import {
   type StatisticsAdmin,
 } from "../../admin/index.ts";
 import type { WorkerStatus } from "../../background/index.ts";
+import { SHARED_TABLE_SEED_BYTES } from "../../base/index.ts";
 import { Accounts, IdentityStore } from "../../identity/index.ts";
 import { OWNER, SingleNode } from "../../object/testing/single-node.ts";
 import { NodeClock, NodeTimers } from "../../platform/node/index.ts";
@@ -243,7 +244,10 @@ export class TestApi {
   readonly events: RpcEvent[] = [];
   notReadyReason: string | undefined;
   maintenanceState = "off";
-  readonly inflight = new InflightLimiter(100);
+  readonly inflight = new InflightLimiter(
+    { all: 1_000, perName: 100 },
+    InflightLimiter.memory({ all: 1_000 }, new Uint8Array(SHARED_TABLE_SEED_BYTES)),
+  );
   rate: CallerRateDecision = { kind: "allow" };
   /** Organizations that the last request counted for. */
   organizations: readonly string[] = [];

@@ -45,6 +45,19 @@ export const list: SettingKind<readonly string[]> = {
   format: (value) => JSON.stringify(value),
 };
 
+/** "auto", or a whole number. */
+export function count(least: number, greatest: number): SettingKind<number | "auto"> {
+  const whole = integer(least, greatest);
+  return {
+    placeholder: "<auto|number>",
+    parse: (input) => {
+      const value = input === "auto" ? input : whole.parse(input);
+      return value instanceof Refused ? new Refused(`auto, or ${value.expected}`) : value;
+    },
+    format: (value) => (value === "auto" ? JSON.stringify(value) : whole.format(value)),
+  };
+}
+
 export function integer(least: number, greatest: number): SettingKind<number> {
   return {
     placeholder: "<number>",

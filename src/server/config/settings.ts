@@ -1,4 +1,15 @@
-import { address, duration, flag, integer, list, oneOf, type SettingKind, size, text } from "./kinds.ts";
+import {
+  address,
+  count,
+  duration,
+  flag,
+  integer,
+  list,
+  oneOf,
+  type SettingKind,
+  size,
+  text,
+} from "./kinds.ts";
 
 /** One row of the table that validation, `--help`, the reference page and redaction are all made from. */
 export interface Setting<T> {
@@ -13,6 +24,7 @@ const setting = <const T>(row: Setting<T>): Setting<T> => row;
 const GiB = 2 ** 30;
 const MiB = 2 ** 20;
 const KiB = 2 ** 10;
+const MAX_GATEWAY_THREADS = 64;
 
 /** Names are those of the TOML file: "section.key". The environment variable is SKERRY_SECTION_KEY, the flag --section-key. */
 export const SETTINGS = {
@@ -45,6 +57,12 @@ export const SETTINGS = {
     kind: address,
     default: { host: "127.0.0.1", port: 9000 },
     description: "Listener of the S3 gateway",
+  }),
+  "s3.threads": setting<number | "auto">({
+    kind: count(0, MAX_GATEWAY_THREADS),
+    default: "auto",
+    description:
+      "Threads that serve S3 beside the main one, each with about 70 MB; auto: one for each processor but the first, at most 8",
   }),
   "s3.region": setting({ kind: text, default: "us-east-1", description: "Region that buckets are shown in" }),
   "s3.domains": setting({
@@ -92,7 +110,7 @@ export const SETTINGS = {
     kind: integer(100, 10_000_000),
     default: 100_000,
     description:
-      "Signatures that this node remembers for s3.replays, about 200 bytes each; the oldest go first",
+      "Signatures that this node remembers for s3.replays, about 50 bytes each; the oldest go first",
   }),
   "s3.max_clock_skew": setting({
     kind: duration(1000, 86_400_000),
@@ -385,7 +403,7 @@ export const SETTINGS = {
     kind: integer(100, 10_000_000),
     default: 10_000,
     description:
-      "Sources, and keys, whose failures are counted, about 200 bytes each; those that were heard of least recently are forgotten",
+      "Sources, and keys, whose failures are counted, about 60 bytes each; those that were heard of least recently are forgotten",
   }),
   "log.level": setting({
     kind: oneOf("trace", "debug", "info", "warn", "error"),

@@ -1,14 +1,16 @@
 import { ClusterError, parseAddress } from "../../cluster/index.ts";
 import {
+  createStateMemory,
   type Metadata,
   MetaStateMachine,
   ReplicatedMetadata,
   SnapshotReceiver,
   SnapshotSender,
+  type StateMemory,
   type StateStoreDirectory,
 } from "../../meta/index.ts";
 import type { Logger, Metrics } from "../../observe/index.ts";
-import type { SocketAddress } from "../../platform/index.ts";
+import type { DiskError, SocketAddress } from "../../platform/index.ts";
 import { type RaftEvent, type RaftPeer, type StartedRaft, WalError } from "../../raft/index.ts";
 import { raftAddressOf } from "../identity.ts";
 import { measuredMetadata } from "../measured.ts";
@@ -22,6 +24,11 @@ export interface Consensus {
   readonly machine: MetaStateMachine;
   readonly raft: StartedRaft;
   readonly metadata: Metadata;
+  /** The same, not measured: whoever asks from another thread measures there. */
+  readonly replicated: ReplicatedMetadata;
+  /** Where other threads see where the state stands. */
+  readonly memory: StateMemory;
+  readonly onUnreadable: (error: DiskError) => void;
   readonly snapshots: SnapshotReceiver;
 }
 
@@ -37,6 +44,11 @@ export async function startConsensus(
   const stateDirectory = await openStateStore(options);
   closers.push(() => stateDirectory.close());
   const stopOnce = once((error: Error) => stopFor(options, error));
+  // Requests are refused one by one; a row that the disk has damaged makes the node get its state anew.
+  const onUnreadable = (error: DiskError): void => {
+    if (error.code === "damaged") stopOnce(error);
+  };
+  const memory = createStateMemory();
   const machine = new MetaStateMachine({
     nodeId: identity.nodeId,
     store: stateDirectory.live,
@@ -46,10 +58,8 @@ export async function startConsensus(
       crc32c: (bytes) => platform.hasher.digest("crc32c", bytes),
     },
     snapshots: stateDirectory,
-    // Requests are refused one by one; a row that the disk has damaged makes the node get its state anew.
-    onUnreadable: (error) => {
-      if (error.code === "damaged") stopOnce(error);
-    },
+    memory,
+    onUnreadable,
   });
   const raft = await startRaft(options, machine, earlier);
   closers.push(() => raft.close());
@@ -75,7 +85,7 @@ export async function startConsensus(
   });
   machine.sendSnapshotsWith(sender);
   const snapshots = new SnapshotReceiver({ ...parties, directory: stateDirectory, log: raft, machine });
-  return { stateDirectory, machine, raft, metadata, snapshots };
+  return { stateDirectory, machine, raft, metadata, replicated, memory, onUnreadable, snapshots };
 }
 
 async function startRaft(

@@ -1,5 +1,6 @@
 import { createSealer, type Sealer } from "../../access/index.ts";
 import type { Worker, WorkerStatus } from "../../background/index.ts";
+import type { BlobStore } from "../../blob/index.ts";
 import {
   HealthService,
   handOver,
@@ -10,20 +11,23 @@ import {
   type ScrubStatus,
 } from "../../cluster/index.ts";
 import { NodeState } from "../../gen/skerry/meta/v1/rows_pb.js";
-import type { Metadata } from "../../meta/index.ts";
+import type { Metadata, ReplicatedMetadata, StateMemory, StateStoreDirectory } from "../../meta/index.ts";
 import { ObjectError, type ObjectStore, Writes, withMaintenance } from "../../object/index.ts";
+import type { DiskError } from "../../platform/index.ts";
 import type { StartedRaft } from "../../raft/index.ts";
 import { chunkServiceHandlers, type SegmentStore } from "../../segment/index.ts";
 import type { NodeTargets } from "../chunk-targets.ts";
 import type { Config } from "../config/index.ts";
 import { rootOwner, settleFounding } from "../founding.ts";
+import { measuredBlobs } from "../measured.ts";
 import { ClusterFollower } from "./cluster-follower.ts";
 import { type Consensus, startConsensus } from "./consensus.ts";
 import { noteRemoved } from "./node-life.ts";
+import { createIds, createObjects } from "./objects.ts";
 import type { Certificates, Closers, EnginesOptions } from "./options.ts";
 import { refuseRemoved } from "./removed-peers.ts";
 import { openSearch, type Search } from "./search.ts";
-import { createBlobs, createIds, createObjects, createTargets, openSegments } from "./storage.ts";
+import { createBlobs, createTargets, openSegments } from "./storage.ts";
 import { Damages, Upkeep } from "./upkeep.ts";
 import { type StartedWorkers, startWorkers } from "./workers.ts";
 
@@ -46,6 +50,17 @@ export async function openEngines(options: EnginesOptions): Promise<Engines> {
   }
 }
 
+/** What threads that serve requests need of the engines. */
+export interface EnginesForThreads {
+  readonly metadata: ReplicatedMetadata;
+  readonly directory: StateStoreDirectory;
+  readonly memory: StateMemory;
+  readonly onUnreadable: (error: DiskError) => void;
+  readonly blobs: BlobStore;
+  /** Of `Writes`. */
+  readonly writes: SharedArrayBuffer;
+}
+
 /** What a node is without its listeners for clients: the same in production and in the simulator. */
 export class Engines {
   readonly #options: EnginesOptions;
@@ -58,6 +73,8 @@ export class Engines {
   #upkeep!: Upkeep;
   #follower: ClusterFollower | undefined;
   #certificates!: Certificates;
+  /** Not measured. */
+  #blobs!: BlobStore;
   #workers: StartedWorkers | undefined;
   #isSettled = false;
   #isRemoved = false;
@@ -87,6 +104,19 @@ export class Engines {
     return this.#consensus.raft;
   }
 
+  get forThreads(): EnginesForThreads {
+    const { replicated, stateDirectory, memory, onUnreadable } = this.#consensus;
+    const writes = this.writes.memory;
+    return {
+      metadata: replicated,
+      directory: stateDirectory,
+      memory,
+      onUnreadable,
+      blobs: this.#blobs,
+      writes,
+    };
+  }
+
   get segments(): SegmentStore {
     return this.#segments;
   }
@@ -113,8 +143,9 @@ export class Engines {
     this.#closers.push(() => this.#health.close());
     this.#targets = createTargets(options, this.#segments, this.#health, this.#closers);
     this.writes = new Writes(this.metadata.view);
-    const newId = createIds(options);
-    const blobs = createBlobs(options, this.#targets, newId);
+    const newId = createIds(options.platform);
+    this.#blobs = createBlobs(options, this.#targets, newId);
+    const blobs = measuredBlobs(this.#blobs, options.metrics, options.platform.clock);
     const { metadata, sealer } = this;
     const objects = createObjects(options, { metadata, sealer, blobs, newId });
     const { signal } = this.#stopping;

@@ -1,13 +1,8 @@
-import type { Sealer } from "../../access/index.ts";
-import { ID_RANDOM_BYTES, TimeOrderedIds } from "../../base/index.ts";
 import { type BlobStore, createClusterBlobStore } from "../../blob/index.ts";
 import type { HealthView } from "../../cluster/index.ts";
-import type { Metadata } from "../../meta/index.ts";
-import { createObjectStore, type ObjectStore } from "../../object/index.ts";
 import { CHUNK_BYTES, openSegmentStore, type SegmentDamage, type SegmentStore } from "../../segment/index.ts";
-import { bucketsMatching } from "../bucket-patterns.ts";
 import { NodeTargets } from "../chunk-targets.ts";
-import { measuredBlobs, measuredSegments } from "../measured.ts";
+import { measuredSegments } from "../measured.ts";
 import type { Closers, EnginesOptions } from "./options.ts";
 
 /**
@@ -15,8 +10,6 @@ import type { Closers, EnginesOptions } from "./options.ts";
  * behind, which would leave the blob with a copy less; a node that is gone is noticed earlier, by its broken connection or by heartbeats.
  */
 const STRAGGLER_MS = 5000;
-/** S3's least size of a part that is not the last. */
-const MINIMUM_PART_BYTES = 5 * 1024 * 1024;
 
 /** The chunks on this node's own disk. */
 export async function openSegments(
@@ -62,20 +55,14 @@ export function createTargets(
   return targets;
 }
 
-/** Ids of blobs, versions and uploads that this node makes. */
-export function createIds({ platform }: EnginesOptions): () => Uint8Array {
-  const ids = new TimeOrderedIds();
-  return () => ids.next(platform.clock.wallMs(), platform.random.bytes(ID_RANDOM_BYTES));
-}
-
 /** Blobs in the segments of the cluster. All who write share its memory. */
 export function createBlobs(
   options: EnginesOptions,
   targets: NodeTargets,
   newId: () => Uint8Array,
 ): BlobStore {
-  const { platform, config, metrics, tuning = {} } = options;
-  const blobs = createClusterBlobStore({
+  const { platform, config, tuning = {} } = options;
+  return createClusterBlobStore({
     ...platform,
     targets,
     newBlobId: newId,
@@ -83,26 +70,5 @@ export function createBlobs(
     bufferBudgetBytes: config["storage.write_buffers"],
     stragglerMs: tuning.stragglerMs ?? STRAGGLER_MS,
     chunkBytes: tuning.chunkBytes ?? CHUNK_BYTES,
-  });
-  return measuredBlobs(blobs, metrics, platform.clock);
-}
-
-/** The use cases on buckets, objects and uploads of this node. */
-export function createObjects(
-  options: EnginesOptions,
-  joined: {
-    readonly metadata: Metadata;
-    readonly sealer: Sealer;
-    readonly blobs: BlobStore;
-    readonly newId: () => Uint8Array;
-  },
-): ObjectStore {
-  const { platform, config, tuning = {} } = options;
-  return createObjectStore({
-    ...joined,
-    hasher: platform.hasher,
-    random: platform.random,
-    requiresIfMatch: bucketsMatching(config["s3.require_if_match_buckets"]),
-    minimumPartBytes: tuning.minimumPartBytes ?? MINIMUM_PART_BYTES,
   });
 }

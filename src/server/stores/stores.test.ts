@@ -129,7 +129,9 @@ describe.each(["fs", "s3"] as const)("the driver %s", (kind) => {
       found.push(...page.names);
       after = page.next;
     }
-    expect(found.filter((name) => name.startsWith("ff"))).toEqual(names);
+    // What other tests put there has names by chance.
+    expect(found.filter((name) => names.includes(name))).toEqual(names);
+    expect(found.filter((name) => !/^[0-9a-f]{32}$/.test(name))).toEqual([]);
   });
 
   it("is read through seals: what was changed, cut or exchanged is found", async () => {

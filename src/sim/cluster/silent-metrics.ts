@@ -8,6 +8,8 @@ export function silentMetrics(): Metrics {
   return {
     ...metrics,
     onRender: nothing,
+    collect: () => Promise.resolve([]),
+    includeReports: nothing,
     render: () => Promise.resolve({ contentType: "text/plain", body: "" }),
   } as unknown as Metrics;
 }

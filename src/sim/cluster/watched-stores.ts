@@ -6,8 +6,8 @@ export function watchedStores(
   onWritten: (directory: string, changes: readonly StoreChange[]) => void,
 ): StoreOpener {
   return {
-    open: async (directory) =>
-      watched(await stores.open(directory), (changes) => onWritten(directory, changes)),
+    open: async (directory, options) =>
+      watched(await stores.open(directory, options), (changes) => onWritten(directory, changes)),
   };
 }
 

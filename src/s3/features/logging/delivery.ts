@@ -1,24 +1,19 @@
 /**
- * The access logs of the buckets, on each gateway for the requests that it answered: records are held in memory, and put into the target bucket as
+ * Delivers the access logs of the buckets, on each node for the requests that it answered: records are held in memory, and put into the target bucket as
  * objects after a while. Best effort, as S3's own: a node that is killed loses what it has not delivered.
  */
 
 import type { Owner } from "../../../access/index.ts";
 import type { BodySource, ObjectStore } from "../../../object/index.ts";
 import type { Clock, Random } from "../../../platform/index.ts";
-import type { RequestHead, S3Response } from "../../http.ts";
-import type { FinishedExchange, RequestEvent } from "../../ports.ts";
-import { type BucketLogging, logKey, readLogging } from "./document.ts";
+import { type BucketLogging, logKey } from "./document.ts";
 import { mayDeliver } from "./permission.ts";
-import { formatRecord } from "./record.ts";
 
 export interface AccessLogsOptions {
   readonly store: ObjectStore;
   readonly clock: Pick<Clock, "wallMs">;
   readonly random: Random;
   readonly region: string;
-  /** Names this node in the records. */
-  readonly hostId: string;
   /** How often what was gathered is delivered. */
   readonly intervalMs: number;
   /** Records that are held; what does not fit is dropped, and counted. */
@@ -27,10 +22,15 @@ export interface AccessLogsOptions {
   readonly onRecords: (outcome: "delivered" | "refused" | "dropped", count: number) => void;
 }
 
-/** Records of one source for one target. */
-interface Batch {
+/** A line of a bucket's log, and where it belongs. */
+export interface AccessLogRecord {
   readonly source: { readonly bucket: string; readonly ownerId: string };
   readonly logging: BucketLogging;
+  readonly line: string;
+}
+
+/** Records of one source for one target. */
+interface Batch extends Omit<AccessLogRecord, "line"> {
   readonly lines: string[];
   bytes: number;
   readonly firstEventMs: number;
@@ -57,21 +57,13 @@ export class AccessLogs {
     return this.#heldBytes;
   }
 
-  /** Costs a look into a map where the bucket has no log. */
-  note(event: RequestEvent, exchange: FinishedExchange): void {
-    const { bucket } = event;
-    if (bucket === undefined || event.operation === undefined) return;
-    const { store, clock } = this.#options;
-    const configuration = store.localBucketConfiguration(bucket, "logging");
-    if (configuration === undefined) return;
-    const ownerId = store.bucketAccess(bucket)?.ownerId ?? "";
-    const line = this.#lineOf({ ...event, bucket, operation: event.operation }, exchange, ownerId);
+  take({ source, logging, line }: AccessLogRecord): void {
     const bytes = Buffer.byteLength(line, "utf8") + LINE_OVERHEAD_BYTES;
     if (this.#heldBytes + bytes > this.#options.bufferBytes) {
       this.#options.onRecords("dropped", 1);
       return;
     }
-    const batch = this.#batchFor({ bucket, ownerId }, readLogging(configuration), clock.wallMs());
+    const batch = this.#batchFor(source, logging, this.#options.clock.wallMs());
     batch.lines.push(line);
     batch.bytes += bytes;
     this.#heldBytes += bytes;
@@ -86,49 +78,6 @@ export class AccessLogs {
     const batch = { source, logging, lines: [], bytes: 0, firstEventMs: nowMs };
     this.#batches.set(name, batch);
     return batch;
-  }
-
-  #lineOf(
-    event: RequestEvent & {
-      readonly bucket: string;
-      readonly operation: NonNullable<RequestEvent["operation"]>;
-    },
-    { request, response }: FinishedExchange,
-    bucketOwnerId: string,
-  ): string {
-    const { headers, method, target } = request;
-    const { hostId, clock } = this.#options;
-    return formatRecord({
-      bucketOwnerId,
-      bucket: event.bucket,
-      timeMs: clock.wallMs() - event.durationMs,
-      remoteAddress: event.remoteAddress,
-      requesterId: event.requesterId,
-      requestId: event.requestId,
-      operation: event.operation,
-      isWebsite: event.isWebsite,
-      method,
-      key: event.key,
-      target: withoutSecrets(target),
-      status: event.status,
-      errorCode: event.errorCode,
-      bytesSent: event.bytesOut,
-      objectSize: objectSizeOf(request, response),
-      totalMs: event.durationMs,
-      referer: headers.get("referer"),
-      userAgent: headers.get("user-agent"),
-      versionId: headerOf(response, "x-amz-version-id"),
-      hostId,
-      host: headers.get("host"),
-      secure: request.secure,
-      authentication: event.isWebsite
-        ? "none"
-        : headers.has("authorization")
-          ? "header"
-          : target.includes("X-Amz-Signature=")
-            ? "query"
-            : "none",
-    });
   }
 
   /** Delivers all that is held. What cannot be written now is kept, as far as there is room; what may not be written is dropped. */
@@ -200,35 +149,4 @@ function bodyOf(text: string): BodySource {
     yield bytes;
   }
   return { sizeBytes: bytes.length, bytes: pieces(), expected: {} };
-}
-
-/** A presigned URL in a log would be good for as long as it lasts. */
-function withoutSecrets(target: string): string {
-  return target.replace(/(X-Amz-(?:Signature|Security-Token)=)[^&]*/gi, "$1REDACTED");
-}
-
-/** Of what was read or written as a whole. */
-function objectSizeOf(
-  { method, headers }: RequestHead,
-  { headers: sent, body }: S3Response,
-): number | undefined {
-  const range = /\/(\d+)$/.exec(headerIn(sent, "content-range") ?? "")?.[1];
-  if (range !== undefined) return Number(range);
-  if (method === "PUT") {
-    const length = headers.get("x-amz-decoded-content-length") ?? headers.get("content-length");
-    return length === undefined || length === "0" ? undefined : Number(length);
-  }
-  if (body.kind === "bytes") return body.bytes.length;
-  return body.kind === "stream" || body.kind === "omitted" ? body.lengthBytes : undefined;
-}
-
-function headerOf({ headers }: S3Response, name: string): string | undefined {
-  return headerIn(headers, name);
-}
-
-function headerIn(headers: readonly string[], name: string): string | undefined {
-  for (let at = 0; at < headers.length; at += 2) {
-    if (headers[at]?.toLowerCase() === name) return headers[at + 1];
-  }
-  return undefined;
 }

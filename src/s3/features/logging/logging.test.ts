@@ -20,6 +20,7 @@ import { AccessLogs } from "./delivery.ts";
 import { logKey } from "./document.ts";
 import { mayDeliver } from "./permission.ts";
 import { formatRecord, type LoggedRequest } from "./record.ts";
+import { AccessLogRecorder } from "./recorder.ts";
 
 const Bucket = "watched";
 const TARGET = "logs";
@@ -38,7 +39,6 @@ function accessLogs(bufferBytes = 1_000_000): AccessLogs {
     clock: { wallMs: () => NOON },
     random: new NodeRandom(),
     region: "us-east-1",
-    hostId: "node-1",
     intervalMs: 1000,
     bufferBytes,
     onRecords: (outcome, count) => outcomes.push(`${outcome} ${count}`),
@@ -48,7 +48,13 @@ function accessLogs(bufferBytes = 1_000_000): AccessLogs {
 beforeAll(async () => {
   rig = await startRig({
     hooks: {
-      onRequest: (event, exchange) => logs.note(event, exchange),
+      onRequest: (event, exchange) =>
+        new AccessLogRecorder({
+          store: rig.store,
+          clock: { wallMs: () => NOON },
+          hostId: "node-1",
+          take: (record) => logs.take(record),
+        }).note(event, exchange),
       onUnexpectedError: (error) => rig.unexpected.push(error),
     },
   });
