@@ -28,6 +28,7 @@ export {
 } from "./bytes.ts";
 export { Deferred } from "./deferred.ts";
 export { firstIndex } from "./first-index.ts";
+export { followSignal } from "./follow-signal.ts";
 export { ID_BYTES, ID_RANDOM_BYTES, TimeOrderedIds, timeOfIdMs } from "./ids.ts";
 export { compareKeys, successorOfPrefix } from "./key-order.ts";
 export { Mutex } from "./mutex.ts";

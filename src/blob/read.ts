@@ -1,3 +1,4 @@
+import { followSignal } from "../base/index.ts";
 import type { BlobChunk, BlobRow } from "../gen/skerry/meta/v1/rows_pb.js";
 import type { Clock, Timers } from "../platform/index.ts";
 import { CHUNK_BYTES, type ChunkAddress } from "../segment/index.ts";
@@ -48,18 +49,22 @@ export class BlobReader {
       return;
     }
     const abort = new AbortController();
-    const either = AbortSignal.any([signal, abort.signal]);
-    let ahead: Promise<readonly Uint8Array[]> | undefined;
+    const release = followSignal(signal, abort);
+    let isWhole = false;
     try {
+      let ahead: Promise<readonly Uint8Array[]> | undefined;
       for (const step of steps(blob, offset, length)) {
-        const next = this.#readStep(blob.blobId, step, either);
+        const next = this.#readStep(blob.blobId, step, abort.signal);
         next.catch(() => undefined);
         if (ahead !== undefined) yield* await ahead;
         ahead = next;
       }
-      if (ahead !== undefined) yield* await ahead;
+      const last = await ahead;
+      isWhole = true;
+      if (last !== undefined) yield* last;
     } finally {
-      abort.abort(new BlobError("canceled", "the reader went away"));
+      release();
+      if (!isWhole) abort.abort(new BlobError("canceled", "the reader went away"));
     }
   }
 
@@ -89,7 +94,7 @@ export class BlobReader {
     return new Promise((resolve, reject) => {
       // Where there is only one there are no losers.
       const losers = candidates.length > 1 ? new AbortController() : undefined;
-      const either = losers === undefined ? signal : AbortSignal.any([signal, losers.signal]);
+      const release = losers && followSignal(signal, losers);
       let next = 0;
       let pending = 0;
       let finished = false;
@@ -99,6 +104,7 @@ export class BlobReader {
         finished = true;
         hedge?.cancel();
         signal.removeEventListener("abort", onAbort);
+        release?.();
         // One of those under way has won, or all of them are told by the signal itself.
         if (pending > 1) losers?.abort(new BlobError("canceled", "another copy was faster"));
       };
@@ -119,7 +125,7 @@ export class BlobReader {
         pending += 1;
         hedge?.cancel();
         if (next < candidates.length) hedge = this.#options.timers.after(this.#hedgeMs(), tryNext);
-        target.read(address, step.offset, step.length, either).then(
+        target.read(address, step.offset, step.length, losers?.signal ?? signal).then(
           (bytes) => {
             if (finished) return;
             finish();

@@ -1,4 +1,5 @@
 import { create } from "@bufbuild/protobuf";
+import { followSignal } from "../base/index.ts";
 import { type NewBlob, NewBlobSchema } from "../gen/skerry/meta/v1/commands_pb.js";
 import { type BlobChunk, BlobChunkSchema } from "../gen/skerry/meta/v1/rows_pb.js";
 import type { Digest, Hasher, Timers } from "../platform/index.ts";
@@ -38,6 +39,8 @@ export async function writeBlob(options: BlobWriterOptions, request: BlobWriteRe
   } catch (error) {
     writer.abandon(error);
     throw error;
+  } finally {
+    writer.release();
   }
 }
 
@@ -82,7 +85,9 @@ class BlobWriter {
   readonly #fanOut: FanOut;
   readonly #digest: Digest | undefined;
   readonly #abort = new AbortController();
-  readonly #signal: AbortSignal;
+  readonly #signal = this.#abort.signal;
+  /** Of the request's signal. */
+  readonly release: () => void;
   readonly #chunks: Promise<BlobChunk>[] = [];
   #current: Gathering | undefined;
   #received = 0;
@@ -92,7 +97,7 @@ class BlobWriter {
     this.#request = request;
     this.#blobId = options.newBlobId();
     this.#placement = options.targets.place(this.#blobId);
-    this.#signal = AbortSignal.any([request.signal, this.#abort.signal]);
+    this.release = followSignal(request.signal, this.#abort);
     this.#fanOut = new FanOut({
       targets: options.targets,
       placement: this.#placement,

@@ -1,3 +1,4 @@
+import { followSignal } from "../../base/index.ts";
 import { SearchError } from "../errors.ts";
 import { checkLimit, LIMITS } from "../model/limits.ts";
 import type { ReadOptions } from "../service.ts";
@@ -31,7 +32,7 @@ export function beginDeadline(
     abort.abort(new SearchError("deadline-exceeded", `the answer took longer than ${timeoutMs} ms`)),
   );
   const releases = [closing, options.signal].flatMap((signal) =>
-    signal === undefined ? [] : [follow(signal, abort)],
+    signal === undefined ? [] : [followSignal(signal, abort)],
   );
   return {
     signal: abort.signal,
@@ -41,12 +42,4 @@ export function beginDeadline(
       for (const release of releases) release();
     },
   };
-}
-
-/** What `AbortSignal.any` does, without what it takes to find out by itself when nobody needs it any more. */
-function follow(signal: AbortSignal, abort: AbortController): () => void {
-  const onAbort = () => abort.abort(signal.reason);
-  if (signal.aborted) onAbort();
-  signal.addEventListener("abort", onAbort);
-  return () => signal.removeEventListener("abort", onAbort);
 }
