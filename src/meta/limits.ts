@@ -113,6 +113,8 @@ export const MAX_IN_FLIGHT_COMMANDS = 2_048;
 export const MAX_IN_FLIGHT_BYTES = 64 * 1024 * 1024;
 /** Rows of objects, with small bodies, that are kept decoded for those who read them again, in bytes. */
 export const MAX_READ_CACHE_BYTES = 16 * 1024 * 1024;
+/** Blobs of more chunks are not kept. */
+export const MAX_READ_CACHE_CHUNKS = 4;
 /** Larger ones are not kept, in bytes. */
 export const MAX_READ_CACHE_ROW_BYTES = 256 * 1024;
 /** A command that was not applied for so long is proposed again. */

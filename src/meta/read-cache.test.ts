@@ -3,7 +3,14 @@ import { Deferred } from "../base/index.ts";
 import type { StoreChange } from "../platform/index.ts";
 import { LiveStore } from "./live-store.ts";
 import { MetaStateMachine } from "./machine.ts";
-import { commitObject, deleteObjects, id, inlineBlob, readyReplica } from "./testing/commands.ts";
+import {
+  chunkedBlob,
+  commitObject,
+  deleteObjects,
+  id,
+  inlineBlob,
+  readyReplica,
+} from "./testing/commands.ts";
 import { encodeCommand, Replica, testHasher } from "./testing/harness.ts";
 import { MemoryStore } from "./testing/memory-store.ts";
 
@@ -62,6 +69,18 @@ test("what was read is not read again, until it is written", async () => {
   await apply(deleteObjects("a"));
   expect(head()).toBeUndefined();
   expect(machine.view.blob(id(102))).toBeUndefined();
+});
+
+test("blobs of a few chunks are kept as long as they are there, those of many are looked up each time", async () => {
+  await apply(commitObject("few", id(3), [chunkedBlob(id(103), 9 * 1024 * 1024)]));
+  await apply(commitObject("many", id(4), [chunkedBlob(id(104), 100 * 1024 * 1024)]));
+  expect(machine.view.blob(id(103))?.chunks).toHaveLength(3);
+  expect(readsOf(() => machine.view.blob(id(103)))).toBe(0);
+  expect(machine.view.blob(id(104))?.chunks).toHaveLength(25);
+  expect(readsOf(() => machine.view.blob(id(104)))).toBe(1);
+  await apply(deleteObjects("few"));
+  await apply(commitObject("few", id(5), [inlineBlob(id(105), 10)]));
+  expect(machine.view.blob(id(103))?.referenceCount).toBe(0n);
 });
 
 test("what is read while it is being written is read anew when that is done", async () => {

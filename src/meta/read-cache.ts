@@ -1,7 +1,7 @@
 import { LRUCache } from "lru-cache";
 import { EMPTY_BYTES, equalBytes } from "../base/index.ts";
 import type { BlobRow, ObjectRow } from "../gen/skerry/meta/v1/rows_pb.js";
-import { MAX_READ_CACHE_BYTES, MAX_READ_CACHE_ROW_BYTES } from "./limits.ts";
+import { MAX_READ_CACHE_BYTES, MAX_READ_CACHE_CHUNKS, MAX_READ_CACHE_ROW_BYTES } from "./limits.ts";
 import type { RowMark, RowVersions } from "./row-versions.ts";
 
 /** What a decoded row takes beside the bytes that it was read from, in bytes: roughly. */
@@ -16,7 +16,7 @@ interface Kept {
 }
 
 /**
- * Rows of objects, and of the blobs whose bytes lie in their rows, decoded, for those who read them again: those that have changed since are read anew.
+ * Rows of objects and of small blobs, with their bytes where they lie in them, decoded, for those who read them again: those that have changed since are read anew.
  */
 export class ReadCache {
   readonly #rows = new LRUCache<string, Kept>({
@@ -47,8 +47,8 @@ export class ReadCache {
   /** A row that was read from the store just now, `sizeBytes` long; `mark` was taken before. */
   keep(key: string, row: ObjectRow | BlobRow, sizeBytes: number, mark: RowMark): void {
     const bytes = inlineDataOf(row);
-    // Blobs of chunks are read seldom and in large pieces: looking them up costs little beside that.
-    if (row.$typeName === "skerry.meta.v1.BlobRow" && bytes.length === 0) return;
+    // What has many chunks is read in large pieces: looking it up costs little beside that.
+    if (row.$typeName === "skerry.meta.v1.BlobRow" && row.chunks.length > MAX_READ_CACHE_CHUNKS) return;
     const checksum = bytes.length === 0 ? undefined : this.#checksumOf(bytes);
     this.#rows.set(key, { row, checksum, mark, sizeBytes: sizeBytes + DECODED_ROW_BYTES });
   }
