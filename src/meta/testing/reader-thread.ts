@@ -13,6 +13,8 @@ export interface ReaderThread {
   readonly server: MetadataServer;
   /** What the node was told of. */
   readonly unreadable: readonly DiskError[];
+  /** How many commands each message has had that the thread sent. */
+  sent(): readonly number[];
   /** What the thread knows of the read index without asking. */
   knowIndex(index: number | undefined): void;
 }
@@ -26,6 +28,14 @@ export async function startReader(
   const { platform, directory, metadata, memory } = node;
   const prng = createPrng(seed);
   const [there, here] = portPair<ToMetadata, FromMetadata>(platform.timers, () => prng.below(delayMs + 1));
+  const sent: number[] = [];
+  const port: typeof there = {
+    post: (message, handOver) => {
+      if (message.kind === "submit") sent.push(message.ids.length);
+      there.post(message, handOver);
+    },
+    onMessage: (listener) => there.onMessage(listener),
+  };
   const unreadable: DiskError[] = [];
   const server = new MetadataServer({
     port: here,
@@ -41,12 +51,12 @@ export async function startReader(
   const readIndexNow = (): number | undefined => readIndex;
   await world.simulation.complete(
     server.start(async (start) => {
-      opened.push(await RemoteMetadata.open({ port: there, start, stores, hasher, timers, readIndexNow }));
+      opened.push(await RemoteMetadata.open({ port, start, stores, hasher, timers, readIndexNow }));
     }),
   );
   const [remote] = opened as [RemoteMetadata];
   const knowIndex = (index: number | undefined): void => {
     readIndex = index;
   };
-  return { remote, server, unreadable, knowIndex };
+  return { remote, server, unreadable, knowIndex, sent: () => sent };
 }

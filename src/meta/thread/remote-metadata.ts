@@ -39,6 +39,8 @@ interface BarrierRound {
   timeoutMs: number;
 }
 
+/** So many commands are sent at once, so that the other thread has something to do while this one makes more. */
+const FULL_BATCH = 16;
 const PASSED = Promise.resolve();
 
 /**
@@ -99,6 +101,7 @@ export class RemoteMetadata implements MetadataClient {
     }
     batch.ids.push(id);
     batch.commands.push(this.#encoder.encode(CommandSchema, command));
+    if (batch.ids.length >= FULL_BATCH) this.#sendCommands();
     return outcome.promise;
   }
 

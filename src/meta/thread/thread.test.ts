@@ -46,6 +46,14 @@ describe("commands of another thread", () => {
     expect(remote.view.bucket("bucket")?.objectCount).toBe(60n);
   });
 
+  test("that are many are on their way before their turn ends, in order", async () => {
+    const { remote, sent } = await thread({ delayMs: 0 });
+    const submitted = Array.from({ length: 40 }, (_, at) => remote.submit(put(at + 1)));
+    expect(sent()).toEqual([16, 16]);
+    await complete(Promise.all(submitted));
+    expect(sent()).toEqual([16, 16, 8]);
+  });
+
   test("fail as they do there, with the same codes", async () => {
     const { remote } = await thread();
     await complete(remote.submit(put(1)));

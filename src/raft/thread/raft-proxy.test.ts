@@ -73,6 +73,18 @@ describe("proposals to the Raft thread", () => {
     expect(batches()).toEqual([[1], [2, 3], [4]]);
   });
 
+  test("that are many do not wait: the log writes them while the next are made", async () => {
+    const { apply, batches, propose } = proxyWithThread();
+    for (let value = 0; value < 37; value++) propose(value);
+    expect(batches().map((batch) => batch.length)).toEqual([16, 16]);
+    await nextTurn();
+    expect(batches()).toHaveLength(2);
+    await apply();
+    expect(batches().flat()).toEqual(Array.from({ length: 37 }, (_, value) => value));
+    await nextTurn();
+    expect(batches()).toHaveLength(3);
+  });
+
   test("do not wait for ever for what nobody may ever apply", async () => {
     const { batches, propose } = proxyWithThread();
     propose(1);
