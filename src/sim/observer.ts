@@ -56,6 +56,8 @@ const LOST_CODES: ReadonlySet<unknown> = new Set([
   "missing",
   "damaged",
   "identity-damaged",
+  // A misdirected write over the end of the log looks like a torn one: what is cut there is missed against what the node has applied.
+  "log-outdated",
 ]);
 
 /** Turns what the cluster tells into trace lines, coverage marks and checks, and decides whether an error is the fault's or a bug's. */
