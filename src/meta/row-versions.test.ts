@@ -15,6 +15,19 @@ test("what was read before, between or within the two halves of a write is read 
   expect(versions.isCurrent(versions.ofRow("0000okey"))).toBe(true);
 });
 
+test("what is read of a table while it is being written is not kept at all", () => {
+  const versions = new RowVersions();
+  for (let round = 0; round < 3; round++) {
+    versions.beginWrite([], ["m"]);
+    const during = versions.ofTable("m");
+    expect(versions.isCurrent(during)).toBe(false);
+    versions.endWrite();
+    expect(versions.isCurrent(during)).toBe(false);
+    expect(versions.isCurrent(versions.ofTable("m"))).toBe(true);
+    versions.changedAll();
+  }
+});
+
 test("rows and tables that a batch does not touch stay as they are", () => {
   const versions = new RowVersions();
   const other = versions.ofRow("0000oother");

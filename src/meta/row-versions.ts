@@ -51,9 +51,13 @@ export class RowVersions {
     return this.#mark(this.#rowPlace(key));
   }
 
-  /** The same of all rows of a table. */
+  /**
+   * The same of all rows of a table. A batch raises a table's number once before it is written and once after, so that an odd one says that it is being written:
+   * what is read then is good for this once, for others may have seen the new rows already.
+   */
   ofTable(letter: string): RowMark {
-    return this.#mark(tablePlace(letter));
+    const { place, version } = this.#mark(tablePlace(letter));
+    return { place, version: version & ~1 };
   }
 
   isCurrent({ place, version }: RowMark): boolean {
@@ -74,9 +78,9 @@ export class RowVersions {
     this.#changing = [];
   }
 
-  /** Another state took this one's place. */
+  /** Another state took this one's place. By two: no table is being written. */
   changedAll(): void {
-    for (let place = 0; place < this.#versions.length; place++) Atomics.add(this.#versions, place, 1);
+    for (let place = 0; place < this.#versions.length; place++) Atomics.add(this.#versions, place, 2);
   }
 
   #mark(place: number): RowMark {

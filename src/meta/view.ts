@@ -143,6 +143,7 @@ import { SnapshotView } from "./still-view.ts";
 /** Rows of one page of a whole-table read. */
 const PAGE_ROWS = 1_024;
 const CACHED_ROWS = 16_384;
+
 const MANIFEST_LETTERS = { batch: "b", segment: "s", deletes: "d" } as const;
 
 /** Where the state stands. */

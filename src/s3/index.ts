@@ -30,7 +30,7 @@ export { type AccessLogRecord, AccessLogs } from "./features/logging/delivery.ts
 export { AccessLogRecorder } from "./features/logging/recorder.ts";
 export { type Answer, type GatewayOptions, type RequestFacts, S3Gateway } from "./gateway.ts";
 export type { RequestHead, RequestHeaders, ResponseBody, S3Request, S3Response } from "./http.ts";
-export type { ServerLimits } from "./http-server/server-limits.ts";
+export { DEFAULT_SERVER_LIMITS, type ServerLimits } from "./http-server/server-limits.ts";
 export type { S3Operation } from "./operation.ts";
 export type { OperationRow } from "./operation-row.ts";
 export { type S3OperationName, s3OperationRows } from "./operations.ts";

@@ -9,6 +9,7 @@ import type { Platform } from "../../platform/index.ts";
 import {
   type AccessLogRecord,
   AccessLogRecorder,
+  DEFAULT_SERVER_LIMITS,
   queryOperationRows,
   S3Gateway,
   S3Server,
@@ -117,15 +118,12 @@ export function createS3(parts: S3Parts): S3Server {
     timers: platform.timers,
     trustedProxies: new TrustedProxies(config["listeners.trusted_proxies"]),
     recycle: parts.recycle,
-    limits: { maxConnections: Math.ceil(MAX_CONNECTIONS / parts.threads) },
+    limits: { maxConnections: Math.ceil(DEFAULT_SERVER_LIMITS.maxConnections / parts.threads) },
     ...(tls && { tls: { cert: tls.certificate, key: tls.key } }),
   });
   observing.requestsInFlight = () => server.inflight;
   return server;
 }
-
-/** Of a node. */
-const MAX_CONNECTIONS = 20_000;
 
 export function loadTls(config: Config): { readonly certificate: string; readonly key: string } | undefined {
   if (config["tls.certificate_file"] === "") return undefined;
