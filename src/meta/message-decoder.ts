@@ -1,7 +1,8 @@
 /**
- * Decodes protobuf messages as `fromBinary` of protobuf-es does, at less than half of its price, and into plain objects of one shape, which are faster to
+ * Decodes protobuf messages as `fromBinary` of protobuf-es does, at a quarter of its price, and into plain objects of one shape, which are faster to
  * read and to copy than its own. What it cannot take at face value (fields that it does not know or meets twice, numbers beyond 2^53, text that is not
- * ASCII, a message that is cut off) it leaves to `fromBinary`, from the beginning: the outcome is that of `fromBinary` always.
+ * ASCII, a message that is cut off) it leaves to `fromBinary`, from the beginning: the outcome is that of `fromBinary` always. Each schema is made
+ * into a function of its own (see `compile`).
  */
 
 import {
@@ -12,16 +13,23 @@ import {
   type MessageShape,
   ScalarType,
 } from "@bufbuild/protobuf";
+import { EMPTY_BYTES } from "../base/index.ts";
+import { compile, property } from "./compile.ts";
 
 /** The message, which must not be changed: bytes in it are views of `bytes`. Throws as `fromBinary` does. */
 export function decodeMessage<Desc extends DescMessage>(schema: Desc, bytes: Uint8Array): MessageShape<Desc> {
   const reader = new Reader(bytes);
-  const message = readMessage(reader, planOf(schema), bytes.length);
+  const message = planOf(schema).read(reader, bytes.length);
   if (message === undefined || reader.at !== bytes.length) return fromBinary(schema, bytes);
-  return message as unknown as MessageShape<Desc>;
+  return message as MessageShape<Desc>;
 }
 
-type Fields = Record<string, unknown>;
+/** How a message is read that ends at `end`. Undefined: `fromBinary` is to say what it is. */
+interface Plan {
+  read: (reader: Reader, end: number) => object | undefined;
+}
+
+const NOT_FOR_US = () => undefined;
 
 /** What a field holds. */
 const WORD = 0;
@@ -31,70 +39,125 @@ const TEXT = 3;
 const BYTES = 4;
 const MESSAGE = 5;
 
-interface FieldPlan {
-  readonly name: string;
-  readonly kind: number;
-  /** The greatest number that a WORD can be. */
-  readonly greatest: number;
-  readonly list: "no" | "items" | "packed";
-  /** The oneof that it is a choice of. */
-  readonly group: string | undefined;
-  readonly message: MessagePlan | undefined;
-}
-
-interface MessagePlan {
-  /** A message with nothing in it, to be copied. Undefined: one that only `fromBinary` can make. */
-  blank: Fields | undefined;
-  readonly lists: string[];
-  /** By tag: number and wire type. */
-  readonly fields: (FieldPlan | undefined)[];
-}
-
-const PLANS = new WeakMap<DescMessage, MessagePlan>();
+const PLANS = new WeakMap<DescMessage, Plan>();
 const WIRE_VARINT = 0;
 const WIRE_LENGTH_DELIMITED = 2;
-/** Larger ones are looked up nowhere: field numbers of rows and commands are small. */
-const MAX_TAG = 2 ** 14;
 /** Of messages in messages; `fromBinary` goes deeper, and has a limit too. */
 const MAX_DEPTH = 16;
 const GREATEST_INT32 = 2 ** 31 - 1;
 const GREATEST_UINT32 = 2 ** 32 - 1;
+/** A oneof of which nothing is chosen; of the shape of one that has a value. */
+const NO_CHOICE = { case: undefined, value: undefined };
 
-function planOf(schema: DescMessage): MessagePlan {
+function planOf(schema: DescMessage): Plan {
   const known = PLANS.get(schema);
   if (known !== undefined) return known;
-  const empty = create(schema);
-  const isPlain = Object.getPrototypeOf(empty) === Object.prototype;
+  const plan: Plan = { read: NOT_FOR_US };
   // Known before its fields are: a message may contain itself.
-  const plan: MessagePlan = { blank: isPlain ? { ...(empty as object) } : undefined, lists: [], fields: [] };
   PLANS.set(schema, plan);
-  for (const field of schema.fields) {
-    if (field.fieldKind === "list") plan.lists.push(field.localName);
-    const read = fieldPlanOf(field);
-    if (read === undefined) plan.blank = undefined;
-    else plan.fields[(field.number << 3) | wireTypeOf(read)] = read;
-  }
+  const plans: Plan[] = [];
+  const blank = blankOf(schema);
+  const cases = schema.fields.map((field) => caseOf(field, plans));
+  if (blank === undefined || cases.includes(undefined)) return plan;
+  plan.read = compile(
+    { plans, EMPTY_BYTES, NO_CHOICE },
+    `return (r, end) => {
+      if (r.depth >= ${MAX_DEPTH}) return undefined;
+      r.depth++;
+      const m = ${blank};
+      while (r.at < end) {
+        switch (r.varint()) {
+          ${cases.join("\n")}
+          default: return undefined;
+        }
+      }
+      r.depth--;
+      return r.at === end ? m : undefined;
+    };`,
+  );
   return plan;
 }
 
-function wireTypeOf({ kind, list }: FieldPlan): number {
-  return kind <= BOOL && list !== "packed" ? WIRE_VARINT : WIRE_LENGTH_DELIMITED;
+/** A message with nothing in it, and with every field that it can have. Undefined: only `fromBinary` can make one. */
+function blankOf(schema: DescMessage): string | undefined {
+  const empty: object = create(schema);
+  if (Object.getPrototypeOf(empty) !== Object.prototype) return undefined;
+  const members = Object.entries(empty).map(([name, value]) => [name, literalOf(value)] as const);
+  if (members.some(([, literal]) => literal === undefined)) return undefined;
+  const names = new Set(members.map(([name]) => name));
+  const others = schema.fields.filter(({ oneof, localName }) => oneof === undefined && !names.has(localName));
+  const all = [...members, ...others.map(({ localName }) => [localName, "undefined"] as const)];
+  return `{ ${all.map(([name, literal]) => `${property(name).slice(1)}: ${literal}`).join(", ")} }`;
 }
 
-/** Undefined for a field that rows and commands have none like. */
-function fieldPlanOf(field: DescField): FieldPlan | undefined {
-  if (field.fieldKind === "map" || field.number > MAX_TAG >> 3) return undefined;
+function literalOf(value: unknown): string | undefined {
+  switch (typeof value) {
+    case "bigint":
+      return `${value}n`;
+    case "string":
+    case "number":
+    case "boolean":
+      return JSON.stringify(value);
+    default:
+      if (Array.isArray(value)) return "[]";
+      if (value instanceof Uint8Array) return "EMPTY_BYTES";
+      return isNoChoice(value) ? "NO_CHOICE" : undefined;
+  }
+}
+
+function isNoChoice(value: unknown): boolean {
+  return typeof value === "object" && value !== null && "case" in value && value.case === undefined;
+}
+
+/** The case of a field's tag. Undefined for a field that rows and commands have none like. */
+function caseOf(field: DescField, plans: Plan[]): string | undefined {
   const kind = kindOf(field);
-  if (kind === undefined) return undefined;
+  if (field.fieldKind === "map" || kind === undefined) return undefined;
   const isPacked = field.fieldKind === "list" && field.listKind !== "message" && field.packed;
-  return {
-    name: field.localName,
-    kind,
-    greatest: field.scalar === ScalarType.UINT32 ? GREATEST_UINT32 : GREATEST_INT32,
-    list: field.fieldKind !== "list" ? "no" : isPacked ? "packed" : "items",
-    group: field.oneof?.localName,
-    message: field.message && planOf(field.message),
-  };
+  const wireType = kind <= BOOL && !isPacked ? WIRE_VARINT : WIRE_LENGTH_DELIMITED;
+  const member = `m${property(field.localName)}`;
+  const read = readingOf(field, kind, plans);
+  const take = isPacked
+    ? `${END_OF_VALUE} while (r.at < to) { ${read} ${member}.push(v); } if (r.at !== to) return undefined;`
+    : `${read} ${keepingOf(field, kind, member)}`;
+  return `case ${(field.number << 3) | wireType}: { ${take} break; }`;
+}
+
+/** `to`: where a value that has its length before it ends. */
+const END_OF_VALUE = "const to = r.endOfValue(end); if (to < 0) return undefined;";
+
+/** Puts the value `v` into the message. */
+function keepingOf(field: DescField, kind: number, member: string): string {
+  if (field.fieldKind === "list") return `${member}.push(v);`;
+  if (field.oneof !== undefined) {
+    const group = `m${property(field.oneof.localName)}`;
+    // Of two the last counts, but messages are joined.
+    const refuse = `if (${group}.case !== undefined) return undefined;`;
+    return `${refuse} ${group} = { case: ${JSON.stringify(field.localName)}, value: v };`;
+  }
+  const refuse = kind === MESSAGE ? `if (${member} !== undefined) return undefined;` : "";
+  return `${refuse} ${member} = v;`;
+}
+
+/** Reads the value `v`. */
+function readingOf(field: DescField, kind: number, plans: Plan[]): string {
+  const greatest = field.scalar === ScalarType.UINT32 ? GREATEST_UINT32 : GREATEST_INT32;
+  switch (kind) {
+    case WORD:
+      return `const v = r.varint(); if (v < 0 || v > ${greatest}) return undefined;`;
+    case LONG:
+      return "const n = r.varint(); if (n < 0) return undefined; const v = BigInt(n);";
+    case BOOL:
+      return "const n = r.varint(); if (n < 0 || n > 1) return undefined; const v = n === 1;";
+    case TEXT:
+      return `${END_OF_VALUE} const v = r.text(to); if (v === undefined) return undefined;`;
+    case BYTES:
+      return `${END_OF_VALUE} const v = r.take(to);`;
+    default: {
+      const index = plans.push(planOf(field.message!)) - 1;
+      return `${END_OF_VALUE} const v = plans[${index}].read(r, to); if (v === undefined) return undefined;`;
+    }
+  }
 }
 
 function kindOf(field: DescField): number | undefined {
@@ -149,6 +212,20 @@ class Reader {
     return UNUSUAL;
   }
 
+  /** Where the value ends whose length stands here; negative when that is behind `end`. */
+  endOfValue(end: number): number {
+    const length = this.varint();
+    if (length < 0) return UNUSUAL;
+    const to = this.at + length;
+    return to > end ? UNUSUAL : to;
+  }
+
+  take(to: number): Uint8Array {
+    const start = this.at;
+    this.at = to;
+    return this.bytes.subarray(start, to);
+  }
+
   /** Undefined when there is anything but ASCII. */
   text(end: number): string | undefined {
     const { bytes } = this;
@@ -174,77 +251,5 @@ class Reader {
     }
     this.at = end;
     return seen > 0x7f ? undefined : text;
-  }
-}
-
-/** Undefined: for `fromBinary` to say what it is. */
-function readMessage(reader: Reader, plan: MessagePlan, end: number): Fields | undefined {
-  if (plan.blank === undefined || reader.depth >= MAX_DEPTH) return undefined;
-  reader.depth++;
-  const message = { ...plan.blank };
-  for (const name of plan.lists) message[name] = [];
-  while (reader.at < end) {
-    const tag = reader.varint();
-    const field = tag < 0 || tag > MAX_TAG ? undefined : plan.fields[tag];
-    if (field === undefined || !readField(reader, field, message, end)) return undefined;
-  }
-  reader.depth--;
-  return reader.at === end ? message : undefined;
-}
-
-/** False: for `fromBinary` to read. */
-function readField(reader: Reader, field: FieldPlan, message: Fields, end: number): boolean {
-  if (field.list === "packed") return readPacked(reader, field, message, end);
-  const value = readValue(reader, field, end);
-  if (value === undefined) return false;
-  const { name, group, kind } = field;
-  if (field.list === "items") {
-    (message[name] as unknown[]).push(value);
-  } else if (group !== undefined) {
-    // Of two the last counts, but messages are joined.
-    if ((message[group] as { readonly case: string | undefined }).case !== undefined) return false;
-    message[group] = { case: name, value };
-  } else {
-    if (kind === MESSAGE && message[name] !== undefined) return false;
-    message[name] = value;
-  }
-  return true;
-}
-
-function readPacked(reader: Reader, field: FieldPlan, message: Fields, end: number): boolean {
-  const length = reader.varint();
-  const itemsEnd = reader.at + length;
-  if (length < 0 || itemsEnd > end) return false;
-  const items = message[field.name] as unknown[];
-  while (reader.at < itemsEnd) {
-    const value = readNumber(reader, field);
-    if (value === undefined) return false;
-    items.push(value);
-  }
-  return reader.at === itemsEnd;
-}
-
-function readValue(reader: Reader, field: FieldPlan, end: number): unknown {
-  if (field.kind <= BOOL) return readNumber(reader, field);
-  const length = reader.varint();
-  const valueEnd = reader.at + length;
-  if (length < 0 || valueEnd > end) return undefined;
-  if (field.kind === TEXT) return reader.text(valueEnd);
-  if (field.kind === MESSAGE) return field.message && readMessage(reader, field.message, valueEnd);
-  const start = reader.at;
-  reader.at = valueEnd;
-  return reader.bytes.subarray(start, valueEnd);
-}
-
-function readNumber(reader: Reader, { kind, greatest }: FieldPlan): number | bigint | boolean | undefined {
-  const value = reader.varint();
-  if (value < 0) return undefined;
-  switch (kind) {
-    case LONG:
-      return BigInt(value);
-    case BOOL:
-      return value > 1 ? undefined : value === 1;
-    default:
-      return value > greatest ? undefined : value;
   }
 }

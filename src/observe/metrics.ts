@@ -1,8 +1,8 @@
 import * as prometheus from "prom-client";
-import { assert } from "../base/index.ts";
 import { METRICS, type MetricDefinition } from "./metric-catalogue.ts";
 import { addUpMetrics, type MetricsReport, reportMetrics } from "./metrics-report.ts";
 import { renamedMetric, SHOAL_METRICS } from "./shoal-names.ts";
+import { type AnyLabels, CounterTally, HistogramTally } from "./tallies.ts";
 
 /** Combinations of label values that one metric may have; values for further ones are thrown away and counted. */
 const MAX_SERIES_PER_METRIC = 2000;
@@ -106,8 +106,6 @@ async function shoalMetrics(registry: prometheus.Registry): Promise<string> {
   return (await Promise.all(texts)).map((text) => `${text}\n`).join("\n");
 }
 
-type AnyLabels = Readonly<Record<string, string>>;
-
 function createMetric(
   definition: MetricDefinition,
   registry: prometheus.Registry,
@@ -118,7 +116,7 @@ function createMetric(
   const admit = admission(definition.labels, onDropped);
   switch (definition.kind) {
     case "counter": {
-      const tally = new Tally(settings);
+      const tally = new CounterTally(settings);
       const add = (amount: number, labels: AnyLabels = NO_LABELS): void => {
         const series = admit(labels);
         if (series !== undefined) tally.add(series, labels, amount);
@@ -137,10 +135,11 @@ function createMetric(
       };
     }
     case "histogram": {
-      const histogram = new prometheus.Histogram({ ...settings, buckets: [...definition.buckets] });
+      const tally = new HistogramTally(settings, definition.buckets);
       return {
-        observe: (value: number, labels: AnyLabels = {}) => {
-          if (admit(labels) !== undefined) histogram.observe(labels, value);
+        observe: (value: number, labels: AnyLabels = NO_LABELS) => {
+          const series = admit(labels);
+          if (series !== undefined) tally.observe(series, labels, value);
         },
       };
     }
@@ -169,25 +168,3 @@ function admission(
 }
 
 const NO_LABELS: AnyLabels = {};
-
-/** What a counter is to be raised by. Requests raise several; the counter itself, which hashes its labels every time, is asked when it is looked at. */
-class Tally {
-  readonly #counter: prometheus.Counter;
-  readonly #series = new Map<string, { readonly labels: AnyLabels; amount: number }>();
-
-  constructor(settings: prometheus.CounterConfiguration<string>) {
-    this.#counter = new prometheus.Counter({ ...settings, collect: () => this.#settle() });
-  }
-
-  add(series: string, labels: AnyLabels, amount: number): void {
-    assert(amount >= 0, "a counter only grows");
-    const found = this.#series.get(series);
-    if (found === undefined) this.#series.set(series, { labels, amount });
-    else found.amount += amount;
-  }
-
-  #settle(): void {
-    for (const { labels, amount } of this.#series.values()) this.#counter.inc(labels, amount);
-    this.#series.clear();
-  }
-}

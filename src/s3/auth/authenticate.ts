@@ -5,7 +5,7 @@ import { MAX_CLOCK_SKEW_MS } from "../limits.ts";
 import type { RequestTarget } from "../parse/target.ts";
 import type { Credential, CredentialSource } from "../ports.ts";
 import { canonicalPath, canonicalRequest } from "./canonical-request.ts";
-import { equalSignatures, hmacHex, type SigningKey, sha256Hex, sha256HexOfBytes } from "./hmac.ts";
+import { equalSignatures, type SigningKey, sha256Hex, sha256HexOfBytes } from "./hmac.ts";
 import { checkPresignedPayload, type Payload, parsePayload, UNSIGNED_PAYLOAD } from "./payload.ts";
 import { readSignatureClaim, type SignatureClaim } from "./signature-claim.ts";
 import type { SigningKeys } from "./signing-keys.ts";
@@ -190,7 +190,7 @@ function verify(claim: SignatureClaim, credential: Credential, input: VerifyInpu
   const { scope } = claim;
   const key = input.signingKeys.get(claim, credential.secret);
   const signatureOf = (canonicalHash: string): string =>
-    hmacHex(key, `AWS4-HMAC-SHA256\n${claim.amzDate}\n${scope}\n${canonicalHash}`);
+    key.hmacHex(`AWS4-HMAC-SHA256\n${claim.amzDate}\n${scope}\n${canonicalHash}`);
   const { head, target } = input;
   const canonicalOf = (path: string): string =>
     canonicalRequest({

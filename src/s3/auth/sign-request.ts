@@ -1,7 +1,7 @@
 import type { RequestHeaders } from "../http.ts";
 import type { QueryParameters } from "../parse/query.ts";
 import { canonicalPath, canonicalQuery, canonicalRequest, signedHeadersOf } from "./canonical-request.ts";
-import { deriveSigningKey, hmacHex, sha256Hex } from "./hmac.ts";
+import { deriveSigningKey, sha256Hex } from "./hmac.ts";
 
 export interface RequestToSign {
   readonly method: string;
@@ -52,7 +52,7 @@ export function signRequest(
   });
   const scope = `${date}/${region}/s3/aws4_request`;
   const text = `AWS4-HMAC-SHA256\n${amzDate}\n${scope}\n${sha256Hex(canonical)}`;
-  const signature = hmacHex(deriveSigningKey(secret, date, region, "s3"), text);
+  const signature = deriveSigningKey(secret, date, region, "s3").hmacHex(text);
   const query = canonicalQuery(request.query);
   return {
     target: query === "" ? path : `${path}?${query}`,

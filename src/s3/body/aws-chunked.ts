@@ -13,7 +13,7 @@
 import { assert } from "../../base/index.ts";
 import { ObjectError } from "../../object/index.ts";
 import type { SignatureChain } from "../auth/authenticate.ts";
-import { equalSignatures, hmacHex, type RunningSha256, sha256Hex, startSha256 } from "../auth/hmac.ts";
+import { equalSignatures, type RunningSha256, sha256Hex, startSha256 } from "../auth/hmac.ts";
 import { S3Refusal } from "../errors.ts";
 import { MAX_CHUNK_HEADER_BYTES, MAX_TRAILER_BYTES, MIN_SIGNED_CHUNK_BYTES } from "../limits.ts";
 
@@ -200,7 +200,7 @@ class AwsChunkedDecoder {
     const text = `AWS4-HMAC-SHA256-PAYLOAD\n${chain.amzDate}\n${chain.scope}\n${this.#previousSignature}\n${EMPTY_SHA256}\n${hash}`;
     const signature = this.#chunkSignature;
     assert(signature !== undefined, "a signed chunk has a signature");
-    if (!equalSignatures(hmacHex(chain.key, text), signature)) {
+    if (!equalSignatures(chain.key.hmacHex(text), signature)) {
       throw new ObjectError("chunk-signature", "The signature of a chunk does not match its bytes.");
     }
     this.#previousSignature = signature;
@@ -246,7 +246,7 @@ class AwsChunkedDecoder {
       return;
     }
     const text = `AWS4-HMAC-SHA256-TRAILER\n${chain.amzDate}\n${chain.scope}\n${this.#previousSignature}\n${sha256Hex(canonical)}`;
-    if (signature === undefined || !equalSignatures(hmacHex(chain.key, text), signature)) {
+    if (signature === undefined || !equalSignatures(chain.key.hmacHex(text), signature)) {
       throw new ObjectError("chunk-signature", "The signature of the trailers does not match them.");
     }
   }

@@ -1,6 +1,6 @@
 import { fromBase64, toBase64 } from "../../base/index.ts";
 import { findCredential } from "../auth/authenticate.ts";
-import { equalSignatures, hmacHex, hmacSha1 } from "../auth/hmac.ts";
+import { equalSignatures, hmacSha1 } from "../auth/hmac.ts";
 import { parseAmzDate } from "../auth/signature-claim.ts";
 import type { SigningKeys } from "../auth/signing-keys.ts";
 import { invalidArgument, S3Refusal } from "../errors.ts";
@@ -63,7 +63,7 @@ async function verifyVersion4(
   }
   const credential = await find(fields, accessKeyId, authentication);
   const key = authentication.signingKeys.get({ accessKeyId, date, region, service }, credential.secret);
-  if (!equalSignatures(hmacHex(key, policy), fields.get("x-amz-signature") ?? "")) {
+  if (!equalSignatures(key.hmacHex(policy), fields.get("x-amz-signature") ?? "")) {
     throw new S3Refusal("SignatureDoesNotMatch");
   }
   return credential;

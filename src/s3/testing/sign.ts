@@ -1,6 +1,6 @@
 import type { SignatureChain } from "../auth/authenticate.ts";
 import { canonicalPath, canonicalRequest, signedHeadersOf } from "../auth/canonical-request.ts";
-import { deriveSigningKey, hmacHex, sha256Hex } from "../auth/hmac.ts";
+import { deriveSigningKey, sha256Hex } from "../auth/hmac.ts";
 import { formatAmzDate } from "../auth/signature-claim.ts";
 import { percentDecode } from "../parse/percent.ts";
 import { parseQuery } from "../parse/query.ts";
@@ -54,7 +54,7 @@ export function signRequest(input: SignInput): Signed {
     payloadHash: input.payloadHash,
   });
   const key = deriveSigningKey(input.credentials.secretAccessKey, date, region, service);
-  const signature = hmacHex(key, `AWS4-HMAC-SHA256\n${amzDate}\n${scope}\n${sha256Hex(canonical)}`);
+  const signature = key.hmacHex(`AWS4-HMAC-SHA256\n${amzDate}\n${scope}\n${sha256Hex(canonical)}`);
   headers.authorization = `AWS4-HMAC-SHA256 Credential=${input.credentials.accessKeyId}/${scope},SignedHeaders=${signedHeaders},Signature=${signature}`;
   return { headers, chain: { key, amzDate, scope, seedSignature: signature } };
 }
@@ -73,8 +73,7 @@ export function encodeAwsChunked(
   for (const chunk of [...chunks, new Uint8Array(0)]) {
     let extension = "";
     if (chain !== undefined) {
-      previous = hmacHex(
-        chain.key,
+      previous = chain.key.hmacHex(
         `AWS4-HMAC-SHA256-PAYLOAD\n${chain.amzDate}\n${chain.scope}\n${previous}\n${sha256Hex("")}\n${sha256Hex(chunk)}`,
       );
       extension = `;chunk-signature=${previous}`;
@@ -86,8 +85,7 @@ export function encodeAwsChunked(
     out.push(Buffer.from(`${trailer.name}:${trailer.value}\r\n`));
     if (chain !== undefined) {
       const hash = sha256Hex(`${trailer.name}:${trailer.value}\n`);
-      const signature = hmacHex(
-        chain.key,
+      const signature = chain.key.hmacHex(
         `AWS4-HMAC-SHA256-TRAILER\n${chain.amzDate}\n${chain.scope}\n${previous}\n${hash}`,
       );
       out.push(Buffer.from(`x-amz-trailer-signature:${signature}\r\n`));
