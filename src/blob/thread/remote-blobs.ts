@@ -5,7 +5,6 @@ import { BlobError } from "../errors.ts";
 import type { BlobStore, BlobWriteRequest, BlobWritten } from "../ports.ts";
 import { inlineBytes } from "../read.ts";
 import { writeInline } from "../write.ts";
-import { Outbox } from "./outbox.ts";
 import {
   type BlobTurn,
   type FromBlobs,
@@ -17,6 +16,7 @@ import { RemoteRead } from "./remote-read.ts";
 import { RemoteWrite } from "./remote-write.ts";
 import { encodeRow } from "./row-message.ts";
 import { SlotTable } from "./slot-table.ts";
+import { TurnMessages } from "./turn-messages.ts";
 
 /** Memory of packets that waits to be used again, in bytes. */
 const PACKETS_KEPT_BYTES = 16 * 1024 * 1024;
@@ -33,7 +33,7 @@ export interface RemoteBlobsOptions {
 /** The blobs that another thread serves (`serveBlobs`). Small ones, which lie in their rows, are made and read here. */
 export class RemoteBlobs implements BlobStore {
   readonly #options: RemoteBlobsOptions;
-  readonly #outbox: Outbox<ToBlobs>;
+  readonly #messages: TurnMessages<ToBlobs>;
   readonly #packets = new RecycledBuffers({
     bufferBytes: PACKET_BYTES,
     leastBytes: LEAST_RETURNED_BYTES,
@@ -47,7 +47,7 @@ export class RemoteBlobs implements BlobStore {
 
   constructor(port: ThreadPort<BlobTurn<ToBlobs>, BlobTurn<FromBlobs>>, options: RemoteBlobsOptions) {
     this.#options = options;
-    this.#outbox = new Outbox((turn, handOver) => port.post(turn, handOver), options.timers);
+    this.#messages = new TurnMessages((turn, handOver) => port.post(turn, handOver), options.timers);
     port.onMessage((turn) => this.#receive(turn));
   }
 
@@ -59,7 +59,7 @@ export class RemoteBlobs implements BlobStore {
   async write(request: BlobWriteRequest): Promise<BlobWritten> {
     if (request.sizeBytes <= this.#options.inlineBytes) return writeInline(this.#options, request);
     this.#check(request.signal);
-    const parts = { outbox: this.#outbox, packets: this.#packets, request };
+    const parts = { messages: this.#messages, packets: this.#packets, request };
     return this.#open.add((id) => new RemoteWrite(id, parts)).run();
   }
 
@@ -72,7 +72,7 @@ export class RemoteBlobs implements BlobStore {
     }
     this.#check(signal);
     const wanted = { blob: encodeRow(blob, offset, length), offset, length };
-    const read = this.#open.add((id) => new RemoteRead(id, this.#outbox));
+    const read = this.#open.add((id) => new RemoteRead(id, this.#messages));
     read.begin(wanted);
     const abort = (): void => read.giveUp(new BlobError("canceled", "the read was given up"));
     signal.addEventListener("abort", abort, { once: true });
@@ -93,7 +93,7 @@ export class RemoteBlobs implements BlobStore {
    */
   recycle(piece: Uint8Array): void {
     const { buffer } = piece;
-    if (buffer instanceof ArrayBuffer && this.#lent.delete(buffer)) this.#outbox.giveBack(buffer);
+    if (buffer instanceof ArrayBuffer && this.#lent.delete(buffer)) this.#messages.giveBack(buffer);
   }
 
   /** What is open rejects with BlobError "unavailable", and so does all that comes. */

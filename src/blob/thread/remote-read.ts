@@ -1,14 +1,14 @@
 import { assert, Deferred } from "../../base/index.ts";
 import type { BlobError } from "../errors.ts";
 import { decodeError } from "./error-message.ts";
-import type { Outbox } from "./outbox.ts";
 import type { FromBlobs, ToBlobs } from "./protocol.ts";
 import type { RowMessage } from "./row-message.ts";
+import type { TurnMessages } from "./turn-messages.ts";
 
 /** The gateway's end of one read. */
 export class RemoteRead {
   readonly #id: number;
-  readonly #outbox: Outbox<ToBlobs>;
+  readonly #messages: TurnMessages<ToBlobs>;
   /** Arrived and not asked for; what is sent ahead is bounded at the other end. */
   readonly #pieces: Uint8Array<ArrayBuffer>[] = [];
   /** Length of the piece that the reader has. */
@@ -20,19 +20,19 @@ export class RemoteRead {
   #failure: Error | undefined;
   #arrival: Deferred<void> | undefined;
 
-  constructor(id: number, outbox: Outbox<ToBlobs>) {
+  constructor(id: number, messages: TurnMessages<ToBlobs>) {
     this.#id = id;
-    this.#outbox = outbox;
+    this.#messages = messages;
   }
 
   begin(wanted: { readonly blob: RowMessage; readonly offset: number; readonly length: number }): void {
-    this.#outbox.say({ kind: "read", id: this.#id, ...wanted });
+    this.#messages.say({ kind: "read", id: this.#id, ...wanted });
   }
 
   /** The next piece, or undefined at the end. By asking for it the reader says that it has done with the one before. */
   async next(): Promise<Uint8Array<ArrayBuffer> | undefined> {
     if (this.#lentBytes > 0 && !this.#hasEnded && !this.#isOver) {
-      this.#outbox.say({ kind: "consumed", id: this.#id, bytes: this.#lentBytes });
+      this.#messages.say({ kind: "consumed", id: this.#id, bytes: this.#lentBytes });
     }
     this.#lentBytes = 0;
     for (;;) {
@@ -51,7 +51,7 @@ export class RemoteRead {
   receive(message: FromBlobs): void {
     if (message.kind === "piece") {
       this.#hasEnded = message.isLast;
-      if (this.#isOver) this.#outbox.giveBack(message.bytes.buffer);
+      if (this.#isOver) this.#messages.giveBack(message.bytes.buffer);
       else this.#pieces.push(message.bytes);
     } else {
       assert(message.kind === "failed", "blob.a-read-is-answered-as-one");
@@ -66,8 +66,8 @@ export class RemoteRead {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#failure ??= error;
-    for (const { buffer } of this.#pieces.splice(0)) this.#outbox.giveBack(buffer);
-    if (!this.#hasEnded) this.#outbox.say({ kind: "cancel", id: this.#id });
+    for (const { buffer } of this.#pieces.splice(0)) this.#messages.giveBack(buffer);
+    if (!this.#hasEnded) this.#messages.say({ kind: "cancel", id: this.#id });
     this.#arrival?.resolve();
   }
 }

@@ -5,8 +5,8 @@ import { BlobError } from "../errors.ts";
 import type { BlobWriteRequest, BlobWritten } from "../ports.ts";
 import { tooLong, tooShort } from "../write.ts";
 import { decodeError } from "./error-message.ts";
-import type { Outbox } from "./outbox.ts";
 import { type FromBlobs, PACKET_BYTES, type ToBlobs, WRITE_WINDOW_BYTES } from "./protocol.ts";
+import type { TurnMessages } from "./turn-messages.ts";
 
 interface Packet {
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -16,7 +16,7 @@ interface Packet {
 /** The gateway's end of one write. */
 export class RemoteWrite {
   readonly #id: number;
-  readonly #outbox: Outbox<ToBlobs>;
+  readonly #messages: TurnMessages<ToBlobs>;
   readonly #packets: RecycledBuffers;
   readonly #request: BlobWriteRequest;
   readonly #written = new Deferred<BlobWritten>();
@@ -38,13 +38,13 @@ export class RemoteWrite {
   constructor(
     id: number,
     options: {
-      readonly outbox: Outbox<ToBlobs>;
+      readonly messages: TurnMessages<ToBlobs>;
       readonly packets: RecycledBuffers;
       readonly request: BlobWriteRequest;
     },
   ) {
     this.#id = id;
-    this.#outbox = options.outbox;
+    this.#messages = options.messages;
     this.#packets = options.packets;
     this.#request = options.request;
   }
@@ -54,7 +54,7 @@ export class RemoteWrite {
     const { sizeBytes, digests, bytes, signal } = this.#request;
     const abort = (): void => this.giveUp(new BlobError("canceled", "the write was given up"));
     signal.addEventListener("abort", abort, { once: true });
-    this.#outbox.say({ kind: "write", id: this.#id, sizeBytes, digests });
+    this.#messages.say({ kind: "write", id: this.#id, sizeBytes, digests });
     const source = bytes[Symbol.asyncIterator]();
     try {
       // The body may break its promises at its very end, so the blob does not count before.
@@ -168,14 +168,14 @@ export class RemoteWrite {
     assert(!this.#isOver, "blob.nothing-is-sent-of-what-is-over");
     this.#packet = undefined;
     this.#packets.lend(bytes);
-    this.#outbox.say({ kind: "bytes", id: this.#id, bytes }, bytes.buffer);
+    this.#messages.say({ kind: "bytes", id: this.#id, bytes }, bytes.buffer);
   }
 
   #abandon(): void {
     this.#isOver = true;
     if (this.#packet !== undefined) this.#packets.giveBack(this.#packet.bytes);
     this.#packet = undefined;
-    if (!this.#hasEnded) this.#outbox.say({ kind: "cancel", id: this.#id });
+    if (!this.#hasEnded) this.#messages.say({ kind: "cancel", id: this.#id });
     this.#room?.resolve();
   }
 

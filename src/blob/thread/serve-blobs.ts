@@ -3,10 +3,10 @@ import type { Timers } from "../../platform/index.ts";
 import { BlobError } from "../errors.ts";
 import type { BlobStore } from "../ports.ts";
 import { encodeError } from "./error-message.ts";
-import { Outbox } from "./outbox.ts";
 import type { BlobTurn, FromBlobs, ToBlobs } from "./protocol.ts";
 import { ServedRead } from "./served-read.ts";
 import { ServedWrite } from "./served-write.ts";
+import { TurnMessages } from "./turn-messages.ts";
 
 export interface ServeBlobsOptions {
   /** Those that the store reads into: their memory is lent to the other thread, and comes back when that recycles it. */
@@ -35,7 +35,7 @@ class Server implements BlobsForThread {
   openCount = 0;
   readonly #blobs: BlobStore;
   readonly #options: ServeBlobsOptions;
-  readonly #outbox: Outbox<FromBlobs>;
+  readonly #messages: TurnMessages<FromBlobs>;
   /** By the other end's numbers, which it uses again. */
   readonly #open: (ServedRead | ServedWrite | undefined)[] = [];
   #isClosed = false;
@@ -47,7 +47,7 @@ class Server implements BlobsForThread {
   ) {
     this.#blobs = blobs;
     this.#options = options;
-    this.#outbox = new Outbox((turn, handOver) => port.post(turn, handOver), options.timers);
+    this.#messages = new TurnMessages((turn, handOver) => port.post(turn, handOver), options.timers);
     port.onMessage((turn) => this.#receive(turn));
   }
 
@@ -66,7 +66,7 @@ class Server implements BlobsForThread {
       case "write":
       case "read":
         if (this.#isClosed) {
-          this.#outbox.say({ kind: "failed", id: message.id, error: encodeError(stopping()) });
+          this.#messages.say({ kind: "failed", id: message.id, error: encodeError(stopping()) });
           return;
         }
         void this.#run(message);
@@ -76,7 +76,7 @@ class Server implements BlobsForThread {
         const operation = this.#open[message.id];
         // Undefined: it has just ended.
         if (operation !== undefined) operation.receive(message);
-        else if (message.kind === "bytes") this.#outbox.giveBack(message.bytes.buffer);
+        else if (message.kind === "bytes") this.#messages.giveBack(message.bytes.buffer);
         return;
       }
       case "cancel":
@@ -96,7 +96,7 @@ class Server implements BlobsForThread {
     const shared = {
       ...this.#options,
       blobs: this.#blobs,
-      outbox: this.#outbox,
+      messages: this.#messages,
       onEnd: () => {
         this.#open[begin.id] = undefined;
       },

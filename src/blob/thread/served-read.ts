@@ -3,9 +3,9 @@ import type { Timers } from "../../platform/index.ts";
 import type { BlobError } from "../errors.ts";
 import type { BlobStore } from "../ports.ts";
 import { encodeError } from "./error-message.ts";
-import type { Outbox } from "./outbox.ts";
 import { type FromBlobs, PACKET_BYTES, READ_AHEAD_BYTES, type ToBlobs } from "./protocol.ts";
 import { decodeRow } from "./row-message.ts";
+import type { TurnMessages } from "./turn-messages.ts";
 
 /** To copy less than this is cheaper than to replace the memory that would go, in bytes. */
 const LEAST_LENT_BYTES = 16 * 1024;
@@ -17,7 +17,7 @@ export interface ServedReadOptions {
   /** Where the memory of pieces comes from, and where it is lent from. */
   readonly buffers: RecycledBuffers;
   readonly timers: Pick<Timers, "endOfTurn">;
-  readonly outbox: Outbox<FromBlobs>;
+  readonly messages: TurnMessages<FromBlobs>;
   /** Called before the last thing is said of it. */
   readonly onEnd: () => void;
 }
@@ -68,7 +68,7 @@ export class ServedRead {
       this.#end();
       this.#discard();
       const why = signal.aborted ? signal.reason : error;
-      this.#options.outbox.say({ kind: "failed", id, error: encodeError(why) });
+      this.#options.messages.say({ kind: "failed", id, error: encodeError(why) });
     }
   }
 
@@ -141,7 +141,7 @@ export class ServedRead {
     this.#unsentBytes -= bytes.length;
     const isLast = this.#unsentBytes === 0;
     if (isLast) this.#end();
-    this.#options.outbox.say({ kind: "piece", id: this.#begin.id, bytes, isLast }, bytes.buffer);
+    this.#options.messages.say({ kind: "piece", id: this.#begin.id, bytes, isLast }, bytes.buffer);
   }
 
   #discard(): void {

@@ -4,14 +4,14 @@ import { NewBlobSchema } from "../../gen/skerry/meta/v1/commands_pb.js";
 import type { BlobError } from "../errors.ts";
 import type { BlobStore } from "../ports.ts";
 import { encodeError } from "./error-message.ts";
-import type { Outbox } from "./outbox.ts";
 import { type FromBlobs, type ToBlobs, WRITE_WINDOW_BYTES } from "./protocol.ts";
+import type { TurnMessages } from "./turn-messages.ts";
 
 type Begin = ToBlobs & { readonly kind: "write" };
 
 export interface ServedWriteOptions {
   readonly blobs: BlobStore;
-  readonly outbox: Outbox<FromBlobs>;
+  readonly messages: TurnMessages<FromBlobs>;
   /** Called before the last thing is said of it. */
   readonly onEnd: () => void;
 }
@@ -36,9 +36,9 @@ export class ServedWrite {
   async run(): Promise<void> {
     const answer = await this.#write();
     this.#isOver = true;
-    for (const { buffer } of this.#packets.splice(0)) this.#options.outbox.giveBack(buffer);
+    for (const { buffer } of this.#packets.splice(0)) this.#options.messages.giveBack(buffer);
     this.#options.onEnd();
-    this.#options.outbox.say(answer);
+    this.#options.messages.say(answer);
   }
 
   receive(message: ToBlobs): void {
@@ -76,10 +76,10 @@ export class ServedWrite {
         yield packet;
       } finally {
         this.#packetBytes -= bytes;
-        this.#options.outbox.giveBack(packet.buffer);
+        this.#options.messages.giveBack(packet.buffer);
       }
       left -= bytes;
-      if (!this.#isOver) this.#options.outbox.say({ kind: "taken", id, bytes });
+      if (!this.#isOver) this.#options.messages.say({ kind: "taken", id, bytes });
     }
   }
 

@@ -6,7 +6,7 @@ import { type BlobTurn, type FromBlobs, LEAST_RETURNED_BYTES, type ToBlobs } fro
  * Gathers what is said in one turn of the event loop: each message between threads costs about 10 microseconds on either side, and wakes the other. It
  * grows no larger than the windows of all that is open.
  */
-export class Outbox<Message extends ToBlobs | FromBlobs> {
+export class TurnMessages<Message extends ToBlobs | FromBlobs> {
   readonly #post: ThreadPort<BlobTurn<Message>, never>["post"];
   readonly #timers: Pick<Timers, "endOfTurn">;
   #messages: Message[] = [];
