@@ -76,13 +76,25 @@ proto: $(PACKAGES) ## Generate src/gen from proto/
 kernels: $(PACKAGES) ## Compile the WebAssembly kernels of vector search
 	node test/support/write-kernels.ts
 
+# The slowest first: two at a time.
+LINTS := lint-types-and-promises lint-layers lint-dead-code lint-format lint-types lint-protos
+
 .PHONY: lint
 lint: $(PACKAGES) ## Formats, types, layers, dead code, protos
-	biome ci --error-on-warnings .
-	tsc --noEmit -p tsconfig.json
+	@$(MAKE) --no-print-directory --output-sync=target --jobs=2 $(LINTS)
+
+.PHONY: $(LINTS)
+lint-types-and-promises:
 	eslint --max-warnings 0 .
+lint-layers:
 	depcruise --config .dependency-cruiser.mjs src cmd
+lint-dead-code:
 	knip
+lint-format:
+	biome ci --error-on-warnings .
+lint-types:
+	tsc --noEmit -p tsconfig.json
+lint-protos:
 	buf lint
 	buf format -d --exit-code
 	@$(if $(BREAKING_BASE),buf breaking --against '.git#ref=$(BREAKING_BASE)',echo "NOT CHECKED: buf breaking found no branch main with a proto folder to compare with")

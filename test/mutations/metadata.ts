@@ -189,9 +189,9 @@ export const METADATA: readonly Mutation[] = [
     name: "chunk-signature-ignored",
     what: "the signatures of chunks of a signed body are not looked at",
     file: "src/s3/body/aws-chunked.ts",
-    find: 'if (!equalSignatures(hmacHex(chain.key, text), signature)) {\n      throw new ObjectError("chunk-signature", "The signature of a chunk',
+    find: 'if (!equalSignatures(chain.key.hmacHex(text), signature)) {\n      throw new ObjectError("chunk-signature", "The signature of a chunk',
     replace:
-      'if (hmacHex(chain.key, text) === signature + signature) {\n      throw new ObjectError("chunk-signature", "The signature of a chunk',
+      'if (chain.key.hmacHex(text) === signature + signature) {\n      throw new ObjectError("chunk-signature", "The signature of a chunk',
     detector: directed("test/fuzz/fuzz.test.ts", "aws-chunked"),
     withinSeeds: 1,
   },
