@@ -9,8 +9,9 @@ import { compileNative } from "./native.ts";
 import { NodeDisk } from "./node-disk.ts";
 
 const MIB = 1024 * 1024;
-/** More than the clients write in some minutes: what is deleted goes only with the segments that it lies in. */
-const DISK_BYTES = 1024 * MIB;
+/** More than the clients write: what is deleted goes only with the segments that it lies in. On a slow machine a run takes three times as long as it has faults. */
+const DISK_BYTES = 512 * MIB;
+const DISK_BYTES_PER_SECOND = 12 * MIB;
 
 /** Small files, so that they are cut, sealed and deleted within a run. */
 const ENVIRONMENT = {
@@ -43,7 +44,12 @@ export class ChaosCluster {
   }
 
   /** Resolves when all nodes are ready. What was made is removed again when it rejects. */
-  static async start(options: { readonly nodes: number; readonly seed: number }): Promise<ChaosCluster> {
+  static async start(options: {
+    readonly nodes: number;
+    readonly seed: number;
+    readonly durationMs: number;
+  }): Promise<ChaosCluster> {
+    const diskBytes = Math.floor(DISK_BYTES + (DISK_BYTES_PER_SECOND * options.durationMs) / 1000);
     const directory = mkdtempSync(join(tmpdir(), "skerry-chaos-"));
     const undo: (() => void | Promise<void>)[] = [() => rmSync(directory, { recursive: true, force: true })];
     try {
@@ -53,7 +59,7 @@ export class ChaosCluster {
       const network = await ChaosNetwork.open({ ...options, wire: programs.wire });
       undo.push(() => network.close());
       const disks = numbers.map((number) => {
-        const disk = new NodeDisk(join(directory, `node-${number}`), DISK_BYTES);
+        const disk = new NodeDisk(join(directory, `node-${number}`), diskBytes);
         undo.push(() => disk.unmount());
         return disk;
       });

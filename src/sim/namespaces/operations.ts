@@ -68,7 +68,10 @@ export class NamespaceOperations {
 
   async #makeRoot(port: NamespacePort): Promise<void> {
     if (this.histories.includes(this.#root)) return;
-    await port.create(ROOT, PLAIN_SCHEMA);
+    await port.create(ROOT, PLAIN_SCHEMA).catch((error: unknown) => {
+      // Somebody else made it meanwhile, and a write has brought an attribute that is not in the schema which it was made with.
+      if (codeOf(error) !== "already-exists" || !this.histories.includes(this.#root)) throw error;
+    });
     if (!this.histories.includes(this.#root)) this.histories.push(this.#root);
   }
 
