@@ -1,4 +1,5 @@
 import { createHmac } from "node:crypto";
+import { inspect } from "node:util";
 import { expect, test } from "vitest";
 import { createPrng } from "../../base/index.ts";
 import { equalSignatures, SigningKey } from "./hmac.ts";
@@ -35,6 +36,8 @@ test("it is the HMAC of node:crypto, for every length of key and text", () => {
 
 test("a key does not show in what is printed of it", () => {
   const key = new SigningKey(Buffer.from("0123456789abcdef0123456789abcdef"));
+  key.hmacHex("text");
+  expect(inspect(key, { depth: null, showHidden: true })).toBe("SigningKey {}");
   expect(JSON.stringify(key)).toBe("{}");
   expect(Object.keys(key)).toEqual([]);
 });
