@@ -1,12 +1,11 @@
 import { Worker } from "node:worker_threads";
-import { threadPort } from "../platform/node/index.ts";
+import { threadFile, threadPort } from "../platform/node/index.ts";
 import type { SearchThread } from "../search/index.ts";
 
 /** Starts a thread for the heavy work of searches. */
 export function startSearchThread(): SearchThread {
-  const file = import.meta.url.endsWith(".ts") ? "./search-worker.ts" : "./search-worker.js";
   // Without the process's own arguments: some, such as --input-type, are refused with a file.
-  const worker = new Worker(new URL(file, import.meta.url), { name: "search", execArgv: [] });
+  const worker = new Worker(threadFile("search-worker", import.meta.url), { name: "search", execArgv: [] });
   worker.unref();
   let failure: Error | undefined;
   worker.on("error", (error) => {

@@ -2,6 +2,7 @@ import { Worker } from "node:worker_threads";
 import { Deferred } from "../../base/index.ts";
 import type { DigestAlgorithm } from "../ports.ts";
 import type { HashRequest, HashResponse } from "./hash-protocol.ts";
+import { threadFile } from "./thread-file.ts";
 
 /** One stream of bytes on a hash thread. When the thread fails, everything that is asked of the stream rejects. */
 export interface HashThreadStream {
@@ -29,9 +30,8 @@ export class HashThread {
   /** `onFailure` is called when the thread has ended, for whatever reason. */
   constructor(onFailure: () => void) {
     this.#onFailure = onFailure;
-    const file = import.meta.url.endsWith(".ts") ? "./hash-worker.ts" : "./hash-worker.js";
     // Without the process's own arguments: some, such as --input-type, are refused with a file.
-    this.#worker = new Worker(new URL(file, import.meta.url), { name: "hash", execArgv: [] });
+    this.#worker = new Worker(threadFile("hash-worker", import.meta.url), { name: "hash", execArgv: [] });
     this.#worker.unref();
     this.#worker.on("message", (response: HashResponse) => this.#answered(response));
     this.#worker.on("messageerror", (error) => this.#fail(error));

@@ -25,6 +25,7 @@ export {
   type NodeNetworkOptions,
 } from "./network.ts";
 export { PlainHasher } from "./plain-hasher.ts";
+export { threadFile } from "./thread-file.ts";
 export { threadPort } from "./thread-port.ts";
 export { type LevelStoreOptions, LevelStores, NodeClock, NodeDisk, NodeHasher, NodeRandom, NodeTimers };
 

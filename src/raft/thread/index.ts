@@ -1,5 +1,5 @@
 /**
- * Raft on a thread of its own. `start.ts` makes the thread and `raft-proxy.ts` stands for it on the main thread; `worker.ts` builds the
+ * Raft on a thread of its own. `start.ts` makes the thread and `raft-proxy.ts` stands for it on the main thread; `raft-worker.ts` builds the
  * platform there and `serve.ts` runs the member. `protocol.ts` is all that they say to each other, `entry-batch.ts` how entries travel.
  *
  * Proposals of one turn are one message; reads of one turn are one question; entries go as a few arrays whose memory changes hands. The

@@ -1,6 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { createSharedIndex } from "../../base/index.ts";
-import { threadPort } from "../../platform/node/index.ts";
+import { threadFile, threadPort } from "../../platform/node/index.ts";
 import type { RaftStart } from "../shell/index.ts";
 import type { FromRaft, RaftTls, ThreadStart, ToRaft } from "./protocol.ts";
 import { RaftProxy, type StartedRaftThread } from "./raft-proxy.ts";
@@ -23,8 +23,8 @@ export async function startRaftThread(options: RaftThreadStart): Promise<Started
   const { tls, stateMachine, onFatal, onEvent, ...rest } = options;
   const start: ThreadStart = { ...rest, readIndex: createSharedIndex() };
   const workerData: WorkerData = { start, tls };
-  const file = import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js";
-  const worker = new Worker(new URL(file, import.meta.url), { name: "raft", workerData, execArgv: [] });
+  const file = threadFile("raft-worker", import.meta.url);
+  const worker = new Worker(file, { name: "raft", workerData, execArgv: [] });
   const port = threadPort<ToRaft, FromRaft>(worker);
   const proxy = new RaftProxy(port, { ...start, stateMachine, onFatal, ...(onEvent && { onEvent }) });
   let failure: Error | undefined;

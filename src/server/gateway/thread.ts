@@ -10,7 +10,7 @@ import {
   type ToObserved,
 } from "../../observe/index.ts";
 import type { SocketAddress, Timers } from "../../platform/index.ts";
-import { threadPort } from "../../platform/node/index.ts";
+import { threadFile, threadPort } from "../../platform/node/index.ts";
 import type { AccessLogs } from "../../s3/index.ts";
 import type { EnginesForThreads } from "../engines/engines.ts";
 import type { FromGateway, GatewayPorts, GatewayStart, ToGateway } from "./protocol.ts";
@@ -105,8 +105,7 @@ export class GatewayThread {
     const { name, start, engines } = this.#options;
     const { there } = this.#channels;
     const workerData: GatewayStart = { ...start, reader, writes: engines.writes, ports: there };
-    const file = import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js";
-    const worker = new Worker(new URL(file, import.meta.url), {
+    const worker = new Worker(threadFile("gateway-worker", import.meta.url), {
       name,
       workerData,
       transferList: Object.values<MessagePort>({ ...there }),
