@@ -104,6 +104,9 @@ lint-protos:
 	@generated=$$(mktemp -d) && trap 'rm -rf "$$generated"' EXIT && buf generate -o "$$generated" \
 	  && diff -r "$$generated/src/gen" src/gen || { echo "src/gen is not what proto/ generates: run make proto" >&2; exit 1; }
 
+# Hundreds of processes compile the same files.
+test test-long test-fast lint: export NODE_COMPILE_CACHE := $(CURDIR)/node_modules/.cache/node
+
 .PHONY: test
 test: lint $(BUILT) ## Everything that needs only this repository and the machine
 	vitest run

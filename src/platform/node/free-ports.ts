@@ -10,7 +10,8 @@ const LAST_PORT = 32_000;
 const MAX_ATTEMPTS = 10_000;
 
 /**
- * `count` free loopback ports, each the first of a run of `run` free neighbours, at random. They are free now; nobody can promise more.
+ * `count` free loopback ports, each the first of a run of `run` free neighbours, at random. They are free now; nobody can promise more than
+ * that this process does not give them twice before it has given most of them.
  * For tests, of this project and of programs that start a node in their process. Throws when there are none.
  */
 export async function freePorts(count: number, run = 1): Promise<number[]> {
@@ -18,11 +19,22 @@ export async function freePorts(count: number, run = 1): Promise<number[]> {
   for (let attempt = 0; found.length < count; attempt++) {
     if (attempt === MAX_ATTEMPTS) throw new Error(`no ${count} runs of ${run} free ports were found`);
     const first = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT));
-    if (found.some((port) => Math.abs(port - first) < run)) continue;
-    const free = await Promise.all(Array.from({ length: run }, (_, index) => isFree(first + index)));
+    const ports = Array.from({ length: run }, (_, index) => first + index);
+    if (!reserve(ports)) continue;
+    const free = await Promise.all(ports.map(isFree));
     if (free.every(Boolean)) found.push(first);
   }
   return found;
+}
+
+/** Those of earlier calls and of calls under way: whoever got them may listen only later. */
+const given = new Set<number>();
+
+function reserve(ports: readonly number[]): boolean {
+  if (given.size > (LAST_PORT - FIRST_PORT) / 2) given.clear();
+  if (ports.some((port) => given.has(port))) return false;
+  for (const port of ports) given.add(port);
+  return true;
 }
 
 function isFree(port: number): Promise<boolean> {
