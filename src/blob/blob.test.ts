@@ -133,6 +133,18 @@ describe("writing with a node that does not keep up", () => {
     for (const chunk of blob?.chunks ?? []) expect(new Set(chunk.nodeIds)).toEqual(new Set([1n, 3n, 4n]));
   });
 
+  it.each([
+    ["as many nodes as the quorum", [1, 2], [2]],
+    ["more nodes than the quorum", [1, 2, 3], [2]],
+    ["two nodes at once", [1, 2, 3], [2, 3]],
+    ["the only node", [1], [1]],
+  ])("replaces it for every chunk that was on its way to it: %s", async (_, nodes, failing) => {
+    const targets = new MemoryTargets(nodes, Math.min(2, nodes.length), [4, 5]);
+    for (const nodeId of failing) targets.behaviour.set(nodeId, { breaksUnder: 2 });
+    const { blob } = await write(storeOver(targets, { stragglerMs: 60_000 }), bytes);
+    for (const chunk of blob?.chunks ?? []) expect(chunk.nodeIds).toHaveLength(nodes.length);
+  });
+
   it("leaves a node behind that never answers", async () => {
     const targets = new MemoryTargets([1, 2, 3], 2);
     targets.behaviour.set(2, { write: "never" });

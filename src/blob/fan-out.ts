@@ -76,7 +76,9 @@ export class FanOut {
           fail(this.#refusal());
         }
       };
+      const started = new Set<number>();
       const start = (nodeId: number): void => {
+        started.add(nodeId);
         const target = this.#options.targets.target(nodeId);
         const controller = new AbortController();
         pending.set(nodeId, controller);
@@ -93,16 +95,20 @@ export class FanOut {
           (error: unknown) => {
             pending.delete(nodeId);
             if (finished) return;
-            const spare = this.#replace(nodeId, error);
-            if (spare !== undefined) start(spare);
+            this.#replace(nodeId, error);
+            startActive();
             settle();
           },
         );
       };
+      // Also those that another chunk took in, for the same node or another one.
+      const startActive = (): void => {
+        for (const nodeId of [...this.#active]) if (!started.has(nodeId)) start(nodeId);
+      };
 
       if (signal.aborted) return onAbort();
       signal.addEventListener("abort", onAbort, { once: true });
-      for (const nodeId of [...this.#active]) start(nodeId);
+      startActive();
       settle();
     });
   }
@@ -112,14 +118,13 @@ export class FanOut {
     if (position >= 0) this.#active.splice(position, 1);
   }
 
-  /** Takes the failed node out and a spare in; undefined when there is none, or another chunk has done so already. */
-  #replace(nodeId: number, error: unknown): number | undefined {
+  /** Takes the failed node out and a spare in, if there is one, and unless another chunk has done so already. */
+  #replace(nodeId: number, error: unknown): void {
     this.#failures.push(error);
-    if (!this.#active.includes(nodeId)) return undefined;
+    if (!this.#active.includes(nodeId)) return;
     this.#drop(nodeId);
     const spare = this.#spares.shift();
     if (spare !== undefined) this.#active.push(spare);
-    return spare;
   }
 
   #refusal(): BlobError {

@@ -43,7 +43,7 @@ export interface ChunkTarget {
 export interface BlobPlacement {
   readonly copysetId: number;
   readonly layoutEpoch: number;
-  /** In the order of the copyset; nodes known to be dead are left out. */
+  /** In the order of the copyset; in the place of nodes known to be dead stand spares. At least a write quorum. */
   readonly nodeIds: readonly number[];
   /** Nodes that must have made a chunk durable before it counts. */
   readonly writeQuorum: number;

@@ -61,9 +61,21 @@ describe("where a blob goes", () => {
     });
   });
 
-  test("without those that are dead or full", () => {
-    const place = placeBlob(layout, blobId, healthOf({ 2: "dead", 3: "full", 4: "suspect" }));
-    expect(place).toMatchObject({ nodeIds: [1], writeQuorum: 2, spareNodeIds: [4] });
+  test("without those that are dead or full, and with spares in their place", () => {
+    const place = placeBlob(layout, blobId, healthOf({ 3: "full" }));
+    expect(place).toMatchObject({ nodeIds: [1, 2, 4], writeQuorum: 2, spareNodeIds: [] });
+  });
+
+  test("a spare that is only suspected stands in as far as the quorum needs it", () => {
+    const needed = placeBlob(layout, blobId, healthOf({ 2: "dead", 3: "full", 4: "suspect" }));
+    expect(needed).toMatchObject({ nodeIds: [1, 4], writeQuorum: 2, spareNodeIds: [] });
+    const enough = placeBlob(layout, blobId, healthOf({ 3: "full", 4: "suspect" }));
+    expect(enough).toMatchObject({ nodeIds: [1, 2], writeQuorum: 2, spareNodeIds: [4] });
+  });
+
+  test("there are fewer than the quorum only when no spare is left", () => {
+    const place = placeBlob(layout, blobId, healthOf({ 2: "dead", 3: "full", 4: "dead" }));
+    expect(place).toMatchObject({ nodeIds: [1], writeQuorum: 2, spareNodeIds: [] });
   });
 
   test("with those that are only suspected, or not heard of yet", () => {

@@ -44,7 +44,7 @@ export function placementNodesOf(nodes: readonly NodeRow[]): readonly PlacementN
 export interface BlobPlace {
   readonly copysetId: number;
   readonly layoutEpoch: number;
-  /** In the order of the copyset, without those that cannot be written. */
+  /** Members of the copyset that can be written, in its order, and then the spares that stand in for the others. */
   readonly nodeIds: readonly number[];
   readonly writeQuorum: number;
   /** Take the place of nodes that fail, in this order. */
@@ -52,20 +52,29 @@ export interface BlobPlace {
 }
 
 /**
- * Undefined without an open copyset. With fewer writable members than the quorum the spares must fill it; whether they can, the caller sees
- * from the counts.
+ * Undefined without an open copyset. Spares stand in for members that cannot be written. They may be too few for the quorum: the caller sees
+ * that from the counts.
  */
 export function placeBlob(layout: Layout, blobId: Uint8Array, health: HealthView): BlobPlace | undefined {
   const writability = (nodeId: number) => writabilityOf(health, nodeId);
   const copyset = chooseCopyset(layout.copysets, blobId, writability, layout.shares);
   if (copyset === undefined) return undefined;
   assert(copyset.nodeIds.length > 0, "a copyset has nodes");
+  const width = copyset.nodeIds.length;
+  const quorum = writeQuorum(layout.replicationFactor, width);
+  const nodeIds = copyset.nodeIds.map(Number).filter((nodeId) => writability(nodeId) !== "no");
+  const spareNodeIds = [...spares({ copyset, nodes: layout.nodes, writability })];
+  while (spareNodeIds.length > 0 && nodeIds.length < width) {
+    // A doubtful one could keep every write waiting: only the quorum is worth that.
+    if (nodeIds.length >= quorum && writability(spareNodeIds[0]!) !== "yes") break;
+    nodeIds.push(spareNodeIds.shift()!);
+  }
   return {
     copysetId: Number(copyset.copysetId),
     layoutEpoch: layout.epoch,
-    nodeIds: copyset.nodeIds.map(Number).filter((nodeId) => writability(nodeId) !== "no"),
-    writeQuorum: writeQuorum(layout.replicationFactor, copyset.nodeIds.length),
-    spareNodeIds: spares({ copyset, nodes: layout.nodes, writability }),
+    nodeIds,
+    writeQuorum: quorum,
+    spareNodeIds,
   };
 }
 

@@ -1,4 +1,4 @@
-import { concatBytes } from "../../base/index.ts";
+import { concatBytes, Deferred } from "../../base/index.ts";
 import type { ChunkAddress, ChunkBytes, ChunkData } from "../../segment/index.ts";
 import { BlobError } from "../errors.ts";
 import type { BlobPlacement, ChunkTarget, ChunkTargets } from "../ports.ts";
@@ -7,6 +7,8 @@ import type { BlobPlacement, ChunkTarget, ChunkTargets } from "../ports.ts";
 export interface NodeBehaviour {
   /** Writes reject with this code; "never" keeps them waiting until they are aborted. */
   write?: "never" | "no-space" | "io" | undefined;
+  /** Writes wait until so many are under way, and fail then, with all later ones, as when a connection breaks. */
+  breaksUnder?: number;
   read?: "never" | "damaged" | undefined;
   dead?: boolean;
 }
@@ -16,6 +18,7 @@ export class MemoryTargets implements ChunkTargets {
   readonly behaviour = new Map<number, NodeBehaviour>();
   readonly chunks = new Map<string, Uint8Array>();
   readonly reads: number[] = [];
+  readonly #underWay = new Map<number, Deferred<void>[]>();
   readonly #nodeIds: readonly number[];
   readonly #spares: readonly number[];
   readonly #writeQuorum: number;
@@ -70,9 +73,19 @@ export class MemoryTargets implements ChunkTargets {
     signal: AbortSignal,
   ): Promise<void> {
     if (behaviour.write === "never") return aborted(signal);
+    if (behaviour.breaksUnder !== undefined) await this.#untilBroken(nodeId, behaviour.breaksUnder);
     await Promise.resolve();
     if (behaviour.write !== undefined) throw Object.assign(new Error("refused"), { code: behaviour.write });
     this.chunks.set(chunkName(nodeId, chunk), concatBytes(chunk.pieces));
+  }
+
+  #untilBroken(nodeId: number, writes: number): Promise<void> {
+    const underWay = this.#underWay.get(nodeId) ?? [];
+    this.#underWay.set(nodeId, underWay);
+    const broken = new Deferred<void>();
+    underWay.push(broken);
+    if (underWay.length >= writes) for (const write of underWay) write.reject(new Error("the stream broke"));
+    return broken.promise;
   }
 
   async #read(
