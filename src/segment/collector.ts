@@ -2,6 +2,7 @@ import type { Disk, Hasher } from "../platform/index.ts";
 import type { SegmentTable } from "./accounting.ts";
 import type { ChunkIndex } from "./chunk-index.ts";
 import { fromDiskError } from "./errors.ts";
+import type { FailedSegments } from "./failed-segments.ts";
 import { segmentPath, segmentsDirectory } from "./file-names.ts";
 import type { ChunkEntry } from "./footer.ts";
 import { allEntries, inspectSegment } from "./scan.ts";
@@ -17,6 +18,7 @@ export interface CollectorOptions {
   readonly hasher: Hasher;
   readonly index: ChunkIndex;
   readonly table: SegmentTable;
+  readonly failed: FailedSegments;
   /** Segments with smaller ids are in the index, durably: only those may go. */
   readonly checkpointedSegmentId: () => number;
 }
@@ -67,12 +69,12 @@ export class SegmentCollector {
   }
 
   async #pass(): Promise<void> {
-    const { table, files, disk, directory } = this.#options;
+    const { table, files, disk, directory, failed } = this.#options;
     for (const { segmentId, state, liveChunks } of table.all()) {
       if (this.#closed) return;
       if (state !== "sealed" || liveChunks > 0) continue;
       if (segmentId >= this.#options.checkpointedSegmentId() || !table.mayForgetKills(segmentId)) continue;
-      if (!(await this.#isDead(segmentId))) continue;
+      if (failed.has(segmentId) || !(await this.#isDead(segmentId))) continue;
       files.forget(segmentId);
       await disk.remove(segmentPath(directory, segmentId));
       await disk.syncDirectory(segmentsDirectory(directory));
@@ -80,7 +82,18 @@ export class SegmentCollector {
     }
   }
 
+  /** False also when it cannot be read: the others do not wait for it. */
   async #isDead(segmentId: number): Promise<boolean> {
+    try {
+      return await this.#lookInto(segmentId);
+    } catch (error) {
+      fromDiskError(error, "a dead segment could not be read");
+      this.#options.failed.add(segmentId);
+      return false;
+    }
+  }
+
+  async #lookInto(segmentId: number): Promise<boolean> {
     const { files, hasher, table } = this.#options;
     const held = await files.hold(segmentId);
     try {

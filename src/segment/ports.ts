@@ -44,9 +44,9 @@ export interface SegmentStore {
   inventory(): AsyncIterable<ChunkAddress & { readonly length: number }>;
   /**
    * Moves about so many bytes of chunks out of half-dead segments, which go then; how many it were, 0: there was nothing to move. The chunks
-   * can be read all the time.
+   * can be read all the time. It ends early when the signal aborts. What cannot be moved is passed over until something changes about its segment, or for a while.
    */
-  rewrite(budgetBytes: number): Promise<number>;
+  rewrite(budgetBytes: number, signal?: AbortSignal): Promise<number>;
   /** The chunk is not what it should be, though its checksums hold: never served from now on, replaced by the next append. */
   quarantine(address: ChunkAddress): void;
   close(): Promise<void>;

@@ -85,8 +85,8 @@ export class ReopeningStore implements SegmentStore {
     yield* this.#now().inventory();
   }
 
-  rewrite(budgetBytes: number): Promise<number> {
-    return this.#use((store) => store.rewrite(budgetBytes));
+  rewrite(budgetBytes: number, signal?: AbortSignal): Promise<number> {
+    return this.#use((store) => store.rewrite(budgetBytes, signal));
   }
 
   quarantine(address: ChunkAddress): void {

@@ -23,7 +23,7 @@ export function rewriteWorker(options: RewriteWorkerOptions): Worker {
     runUnit: async (signal) => {
       if (!store.status().writable) return "idle";
       const begunMs = clock.monotonicMs();
-      const movedBytes = await store.rewrite(UNIT_BYTES);
+      const movedBytes = await store.rewrite(UNIT_BYTES, signal);
       if (movedBytes === 0) return "idle";
       onMoved(movedBytes);
       const restMs = (movedBytes / bytesPerSecond) * 1000 - (clock.monotonicMs() - begunMs);

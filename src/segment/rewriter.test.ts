@@ -75,6 +75,65 @@ describe("half-dead segments", () => {
     await expectKept((blob) => blob % 3 === 0 && blob > 9);
   });
 
+  test("a chunk that cannot be moved is left behind, once: the rest goes on, and nothing is done again for it", async () => {
+    store.quarantine({ blobId: blobIdOf(0), chunkIndex: 0 });
+    await unlinkAllBut((blob) => blob % 3 === 0);
+    // All of it, or this would never end.
+    expect(await harness.run(store.rewrite(10_000_000))).toBeGreaterThan(0);
+    const { segments } = store.status();
+    let reads = 0;
+    harness.machine.volume.faults.intercept = (operation) => void (operation === "read" && reads++);
+    expect(await harness.run(store.rewrite(10_000_000))).toBe(0);
+    expect(reads).toBe(0);
+    // Its segment is looked at again when something about it changes.
+    harness.machine.volume.faults.intercept = undefined;
+    await harness.run(store.unlink([blobIdOf(0)]));
+    expect(store.status().segments).toBeLessThan(segments);
+  });
+
+  test("the signal ends it", async () => {
+    await unlinkAllBut((blob) => blob % 3 === 0);
+    const stopping = AbortSignal.abort(new Error("the node stops"));
+    expect(await harness.run(store.rewrite(10_000_000, stopping))).toBe(0);
+  });
+
+  test("one that lies on bad sectors does not keep the others from going; it is tried again after a while", async () => {
+    const bad = harness.segments()[0]!;
+    let tries = 0;
+    harness.machine.volume.faults.intercept = (operation, path) => {
+      if (operation !== "read" || !path.endsWith(bad)) return undefined;
+      tries++;
+      return "io";
+    };
+    // The bad one is the deadest of them, and dead ones come after it.
+    await unlinkAllBut((blob) => (blob < 7 ? blob === 0 : blob >= 21 || blob % 3 === 0));
+    await harness.run(store.rewrite(10_000_000));
+    expect(store.status().deadBytes).toBeLessThan(8 * LENGTH);
+    tries = 0;
+    await harness.run(store.rewrite(10_000_000));
+    expect(tries).toBe(0);
+    await harness.simulation.runFor(11 * 60_000);
+    await expect(harness.run(store.rewrite(10_000_000))).rejects.toMatchObject({ code: "io" });
+    expect(tries).toBeGreaterThan(0);
+    harness.machine.volume.faults.intercept = undefined;
+    await harness.simulation.runFor(11 * 60_000);
+    expect(await harness.run(store.rewrite(10_000_000))).toBe(LENGTH);
+  });
+
+  test("a dead one that lies on bad sectors does not keep the others from being removed", async () => {
+    const [bad] = harness.segments();
+    harness.machine.volume.faults.intercept = (operation, path) =>
+      operation === "read" && path.endsWith(bad!) ? "io" : undefined;
+    await unlinkAllBut(() => false);
+    await harness.run(store.unlink([blobIdOf(999)]));
+    // The bad one, those that a rule keeps while it is there, and the open one.
+    expect(harness.segments().length).toBeLessThanOrEqual(3);
+    harness.machine.volume.faults.intercept = undefined;
+    await harness.simulation.runFor(11 * 60_000);
+    await harness.run(store.unlink([blobIdOf(999)]));
+    expect(harness.segments()).not.toContain(bad);
+  });
+
   test("segments that are mostly alive are left alone", async () => {
     await unlinkAllBut((blob) => blob % 4 !== 0);
     expect(await harness.run(store.rewrite(10_000_000))).toBe(0);

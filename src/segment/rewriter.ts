@@ -2,8 +2,10 @@ import { concatBytes, Mutex, toHex } from "../base/index.ts";
 import type { Hasher } from "../platform/index.ts";
 import type { SegmentFigures, SegmentTable } from "./accounting.ts";
 import type { ChunkIndex } from "./chunk-index.ts";
-import { SegmentError } from "./errors.ts";
+import { fromDiskError, SegmentError } from "./errors.ts";
+import type { FailedSegments } from "./failed-segments.ts";
 import type { ChunkEntry } from "./footer.ts";
+import type { ChunkData } from "./ports.ts";
 import type { ChunkReader } from "./reader.ts";
 import { allEntries, inspectSegment } from "./scan.ts";
 import type { SegmentFiles } from "./segment-files.ts";
@@ -17,6 +19,7 @@ export interface RewriterOptions {
   readonly hasher: Hasher;
   readonly index: ChunkIndex;
   readonly table: SegmentTable;
+  readonly failed: FailedSegments;
   readonly reader: ChunkReader;
   readonly writer: () => SegmentWriter;
   /** Bytes that may be written without touching the reserve. */
@@ -29,6 +32,8 @@ interface Victim {
   readonly segmentId: number;
   readonly chunks: readonly ChunkEntry[];
   next: number;
+  /** Some of it could not be read. */
+  hasFailed: boolean;
 }
 
 /**
@@ -42,15 +47,20 @@ export class SegmentRewriter {
   readonly #options: RewriterOptions;
   readonly #running = new Mutex();
   #victim: Victim | undefined;
+  /** Segments in which something is left that cannot be moved, and their live bytes: until those change there is nothing to do. */
+  readonly #remaining = new Map<number, number>();
   #isClosed = false;
 
   constructor(options: RewriterOptions) {
     this.#options = options;
   }
 
-  /** Moves about so many bytes; how many there were, 0: there is nothing to move. Rejects with SegmentError. */
-  rewrite(budgetBytes: number): Promise<number> {
-    return this.#running.run(() => this.#rewrite(budgetBytes));
+  /**
+   * Moves about so many bytes, fewer when the signal aborts; how many there were, 0: there is nothing to move. Rejects with SegmentError; when segments
+   * could not be read, only if nothing else was to be moved.
+   */
+  rewrite(budgetBytes: number, signal?: AbortSignal): Promise<number> {
+    return this.#running.run(() => this.#rewrite(budgetBytes, signal));
   }
 
   /** Resolves when nothing is being moved; nothing will be after it. */
@@ -59,66 +69,102 @@ export class SegmentRewriter {
     await this.#running.run(() => undefined);
   }
 
-  async #rewrite(budgetBytes: number): Promise<number> {
+  async #rewrite(budgetBytes: number, signal: AbortSignal | undefined): Promise<number> {
+    const failures: SegmentError[] = [];
     let movedBytes = 0;
-    while (movedBytes < budgetBytes && !this.#isClosed) {
-      this.#victim ??= await this.#choose();
+    while (movedBytes < budgetBytes && !this.#isClosed && signal?.aborted !== true) {
+      this.#victim ??= await this.#choose(failures);
       const victim = this.#victim;
-      if (victim === undefined) return movedBytes;
+      if (victim === undefined) break;
       const entry = victim.chunks[victim.next];
       if (entry === undefined) {
         this.#victim = undefined;
-        await this.#options.onEmptied();
+        await this.#finish(victim);
         continue;
       }
+      movedBytes += await this.#move(victim, entry, failures);
+      // Not before: when it could not be written, it is moved the next time.
       victim.next += 1;
-      movedBytes += await this.#move(victim.segmentId, entry);
     }
+    const [failure] = failures;
+    if (movedBytes === 0 && failure !== undefined) throw failure;
     return movedBytes;
   }
 
-  /** The segment with the greatest dead part, with its chunks; those that cannot be read are left to recovery. */
-  async #choose(): Promise<Victim | undefined> {
-    const { table, files, hasher, spareBytes } = this.#options;
+  async #finish({ segmentId, hasFailed }: Victim): Promise<void> {
+    await this.#options.onEmptied();
+    const left = this.#options.table.get(segmentId);
+    this.#remaining.delete(segmentId);
+    if (left === undefined || left.liveChunks === 0) return;
+    if (hasFailed) this.#options.failed.add(segmentId);
+    else this.#remaining.set(segmentId, left.liveBytes);
+  }
+
+  /** The segment with the greatest dead part, with its chunks. One that cannot be read is put among the failed ones, and the next is taken. */
+  async #choose(failures: SegmentError[]): Promise<Victim | undefined> {
+    const { table, spareBytes, failed } = this.#options;
     const spare = spareBytes();
-    const worth = table.all().filter((figures) => isWorthIt(figures) && figures.liveBytes <= spare);
-    const [best] = worth.sort((a, b) => deadPart(b) - deadPart(a));
-    if (best === undefined) return undefined;
-    const held = await files.hold(best.segmentId);
+    const worth = table
+      .all()
+      .filter((figures) => isWorthIt(figures) && figures.liveBytes <= spare)
+      .filter(({ segmentId, liveBytes }) => this.#remaining.get(segmentId) !== liveBytes)
+      .filter(({ segmentId }) => !failed.has(segmentId));
+    for (const { segmentId } of worth.sort((a, b) => deadPart(b) - deadPart(a))) {
+      try {
+        return { segmentId, chunks: await this.#chunksOf(segmentId), next: 0, hasFailed: false };
+      } catch (error) {
+        failures.push(fromDiskError(error, "a half-dead segment could not be read"));
+        failed.add(segmentId);
+      }
+    }
+    return undefined;
+  }
+
+  /** Those of a segment whose records cannot be told are left to recovery. */
+  async #chunksOf(segmentId: number): Promise<readonly ChunkEntry[]> {
+    const { files, hasher } = this.#options;
+    const held = await files.hold(segmentId);
     try {
       const entries = allEntries(await inspectSegment(held.file, { hasher })) ?? [];
-      return {
-        segmentId: best.segmentId,
-        chunks: entries.filter((entry) => entry.kind === "chunk"),
-        next: 0,
-      };
+      return entries.filter((entry) => entry.kind === "chunk");
     } finally {
       held.release();
     }
   }
 
-  /** Bytes that were moved; 0 when the chunk is not alive there (any more), or damaged. */
-  async #move(segmentId: number, entry: ChunkEntry): Promise<number> {
-    const { index, reader, writer } = this.#options;
+  /** Bytes that were moved; 0 when the chunk is not alive there (any more), or cannot be read. Rejects when it cannot be written. */
+  async #move(victim: Victim, entry: ChunkEntry, failures: SegmentError[]): Promise<number> {
+    const { index, writer } = this.#options;
     const row = index.get(entry);
-    const isThere = row?.segmentId === segmentId && row.position === entry.position && !row.quarantined;
+    const isThere =
+      row?.segmentId === victim.segmentId && row.position === entry.position && !row.quarantined;
     if (!isThere) return 0;
-    const { blobId, chunkIndex } = entry;
+    let chunk: ChunkData | undefined;
     try {
-      const { pieces, blockChecksums } = await reader.readBlocks({ blobId, chunkIndex }, 0, row.length);
+      chunk = await this.#read(entry, row.length);
+    } catch (error) {
+      failures.push(fromDiskError(error, "a chunk could not be read"));
+      victim.hasFailed = true;
+    }
+    if (chunk === undefined) return 0;
+    await writer().move(toHex(chunk.blobId), chunk, row);
+    return row.length;
+  }
+
+  /** Undefined when it is gone, or damaged. */
+  async #read({ blobId, chunkIndex }: ChunkEntry, length: number): Promise<ChunkData | undefined> {
+    try {
+      const { pieces, blockChecksums } = await this.#options.reader.readBlocks(
+        { blobId, chunkIndex },
+        0,
+        length,
+      );
       // A copy: what was read may lie in memory that is used again.
       const bytes = concatBytes(pieces);
-      const chunk = {
-        blobId,
-        chunkIndex,
-        length: row.length,
-        pieces: [bytes],
-        blockChecksums: blockChecksums.slice(),
-      };
-      await writer().move(toHex(blobId), chunk, row);
-      return row.length;
+      return { blobId, chunkIndex, length, pieces: [bytes], blockChecksums: blockChecksums.slice() };
     } catch (error) {
-      if (error instanceof SegmentError && (error.code === "damaged" || error.code === "not-found")) return 0;
+      if (error instanceof SegmentError && (error.code === "damaged" || error.code === "not-found"))
+        return undefined;
       throw error;
     }
   }

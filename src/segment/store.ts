@@ -16,6 +16,7 @@ import { ChunkIndex, type IndexStore } from "./chunk-index.ts";
 import { SegmentCollector } from "./collector.ts";
 import { DiskHealth } from "./disk-health.ts";
 import { fromDiskError, ignoreDiskError, SegmentError } from "./errors.ts";
+import { FailedSegments } from "./failed-segments.ts";
 import { indexDirectory, probePath, segmentsDirectory } from "./file-names.ts";
 import type { SegmentIdentity } from "./header.ts";
 import type { ChunkRow } from "./index-rows.ts";
@@ -139,14 +140,16 @@ export class DiskSegmentStore implements SegmentStore {
         this.#noteDamage({ kind: "chunk", address: { blobId, chunkIndex }, segmentId }),
     });
     const checkpointedSegmentId = (): number => this.#writer.checkpointedSegmentId;
+    const failed = new FailedSegments(options.clock);
     this.#rewriter = new SegmentRewriter({
       ...shared,
+      failed,
       reader: this.#reader,
       writer: () => this.#writer,
       spareBytes: () => this.#space.freeBytes - this.#takenBytes - this.#settings.reserveBytes,
       onEmptied: () => this.#collector.collect(),
     });
-    this.#collector = new SegmentCollector({ ...shared, disk, directory, checkpointedSegmentId });
+    this.#collector = new SegmentCollector({ ...shared, failed, disk, directory, checkpointedSegmentId });
   }
 
   static async open(options: DiskSegmentStoreOptions): Promise<DiskSegmentStore> {
@@ -269,11 +272,11 @@ export class DiskSegmentStore implements SegmentStore {
     };
   }
 
-  async rewrite(budgetBytes: number): Promise<number> {
+  async rewrite(budgetBytes: number, signal?: AbortSignal): Promise<number> {
     this.#checkOpen();
     this.#refreshSpace();
     try {
-      return await this.#rewriter.rewrite(budgetBytes);
+      return await this.#rewriter.rewrite(budgetBytes, signal);
     } catch (error) {
       throw fromDiskError(error, "a segment could not be rewritten");
     }

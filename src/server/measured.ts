@@ -66,7 +66,7 @@ export function measuredSegments(segments: SegmentStore, metrics: Metrics, clock
     unlink: (blobIds, options) => segments.unlink(blobIds, options),
     status: () => segments.status(),
     inventory: () => segments.inventory(),
-    rewrite: (budgetBytes) => segments.rewrite(budgetBytes),
+    rewrite: (budgetBytes, signal) => segments.rewrite(budgetBytes, signal),
     quarantine: (address) => segments.quarantine(address),
     close: () => segments.close(),
     append: async (chunk) => {
