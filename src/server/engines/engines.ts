@@ -143,7 +143,7 @@ export class Engines {
     this.#closers.push(() => this.#health.close());
     this.#targets = createTargets(options, this.#segments, this.#health, this.#closers);
     this.writes = new Writes(this.metadata.view);
-    const newId = createIds(options.platform);
+    const newId = createIds(options.platform, this.metadata.view);
     this.#blobs = createBlobs(options, this.#targets, newId);
     const blobs = measuredBlobs(this.#blobs, options.metrics, options.platform.clock);
     const { metadata, sealer } = this;

@@ -1,6 +1,5 @@
 import type { Sealer } from "../../access/index.ts";
 import { BackgroundRuntime, type Worker, type WorkerStatus } from "../../background/index.ts";
-import { ID_RANDOM_BYTES, TimeOrderedIds } from "../../base/index.ts";
 import {
   announceWorker,
   type HealthService,
@@ -18,6 +17,7 @@ import { describeSelf } from "../identity.ts";
 import { Webhooks } from "../webhooks.ts";
 import type { Consensus } from "./consensus.ts";
 import { keyRewrap, observeRetiredUses } from "./key-rewrap.ts";
+import { createIds } from "./objects.ts";
 import type { Certificates, EnginesOptions } from "./options.ts";
 import type { Search } from "./search.ts";
 import type { Upkeep } from "./upkeep.ts";
@@ -154,12 +154,11 @@ function bucketNotifications(options: EnginesOptions, worked: Worked): Worker {
 }
 
 function bucketLifecycle({ platform, config, metrics }: EnginesOptions, worked: Worked): Worker {
-  const ids = new TimeOrderedIds();
   return lifecycleWorker({
     metadata: worked.metadata,
     isLeader: () => worked.raft.status().role === "leader",
     clock: platform.clock,
-    newId: () => ids.next(platform.clock.wallMs(), platform.random.bytes(ID_RANDOM_BYTES)),
+    newId: createIds(platform, worked.metadata.view),
     dayMs: config["lifecycle.day_seconds"] * 1000,
     onStep: ({ examined, expired, kept }) => {
       metrics.lifecycleExamined.add(examined);

@@ -40,7 +40,7 @@ const metadata = await RemoteMetadata.open({
   timers: platform.timers,
   readIndexNow: () => loadIndex(start.readIndex),
 }).catch(fail);
-const newId = createIds(platform);
+const newId = createIds(platform, metadata.view);
 const blobPort: ThreadPort<BlobTurn<ToBlobs>, BlobTurn<FromBlobs>> = threadPort(ports.blobs);
 const blobs = new RemoteBlobs(blobPort, {
   hasher: platform.hasher,
