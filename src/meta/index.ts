@@ -28,7 +28,13 @@ export type { ApplyHasher, CommittedRows } from "./apply-state.ts";
 export { MetaError, type MetaErrorCode, StateStoreError, type StateStoreErrorCode } from "./errors.ts";
 export { type CheckedRows, checkInvariants, type Violation } from "./invariants/index.ts";
 export { APPLIED_KEY, SHARD_RANGE, TABLES, tableLetter, tableRange } from "./keys.ts";
-export { LAYOUT_EPOCH_LAG, MAX_BLOB_WRITE_MS, MAX_IDENTITIES, MAX_REWRAPPED_KEYS } from "./limits.ts";
+export {
+  LAYOUT_EPOCH_LAG,
+  MAX_BLOB_WRITE_MS,
+  MAX_IDENTITIES,
+  MAX_INLINE_BYTES,
+  MAX_REWRAPPED_KEYS,
+} from "./limits.ts";
 export { LiveStore } from "./live-store.ts";
 export { MetaStateMachine, type MetaStateMachineOptions } from "./machine.ts";
 export { ReplicatedMetadata, type ReplicatedMetadataOptions } from "./metadata.ts";

@@ -16,7 +16,7 @@ import type {
   RangeRequest,
 } from "./ports.ts";
 import { checkReadPreconditions } from "./preconditions.ts";
-import { heldBytes, pieceOf, readSlices } from "./read-slices.ts";
+import { heldBytes, pieceOf, readSlices, type TakenBlobs, takeBlobs, takeSource } from "./read-slices.ts";
 import { shownVersionId } from "./version-id.ts";
 
 export async function headObject(context: ObjectContext, request: HeadObjectRequest): Promise<ObjectInfo> {
@@ -29,18 +29,32 @@ export async function headObject(context: ObjectContext, request: HeadObjectRequ
   return { ...info, size: part.length };
 }
 
+/** How often a version is looked up anew because it went before its blobs were. */
+const VERSION_ATTEMPTS = 5;
+
 export async function getObject(context: ObjectContext, request: GetObjectRequest): Promise<GetObjectResult> {
-  const { bucket, row } = await freshVersion(context, request);
-  const info = infoFromRow(row, shownVersionId(bucket, row));
-  checkReadPreconditions(info, request.preconditions);
-  const range = resolveRange(row, request.range);
-  return {
-    info,
-    ...range,
-    partial: request.range !== undefined,
-    ...(request.range?.kind === "part" && { partChecksum: checksumOfPart(row, request.range.partNumber) }),
-    ...(heldBody(context, row, range, request) ?? { body: await streamedBody(context, row, range, request) }),
-  };
+  for (let attempt = 1; ; attempt++) {
+    const { bucket, row } = await freshVersion(context, request);
+    const info = infoFromRow(row, shownVersionId(bucket, row));
+    checkReadPreconditions(info, request.preconditions);
+    const range = resolveRange(row, request.range);
+    const taken = takeBlobs(context, row.slices, storedRange(row, range));
+    if (taken === undefined) {
+      if (attempt < VERSION_ATTEMPTS) continue;
+      throw new ObjectError(
+        "data-unavailable",
+        "the object was overwritten again and again while it was read",
+      );
+    }
+    const wanted = { row, range, taken };
+    return {
+      info,
+      ...range,
+      partial: request.range !== undefined,
+      ...(request.range?.kind === "part" && { partChecksum: checksumOfPart(row, request.range.partNumber) }),
+      ...(heldBody(wanted, request) ?? { body: await streamedBody(context, wanted, request) }),
+    };
+  }
 }
 
 interface ByteRange {
@@ -48,43 +62,56 @@ interface ByteRange {
   readonly length: number;
 }
 
+interface WantedBytes {
+  readonly row: ObjectRow;
+  readonly range: ByteRange;
+  readonly taken: TakenBlobs;
+}
+
 /** A small body lies in the metadata: nothing has to be waited for. */
 function heldBody(
-  context: ObjectContext,
-  row: ObjectRow,
-  range: ByteRange,
+  { row, range, taken }: WantedBytes,
   { customerKey }: GetObjectRequest,
 ): Pick<GetObjectResult, "body" | "held"> | undefined {
   if (row.attributes?.encryption !== undefined) return undefined;
   checkCustomerKey(undefined, customerKey);
-  const held = heldBytes(context, row.slices, range);
+  const held = heldBytes(row.slices, taken, range);
   return held && { body: pieceOf(held), held };
 }
 
 async function streamedBody(
   context: ObjectContext,
-  row: ObjectRow,
-  range: ByteRange,
+  { row, range, taken }: WantedBytes,
   { caller, customerKey }: GetObjectRequest,
 ): Promise<AsyncIterable<Uint8Array>> {
-  return await objectBytes(context, row, { ...range, signal: caller.signal }, customerKey);
+  return await objectBytes(context, row, { ...range, signal: caller.signal }, customerKey, taken);
 }
 
-/** The bytes of an object as its client knows them. Refuses a customer's key that is missing, wrong or out of place. */
+/** Of a range, what has to be looked at of the manifest: of an encrypted body all of it, for there the bytes lie elsewhere. */
+function storedRange(row: ObjectRow, range: ByteRange): ByteRange {
+  const isEncrypted = row.attributes?.encryption !== undefined;
+  return isEncrypted ? { first: 0, length: Number.POSITIVE_INFINITY } : range;
+}
+
+/**
+ * The bytes of an object as its client knows them. Refuses a customer's key that is missing, wrong or out of place, and, without `taken`, "source-changed":
+ * the version is gone.
+ */
 export function objectBytes(
   context: ObjectContext,
   row: ObjectRow,
   range: { readonly first: number; readonly length: number; readonly signal: AbortSignal },
   customerKey: CustomerKey | undefined,
+  taken: TakenBlobs = takeSource(context, row.slices, storedRange(row, range)),
 ): AsyncIterable<Uint8Array> | Promise<AsyncIterable<Uint8Array>> {
   const encryption = row.attributes?.encryption;
   if (encryption !== undefined) {
     return context.keys
       .open(encryption, customerKey)
-      .then((dataKey) => readSealed(context, row, range, dataKey));
+      .then((dataKey) => readSealed(context, { row, taken, dataKey }, range));
   }
   checkCustomerKey(undefined, customerKey);
-  return readSlices(context, row.slices, range);
+  return readSlices(context, row.slices, range, taken);
 }
 
 /** Refuses "range-not-satisfiable" and "part-number-invalid". Source: RFC 9110, section 14.1.2. */

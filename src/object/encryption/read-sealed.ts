@@ -2,7 +2,7 @@ import { FrameCipher } from "../../access/index.ts";
 import { EMPTY_BYTES, sealedLength } from "../../base/index.ts";
 import type { BlobSlice, ObjectRow } from "../../gen/skerry/meta/v1/rows_pb.js";
 import type { ObjectContext } from "../context.ts";
-import { readSlices } from "../read-slices.ts";
+import { readSlices, type TakenBlobs } from "../read-slices.ts";
 import { frameRange, openFrames } from "./frames.ts";
 
 interface Body {
@@ -13,10 +13,10 @@ interface Body {
 /** Plaintext of [first, first + length) of an encrypted object; only the frames of that range are read. */
 export async function* readSealed(
   context: ObjectContext,
-  row: ObjectRow,
+  object: { readonly row: ObjectRow; readonly taken: TakenBlobs; readonly dataKey: Uint8Array },
   range: { readonly first: number; readonly length: number; readonly signal: AbortSignal },
-  dataKey: Uint8Array,
 ): AsyncGenerator<Uint8Array> {
+  const { row, taken, dataKey } = object;
   const slices = new SliceCursor(row.slices);
   const end = range.first + range.length;
   let start = 0;
@@ -28,7 +28,8 @@ export async function* readSealed(
     start += body.sizeBytes;
     if (length <= 0) continue;
     const { offset, length: sealedBytes } = frameRange(body.sizeBytes, first, length);
-    const sealed = readSlices(context, own, { first: offset, length: sealedBytes, signal: range.signal });
+    const sealedRange = { first: offset, length: sealedBytes, signal: range.signal };
+    const sealed = readSlices(context, own, sealedRange, taken);
     const cipher = new FrameCipher(dataKey, body.salt);
     yield* openFrames(sealed, { sizeBytes: body.sizeBytes, first, length }, cipher);
   }
