@@ -52,7 +52,7 @@ export interface BlobPlacement {
 }
 
 export interface ChunkTargets {
-  /** Throws BlobError "unavailable" when there are fewer nodes than a write quorum. */
+  /** Throws BlobError "unavailable" when there are fewer nodes than a write quorum, "storage-full" when that is because of full disks. */
   place(blobId: Uint8Array): BlobPlacement;
   /** Undefined: not a member, or no address known. */
   target(nodeId: number): ChunkTarget | undefined;

@@ -66,6 +66,7 @@ function localHealth(change: Partial<LocalHealth> = {}): LocalHealth {
     hashIndex: 0n,
     stateHash: new Uint8Array(0),
     storageWritable: true,
+    storageFull: false,
     storageFreeBytes: 100n,
     storageUsedBytes: 10n,
     raftTerm: 1n,
@@ -100,9 +101,9 @@ describe("nodes that can reach each other", () => {
       [2, "alive"],
       [3, "alive"],
     ]);
-    bench.local.set(2, localHealth({ storageWritable: false }));
+    bench.local.set(2, localHealth({ storageWritable: false, storageFull: true }));
     await bench.run(1_000);
-    expect(first.peer(2).health?.storageWritable).toBe(false);
+    expect(first.peer(2).health).toMatchObject({ storageWritable: false, storageFull: true });
     expect(bench.changes).toEqual(["2 alive", "3 alive"]);
   });
 

@@ -51,7 +51,7 @@ export {
   type MintJoinTokenOptions,
   mintJoinToken,
 } from "./join-token.ts";
-export { type BlobPlace, createLayout, type Layout, placeBlob } from "./layout.ts";
+export { type BlobPlace, createLayout, isShortOfSpace, type Layout, placeBlob } from "./layout.ts";
 export { type HandOverOptions, handOver } from "./leadership.ts";
 export { heartbeatPeersOf, membershipHandlers } from "./members.ts";
 export {

@@ -7,7 +7,7 @@ import {
   type NodeRow,
   NodeRowSchema,
 } from "../gen/skerry/meta/v1/rows_pb.js";
-import { createLayout, placeBlob, placementNodesOf, writabilityOf } from "./layout.ts";
+import { createLayout, isShortOfSpace, placeBlob, placementNodesOf, writabilityOf } from "./layout.ts";
 import { NODE_STATE } from "./node-rows.ts";
 import type { HealthView, PeerHealth } from "./ports.ts";
 
@@ -25,14 +25,17 @@ function nodeRow(nodeId: number, change: NodeRowInit = {}): NodeRow {
 }
 
 /** Everybody is alive and writable but for those named. */
-function healthOf(others: Record<number, PeerHealth["state"] | "full"> = {}): HealthView {
+function healthOf(others: Record<number, PeerHealth["state"] | "full" | "failing"> = {}): HealthView {
   const peer = (nodeId: number): PeerHealth => {
     const state = others[nodeId] ?? "alive";
     return {
       nodeId,
-      state: state === "full" ? "alive" : state,
+      state: state === "full" || state === "failing" ? "alive" : state,
       lastSeenMs: undefined,
-      health: create(NodeHealthSchema, { storageWritable: state !== "full" }),
+      health: create(NodeHealthSchema, {
+        storageWritable: state !== "full" && state !== "failing",
+        storageFull: state === "full",
+      }),
     };
   };
   return { peer, all: () => [], onChange: () => () => {} };
@@ -78,6 +81,17 @@ describe("where a blob goes", () => {
     expect(place).toMatchObject({ nodeIds: [1], writeQuorum: 2, spareNodeIds: [] });
   });
 
+  test("and whether it is full disks that keep it from having one", () => {
+    const isShort = (others: Parameters<typeof healthOf>[0]) => {
+      const health = healthOf(others);
+      return isShortOfSpace(layout, placeBlob(layout, blobId, health)!, health);
+    };
+    expect(isShort({ 1: "full", 2: "full", 3: "full", 4: "full" })).toBe(true);
+    expect(isShort({ 1: "full", 2: "dead", 3: "full", 4: "dead" })).toBe(true);
+    expect(isShort({ 1: "full", 2: "dead", 3: "dead", 4: "dead" })).toBe(false);
+    expect(isShort({ 1: "full", 2: "failing", 3: "failing", 4: "failing" })).toBe(false);
+  });
+
   test("with those that are only suspected, or not heard of yet", () => {
     expect(placeBlob(layout, blobId, healthOf({ 2: "suspect", 3: "unknown" }))?.nodeIds).toEqual([1, 2, 3]);
   });
@@ -111,6 +125,7 @@ test.each([
   ["unknown", "maybe"],
   ["dead", "no"],
   ["full", "no"],
+  ["failing", "no"],
 ] as const)("a node that is %s may be written: %s", (state, writability) => {
   expect(writabilityOf(healthOf({ 1: state }), 1)).toBe(writability);
 });

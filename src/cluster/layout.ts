@@ -78,6 +78,15 @@ export function placeBlob(layout: Layout, blobId: Uint8Array, health: HealthView
   };
 }
 
+/** Whether a blob could have a place if the disks of nodes that are well were not full. */
+export function isShortOfSpace(layout: Layout, place: BlobPlace, health: HealthView): boolean {
+  const full = layout.nodes.filter(({ nodeId }) => {
+    const peer = health.peer(nodeId);
+    return peer.state === "alive" && peer.health?.storageFull === true;
+  });
+  return place.nodeIds.length + place.spareNodeIds.length + full.length >= place.writeQuorum;
+}
+
 /** A node that is known to be dead, or whose disks take nothing, is not written; one that is silent or not yet heard of perhaps. */
 export function writabilityOf(health: HealthView, nodeId: number): Writability {
   const peer = health.peer(nodeId);

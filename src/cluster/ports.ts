@@ -96,6 +96,7 @@ export type LocalHealth = Pick<
   | "hashIndex"
   | "stateHash"
   | "storageWritable"
+  | "storageFull"
   | "storageFreeBytes"
   | "storageUsedBytes"
   | "raftTerm"

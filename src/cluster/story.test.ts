@@ -63,6 +63,7 @@ async function start(identity: NodeIdentity, address: SocketAddress) {
       hashIndex: 0n,
       stateHash: new Uint8Array(0),
       storageWritable: true,
+      storageFull: false,
       storageFreeBytes: 0n,
       storageUsedBytes: 0n,
       raftTerm: 1n,

@@ -289,11 +289,15 @@ describe("a disk that fails", () => {
     while ((await harness.run(codeOf(store.append(chunkOf(stored, 0, 9000))))) === "fulfilled") stored += 1;
     expect(stored).toBeGreaterThan(40);
     expect(harness.machine.volume.usedBytes()).toBeLessThan(600_000 - 25_000);
-    expect(store.status()).toMatchObject({ writable: false, reason: expect.stringContaining("no-space") });
+    expect(store.status()).toMatchObject({
+      writable: false,
+      full: true,
+      reason: expect.stringContaining("no-space"),
+    });
     await expectChunk(harness, store, 0, 9000);
     await harness.run(store.unlink(Array.from({ length: 20 }, (_, blob) => blobIdOf(blob))));
     await harness.simulation.runFor(5000);
-    expect(store.status().writable).toBe(true);
+    expect(store.status()).toMatchObject({ writable: true, full: false });
     await harness.run(store.append(chunkOf(1000, 0, 9000)));
   });
 

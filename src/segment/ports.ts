@@ -64,6 +64,8 @@ export interface SegmentStoreStatus {
   readonly writable: boolean;
   /** Why not, when it is not. */
   readonly reason: string | undefined;
+  /** It is not, and would be if the disk had room. */
+  readonly full: boolean;
   readonly segments: number;
   readonly liveBytes: number;
   readonly deadBytes: number;

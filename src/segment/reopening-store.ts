@@ -76,7 +76,12 @@ export class ReopeningStore implements SegmentStore {
   status(): SegmentStoreStatus {
     const status = this.#store.status();
     if (this.#reopening === undefined && this.#failure === undefined) return status;
-    return { ...status, writable: false, reason: this.#failure?.message ?? status.reason ?? REOPENING };
+    return {
+      ...status,
+      writable: false,
+      full: this.#failure?.code === "no-space",
+      reason: this.#failure?.message ?? status.reason ?? REOPENING,
+    };
   }
 
   /** Fails when the store is opened again meanwhile: who iterates must not keep it from that. */

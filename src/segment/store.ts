@@ -263,6 +263,7 @@ export class DiskSegmentStore implements SegmentStore {
     return {
       writable: problem === undefined && this.#closing === undefined,
       reason: problem === undefined ? undefined : `${problem.code}: ${problem.message}`,
+      full: problem?.code === "no-space" && this.#closing === undefined,
       segments: all.length,
       liveBytes: all.reduce((sum, figures) => sum + figures.liveBytes, 0),
       deadBytes: all.reduce((sum, figures) => sum + figures.deadBytes, 0),

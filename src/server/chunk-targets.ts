@@ -3,6 +3,7 @@ import {
   type CopyTarget,
   createLayout,
   type HealthView,
+  isShortOfSpace,
   type Layout,
   parseAddress,
   placeBlob,
@@ -43,7 +44,7 @@ export class NodeTargets implements ChunkTargets {
   }
 
   /** Takes over the rows of now: to be called at start and after every change of the cluster. */
-  async refresh(view: MetadataView): Promise<void> {
+  async refresh(view: Pick<MetadataView, "cluster" | "nodes" | "copysets">): Promise<void> {
     const cluster = view.cluster();
     if (cluster === undefined) return;
     const [nodes, copysets] = await Promise.all([view.nodes(), view.copysets()]);
@@ -62,9 +63,14 @@ export class NodeTargets implements ChunkTargets {
   }
 
   place(blobId: Uint8Array): BlobPlacement {
-    const place = this.#layout && placeBlob(this.#layout, blobId, this.#options.health);
-    if (place === undefined) throw new BlobError("unavailable", "the cluster has no place for new bytes yet");
+    const layout = this.#layout;
+    const { health } = this.#options;
+    const place = layout && placeBlob(layout, blobId, health);
+    if (layout === undefined || place === undefined)
+      throw new BlobError("unavailable", "the cluster has no place for new bytes yet");
     if (place.nodeIds.length + place.spareNodeIds.length < place.writeQuorum) {
+      if (isShortOfSpace(layout, place, health))
+        throw new BlobError("storage-full", "the disks of the nodes that could take the bytes are full");
       throw new BlobError("unavailable", "too few nodes can take new bytes now");
     }
     return place;

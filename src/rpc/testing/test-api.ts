@@ -215,6 +215,7 @@ const statistics: StatisticsAdmin = {
     segments: {
       writable: true,
       reason: undefined,
+      full: false,
       segments: 7,
       liveBytes: 8,
       deadBytes: 9,

@@ -66,7 +66,7 @@ export class MemoryStore implements SegmentStore {
 
   status(): SegmentStoreStatus {
     const zeros = { segments: 0, liveBytes: 0, deadBytes: 0, freeBytes: 0, totalBytes: 0, damaged: 0 };
-    return { writable: true, reason: undefined, ...zeros };
+    return { writable: true, reason: undefined, full: false, ...zeros };
   }
 
   async rewrite(): Promise<number> {

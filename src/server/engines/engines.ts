@@ -285,6 +285,7 @@ export class Engines {
       hashIndex: BigInt(hash?.index ?? 0),
       stateHash: hash?.hash ?? new Uint8Array(0),
       storageWritable: status.writable,
+      storageFull: status.full,
       storageFreeBytes: BigInt(status.freeBytes),
       storageUsedBytes: BigInt(status.liveBytes + status.deadBytes),
       raftTerm: BigInt(raft.term),

@@ -257,6 +257,13 @@ export declare type NodeHealth = Message<"skerry.cluster.v1.NodeHealth"> & {
    * @generated from field: uint64 snapshot_received_bytes = 12;
    */
   snapshotReceivedBytes: bigint;
+
+  /**
+   * Its disk takes no writes because it is full. Nodes of an earlier version do not say it.
+   *
+   * @generated from field: bool storage_full = 13;
+   */
+  storageFull: boolean;
 };
 
 /**
