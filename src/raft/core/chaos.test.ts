@@ -40,6 +40,7 @@ class Chaos {
         checkQuorum: random.chance(0.7),
         stepDownOnRemoval: true,
         commitInVotes: true,
+        durableVoteRequests: true,
         maxMessageBytes: random.pick([0, 60, Number.POSITIVE_INFINITY]),
         maxApplyingBytes: random.pick([1, 100, Number.POSITIVE_INFINITY]),
         maxInflightMessages: random.pick([1, 3, 256]),

@@ -76,7 +76,7 @@
  *
  * ## Beyond etcd-io/raft
  *
- * `commitInVotes`; a sole voter's reads too wait for the first commit of its term; a configuration change that could not be applied is
+ * `commitInVotes`; `durableVoteRequests`; a sole voter's reads too wait for the first commit of its term; a configuration change that could not be applied is
  * refused when it is proposed; a dropped proposal does not block configuration changes; entries without data count in limits; waiting
  * reads are limited, and forgotten with the term; a MsgSnap waits for entries that are being applied.
  *

@@ -77,9 +77,10 @@ export function isResponseMessage(type: MessageType): boolean {
 
 /**
  * Messages that promise something that must be durable first: a vote, or entries in the log. They wait for everything handed out or
- * about to be handed out for writing (thesis 3.8).
+ * about to be handed out for writing (thesis 3.8). `voteRequests`: those that ask for a vote are among them (`durableVoteRequests`).
  */
-export function waitsForStorage(type: MessageType): boolean {
+export function waitsForStorage(type: MessageType, voteRequests: boolean): boolean {
+  if (type === "MsgVote") return voteRequests;
   return type === "MsgAppResp" || type === "MsgVoteResp" || type === "MsgPreVoteResp";
 }
 

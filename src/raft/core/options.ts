@@ -48,6 +48,12 @@ export interface RawNodeOptions {
    * configuration change is committed may otherwise ask the wrong voters for ever. Always on in production; off as in etcd.
    */
   readonly commitInVotes?: boolean;
+  /**
+   * A request for a vote leaves when the term, the candidate's vote for itself and the end of the log that it names are durable, like
+   * the votes that answer it. A candidate that forgets them in a crash would campaign in the same term again, with a shorter log, and
+   * votes that were meant for its first life would elect it. Always on in production; off as in etcd.
+   */
+  readonly durableVoteRequests?: boolean;
   /** "lease-based" trusts clocks: never in production; needs `checkQuorum`. Default "safe". */
   readonly readOnly?: "safe" | "lease-based";
   /** A follower drops proposals instead of sending them to the leader. */
@@ -76,6 +82,7 @@ export function resolveOptions(options: RawNodeOptions): ResolvedOptions {
     checkQuorum: options.checkQuorum ?? false,
     preVote: options.preVote ?? false,
     commitInVotes: options.commitInVotes ?? false,
+    durableVoteRequests: options.durableVoteRequests ?? false,
     readOnly: options.readOnly ?? "safe",
     disableProposalForwarding: options.disableProposalForwarding ?? false,
     disableConfChangeValidation: options.disableConfChangeValidation ?? false,

@@ -93,7 +93,7 @@ export class Raft {
   send(fields: MessageFields): void {
     const term = this.#termOf(fields);
     const sent = message({ ...fields, from: fields.from || this.id, term });
-    if (waitsForStorage(sent.type)) {
+    if (waitsForStorage(sent.type, this.options.durableVoteRequests)) {
       this.messagesAfterAppend.push(sent);
       return;
     }

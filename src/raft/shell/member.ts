@@ -92,6 +92,7 @@ export class Member {
       checkQuorum: true,
       preVote: true,
       commitInVotes: true,
+      durableVoteRequests: true,
       stepDownOnRemoval: true,
     });
     this.#apply = new ApplyPipeline({

@@ -152,6 +152,31 @@ describe("three members", () => {
     }
   });
 
+  test("asks for votes in a term only when its disk has it: one that dies of that write has disturbed nobody", async () => {
+    const cluster = await SimCluster.ofThree("vote");
+    const leader = await cluster.untilLeader();
+    await cluster.write(leader, ["a"]);
+    await cluster.untilEqual();
+    const { term } = leader.raft.status();
+    const others = cluster.running().filter((member) => member !== leader);
+    leader.crash("keep");
+    // Neither disk takes the log of a candidate.
+    for (const { machine, raft } of others) {
+      machine.volume.faults.intercept = (operation, path) => {
+        const isCandidate = raft.status().role === "candidate" && raft.status().term > term;
+        return operation === "write" && path.includes("/raft/") && isCandidate ? "io" : undefined;
+      };
+    }
+    await cluster.until(() => others.some(({ fatal }) => fatal.length > 0), "a candidate dies");
+    const [dead] = others.filter(({ fatal }) => fatal.length > 0);
+    const [alive] = others.filter((member) => member !== dead);
+    // Long enough for a message, too short for another election.
+    await cluster.simulation.runFor(500);
+    expect(dead?.fatal[0]).toMatchObject({ kind: "wal" });
+    expect(alive?.fatal).toEqual([]);
+    expect(alive?.raft.status().term).toBe(term);
+  });
+
   test("hand leadership over", async () => {
     const cluster = await SimCluster.ofThree("transfer");
     const leader = await cluster.untilLeader();

@@ -30,7 +30,7 @@ interface Identity {
 const ALL_BYTES = Number.MAX_SAFE_INTEGER;
 
 /**
- * The safety of Raft (Ongaro and Ousterhout 2014, figure 3), seen from outside after every event: at most one leader in a term, logs that agree
+ * The safety of Raft (Ongaro and Ousterhout 2014, figure 3), seen from outside after every event: at most one leader in a term, and in one life, logs that agree
  * on an entry agree on all before it, a leader has everything that is committed, what is committed is durable on a quorum and never
  * changes, every node applies the same, and nothing goes backwards while a process lives.
  */
@@ -40,7 +40,7 @@ export class ConsensusChecker {
   readonly #seen = new Map<SimulatedNode, Seen>();
   /** Also of machines that are down: what is durable stays. */
   readonly #durable = new Map<number, MemberInspection["durable"]>();
-  readonly #leaders = new Map<number, string>();
+  readonly #leaders = new Map<number, { readonly name: string; readonly life: number }>();
   /** Terms of committed entries. */
   readonly #committed = new Map<number, number>();
   #committedUpTo = 0;
@@ -112,12 +112,18 @@ export class ConsensusChecker {
     if (isLeader && (!seen.isLeader || term !== seen.term)) {
       const other = this.#leaders.get(term);
       check(
-        other === undefined || other === node.name,
+        other === undefined || other.name === node.name,
         "election safety",
-        () => `${node.name} and ${other} lead in term ${term}`,
+        () => `${node.name} and ${other?.name} lead in term ${term}`,
+      );
+      // It may have led with entries that it has forgotten. Of a damaged log the term and the vote may be lost too.
+      check(
+        other === undefined || other.life === seen.life || node.hasDamagedLog,
+        "election safety",
+        () => `${node.name} leads in term ${term} again after it was restarted`,
       );
       if (other === undefined) this.leaderChanges++;
-      this.#leaders.set(term, node.name);
+      this.#leaders.set(term, { name: node.name, life: seen.life });
       this.#checkCompleteness(node, member);
     }
     seen.term = term;

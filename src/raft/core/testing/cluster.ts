@@ -70,6 +70,8 @@ export class Cluster {
   filter: Filter = () => true;
   /** Called with every entry that a node applies. */
   onApply: (id: NodeId, entry: Entry) => void = () => {};
+  /** Called with every message that leaves a node, whether it arrives or not. */
+  onSend: (sent: Message) => void = () => {};
 
   constructor(options: ClusterOptions) {
     this.#settings = options.settings ?? {};
@@ -205,6 +207,7 @@ export class Cluster {
 
   send(sent: Message): void {
     if (isLocalTarget(sent.to)) throw new RaftInvariantViolation("storage messages stay here");
+    this.onSend(sent);
     if (!this.#cut.has(`${sent.from}>${sent.to}`) && this.filter(sent)) this.network.push(sent);
   }
 

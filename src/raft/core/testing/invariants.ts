@@ -1,4 +1,4 @@
-import type { Entry, NodeId } from "../../types.ts";
+import type { Entry, Message, NodeId } from "../../types.ts";
 import type { Cluster, Member } from "./cluster.ts";
 import { textOf } from "./cluster.ts";
 
@@ -10,6 +10,8 @@ export class GroupInvariants {
   readonly #cluster: Cluster;
   /** Of each term its leader. */
   readonly #leaders = new Map<number, NodeId>();
+  /** Terms whose leader has crashed: what it led with is gone, and must not be led with again. */
+  readonly #endedTerms = new Set<number>();
   /** What was committed, anywhere, ever: the term at each index; undefined where nobody knows it any more. */
   readonly #committed: (number | undefined)[] = [undefined];
   readonly #applied = new Map<number, string>();
@@ -22,6 +24,7 @@ export class GroupInvariants {
   constructor(cluster: Cluster) {
     this.#cluster = cluster;
     cluster.onApply = (id, entry) => this.#checkApplied(id, entry);
+    cluster.onSend = (sent) => checkPromise(cluster.member(sent.from), sent);
   }
 
   get committedIndex(): number {
@@ -58,6 +61,7 @@ export class GroupInvariants {
 
   /** The node has crashed: what it had not made durable never was. */
   forget(id: NodeId): void {
+    for (const [term, leader] of this.#leaders) if (leader === id) this.#endedTerms.add(term);
     this.#terms.delete(id);
     this.#lastStampMs.delete(id);
   }
@@ -81,6 +85,7 @@ export class GroupInvariants {
     if (raw.role !== "StateLeader") return;
     const leader = this.#leaders.get(raw.term);
     must(leader === undefined || leader === id, `at most one leader can be elected in term ${raw.term}`, id);
+    must(!this.#endedTerms.has(raw.term), `nobody leads in term ${raw.term} again after a crash`, id);
     if (leader !== undefined) return;
     this.#leaders.set(raw.term, id);
     must(raw.lastIndex >= this.committedIndex, "a leader has everything that is committed", id);
@@ -114,6 +119,26 @@ export class GroupInvariants {
       this.readsAnswered++;
     }
   }
+}
+
+/** What others rely on is on the sender's disk when it leaves: its term, its vote, the end of its log. */
+function checkPromise({ id, raw, storage }: Member, sent: Message): void {
+  const { hardState } = storage.initialState();
+  const { type, term, to, reject, index, logTerm } = sent;
+  const isPromise = type === "MsgVote" || type === "MsgVoteResp" || type === "MsgAppResp";
+  if (!isPromise || reject) return;
+  must(hardState.term >= term, `a ${type} of term ${term} leaves when that is durable`, id);
+  // A later term on disk: what it promised before was kept when that term began.
+  if (hardState.term > term) return;
+  if (type === "MsgAppResp")
+    must(index <= storage.lastIndex(), `${index} is durable when it is acknowledged`, id);
+  else
+    must(hardState.vote === (type === "MsgVote" ? id : to), `a ${type} leaves when the vote is durable`, id);
+  // One that follows another leader of this term by now does not use the votes that it asked for.
+  if (type !== "MsgVote" || raw.role !== "StateCandidate") return;
+  const last = { index: storage.lastIndex(), term: storage.term(storage.lastIndex()) };
+  const isThere = last.term > logTerm || (last.term === logTerm && last.index >= index);
+  must(isThere, `the end of the log ${index}@${logTerm} is durable when a vote is asked for on it`, id);
 }
 
 function checkLogMatching(one: Member, other: Member): void {
