@@ -99,7 +99,7 @@
 export type { Configuration } from "./configuration.ts";
 export { ENTRY_OVERHEAD_BYTES, entriesSizeBytes, isConfChange, limitEnd } from "./entry.ts";
 export { LogUnavailable, type LogUnavailableReason } from "./log-unavailable.ts";
-export type { MessageFields } from "./message.ts";
+export { type MessageFields, message } from "./message.ts";
 export type { ConfChangeCodec, ElectionRandom, RawNodeOptions } from "./options.ts";
 export { RawNode } from "./raw-node.ts";
 export type { ProgressStatus, RawNodeStatus, StepResult } from "./status.ts";

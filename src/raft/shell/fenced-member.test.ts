@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { Cluster } from "../core/testing/cluster.ts";
 import type { Message } from "../types.ts";
 import { FencedMember } from "./fenced-member.ts";
 
@@ -24,7 +25,7 @@ function snapshotMessage(term: number, index: number): Message {
   };
 }
 
-function fenced(installed: number[] = [], asked: number[] = []): FencedMember {
+function fenced(installed: number[] = [], asked: number[] = [], sent: Message[] = []): FencedMember {
   const fence = {
     reason: "segment 1 batch 4: records of the batch cannot be read",
     hardState: { term: 7, vote: 2, commit: 20 },
@@ -33,6 +34,7 @@ function fenced(installed: number[] = [], asked: number[] = []): FencedMember {
   };
   return new FencedMember(
     {
+      nodeId: 3,
       fence,
       requestTicks: 3,
       stateMachine: {
@@ -42,6 +44,7 @@ function fenced(installed: number[] = [], asked: number[] = []): FencedMember {
         },
       },
       askForSnapshot: (from) => asked.push(from),
+      send: (messages) => sent.push(...messages),
     },
     [
       { nodeId: 1, host: "one", port: 1, incarnation: "a" },
@@ -57,13 +60,18 @@ describe("a fenced member that is repaired", () => {
       term: 7,
       hardState: { term: 7, vote: 2, commit: 25 },
     },
-    { what: "does not go back to an earlier term", term: 5, hardState: { term: 7, vote: 2, commit: 25 } },
     { what: "has not voted in a later term", term: 9, hardState: { term: 9, vote: 0, commit: 25 } },
   ])("$what", async ({ term, hardState }) => {
     const installed: number[] = [];
     const repaired = await fenced(installed).install(snapshotMessage(term, 25));
     expect(repaired).toMatchObject({ hardState, fence: { term: 6, index: 30 }, metadata: { index: 25 } });
     expect(installed).toEqual([25]);
+  });
+
+  test("does not go back to a leader of an earlier term", async () => {
+    const installed: number[] = [];
+    expect(await fenced(installed).install(snapshotMessage(6, 25))).toBeUndefined();
+    expect(installed).toEqual([]);
   });
 
   test("does not go back behind what it has applied", async () => {
@@ -88,4 +96,21 @@ test("a fenced member asks a leader that its rows do not name yet", () => {
   member.step([{ ...snapshotMessage(7, 1), type: "MsgHeartbeat", from: 5 }]);
   member.tick();
   expect(asked).toEqual([1, 2, 5]);
+});
+
+test("a fenced member tells its term to a leader of an earlier one, which steps down: its snapshots are of no use here", () => {
+  const sent: Message[] = [];
+  const member = fenced([], [], sent);
+  const cluster = new Cluster({ voters: [1, 2, 3] });
+  cluster.elect(1);
+  expect(cluster.raw(1).term).toBeLessThan(7);
+  const heartbeat: Message = { ...snapshotMessage(cluster.raw(1).term, 1), type: "MsgHeartbeat" };
+  member.step([heartbeat, heartbeat]);
+  expect(sent).toHaveLength(1);
+  for (const each of sent) cluster.deliver(each);
+  expect([cluster.raw(1).role, cluster.raw(1).term]).toEqual(["StateFollower", 7]);
+  // The one that is elected then hears nothing, for it needs nothing.
+  cluster.elect(2);
+  member.step([{ ...heartbeat, term: cluster.raw(2).term, from: 2 }]);
+  expect(sent).toHaveLength(1);
 });

@@ -203,10 +203,12 @@ export class RaftShell implements StartedInlineRaft {
       this.#emit({ kind: "fenced", reason: start.fence.reason });
       const member = new FencedMember(
         {
+          nodeId: identity.nodeId,
           fence: start.fence,
           requestTicks: merged.snapshotRequestTicks,
           stateMachine: options.stateMachine,
           askForSnapshot: (from) => this.#transport.askForSnapshot(from),
+          send: (messages) => this.#transport.send(messages),
         },
         this.#peers,
       );
@@ -315,6 +317,8 @@ export class RaftShell implements StartedInlineRaft {
     if (mode.kind === "member") {
       await mode.member.stop();
       await mode.wal.close();
+    } else if (mode.kind === "fenced") {
+      await mode.member.stop();
     }
     await closing;
   }
