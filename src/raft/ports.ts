@@ -75,7 +75,8 @@ export interface RaftGroup {
   transferLeadership(to: NodeId): void;
   /**
    * A verified snapshot has arrived: `message` is the serialized skerry.raft.v1.Message (type SNAP) of its header. Resolves true when it is
-   * installed (`StateMachine.installSnapshot` has run and the log begins after it), false when it is of no use: old, or not for this node.
+   * installed (`StateMachine.installSnapshot` has run and the log begins after it; where the node stops in between, it will after the next start),
+   * false when it is of no use: old, or not for this node. Never while `installSnapshot` runs.
    */
   receivedSnapshot(message: Uint8Array): Promise<boolean>;
   /** Peers may come and go; addresses may change. What comes from the nodes in `refused`, which were removed, is turned away. */

@@ -49,7 +49,7 @@ export class StateStoreDirectory implements SnapshotTarget {
   /** Counts the stores that have been live, for readers on other threads. */
   readonly #liveGeneration = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
   readonly #followers = new Set<StoreFollower>();
-  /** One at a time: a follower must not come between its steps. */
+  /** One at a time: neither a follower nor the end of a reception may come between the steps of a switch. */
   readonly #turn = new Mutex();
   /** Generations of no use that the disk has not let go of yet. */
   readonly #leftOvers = new Set<number>();
@@ -107,13 +107,17 @@ export class StateStoreDirectory implements SnapshotTarget {
   }
 
   /** Where a snapshot is to be received: goes on with what is here of the same one, and gives up what is here of another one. */
-  async stage(header: SnapshotHeader): Promise<StagingStore> {
+  stage(header: SnapshotHeader): Promise<StagingStore> {
+    return this.#turn.run(() => this.#stage(header));
+  }
+
+  async #stage(header: SnapshotHeader): Promise<StagingStore> {
     const staging = this.#staging;
     if (staging !== undefined && snapshotId(staging.header) === snapshotId(header)) {
       await staging.renew(header);
       return staging;
     }
-    await this.discardStaging();
+    await this.#discard();
     await this.removeLeftOvers();
     const generation = ++this.#highest;
     let store: OrderedStore | undefined;
@@ -129,8 +133,12 @@ export class StateStoreDirectory implements SnapshotTarget {
     }
   }
 
-  /** Gives up what was received. */
-  async discardStaging(): Promise<void> {
+  /** Gives up what was received. What is being installed is live when that has ended, and is not given up. */
+  discardStaging(): Promise<void> {
+    return this.#turn.run(() => this.#discard());
+  }
+
+  async #discard(): Promise<void> {
     const staging = this.#staging;
     if (staging === undefined) return;
     this.#staging = undefined;

@@ -495,6 +495,33 @@ describe("an install", () => {
     },
   );
 
+  test.each([0, 1, 2, 3, 5, 8, 13])(
+    "is done whole or not at all when the reception gives the snapshot up meanwhile (%i turns after its beginning)",
+    async (turns) => {
+      const { connection } = link(follower);
+      let installing: Promise<boolean> | undefined;
+      follower.log.onSnapshot = async (message) => {
+        const done = follower.machine.installSnapshot(markOf(message));
+        installing = done.then(
+          () => true,
+          () => false,
+        );
+        for (let turn = 0; turn < turns; turn++) {
+          await new Promise<void>((resolve) => follower.platform.timers.endOfTurn(resolve));
+        }
+        return false;
+      };
+      await expect(complete(senderOf(leader, connection).send(2, mark(5), 3))).rejects.toThrow("not needed");
+      const isInstalled = await complete(installing!);
+      if (turns > 0) expect(isInstalled).toBe(true);
+      await complete(follower.directory.removeLeftOvers());
+      world.machine("follower").crash("drop");
+      const again = await world.start("follower", { nodeId: 2 });
+      expect(await again.machine.restored()).toMatchObject({ index: isInstalled ? OBJECTS + 2 : 0 });
+      if (isInstalled) await expectSameState(again);
+    },
+  );
+
   test("that was decided but not done can be done after a restart", async () => {
     const { connection } = link(follower);
     let wanted: SnapshotMark | undefined;

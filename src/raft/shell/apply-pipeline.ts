@@ -31,6 +31,7 @@ export class ApplyPipeline {
   #requests: (ApplyRequest | OtherRequest)[] = [];
   #running: Promise<void> | undefined;
   #stopped = false;
+  #installed: SnapshotMetadata | undefined;
 
   constructor(options: ApplyPipelineOptions) {
     this.#options = options;
@@ -51,9 +52,15 @@ export class ApplyPipeline {
   install(metadata: SnapshotMetadata, done: () => void): void {
     const run = async () => {
       await this.#options.stateMachine.installSnapshot(metadata);
+      this.#installed = metadata;
       if (!this.#stopped) done();
     };
     this.#enqueue({ kind: "other", run });
+  }
+
+  /** The snapshot that the state machine switched to last, whether that was still waited for or not. */
+  get installed(): SnapshotMetadata | undefined {
+    return this.#installed;
   }
 
   /** Begins nothing more; resolves when the call that is running has ended. */

@@ -189,7 +189,8 @@ export class Member {
     if (metadata === undefined || this.#stopped) return Promise.resolve(false);
     return new Promise((resolve) => {
       this.#guard(() => this.#stepSnapshot({ message, resolve }));
-      if (this.#stopped) resolve(false);
+      const isAwaited = this.#awaitedSnapshots.some((awaited) => awaited.resolve === resolve);
+      if (this.#stopped && !isAwaited) resolve(false);
     });
   }
 
@@ -227,13 +228,17 @@ export class Member {
   }
 
   /** Does nothing more, whatever comes. Resolves when the state machine is not being called any more. */
-  stop(): Promise<void> {
+  async stop(): Promise<void> {
     this.#stopped = true;
-    for (const { resolve } of this.#awaitedSnapshots) resolve(false);
-    this.#awaitedSnapshots = [];
     this.#heldSnapshot?.resolve(false);
     this.#heldSnapshot = undefined;
-    return this.#apply.stop();
+    await this.#apply.stop();
+    // Not before: whoever hears no gives up what it has received, which may be what the state machine is switching to.
+    const { installed } = this.#apply;
+    for (const { position, resolve } of this.#awaitedSnapshots) {
+      resolve(installed !== undefined && comparePositions(position, installed) === 0);
+    }
+    this.#awaitedSnapshots = [];
   }
 
   #observeTime(): void {

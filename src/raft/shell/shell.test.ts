@@ -98,6 +98,36 @@ describe("three members", () => {
     expect(await expectEqualRows(cluster)).toEqual([...numbered(1, 150), "after"]);
   });
 
+  test("say what became of a snapshot only when the state machine is not switching to it any more", async () => {
+    const cluster = await SimCluster.ofThree("closed-while-installing");
+    const leader = await cluster.untilLeader();
+    const follower = cluster.running().find((member) => member !== leader) as SimMember;
+    follower.crash();
+    await cluster.write(leader, numbered(1, 150));
+    await follower.start();
+    const order: string[] = [];
+    const { state, raft, process } = follower;
+    const install = state.installSnapshot.bind(state);
+    state.installSnapshot = async (metadata) => {
+      order.push("begins");
+      await new Promise<void>((resolve) => process?.schedule(50, resolve));
+      await install(metadata);
+      order.push("ends");
+    };
+    const received = raft.receivedSnapshot.bind(raft);
+    raft.receivedSnapshot = async (message) => {
+      const installed = await received(message);
+      order.push(installed ? "installed" : "not installed");
+      return installed;
+    };
+    await cluster.until(() => order.length > 0, "the snapshot is being installed");
+    await cluster.simulation.complete(raft.close());
+    expect(order).toEqual(["begins", "ends", "installed"]);
+    follower.crash("drop");
+    await follower.start({ requireExisting: true });
+    expect(await expectEqualRows(cluster)).toEqual(numbered(1, 150));
+  });
+
   test("start the log again behind a snapshot that was installed just before a crash", async () => {
     const cluster = await SimCluster.ofThree("behind");
     const leader = await cluster.untilLeader();

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { createSharedIndex, storeIndex, unpackBytes } from "../../base/index.ts";
+import { createSharedIndex, Deferred, storeIndex, unpackBytes } from "../../base/index.ts";
+import type { StateMachine } from "../ports.ts";
 import { packEntries } from "./entry-batch.ts";
 import type { FromRaft, ToRaft } from "./protocol.ts";
 import { RaftProxy } from "./raft-proxy.ts";
@@ -8,7 +9,7 @@ import { RaftProxy } from "./raft-proxy.ts";
 const LEADER = { nodeId: 1, leader: 1, role: "leader", term: 1, commit: 0, applied: 0 };
 
 /** The main thread's side, with this test in the place of the Raft thread. */
-function proxyWithThread() {
+function proxyWithThread(stateMachine: Partial<StateMachine> = {}) {
   const posted: ToRaft[] = [];
   const readIndex = createSharedIndex();
   let tell: (message: FromRaft) => void = () => {};
@@ -16,9 +17,9 @@ function proxyWithThread() {
     { post: (message) => posted.push(message), onMessage: (listener) => (tell = listener) },
     {
       readIndex,
-      stateMachine: { apply: async () => {} } as never,
+      stateMachine: { apply: async () => {}, ...stateMachine } as never,
       onFatal: (error) => {
-        throw error;
+        if (error.kind === "thread") throw error;
       },
     },
   );
@@ -40,7 +41,7 @@ function proxyWithThread() {
     await nextTurn();
   };
   const propose = (value: number): void => void expect(proxy.propose(Uint8Array.of(value))).toBe(true);
-  return { proxy, batches, apply, propose, readIndex };
+  return { proxy, batches, apply, propose, readIndex, posted, tell: (message: FromRaft) => tell(message) };
 }
 
 describe("proposals to the Raft thread", () => {
@@ -119,4 +120,46 @@ test("what the Raft thread knows of reads is seen at once, and nothing after the
   storeIndex(readIndex, 8);
   expect(() => proxy.ended(new Error("gone"))).toThrow("gone");
   expect(proxy.readIndexNow()).toBeUndefined();
+});
+
+describe("a snapshot that is being installed", () => {
+  const METADATA = {
+    index: 7,
+    term: 1,
+    confState: { voters: [1], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false },
+  };
+
+  /** A snapshot has arrived, and the state machine is switching to it until `end` is called. */
+  function installing() {
+    const switched = new Deferred<void>();
+    const thread = proxyWithThread({ installSnapshot: () => switched.promise });
+    const answers: boolean[] = [];
+    void thread.proxy.receivedSnapshot(new Uint8Array(1)).then((installed) => answers.push(installed));
+    thread.tell({ kind: "call", id: 1, call: { kind: "install-snapshot", metadata: METADATA } });
+    return { ...thread, answers, end: () => switched.resolve() };
+  }
+
+  test("is not answered when the member stops, but when the Raft thread has heard how that ended", async () => {
+    const { tell, answers, end, posted } = installing();
+    tell({ kind: "fatal", fatalKind: "wal", message: "EIO", stack: "" });
+    await nextTurn();
+    expect(answers).toEqual([]);
+    end();
+    await nextTurn();
+    expect(posted.at(-1)).toMatchObject({ kind: "returned", id: 1 });
+    tell({ kind: "snapshot-decided", id: 1, installed: true });
+    await nextTurn();
+    expect(answers).toEqual([true]);
+  });
+
+  test("is not answered when the Raft thread has ended, before the switch has ended too", async () => {
+    const { proxy, answers, end } = installing();
+    void proxy.close();
+    proxy.ended(undefined);
+    await nextTurn();
+    expect(answers).toEqual([]);
+    end();
+    await nextTurn();
+    expect(answers).toEqual([false]);
+  });
 });

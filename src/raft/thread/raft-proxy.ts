@@ -15,7 +15,7 @@ import {
   type RaftStart,
   type StartedRaft,
 } from "../shell/index.ts";
-import type { NodeId } from "../types.ts";
+import type { NodeId, SnapshotMetadata } from "../types.ts";
 import { unpackEntries } from "./entry-batch.ts";
 import type { CallResult, FromRaft, RaftTls, StateMachineCall, ToRaft } from "./protocol.ts";
 
@@ -58,6 +58,8 @@ export class RaftProxy implements StartedRaftThread {
   readonly #listeners: ((status: RaftStatus) => void)[] = [];
   readonly #reads = new Map<number, ReadGroup>();
   readonly #snapshots = new Map<number, Deferred<boolean>>();
+  /** The last switch to a snapshot; resolves when it has ended, well or not. */
+  #installing: Promise<void> = Promise.resolve();
   #status: RaftStatus | undefined;
   #address: SocketAddress = { host: "", port: 0 };
   #lastId = 0;
@@ -183,6 +185,7 @@ export class RaftProxy implements StartedRaftThread {
       this.#fatal(new RaftFatal("thread", error?.message ?? "the Raft thread has ended", { cause: error }));
     }
     this.#stop("the Raft thread has ended");
+    this.#giveUpSnapshots();
     this.#closed.resolve();
   }
 
@@ -235,6 +238,7 @@ export class RaftProxy implements StartedRaftThread {
         return;
       case "closed":
         this.#stop("the group is closed");
+        this.#giveUpSnapshots();
         this.#closed.resolve();
     }
   }
@@ -268,9 +272,15 @@ export class RaftProxy implements StartedRaftThread {
         await stateMachine.sendSnapshot(call.to, call.metadata, call.term);
         return undefined;
       case "install-snapshot":
-        await stateMachine.installSnapshot(call.metadata);
+        await this.#install(call.metadata);
         return undefined;
     }
+  }
+
+  #install(metadata: SnapshotMetadata): Promise<void> {
+    const call = this.#options.stateMachine.installSnapshot(metadata);
+    this.#installing = call.catch(() => undefined);
+    return call;
   }
 
   /** At the end of this turn, or with what comes until those before are committed. */
@@ -332,8 +342,18 @@ export class RaftProxy implements StartedRaftThread {
     // Others look at it without asking.
     storeIndex(this.#options.readIndex, undefined);
     for (const id of [...this.#reads.keys()]) this.#takeRead(id)?.reject(new RaftUnavailable(reason, why));
-    for (const decision of this.#snapshots.values()) decision.resolve(false);
+  }
+
+  /**
+   * Nobody decides any more. Not with a fatal error already: the thread, which then still waits for calls that run here, says what became of a
+   * snapshot when it is no longer being installed. Where the thread is gone, that call has to end first.
+   */
+  #giveUpSnapshots(): void {
+    const decisions = [...this.#snapshots.values()];
     this.#snapshots.clear();
+    void this.#installing.finally(() => {
+      for (const decision of decisions) decision.resolve(false);
+    });
   }
 }
 
