@@ -87,6 +87,7 @@ async function momentOf(view: NamespaceView, row: NamespaceRow, version: bigint)
       version: `${row.version}`,
     });
   if (version === row.version) return { revision: row.revision, version };
+  checkBegun(row, version);
   const next = await findBatch(view, row, ({ number }) => number > version);
   // The batch right behind the version says until when it was the newest. When that one was trimmed, a later one is found.
   if (next === undefined || next.firstVersion > version + 1n) throw retentionOver();
@@ -94,14 +95,25 @@ async function momentOf(view: NamespaceView, row: NamespaceRow, version: bigint)
   return { revision: isInside ? next.addedRevision : next.addedRevision - 1n, version };
 }
 
+/** Batches that a branch took over came into it all at once: it never was at a version before the one that it was made of. */
+function checkBegun({ parent }: NamespaceRow, version: bigint): void {
+  if (parent === undefined || version >= parent.version) return;
+  throw new SearchError(
+    "failed-precondition",
+    `the namespace is a branch that begins at version ${parent.version}; its source has what was before`,
+    { version: `${parent.version}` },
+  );
+}
+
 /** The newest state that was committed at or before a time. */
 async function momentAt(view: NamespaceView, row: NamespaceRow, timeMs: number): Promise<Moment> {
   if (timeMs < Number(row.createdAtMs))
     throw new SearchError("not-found", "the namespace was not there at this time");
   const next = await findBatch(view, row, ({ addedAtMs }) => addedAtMs > timeMs);
-  // Of what is older than the retention, batches may be gone that would have been found.
   const retentionMs = Math.max(Number(row.settings?.retentionSeconds ?? 0n) * 1000, LEAST_RETENTION_MS);
-  if (next !== undefined && timeMs < view.appliedTimeMs() - retentionMs) throw retentionOver();
+  const isOld = timeMs < view.appliedTimeMs() - retentionMs;
+  // Of what is older than the retention, batches may be gone that would have been found; the newest is not younger than the row says.
+  if (isOld && (next !== undefined || timeMs < Number(row.updatedAtMs))) throw retentionOver();
   if (next === undefined) return { revision: row.revision, version: row.version };
   return { revision: next.addedRevision - 1n, version: next.firstVersion - 1n };
 }
