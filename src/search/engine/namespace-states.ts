@@ -73,6 +73,11 @@ export class NamespaceStates {
     return turn.run(() => this.#refreshed(namespaceId));
   }
 
+  /** The same state as it will be under a schema that has more fields. */
+  withSchema(snapshot: NamespaceSnapshot, schema: Schema): Promise<NamespaceSnapshot> {
+    return this.#load(snapshot.manifest, schema, snapshot);
+  }
+
   /** The frames of a blob that this node has just written. */
   written(blobId: Uint8Array, frames: readonly BatchFrame[], sizeBytes: number): void {
     this.#written.set(toHex(blobId), frames, { size: sizeBytes });

@@ -28,7 +28,6 @@ import { accepted, refusalError, refusalOf } from "./refusals.ts";
 import { requestBytes } from "./request-bytes.ts";
 import { needsState, type ResolvedWrite, resolvePlain, resolveWrite } from "./resolve.ts";
 import { SCHEMA_FORMAT, schemaBytes, schemaOf } from "./schema-row.ts";
-import type { NamespaceSnapshot } from "./snapshot.ts";
 
 /** Writes that may wait for their commit; one more is refused. */
 const MAX_WAITING = 1_024;
@@ -45,6 +44,26 @@ interface Waiting {
     | undefined;
   readonly done: Deferred<WriteResult>;
   attempts: number;
+}
+
+interface FittedWrite {
+  readonly waiting: Waiting;
+  readonly batch: WriteBatch;
+}
+
+interface RefusedWrite {
+  readonly waiting: Waiting;
+  readonly error: unknown;
+}
+
+interface FittedGroup {
+  /** With what the writes add to it. */
+  readonly schema: Schema;
+  readonly isGrown: boolean;
+  /** Of the schema without that. */
+  readonly schemaRevision: bigint;
+  readonly writes: readonly FittedWrite[];
+  readonly refused: readonly RefusedWrite[];
 }
 
 interface ReadyFrame {
@@ -105,12 +124,12 @@ export class NamespaceWriter {
     this.#isRunning = false;
   }
 
-  /** One write that needs the state, or as many plain ones as fit. */
+  /** One write that stands for itself, or as many others as fit. */
   #takeGroup(): readonly Waiting[] {
     const first = this.#waiting.shift();
     assert(first !== undefined, "search.writer-has-work");
     const group = [first];
-    if (needsState(first.batch)) return group;
+    if (isAlone(first.batch)) return group;
     let documents = 0;
     for (
       let next = this.#waiting[0];
@@ -118,26 +137,34 @@ export class NamespaceWriter {
       next = this.#waiting[0]
     ) {
       documents += next.batch.upserts.length + next.batch.deletes.length;
-      if (needsState(next.batch) || documents > GROUP_DOCUMENTS) break;
+      if (isAlone(next.batch) || documents > GROUP_DOCUMENTS) break;
       group.push(next);
       this.#waiting.shift();
     }
     return group;
   }
 
+  /** The schema grows last, when nothing is known any more that speaks against the writes: what is refused should not leave fields behind. */
   async #commit(group: readonly Waiting[]): Promise<void> {
     const row = this.#row();
     this.#checkBacklog(row);
-    const fitted = await this.#fit(group, row);
-    const ready: ReadyFrame[] = [];
-    for (const { waiting, batch } of fitted) {
-      try {
-        ready.push(await this.#resolve(waiting, batch));
-      } catch (error) {
-        waiting.done.reject(error);
+    let isFresh = group[0]?.batch.ifVersion === undefined;
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      const fit = this.#fit(group, row);
+      if (fit.isGrown && !isFresh) {
+        // A node that lags behind knows neither the version nor the fields that others have added.
+        await this.#context.store.barrier();
+        isFresh = true;
+        continue;
       }
+      const { ready, refused } = await this.#resolved(fit);
+      if (ready.length > 0 && fit.isGrown && !(await this.#addToSchema(fit.schema, fit.schemaRevision)))
+        continue;
+      for (const { waiting, error } of refused) waiting.done.reject(error);
+      if (ready.length > 0) await this.#commitFrames(ready);
+      return;
     }
-    if (ready.length > 0) await this.#commitFrames(ready);
+    throw new SearchError("overloaded", "the schema changes all the time", { retryAfterMs: RETRY_AFTER_MS });
   }
 
   #row(): NamespaceRow {
@@ -159,32 +186,39 @@ export class NamespaceWriter {
   }
 
   /** Fits every write to the schema, which grows by what is new in them. A write that does not fit is refused alone. */
-  async #fit(
-    group: readonly Waiting[],
-    row: NamespaceRow,
-  ): Promise<readonly { readonly waiting: Waiting; readonly batch: WriteBatch }[]> {
-    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-      const name = this.#context.store.view.namespaceName(row.org, row.project, row.name);
-      if (name?.namespaceId !== this.#namespaceId)
-        throw new SearchError("not-found", "the namespace was deleted");
-      const before = schemaOf(name);
-      let schema = before;
-      const fitted: { waiting: Waiting; batch: WriteBatch }[] = [];
-      const misfits: (() => void)[] = [];
-      for (const waiting of group) {
-        try {
-          const fit = fitBatch(waiting.batch, schema);
-          schema = fit.schema;
-          fitted.push({ waiting, batch: this.#withExpiry(fit.batch, row) });
-        } catch (error) {
-          misfits.push(() => waiting.done.reject(error));
-        }
+  #fit(group: readonly Waiting[], row: NamespaceRow): FittedGroup {
+    const name = this.#context.store.view.namespaceName(row.org, row.project, row.name);
+    if (name?.namespaceId !== this.#namespaceId)
+      throw new SearchError("not-found", "the namespace was deleted");
+    const before = schemaOf(name);
+    let schema = before;
+    const writes: FittedWrite[] = [];
+    const refused: RefusedWrite[] = [];
+    for (const waiting of group) {
+      try {
+        const fit = fitBatch(waiting.batch, schema);
+        schema = fit.schema;
+        writes.push({ waiting, batch: this.#withExpiry(fit.batch, row) });
+      } catch (error) {
+        refused.push({ waiting, error });
       }
-      if (schema !== before && !(await this.#addToSchema(schema, name.schemaRevision))) continue;
-      for (const refuse of misfits) refuse();
-      return fitted;
     }
-    throw new SearchError("overloaded", "the schema changes all the time", { retryAfterMs: RETRY_AFTER_MS });
+    const { schemaRevision } = name;
+    return { schema, isGrown: schema !== before, schemaRevision, writes, refused };
+  }
+
+  /** What each write comes to, by itself. */
+  async #resolved(fit: FittedGroup) {
+    const ready: ReadyFrame[] = [];
+    const refused = [...fit.refused];
+    for (const write of fit.writes) {
+      try {
+        ready.push(await this.#resolve(write, fit));
+      } catch (error) {
+        refused.push({ waiting: write.waiting, error });
+      }
+    }
+    return { ready, refused };
   }
 
   /** False: somebody else was faster. */
@@ -209,16 +243,17 @@ export class NamespaceWriter {
     return { ...batch, upserts };
   }
 
-  async #resolve(waiting: Waiting, batch: WriteBatch): Promise<ReadyFrame> {
+  async #resolve({ waiting, batch }: FittedWrite, fit: FittedGroup): Promise<ReadyFrame> {
     const { ifVersion } = batch;
-    if (!needsState(batch)) return { waiting, write: resolvePlain(batch), expectedVersion: ifVersion };
-    const snapshot = await this.#snapshotFor(ifVersion);
-    // An idempotent repetition gets its answer whatever the version is now; one that is still to come has no answer yet.
-    const isOther = ifVersion !== undefined && ifVersion !== snapshot.version;
-    if (isOther && (waiting.idempotency === undefined || snapshot.version < ifVersion))
-      throw versionConflict(snapshot.version);
+    if (!needsState(batch)) {
+      if (ifVersion !== undefined) checkVersion(waiting, (await this.#rowFor(ifVersion)).version, fit);
+      return { waiting, write: resolvePlain(batch), expectedVersion: ifVersion };
+    }
+    const snapshot = await this.#states.snapshot(await this.#rowFor(ifVersion));
+    checkVersion(waiting, snapshot.version, fit);
     const { kernel, clock } = this.#context;
-    const write = await resolveWrite(batch, snapshot, { kernel, nowMs: clock.wallMs() });
+    const grown = fit.isGrown ? await this.#states.withSchema(snapshot, fit.schema) : snapshot;
+    const write = await resolveWrite(batch, grown, { kernel, nowMs: clock.wallMs() });
     return { waiting, write, expectedVersion: ifVersion ?? snapshot.version };
   }
 
@@ -226,11 +261,11 @@ export class NamespaceWriter {
    * A node that lags behind must not resolve against a state that is older than the version which the commit is conditional on: the condition would hold, and what came between
    * would be lost.
    */
-  async #snapshotFor(ifVersion: bigint | undefined): Promise<NamespaceSnapshot> {
-    const snapshot = await this.#states.snapshot(this.#row());
-    if (ifVersion === undefined || snapshot.version >= ifVersion) return snapshot;
+  async #rowFor(ifVersion: bigint | undefined): Promise<NamespaceRow> {
+    const row = this.#row();
+    if (ifVersion === undefined || row.version >= ifVersion) return row;
     await this.#context.store.barrier();
-    return this.#states.snapshot(this.#row());
+    return this.#row();
   }
 
   async #commitFrames(ready: readonly ReadyFrame[]): Promise<void> {
@@ -267,6 +302,21 @@ export class NamespaceWriter {
       refusal.code === RefusalCode.NAMESPACE_VERSION ? versionConflict(version) : refusalError(refusal),
     );
   }
+}
+
+/** Whether it may be done depends on what is there, and so on the writes in front of it. */
+function isAlone(batch: WriteBatch): boolean {
+  return needsState(batch) || batch.ifVersion !== undefined;
+}
+
+/**
+ * An idempotent repetition gets its answer whatever the version is now; one that is still to come has no answer yet, nor has one whose fields the schema does
+ * not have.
+ */
+function checkVersion(waiting: Waiting, version: bigint, { isGrown }: FittedGroup): void {
+  const { ifVersion } = waiting.batch;
+  if (ifVersion === undefined || ifVersion === version) return;
+  if (waiting.idempotency === undefined || version < ifVersion || isGrown) throw versionConflict(version);
 }
 
 function commandFrame({ waiting, write, expectedVersion }: ReadyFrame): CommandFrame {
