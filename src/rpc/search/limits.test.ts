@@ -110,6 +110,7 @@ const ROWS: Readonly<Record<LimitName, Row | string>> = {
     status: 413,
   },
   batchBytes: "the bytes of a body come first: below",
+  changedBytes: "a property of what is stored: below",
   filterDepth: { call: (size) => filter(nested(size)) },
   filterNodes: { call: (size) => filter(["Or", repeat(size - 1, () => ["n", "Exists"])]) },
   filterValues: { call: (size) => filter(["n", "In", repeat(size, (at) => at)]) },
@@ -200,6 +201,23 @@ describe("a limit", () => {
         },
       },
     ]);
+  });
+
+  it("changedBytes is kept, and passed with its name", async () => {
+    const half = "t".repeat(500_000);
+    const patch = () =>
+      call("POST", "/large/documents", {
+        patch_by_filter: { filter: ["id", "Exists"], set: { attributes: { n: 1 } } },
+      });
+    await call("PUT", "/large", {});
+    for (let bytes = 0; bytes <= LIMITS.changedBytes; bytes += 2 * half.length)
+      await call("POST", "/large/documents", { upserts: [{ id: bytes, text: { a: half, b: half } }] });
+    expect(await patch()).toMatchObject({
+      status: 400,
+      body: {
+        error: { code: "limit_exceeded", details: { limit: "changedBytes", most: `${LIMITS.changedBytes}` } },
+      },
+    });
   });
 
   it("facetDistinct is kept, and passed with its name", async () => {

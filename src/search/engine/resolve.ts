@@ -3,8 +3,16 @@
 import type { BatchFrame } from "../batch/batch-file.ts";
 import { SearchError } from "../errors.ts";
 import type { Filter } from "../filter/filter.ts";
-import { type Document, type DocumentId, patchDocument } from "../model/document.ts";
-import { checkDocumentSize } from "../model/fit-document.ts";
+import type { DocumentPredicate } from "../filter/match-document.ts";
+import {
+  type Document,
+  type DocumentId,
+  type DocumentPatch,
+  type FieldChanges,
+  patchDocument,
+} from "../model/document.ts";
+import { checkDocumentSize, documentBytes } from "../model/fit-document.ts";
+import { LIMITS } from "../model/limits.ts";
 import type { WriteBatch } from "../model/write-batch.ts";
 import type { SearchUnit } from "../unit/ports.ts";
 import type { SearchKernel } from "./kernel.ts";
@@ -12,6 +20,8 @@ import type { NamespaceSnapshot } from "./snapshot.ts";
 
 /** Documents that the filters of one write may change; a larger change is made in several. */
 export const MAX_FILTERED_DOCUMENTS = 50_000;
+
+const READ_AT_ONCE = 256;
 
 export interface ResolvedWrite extends BatchFrame {
   readonly upserted: number;
@@ -52,6 +62,7 @@ class Resolver {
   readonly #nowMs: number;
   /** Every id that changes; undefined: it is deleted. */
   readonly #changed = new Map<DocumentId, Document | undefined>();
+  #changedBytes = 0;
   readonly #counts = { upserted: 0, patched: 0, deleted: 0 };
 
   constructor(batch: WriteBatch, snapshot: NamespaceSnapshot, kernel: SearchKernel, nowMs: number) {
@@ -67,45 +78,83 @@ class Resolver {
       for (const id of await this.#matching(deleteByFilter)) this.#delete(id);
     }
     if (patchByFilter !== undefined) {
-      const ids = await this.#matching(patchByFilter.filter);
-      const documents = await this.#snapshot.fetch(ids, this.#nowMs);
-      for (const document of documents) {
-        if (document === undefined || this.#changed.has(document.id)) continue;
-        this.#patch(document, patchByFilter.set, "patch_by_filter.set");
+      for (const ids of inParts(await this.#matching(patchByFilter.filter))) {
+        for (const document of (await this.#old(ids)).values()) {
+          if (!this.#changed.has(document.id))
+            this.#patch(document, patchByFilter.set, "patch_by_filter.set");
+        }
       }
     }
-    const old = await this.#old([...upserts, ...patches].map(({ id }) => id).concat(deletes));
-    const holds = this.#condition();
-    for (const document of upserts) {
-      if (!holds(old.get(document.id), document)) continue;
-      this.#changed.set(document.id, document);
-      this.#counts.upserted++;
+    const condition = this.#condition();
+    for (const part of inParts(upserts)) {
+      const old = await this.#oldFor(condition, part);
+      for (const document of part) {
+        if (condition?.(old.get(document.id), document) === false) continue;
+        this.#put(document);
+        this.#counts.upserted++;
+      }
     }
-    for (const [at, patch] of patches.entries()) {
-      const before = this.#changed.has(patch.id) ? this.#changed.get(patch.id) : old.get(patch.id);
-      if (before === undefined) continue;
-      const after = patchDocument(before, patch);
-      if (holds(old.get(patch.id), after)) this.#patch(before, patch, `patches[${at}]`);
+    await this.#patches(patches, condition);
+    for (const part of inParts(deletes)) {
+      const old = await this.#oldFor(
+        condition,
+        part.map((id) => ({ id })),
+      );
+      for (const id of part) if (condition?.(old.get(id)) !== false) this.#delete(id);
     }
-    for (const id of deletes) if (holds(old.get(id))) this.#delete(id);
     return this.#result();
   }
 
-  #condition(): (old: Document | undefined, next?: Document) => boolean {
-    const { condition } = this.#batch;
-    return condition === undefined ? () => true : this.#kernel.matcher(condition, this.#snapshot.schema);
+  async #patches(patches: readonly DocumentPatch[], condition: DocumentPredicate | undefined): Promise<void> {
+    let at = 0;
+    for (const part of inParts(patches)) {
+      const old = await this.#old(part.map(({ id }) => id));
+      for (const patch of part) {
+        const path = `patches[${at++}]`;
+        const before = this.#changed.has(patch.id) ? this.#changed.get(patch.id) : old.get(patch.id);
+        if (before === undefined) continue;
+        if (condition?.(old.get(patch.id), patchDocument(before, patch)) === false) continue;
+        this.#patch(before, patch, path);
+      }
+    }
   }
 
-  #patch(before: Document, changes: Parameters<typeof patchDocument>[1], path: string): void {
+  #condition(): DocumentPredicate | undefined {
+    const { condition } = this.#batch;
+    return condition && this.#kernel.matcher(condition, this.#snapshot.schema);
+  }
+
+  #patch(before: Document, changes: FieldChanges, path: string): void {
     const after = patchDocument(before, changes);
     checkDocumentSize(after, path);
-    this.#changed.set(before.id, after);
+    this.#put(after);
     this.#counts.patched++;
+  }
+
+  /** Patches make the bytes of a write many times those of its request. */
+  #put(document: Document): void {
+    const replaced = this.#changed.get(document.id);
+    this.#changedBytes += documentBytes(document) - (replaced === undefined ? 0 : documentBytes(replaced));
+    if (this.#changedBytes > LIMITS.changedBytes) {
+      throw new SearchError(
+        "limit-exceeded",
+        `the documents that a write changes have at most ${LIMITS.changedBytes} bytes: change fewer at once`,
+        { limit: "changedBytes", most: LIMITS.changedBytes, given: this.#changedBytes },
+      );
+    }
+    this.#changed.set(document.id, document);
   }
 
   #delete(id: DocumentId): void {
     this.#changed.set(id, undefined);
     this.#counts.deleted++;
+  }
+
+  async #oldFor(
+    condition: DocumentPredicate | undefined,
+    changes: readonly { readonly id: DocumentId }[],
+  ): Promise<ReadonlyMap<DocumentId, Document>> {
+    return condition === undefined ? new Map() : this.#old(changes.map(({ id }) => id));
   }
 
   async #old(ids: readonly DocumentId[]): Promise<ReadonlyMap<DocumentId, Document>> {
@@ -139,6 +188,11 @@ class Resolver {
     }
     return { upserts, deletes, ...this.#counts };
   }
+}
+
+/** What is read of old documents at once: a large write does not need all of them in memory. */
+function* inParts<T>(items: readonly T[]): Iterable<readonly T[]> {
+  for (let from = 0; from < items.length; from += READ_AT_ONCE) yield items.slice(from, from + READ_AT_ONCE);
 }
 
 /** Ids of the live documents that pass a bound filter. */

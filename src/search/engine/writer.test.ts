@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { Document, FieldChanges } from "../model/document.ts";
 import { LIMITS } from "../model/limits.ts";
 import { EMPTY_SCHEMA } from "../model/schema.ts";
@@ -7,6 +7,7 @@ import type { WriteOptions } from "../service.ts";
 import { flushNamespace } from "./flush.ts";
 import { EngineWorld } from "./testing/engine-world.ts";
 
+const ID_IS = { kind: "compare", field: "id", operator: "eq" } as const;
 const NAME = { org: "org", project: "project", name: "main" };
 
 function fields(attributes: Readonly<Record<string, string | number>>): FieldChanges {
@@ -33,7 +34,7 @@ async function begin() {
     return [...schema.attributes.keys(), ...schema.text.keys()];
   };
   const flush = () => flushNamespace(context, engine.states, namespace.id);
-  return { world, engine, write, added, flush };
+  return { world, engine, context, write, added, flush };
 }
 
 describe("a write that is refused adds nothing to the schema", () => {
@@ -98,4 +99,51 @@ test("filters and conditions may name fields that the same write adds", async ()
   expect(answer).toMatchObject({ upserted: 1, patched: 2 });
   const { documents } = await engine.fetch(NAME, ["a", "b", "c"], { consistency: "strong" });
   expect(documents.map((found) => found?.text.get("title"))).toEqual(["rocks", "rocks", "sea"]);
+});
+
+describe("bytes", () => {
+  const half = "t".repeat(500_000);
+  /** Of a million bytes each. */
+  const large = (count: number): Document[] =>
+    Array.from({ length: count }, (_, at) => ({
+      ...document(`id-${at}`),
+      text: new Map([
+        ["a", half],
+        ["b", half],
+      ]),
+    }));
+
+  test("a write that changes more than it may is refused and does nothing", async () => {
+    const { write, engine, context } = await begin();
+    for (const one of large(34)) await write({ upserts: [one] });
+    const tooMuch = { code: "limit-exceeded", details: { limit: "changedBytes" } };
+    const set = fields({ more: 1 });
+    const filter = { kind: "exists", field: "id" } as const;
+    await expect(write({ patchByFilter: { filter, set } })).rejects.toMatchObject(tooMuch);
+    const patches = large(34).map(({ id }) => ({ id, ...set }));
+    await expect(write({ patches })).rejects.toMatchObject(tooMuch);
+    expect((await engine.getNamespace(NAME)).version).toBe(34n);
+    // What is changed twice counts once.
+    vi.spyOn(context.driver, "write").mockRejectedValue(new Error("it may"));
+    const twice = write({
+      patchByFilter: { filter: { kind: "not", filter: { ...ID_IS, value: "id-0" } }, set },
+      patches: patches.slice(1),
+    });
+    await expect(twice).rejects.toThrow("it may");
+  });
+
+  test("writes that wait go together as far as their bytes do", async () => {
+    const { write, context } = await begin();
+    const sizes: number[] = [];
+    const { driver } = context;
+    const spied = vi.spyOn(driver, "write").mockImplementation((parts) => {
+      sizes.push(parts.reduce((sum, part) => sum + part.length, 0));
+      return Promise.reject(new Error("seen"));
+    });
+    const writes = Array.from({ length: 8 }, () => write({ upserts: large(9) }));
+    await Promise.allSettled(writes);
+    spied.mockRestore();
+    // The first begins at once; of the others three fit into each commit.
+    expect(sizes.map((size) => Math.round(size / 1_000_000))).toEqual([9, 27, 27, 9]);
+  });
 });

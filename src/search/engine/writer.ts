@@ -19,6 +19,8 @@ import { encodeBatchFile, encodeFrame, MAX_FRAMES } from "../batch/batch-file.ts
 import { SearchError } from "../errors.ts";
 import type { Document } from "../model/document.ts";
 import { fitBatch } from "../model/fit-batch.ts";
+import { documentBytes } from "../model/fit-document.ts";
+import { LIMITS } from "../model/limits.ts";
 import type { Schema } from "../model/schema.ts";
 import type { WriteBatch } from "../model/write-batch.ts";
 import type { WriteOptions, WriteResult } from "../service.ts";
@@ -33,6 +35,8 @@ import { SCHEMA_FORMAT, schemaBytes, schemaOf } from "./schema-row.ts";
 const MAX_WAITING = 1_024;
 /** Documents of one commit, over all of its frames, beside those of the first. */
 const GROUP_DOCUMENTS = 10_000;
+/** Bytes of the documents of one commit, with those of the first frame. */
+const GROUP_BYTES = LIMITS.batchBytes;
 /** How often a write is resolved again, or a schema added to again, before its writer is told that there is too much going on. */
 const MAX_ATTEMPTS = 32;
 const RETRY_AFTER_MS = 250;
@@ -44,6 +48,8 @@ interface Waiting {
     | undefined;
   readonly done: Deferred<WriteResult>;
   attempts: number;
+  /** Of its documents, once it was asked for. */
+  upsertBytes?: number;
 }
 
 interface FittedWrite {
@@ -131,6 +137,7 @@ export class NamespaceWriter {
     const group = [first];
     if (isAlone(first.batch)) return group;
     let documents = 0;
+    let bytes = this.#waiting.length === 0 ? 0 : upsertBytes(first);
     for (
       let next = this.#waiting[0];
       next !== undefined && group.length < MAX_FRAMES;
@@ -138,6 +145,8 @@ export class NamespaceWriter {
     ) {
       documents += next.batch.upserts.length + next.batch.deletes.length;
       if (isAlone(next.batch) || documents > GROUP_DOCUMENTS) break;
+      bytes += upsertBytes(next);
+      if (bytes > GROUP_BYTES) break;
       group.push(next);
       this.#waiting.shift();
     }
@@ -317,6 +326,11 @@ function checkVersion(waiting: Waiting, version: bigint, { isGrown }: FittedGrou
   const { ifVersion } = waiting.batch;
   if (ifVersion === undefined || ifVersion === version) return;
   if (waiting.idempotency === undefined || version < ifVersion || isGrown) throw versionConflict(version);
+}
+
+function upsertBytes(waiting: Waiting): number {
+  waiting.upsertBytes ??= waiting.batch.upserts.reduce((sum, document) => sum + documentBytes(document), 0);
+  return waiting.upsertBytes;
 }
 
 function commandFrame({ waiting, write, expectedVersion }: ReadyFrame): CommandFrame {

@@ -16,6 +16,8 @@ export const LIMITS = {
   arrayElements: 1_024,
   batchDocuments: 10_000,
   batchBytes: 33_554_432,
+  /** Of the documents that a write changes, as they are afterwards. */
+  changedBytes: 33_554_432,
   filterDepth: 32,
   filterNodes: 1_024,
   filterValues: 10_000,
