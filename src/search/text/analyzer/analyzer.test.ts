@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { createPrng } from "../../../base/index.ts";
 import { SearchError } from "../../errors.ts";
 import { analyzerName, analyzerOf } from "./analyzer.ts";
@@ -77,6 +77,51 @@ describe("words of a text", () => {
         ).toContain(word);
         before = start;
       }
+    }
+  });
+});
+
+describe("marks without end", () => {
+  afterEach(() => vi.restoreAllMocks());
+
+  const MARKS = /[\p{M}\uff9e\uff9f]+/gu;
+
+  it.each([
+    ["of two classes", "e", "\u0301\u0323"],
+    ["of one class", "e", "\u0301"],
+    ["without a letter", "", "\u0344\u0323"],
+    ["of half-width kana", "ｶ", "\uff9e\u0323"],
+    ["beyond the first plane", "e", "\u{1d165}\u{1d16d}\u0323"],
+  ])("%s are normalized a few at a time", (_, letter, marks) => {
+    const longest: number[] = [];
+    const { normalize } = String.prototype;
+    vi.spyOn(String.prototype, "normalize").mockImplementation(function (this: string, form?: string) {
+      longest.push(...Array.from(this.matchAll(MARKS), ({ 0: run }) => Array.from(run).length));
+      return normalize.call(this, form);
+    });
+    for (const before of ["", "x", "na\u00efve "]) {
+      longest.length = 0;
+      const words = segment(`${before}${letter}${marks.repeat(1_000)} end`);
+      expect(words.at(-1)?.text).toBe("end");
+      // A half-width sound mark may stand for the letter.
+      expect(Math.max(0, ...longest)).toBeLessThanOrEqual(31);
+      expect(longest.length).toBeGreaterThan(30);
+    }
+  });
+
+  it("belong to their letter, and those that a text in use has change nothing", () => {
+    const seed = String(Date.now());
+    console.log(`seed ${seed}`);
+    const random = createPrng(seed);
+    const marks = ["\u0301", "\u0323", "\u0f71", "\u{1d165}", "\u3099", "\u0344"];
+    for (let round = 0; round < 1_000; round++) {
+      const run = Array.from({ length: random.below(80) }, () => random.pick(marks)).join("");
+      const letter = random.pick(["e", "東", "é"]);
+      const few = Array.from(run).length <= 30;
+      const [word, ...others] = segment(`${letter}${run} -`);
+      expect(others, JSON.stringify(run)).toEqual([]);
+      expect(word, JSON.stringify(run)).toMatchObject({ start: 0, end: letter.length + run.length });
+      if (few) expect(word?.text).toBe((letter + run).normalize("NFKC").slice(0, MAX_WORD_UNITS));
     }
   });
 });

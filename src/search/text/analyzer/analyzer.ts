@@ -6,7 +6,10 @@ import { segment, type Word } from "./segment.ts";
 import { stemmerOf } from "./stemming.ts";
 import { stopWordsOf } from "./stop-words.ts";
 
-/** Grows with every change of what any analyzer makes of any text: names of an older version are refused, never read with a newer analyzer. */
+/**
+ * Grows with every change of what any analyzer makes of any text that is in use (not of more than 30 marks on one letter): names of an older version
+ * are refused, never read with a newer analyzer.
+ */
 const ANALYZER_VERSION = 1;
 /** Words whose terms are remembered, by analyzer. */
 const MAX_REMEMBERED_WORDS = 65_536;
