@@ -13,6 +13,7 @@ import { openSegment } from "../unit/segment/segment-unit.ts";
 import { plainKernels } from "../vector/kernels/plain.ts";
 import { MemoryReader } from "../vector/testing/memory-reader.ts";
 import { executeQueries } from "./execute.ts";
+import { parseQuery } from "./parse-query.ts";
 import type { Query } from "./query.ts";
 import type { SearchSnapshot } from "./snapshot.ts";
 
@@ -207,6 +208,33 @@ describe("a query", () => {
       expect([turns, turns < whole]).toEqual([2, true]);
     },
   );
+
+  it("gives others their turn before each text that it highlights", async () => {
+    const documents = Array.from({ length: 20 }, (_, i): Document => {
+      const text = new Map([["title", `tide ${i}`]]);
+      return { id: BigInt(i), vectors: new Map(), sparse: new Map(), text, attributes: new Map() };
+    });
+    const units = [new MemoryUnit("memory", documents, EVERY_FIELD, kernels)];
+    const turnsOf = async (plain: object) => {
+      let [nowMs, turns] = [0, 0];
+      // Every look at it is a slice later.
+      const clock: Clock = { monotonicMs: () => (nowMs += 10), wallMs: () => 0 };
+      const pause = () => {
+        turns++;
+        return Promise.resolve();
+      };
+      const query = parseQuery({ text: "tide", top_k: 15, ...plain });
+      const [found] = await executeQueries(
+        [query],
+        { schema: EVERY_FIELD, units },
+        { nowMs: 0, pause },
+        clock,
+      );
+      expect(found?.hits.length).toBe(15);
+      return turns;
+    };
+    expect(await turnsOf({ highlight: true })).toBe((await turnsOf({})) + 15);
+  });
 
   it("is one of at most 16", async () => {
     const snapshot = await inUnits(createPrng(1), [], 1);

@@ -60,7 +60,7 @@ async function executeQuery(
       : await aggregate(query.aggregation, snapshot, matching, checkpoint);
   const facets = await facetsOf(query, snapshot, matching, checkpoint);
   watch.lap("aggregateMs");
-  const hits = await fetchHits(query, snapshot, page.rows);
+  const hits = await fetchHits(query, snapshot, page.rows, checkpoint);
   watch.lap("fetchMs");
   const nextCursor = cursorAfter(query, page, hits);
   return {

@@ -4,13 +4,14 @@ import type { DocumentFields } from "../unit/ports.ts";
 import { highlightedFields, highlighter } from "./highlight.ts";
 import type { Query } from "./query.ts";
 import type { Hit } from "./result.ts";
-import type { RowOfUnit, SearchSnapshot } from "./snapshot.ts";
+import type { Checkpoint, RowOfUnit, SearchSnapshot } from "./snapshot.ts";
 
 /** What the answer shows of the rows of a page, in their order. One request to each unit. */
 export async function fetchHits(
   query: Query,
   snapshot: SearchSnapshot,
   rows: readonly (RowOfUnit & { readonly score?: number })[],
+  checkpoint: Checkpoint,
 ): Promise<readonly Hit[]> {
   const documents = await documentsOf(
     snapshot,
@@ -19,10 +20,13 @@ export async function fetchHits(
   );
   const shown = shownFields(query);
   const highlight = highlighter(query, snapshot.schema);
-  return rows.map(({ score }, i) => {
+  const hits: Hit[] = [];
+  for (const [i, { score }] of rows.entries()) {
     const document = documents[i] as Document;
+    // A text is analyzed anew: up to a mebibyte a document.
+    if (highlight !== undefined) await checkpoint.pass();
     const highlights = highlight?.(document);
-    return {
+    hits.push({
       id: document.id,
       ...(score === undefined ? {} : { score }),
       attributes: picked(document.attributes, shown),
@@ -30,8 +34,9 @@ export async function fetchHits(
       vectors: picked(document.vectors, shown),
       sparse: picked(document.sparse, shown),
       ...(highlights === undefined ? {} : { highlights }),
-    };
-  });
+    });
+  }
+  return hits;
 }
 
 async function documentsOf(

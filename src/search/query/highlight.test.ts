@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Document } from "../model/document.ts";
 import { EVERY_FIELD } from "../testing/random-documents.ts";
 import { bindQuery } from "./bind-query.ts";
-import { highlightedFields, highlighter } from "./highlight.ts";
+import { fragmentsOf, highlightedFields, highlighter } from "./highlight.ts";
 import { parseQuery } from "./parse-query.ts";
 
 const NONE = new Map<string, never>();
@@ -55,6 +55,32 @@ describe("a highlight", () => {
       );
       for (const fragment of body ?? []) expect(fragment.isWellFormed()).toBe(true);
       expect(body?.join("").match(/<em>tide<\/em>/g)?.length).toBe(3);
+    }
+  });
+
+  it("of single characters of a script without spaces marks what begins with one of them", () => {
+    expect(shown({ text: "海 岩 x", highlight: true }, { title: "北海の岩 x岩" })).toEqual({
+      title: ["北<em>海の</em><em>岩</em> <em>x</em><em>岩</em>"],
+    });
+  });
+
+  it("looks at each match once or twice, however many there are", () => {
+    const words = 20_000;
+    const text = "tide ".repeat(words);
+    for (const fragmentCharacters of [1, 40, 1_024]) {
+      let looks = 0;
+      const tokens = Array.from({ length: words }, (_, position) => ({
+        term: "tide",
+        position,
+        start: position * 5,
+        get end() {
+          looks++;
+          return position * 5 + 4;
+        },
+      }));
+      const highlight = { fragments: 3, fragmentCharacters, before: "[", after: "]" };
+      expect(fragmentsOf(text, tokens, highlight)).toHaveLength(3);
+      expect(looks).toBeLessThan(5 * words);
     }
   });
 

@@ -44,7 +44,7 @@ export function highlighter(query: Query, schema: Schema): Highlighter | undefin
 /** Whether a term of the field is one that a query asks for. */
 function matcherOf(field: string, queries: readonly TextQuery[]): (term: string) => boolean {
   const terms = new Set<string>();
-  const beginnings: string[] = [];
+  const beginnings = new Set<string>();
   for (const { fields, clauses } of queries) {
     const place = fields.findIndex(({ name }) => name === field);
     for (const { occur, match } of place < 0 || clauses.length === 0 ? [] : clauses) {
@@ -54,11 +54,13 @@ function matcherOf(field: string, queries: readonly TextQuery[]): (term: string)
         const term = match.terms[place];
         if (term !== undefined) terms.add(term);
         const beginning = match.expansion.kind === "prefix" ? match.expansion.beginnings[place] : undefined;
-        if (beginning !== undefined) beginnings.push(beginning);
+        if (beginning !== undefined) beginnings.add(beginning);
       }
     }
   }
-  return (term) => terms.has(term) || beginnings.some((beginning) => term.startsWith(beginning));
+  // There are thousands of them, but few lengths.
+  const lengths = [...new Set(Array.from(beginnings, ({ length }) => length))];
+  return (term) => terms.has(term) || lengths.some((length) => beginnings.has(term.slice(0, length)));
 }
 
 interface Window {
@@ -67,8 +69,8 @@ interface Window {
   readonly tokens: readonly Token[];
 }
 
-/** The windows with the most matches, in the order of the text. */
-function fragmentsOf(text: string, tokens: readonly Token[], highlight: Highlight): readonly string[] {
+/** The windows with the most matches, in the order of the text. `tokens`: the matches, whose ends ascend as their starts do. Looks at each once or twice. */
+export function fragmentsOf(text: string, tokens: readonly Token[], highlight: Highlight): readonly string[] {
   const windows: Window[] = [];
   // A gram of a script without spaces ends in the middle of the next one.
   let [next, from] = [0, 0];
@@ -81,12 +83,14 @@ function fragmentsOf(text: string, tokens: readonly Token[], highlight: Highligh
       text,
       Math.max(first.end, Math.min(text.length, start + highlight.fragmentCharacters)),
     );
-    const inside = tokens.slice(next).filter((token) => token.end <= most);
+    let after = next + 1;
+    while ((tokens[after]?.end ?? Number.POSITIVE_INFINITY) <= most) after++;
+    const inside = tokens.slice(next, after);
     // A match that would be cut in two begins the next window.
-    const cut = tokens[next + inside.length]?.start ?? most;
+    const cut = tokens[after]?.start ?? most;
     const end = Math.min(most, Math.max(cut, inside.at(-1)?.end ?? cut));
     windows.push({ start, end, tokens: inside });
-    next += inside.length;
+    next = after;
     from = end;
   }
   return windows
