@@ -35,11 +35,15 @@ function matchesPhrase(
   phrase: readonly { readonly term: string; readonly position: number }[],
   tokens: ReadonlyMap<string, readonly Token[]>,
 ): boolean {
-  const [first, ...others] = phrase;
+  const places = new Map<string, ReadonlySet<number>>();
+  for (const { term } of phrase)
+    if (!places.has(term)) places.set(term, new Set(tokens.get(term)?.map(({ position }) => position)));
+  // The rarest first: most places are given up at the second.
+  const [first, ...others] = phrase
+    .map(({ term, position }) => ({ position, places: places.get(term)! }))
+    .sort((left, right) => left.places.size - right.places.size);
   if (first === undefined) return false;
-  return (tokens.get(first.term) ?? []).some(({ position }) =>
-    others.every((other) =>
-      tokens.get(other.term)?.some((token) => token.position - position === other.position - first.position),
-    ),
-  );
+  return first.places
+    .values()
+    .some((place) => others.every((other) => other.places.has(place - first.position + other.position)));
 }

@@ -45,7 +45,7 @@ export class MemoryTextIndex {
       rowCount,
       fields: source.fields,
       prepare: (query) => prepareQuery(source, query),
-      matchingRows: (query) => matchingRows(source, query),
+      matchingRows: (query, pass) => matchingRows(source, query, pass),
     };
   }
 }

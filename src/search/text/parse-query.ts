@@ -31,6 +31,8 @@ const MAX_SLOP = 100;
 const MAX_WEIGHT = 1_000;
 /** Tokens times fields of one query. */
 export const MAX_QUERY_TERMS = 4_096;
+/** Where a text has each of them everywhere, a phrase takes words times places. In scripts without spaces a character is a word. */
+const MAX_PHRASE_WORDS = 256;
 
 /** Analyzes a query for fields of a schema. Refuses weights, distances and sizes out of their bounds. No word that counts: no clause. */
 export function parseTextQuery(request: TextQueryRequest, fields: readonly RequestedField[]): TextQuery {
@@ -66,6 +68,15 @@ function checkTerms(given: number): void {
   throw new SearchError("limit-exceeded", `a text query has at most ${MAX_QUERY_TERMS} terms in all fields`, {
     limit: "queryTerms",
     most: MAX_QUERY_TERMS,
+    given,
+  });
+}
+
+function checkPhrase(given: number): void {
+  if (given <= MAX_PHRASE_WORDS) return;
+  throw new SearchError("limit-exceeded", `a phrase has at most ${MAX_PHRASE_WORDS} words, not ${given}`, {
+    limit: "phraseWords",
+    most: MAX_PHRASE_WORDS,
     given,
   });
 }
@@ -159,6 +170,7 @@ function phraseClauses(
   words: readonly Word[],
   analyzers: readonly Analyzer[],
 ): readonly TextClause[] {
+  checkPhrase(words.length);
   const tokens = analyzers.map((analyzer) => phraseTokens(words, analyzer));
   if (tokens.every((ofField) => ofField.length === 0)) return [];
   return [{ occur: piece.occur, count: 1, match: { kind: "phrase", tokens, slop: piece.slop } }];

@@ -8,8 +8,11 @@ export interface TextIndex {
   readonly fields: readonly IndexedTextField[];
   /** Looks the terms of a query up: one wave on a cold index. "failed-precondition" when a field was built with another analyzer. */
   prepare(query: TextQuery): Promise<PreparedTextQuery>;
-  /** The rows that match, exactly, whatever their scores: for filters. Expansions are not cut. Regardless of which rows live. */
-  matchingRows(query: TextQuery): Promise<RowSet>;
+  /**
+   * The rows that match, exactly, whatever their scores: for filters. Expansions are not cut. Regardless of which rows live. `pass` is awaited between
+   * slices of work.
+   */
+  matchingRows(query: TextQuery, pass?: () => Promise<void>): Promise<RowSet>;
 }
 
 export interface IndexedTextField {

@@ -25,12 +25,17 @@ export async function prepareQuery(source: TermSource, query: TextQuery): Promis
 }
 
 /** The rows that match, whatever their scores. */
-export async function matchingRows(source: TermSource, query: TextQuery): Promise<RowSet> {
+export async function matchingRows(
+  source: TermSource,
+  query: TextQuery,
+  pass?: () => Promise<void>,
+): Promise<RowSet> {
   const places = fieldPlaces(source, query);
   const known = await findTerms(source, queryLookups(query, places, Number.POSITIVE_INFINITY));
   const selection = new Selection(query, places);
   selection.selectAll(known);
   await selection.load(source);
+  await selection.findPhrases(pass);
   return selection.matchingRows(source.rowCount);
 }
 
@@ -51,6 +56,7 @@ async function search(
   await selection.load(source);
   const totalPostings = selection.totalPostings;
   if (k === 0) return { hits: [], scoredPostings: 0, totalPostings };
+  await selection.findPhrases(pass);
   const rows = selection.narrow(allowed);
   const scorers = selection.scorers(statistics);
   return { ...(await rankRows({ scorers, k, allowed: rows, leastScore, pass })), totalPostings };

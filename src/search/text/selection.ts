@@ -1,3 +1,4 @@
+import { assert } from "../../base/index.ts";
 import { RowSet } from "../rows/row-set.ts";
 import { arrayPostings } from "./array-postings.ts";
 import { inverseDocumentFrequency, inverseNorms } from "./bm25.ts";
@@ -6,7 +7,7 @@ import { findTerms, type KnownTerms } from "./known-terms.ts";
 import { phrasePostings } from "./phrase.ts";
 import type { TextStatistics } from "./ports.ts";
 import { BLOCK_ROWS, type PostingList } from "./posting-list.ts";
-import type { TextClause, TextQuery, TextQueryField, TokenMatch } from "./query.ts";
+import type { PhraseMatch, TextClause, TextQuery, TextQueryField, TokenMatch } from "./query.ts";
 import type { Scorer } from "./rank.ts";
 import type { LoadedTerms, TermEntry, TermLookup, TermSource } from "./term-source.ts";
 
@@ -93,6 +94,13 @@ export class Selection {
     this.#lengthCodes = lengthCodes;
   }
 
+  /** Finds where the phrases stand: before rows or scorers are asked for. `pass` is awaited between slices of work. */
+  async findPhrases(pass?: () => Promise<void>): Promise<void> {
+    for (const part of this.#parts)
+      if (part.clause.match.kind === "phrase")
+        this.#phrases.set(part, await this.#findPhrase(part, part.clause.match, pass));
+  }
+
   get totalPostings(): number {
     let total = 0;
     for (const { count } of this.#lists.values()) total += count;
@@ -167,19 +175,24 @@ export class Selection {
     });
   }
 
-  #phraseOf(part: Part): PostingList {
-    const known = this.#phrases.get(part);
-    if (known !== undefined) return known;
-    const { match } = part.clause;
-    const tokens = match.kind === "phrase" ? (match.tokens[part.place.inQuery] ?? []) : [];
+  async #findPhrase(
+    part: Part,
+    { tokens, slop }: PhraseMatch,
+    pass: (() => Promise<void>) | undefined,
+  ): Promise<PostingList> {
+    const asked = tokens[part.place.inQuery] ?? [];
     const parts = part.terms.map(({ entry }, i) => ({
-      position: tokens[i]!.position,
+      position: asked[i]!.position,
       list: this.#lists.get(entry)!,
     }));
-    const arrays = phrasePostings(parts, match.kind === "phrase" ? match.slop : 0);
-    const list = arrayPostings(arrays, arrays.rows.length, this.#codesOf(part));
-    this.#phrases.set(part, list);
-    return list;
+    const arrays = await phrasePostings(parts, slop, pass);
+    return arrayPostings(arrays, arrays.rows.length, this.#codesOf(part));
+  }
+
+  #phraseOf(part: Part): PostingList {
+    const found = this.#phrases.get(part);
+    assert(found !== undefined, "search.phrases-found-first");
+    return found;
   }
 
   #codesOf({ place }: Part): Uint8Array {

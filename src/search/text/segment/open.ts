@@ -21,6 +21,6 @@ export async function openTextIndex(readers: TextIndexReaders): Promise<TextInde
     rowCount: head.rowCount,
     fields: head.fields,
     prepare: (query) => prepareQuery(source, query),
-    matchingRows: (query) => matchingRows(source, query),
+    matchingRows: (query, pass) => matchingRows(source, query, pass),
   };
 }
