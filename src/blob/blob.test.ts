@@ -5,7 +5,7 @@ import type { NewBlob } from "../gen/skerry/meta/v1/commands_pb.js";
 import { type BlobRow, BlobRowSchema } from "../gen/skerry/meta/v1/rows_pb.js";
 import { NodeClock, NodeHasher, NodeTimers } from "../platform/node/index.ts";
 import { CHUNK_BYTES } from "../segment/index.ts";
-import { type BlobStore, createClusterBlobStore } from "./index.ts";
+import { type BlobStore, type ClusterBlobStoreOptions, createClusterBlobStore } from "./index.ts";
 import { MemoryTargets } from "./testing/memory-targets.ts";
 
 const hasher = new NodeHasher();
@@ -13,7 +13,7 @@ const INLINE_BYTES = 1024;
 
 function storeOver(
   targets: MemoryTargets,
-  options: { stragglerMs?: number; bufferBudgetBytes?: number } = {},
+  options: Partial<Pick<ClusterBlobStoreOptions, "stragglerMs" | "bufferBudgetBytes" | "findBlob">> = {},
 ): BlobStore {
   let next = 0;
   return createClusterBlobStore({
@@ -29,6 +29,7 @@ function storeOver(
     inlineBytes: INLINE_BYTES,
     bufferBudgetBytes: options.bufferBudgetBytes ?? 64 * 1024 * 1024,
     stragglerMs: options.stragglerMs ?? 50,
+    ...(options.findBlob && { findBlob: options.findBlob }),
   });
 }
 
@@ -226,6 +227,45 @@ describe("reading with damage", () => {
     targets.behaviour.set(1, { read: "never" });
     expect(Buffer.compare(await readAll(store, blob, 0, bytes.length), bytes)).toBe(0);
     expect(targets.reads).toEqual([1, 2]);
+  });
+
+  it("goes on where repair has moved the blob to, and does not look that up for every step", async () => {
+    const targets = new MemoryTargets([1], 1);
+    let row: BlobRow | undefined;
+    let lookUps = 0;
+    const store = storeOver(targets, {
+      findBlob: async () => {
+        lookUps++;
+        return row;
+      },
+    });
+    const bytes = pattern(2 * CHUNK_BYTES);
+    const written = rowOf((await write(store, bytes)).blob!);
+    row = { ...written, chunks: written.chunks.map((chunk) => ({ ...chunk, nodeIds: [2n] })) };
+    const read: Uint8Array[] = [];
+    for await (const piece of store.read(written, 0, bytes.length, new AbortController().signal)) {
+      if (read.length === 0) targets.move(1, 2);
+      read.push(piece);
+    }
+    expect(Buffer.compare(Buffer.concat(read), bytes)).toBe(0);
+    // The step that was read ahead may fail beside the next one.
+    expect(lookUps).toBeGreaterThan(0);
+    expect(lookUps).toBeLessThanOrEqual(2);
+  });
+
+  it.each([
+    ["that is gone", undefined],
+    ["that has not moved", [1n]],
+  ])("fails for a blob %s", async (_, nodeIds) => {
+    const targets = new MemoryTargets([1], 1);
+    let row: BlobRow | undefined;
+    const store = storeOver(targets, { findBlob: async () => row });
+    const blob = (await write(store, pattern(70_000))).blob!;
+    const chunks = blob.chunks.map((chunk) => ({ ...chunk, nodeIds: nodeIds ?? [] }));
+    if (nodeIds !== undefined) row = { ...rowOf(blob), chunks };
+    targets.chunks.clear();
+    await expect(readAll(store, blob, 0, 10)).rejects.toMatchObject({ code: "data-unavailable" });
+    expect(targets.reads).toEqual([1]);
   });
 
   it("asks the nearest node first and a dead one last", async () => {

@@ -1,3 +1,4 @@
+import type { BlobRow } from "../gen/skerry/meta/v1/rows_pb.js";
 import type { Clock, Hasher, Timers } from "../platform/index.ts";
 import { CHUNK_BYTES } from "../segment/index.ts";
 import { ChunkBuffers } from "./buffers.ts";
@@ -20,6 +21,8 @@ export interface ClusterBlobStoreOptions {
   readonly stragglerMs: number;
   /** Length of all chunks but the last of a blob, in bytes; at most CHUNK_BYTES, which is the default. */
   readonly chunkBytes?: number;
+  /** The row of a blob as of now; undefined: it is gone, or cannot be looked up. For readers whose blob was moved; without it they fail. */
+  readonly findBlob?: (blobId: Uint8Array) => Promise<BlobRow | undefined>;
 }
 
 /** The driver `cluster`: blobs in the segments of the cluster's own nodes. */

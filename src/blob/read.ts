@@ -1,5 +1,5 @@
 import { followSignal } from "../base/index.ts";
-import type { BlobChunk, BlobRow } from "../gen/skerry/meta/v1/rows_pb.js";
+import type { BlobRow } from "../gen/skerry/meta/v1/rows_pb.js";
 import type { Clock, Timers } from "../platform/index.ts";
 import { CHUNK_BYTES, type ChunkAddress } from "../segment/index.ts";
 import { BlobError } from "./errors.ts";
@@ -18,6 +18,8 @@ export interface BlobReaderOptions {
   readonly targets: ChunkTargets;
   readonly clock: Clock;
   readonly timers: Timers;
+  /** The row of a blob as of now, whose chunks may have been moved; undefined: it is gone, or cannot be looked up. Default: always the latter. */
+  readonly findBlob?: (blobId: Uint8Array) => Promise<BlobRow | undefined>;
 }
 
 /** Bytes of a blob that lie in its row, which needed no verifying but the row's own; undefined: they lie elsewhere. */
@@ -26,10 +28,15 @@ export function inlineBytes(blob: BlobRow, offset: number, length: number): Uint
 }
 
 interface Step {
-  readonly chunk: BlobChunk;
   readonly chunkIndex: number;
   readonly offset: number;
   readonly length: number;
+}
+
+/** A blob that is being read. */
+interface Reading {
+  /** As it was at the beginning, or when the last step could not be read from it. */
+  row: BlobRow;
 }
 
 /** Reads blobs from whichever node has a good copy, nearest first, the next on failure, two at once when the first is slow. */
@@ -53,8 +60,9 @@ export class BlobReader {
     let isWhole = false;
     try {
       let ahead: Promise<readonly Uint8Array[]> | undefined;
+      const reading: Reading = { row: blob };
       for (const step of steps(blob, offset, length)) {
-        const next = this.#readStep(blob.blobId, step, abort.signal);
+        const next = this.#readStep(reading, step, abort.signal);
         next.catch(() => undefined);
         if (ahead !== undefined) yield* await ahead;
         ahead = next;
@@ -68,19 +76,41 @@ export class BlobReader {
     }
   }
 
-  async #readStep(blobId: Uint8Array, step: Step, signal: AbortSignal): Promise<readonly Uint8Array[]> {
-    const candidates = this.#candidates(step.chunk);
+  async #readStep(reading: Reading, step: Step, signal: AbortSignal): Promise<readonly Uint8Array[]> {
+    const candidates = this.#candidates(reading.row, step);
     const startedMs = this.#options.clock.monotonicMs();
-    const address = { blobId, chunkIndex: step.chunkIndex };
-    const pieces = await this.#race(candidates, { address, step, signal });
+    const read = { address: { blobId: reading.row.blobId, chunkIndex: step.chunkIndex }, step, signal };
+    let pieces: readonly Uint8Array[];
+    try {
+      pieces = await this.#race(candidates, read);
+    } catch (error) {
+      if (!(error instanceof BlobError) || error.code !== "data-unavailable") throw error;
+      const moved = await this.#newCandidates(reading, step, candidates);
+      if (moved.length === 0) throw error;
+      return this.#race(moved, read);
+    }
     const tookMs = this.#options.clock.monotonicMs() - startedMs;
     this.#usualLatencyMs += (tookMs - this.#usualLatencyMs) * LATENCY_WEIGHT;
     return pieces;
   }
 
-  #candidates(chunk: BlobChunk): ChunkTarget[] {
+  /** Nodes that have the chunk since repair moved it, for this step and those to come. */
+  async #newCandidates(
+    reading: Reading,
+    step: Step,
+    tried: readonly ChunkTarget[],
+  ): Promise<readonly ChunkTarget[]> {
+    const row = await this.#options.findBlob?.(reading.row.blobId);
+    if (row === undefined) return [];
+    reading.row = row;
+    const triedIds = new Set(tried.map(({ nodeId }) => nodeId));
+    return this.#candidates(row, step).filter(({ nodeId }) => !triedIds.has(nodeId));
+  }
+
+  #candidates(row: BlobRow, { chunkIndex }: Step): ChunkTarget[] {
     const { targets } = this.#options;
-    return chunk.nodeIds
+    const nodeIds = row.chunks[chunkIndex]?.nodeIds ?? [];
+    return nodeIds
       .map((id) => targets.target(Number(id)))
       .filter((target) => target !== undefined)
       .sort((a, b) => targets.distance(a.nodeId) - targets.distance(b.nodeId));
@@ -163,7 +193,7 @@ function* steps(blob: BlobRow, offset: number, length: number): Iterable<Step> {
     }
     const upToStep = READ_STEP_BYTES - (within % READ_STEP_BYTES);
     const count = Math.min(end - position, chunk.length - within, upToStep);
-    yield { chunk, chunkIndex, offset: within, length: count };
+    yield { chunkIndex, offset: within, length: count };
     position += count;
   }
 }

@@ -62,6 +62,15 @@ export class MemoryTargets implements ChunkTargets {
     };
   }
 
+  /** What a node has goes to another one, as repair moves it. */
+  move(from: number, to: number): void {
+    for (const [name, bytes] of [...this.chunks]) {
+      if (!name.startsWith(`${from}/`)) continue;
+      this.chunks.set(`${to}/${name.slice(`${from}/`.length)}`, bytes);
+      this.chunks.delete(name);
+    }
+  }
+
   holds(nodeId: number, address: ChunkAddress): boolean {
     return this.chunks.has(chunkName(nodeId, address));
   }

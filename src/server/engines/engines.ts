@@ -144,7 +144,7 @@ export class Engines {
     this.#targets = createTargets(options, this.#segments, this.#health, this.#closers);
     this.writes = new Writes(this.metadata.view);
     const newId = createIds(options.platform, this.metadata.view);
-    this.#blobs = createBlobs(options, this.#targets, newId);
+    this.#blobs = createBlobs(options, this.#targets, { newId, metadata: this.metadata });
     const blobs = measuredBlobs(this.#blobs, options.metrics, options.platform.clock);
     const { metadata, sealer } = this;
     const objects = createObjects(options, { metadata, sealer, blobs, newId });

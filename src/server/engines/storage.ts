@@ -1,5 +1,7 @@
 import { type BlobStore, createClusterBlobStore } from "../../blob/index.ts";
 import type { HealthView } from "../../cluster/index.ts";
+import type { BlobRow } from "../../gen/skerry/meta/v1/rows_pb.js";
+import { type MetadataClient, MetaError } from "../../meta/index.ts";
 import { CHUNK_BYTES, openSegmentStore, type SegmentDamage, type SegmentStore } from "../../segment/index.ts";
 import { NodeTargets } from "../chunk-targets.ts";
 import { measuredSegments } from "../measured.ts";
@@ -59,7 +61,7 @@ export function createTargets(
 export function createBlobs(
   options: EnginesOptions,
   targets: NodeTargets,
-  newId: () => Uint8Array,
+  { newId, metadata }: { readonly newId: () => Uint8Array; readonly metadata: MetadataClient },
 ): BlobStore {
   const { platform, config, tuning = {} } = options;
   return createClusterBlobStore({
@@ -70,5 +72,17 @@ export function createBlobs(
     bufferBudgetBytes: config["storage.write_buffers"],
     stragglerMs: tuning.stragglerMs ?? STRAGGLER_MS,
     chunkBytes: tuning.chunkBytes ?? CHUNK_BYTES,
+    findBlob: (blobId) => findBlob(metadata, blobId),
   });
+}
+
+/** As of now; undefined also when that cannot be known. */
+async function findBlob(metadata: MetadataClient, blobId: Uint8Array): Promise<BlobRow | undefined> {
+  try {
+    await metadata.barrier();
+    return metadata.view.blob(blobId);
+  } catch (error) {
+    if (error instanceof MetaError) return undefined;
+    throw error;
+  }
 }
