@@ -59,6 +59,7 @@ export type ClusterView = Pick<
   | "pendingDeletes"
   | "unlinkOrders"
   | "discardOrders"
+  | "isDiscarding"
   | "heldBlobs"
   | "oplog"
   | "completedUploads"

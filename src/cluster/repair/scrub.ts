@@ -171,7 +171,7 @@ export class Scrub {
       checkedBytes += chunk.length;
       this.#options.onChecked(chunk.length);
       if (verdict === "good") badChunks += this.#condemn(found.bad);
-      if (verdict === "good" || verdict === "in-doubt") continue;
+      if (verdict === "good" || verdict === "in-doubt" || !this.#isExpected(address)) continue;
       badChunks++;
       found.bad.push(address);
       this.#options.onBad(address, verdict);
@@ -212,9 +212,17 @@ export class Scrub {
     throw new Error("the disk fails one read after the other");
   }
 
+  /** As of now: what was deleted or discarded since its row was read is not lost. */
+  #isExpected({ blobId, chunkIndex }: LocalAddress): boolean {
+    const { metadata, nodeId } = this.#options;
+    const blob = metadata.view.blob(blobId);
+    if (blob === undefined || blob.state === BlobState.DELETING) return false;
+    return blob.chunks[chunkIndex]?.nodeIds.includes(BigInt(nodeId)) === true;
+  }
+
   /** Other chunks can be read, so those that could not are lost; how many. */
   #condemn(bad: LocalAddress[]): number {
-    const unreadable = this.#unreadable.splice(0);
+    const unreadable = this.#unreadable.splice(0).filter((address) => this.#isExpected(address));
     for (const address of unreadable) {
       this.#options.chunks.quarantine(address);
       this.#options.onBad(address, "unreadable");

@@ -1,7 +1,12 @@
 import { create } from "@bufbuild/protobuf";
 import { beforeEach, describe, expect, test } from "vitest";
 import { fromHex } from "../../base/index.ts";
-import { DeleteObjectsSchema, RecordCopiesSchema } from "../../gen/skerry/meta/v1/commands_pb.js";
+import {
+  BeginBlobDeleteSchema,
+  DeleteObjectsSchema,
+  DropCopiesSchema,
+  RecordCopiesSchema,
+} from "../../gen/skerry/meta/v1/commands_pb.js";
 import { NodeState } from "../../gen/skerry/meta/v1/rows_pb.js";
 import {
   LOSS_DELAY_MS,
@@ -215,6 +220,45 @@ describe("scrub", () => {
     expect(cluster.scrubs.get(2)?.status()).toMatchObject({ isRunning: false, badChunks: 2 });
     await cluster.run("repair");
     await expectTrue();
+  });
+
+  test.each<[string, (blob: string) => void]>([
+    [
+      "was deleted",
+      (blob) => {
+        const value = create(DeleteObjectsSchema, { bucket: "bucket", targets: [{ key: blob }] });
+        cluster.submit({ case: "deleteObjects", value });
+        // The grace is over.
+        cluster.replica.timeMs += 30 * 24 * 3_600_000;
+        const blobIds = [fromHex(blob)!];
+        cluster.submit({ case: "beginBlobDelete", value: create(BeginBlobDeleteSchema, { blobIds }) });
+      },
+    ],
+    [
+      "was to be discarded",
+      (blob) => {
+        const copies = [{ blobId: fromHex(blob)!, nodeId: 2n }];
+        cluster.submit({ case: "dropCopies", value: create(DropCopiesSchema, { copies }) });
+      },
+    ],
+  ])("reports nothing that %s while it was on its way there", async (_, giveUp) => {
+    const [first, missing, unreadable, last] = Array.from({ length: 4 }, (_, at) =>
+      cluster.put([bytes(at)], [1, 2, 3, 4]),
+    );
+    const disk = cluster.disk(2);
+    const read = disk.read.bind(disk);
+    disk.read = (name, lengthBytes) => {
+      if (name === chunkOf(first!)) {
+        for (const blob of [missing!, unreadable!]) giveUp(blob);
+        disk.chunks.delete(chunkOf(missing!));
+        disk.failing.set(chunkOf(unreadable!), "io");
+      }
+      return read(name, lengthBytes);
+    };
+    await cluster.run("scrub/2");
+    expect(cluster.events).toEqual([]);
+    expect(cluster.scrubs.get(2)?.status().badChunks).toBe(0);
+    expect(cluster.holders(last!)).toEqual([[1, 2, 3, 4]]);
   });
 
   test("reports nothing of a disk that fails one read after the other", async () => {

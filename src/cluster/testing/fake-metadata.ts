@@ -1,6 +1,7 @@
 /** For tests: rows in arrays, and a list of the commands that were submitted. */
 
 import { create } from "@bufbuild/protobuf";
+import { equalBytes } from "../../base/index.ts";
 import { type CommandResult, CommandResultSchema } from "../../gen/skerry/meta/v1/commands_pb.js";
 import type {
   ClusterRow,
@@ -52,6 +53,8 @@ export class FakeMetadata implements ClusterMetadata {
         .map((pending) => pending.blobId),
     unlinkOrders: async (nodeId, limit) => (this.unlinkOrders.get(nodeId) ?? []).slice(0, limit),
     discardOrders: async (nodeId, limit) => (this.discardOrders.get(nodeId) ?? []).slice(0, limit),
+    isDiscarding: (nodeId, blobId) =>
+      (this.discardOrders.get(nodeId) ?? []).some((ordered) => equalBytes(ordered, blobId)),
     heldBlobs: async (nodeId, { limit }) => (this.heldBlobs.get(nodeId) ?? []).slice(0, limit),
     completedUploads: async (beforeMs, limit) =>
       this.completedUploads.filter((row) => Number(row.completedAtMs) < beforeMs).slice(0, limit),

@@ -67,6 +67,26 @@ describe("unlinking", () => {
   });
 });
 
+describe("discarding", () => {
+  test("leaves alone what the order no longer stands for, once nobody else can copy the blob here", async () => {
+    const [order, gone] = [Uint8Array.of(1), Uint8Array.of(2)];
+    metadata.discardOrders.set(2, [order, gone]);
+    const discarded: Uint8Array[] = [];
+    const segments = { unlink: async (ids: readonly Uint8Array[]) => void discarded.push(...ids) };
+    const locks = new BlobLocks();
+    const take = locks.take.bind(locks);
+    // Carried out by others between the list and the lock.
+    locks.take = (blobId) => {
+      metadata.discardOrders.set(2, [order]);
+      return take(blobId);
+    };
+    await unlinkWorker({ identity, metadata, segments, locks }).runUnit(signal);
+    expect(discarded).toEqual([order]);
+    expect(metadata.submitted).toMatchObject([{ case: "acknowledgeDiscard", value: { blobIds: [order] } }]);
+    expect(take(gone)).toBeDefined();
+  });
+});
+
 describe("announcing", () => {
   const node = {
     zone: "a",

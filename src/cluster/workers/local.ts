@@ -61,7 +61,8 @@ async function discardOrdered(options: UnlinkWorkerOptions, signal: AbortSignal)
     const blobIds = ordered.filter((blobId) => {
       const unlock = locks.take(blobId);
       if (unlock !== undefined) unlocks.push(unlock);
-      return unlock !== undefined;
+      // Since it was listed another pass may have carried it out, and repair copied the blob to this node again.
+      return unlock !== undefined && metadata.view.isDiscarding(identity.nodeId, blobId);
     });
     if (blobIds.length === 0) return false;
     await segments.unlink(blobIds);
