@@ -32,11 +32,16 @@ export interface NewSegment {
  * of their sync. Rejects with a `DiskError`.
  */
 export async function createSegment(options: NewSegment): Promise<SegmentFile> {
-  const { disk, directory, header, sizeBytes, crc32c, firstBatch, isGivenUp } = options;
-  const path = `${directory}/${segmentName(header.sequence)}`;
-  const temporaryPath = `${path.slice(0, -".wal".length)}.tmp`;
-  if (await disk.exists(temporaryPath)) await disk.remove(temporaryPath);
-  const temporary = await disk.open(temporaryPath, "create");
+  await writeSegment(options);
+  return nameSegment(options);
+}
+
+/** The first half: the whole segment, durable, under a name that nobody looks for. What an earlier attempt left there is replaced. */
+export async function writeSegment(options: NewSegment): Promise<void> {
+  const { disk, header, sizeBytes, crc32c, firstBatch, isGivenUp } = options;
+  const path = temporaryPath(options);
+  if (await disk.exists(path)) await disk.remove(path);
+  const temporary = await disk.open(path, "create");
   try {
     await writeZeros(temporary, sizeBytes, isGivenUp);
     await temporary.write(0, [encodeHeader(header, crc32c)]);
@@ -45,9 +50,24 @@ export async function createSegment(options: NewSegment): Promise<SegmentFile> {
   } finally {
     await temporary.close();
   }
-  await disk.rename(temporaryPath, path);
+}
+
+/** The second half: from here on the log counts it as its own. */
+export async function nameSegment(options: NewSegment): Promise<SegmentFile> {
+  const { disk, directory, header, sizeBytes } = options;
+  const path = `${directory}/${segmentName(header.sequence)}`;
+  await disk.rename(temporaryPath(options), path);
   await disk.syncDirectory(directory);
   return { sequence: header.sequence, sizeBytes, file: await disk.open(path, "read-write") };
+}
+
+/** Gives back what `writeSegment` took before it failed, as far as the disk allows. */
+export async function discardUnnamed(options: NewSegment): Promise<void> {
+  await options.disk.remove(temporaryPath(options)).catch(() => undefined);
+}
+
+function temporaryPath({ directory, header }: NewSegment): string {
+  return `${directory}/${segmentName(header.sequence).slice(0, -".wal".length)}.tmp`;
 }
 
 async function writeZeros(file: DiskFile, sizeBytes: number, isGivenUp?: () => boolean): Promise<void> {

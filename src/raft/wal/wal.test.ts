@@ -217,6 +217,49 @@ describe("the first error of a write or sync", () => {
   });
 });
 
+describe("a spare segment that a full disk has no room for", () => {
+  /** An open log whose next segment the disk refuses as long as `isFull` says so. */
+  async function withoutSpare(seed: string, fatal: unknown[], isFull: () => boolean) {
+    const machine = await simulatedMachine(seed);
+    machine.machine.volume.faults.intercept = (operation, path) =>
+      operation === "write" && path.endsWith("2.tmp") && isFull() ? "no-space" : undefined;
+    const { wal } = await openReady(machine, { onFatal: (error) => fatal.push(error) });
+    await machine.simulation.runFor(100);
+    const files = () => machine.machine.volume.files().map(({ path }) => path.slice(DIRECTORY.length + 1));
+    return { machine, wal, files };
+  }
+
+  test("is made when it is needed, and leaves nothing behind until then", async () => {
+    const fatal: unknown[] = [];
+    let isFull = true;
+    const { machine, wal, files } = await withoutSpare("spare-later", fatal, () => isFull);
+    await write(machine, wal, [{ groupId: GROUP, hardState: HARD_STATE, entries: entries(1, 2, 2) }]);
+    expect(files()).toEqual(["0000000000000001.wal"]);
+    isFull = false;
+    for (let i = 3; i <= 60; i++) await write(machine, wal, [{ groupId: GROUP, entries: [entry(i, 2)] }]);
+    expect(wal.segmentCount).toBeGreaterThan(2);
+    expect(fatal).toEqual([]);
+    await machine.simulation.complete(wal.close());
+    expect((await openReady(machine)).groups.get(GROUP)?.entries).toEqual(entries(1, 60, 2));
+  });
+
+  test("stops the log when it is needed and there still is no room; nothing that was acknowledged is lost", async () => {
+    const fatal: unknown[] = [];
+    const { machine, wal } = await withoutSpare("spare-never", fatal, () => true);
+    let acknowledged = 0;
+    wal.append({ groupId: GROUP, hardState: HARD_STATE });
+    for (let i = 1; i < 200 && fatal.length === 0; i++) {
+      wal.append({ groupId: GROUP, entries: [entry(i, 2)], onDurable: () => (acknowledged = i) });
+      await machine.simulation.runFor(10);
+    }
+    expect(fatal).toMatchObject([{ code: "no-space" }]);
+    expect(acknowledged).toBeGreaterThan(10);
+    expect(wal.stopped?.message).toContain("no-space");
+    machine.machine.volume.faults.intercept = undefined;
+    expect((await openReady(machine)).groups.get(GROUP)?.entries).toEqual(entries(1, acknowledged, 2));
+  });
+});
+
 describe("a batch whose sync failed, and which the next process still reads", () => {
   test.each(Array.from({ length: 16 }, (_, at) => at))(
     "is on the disk once that process has opened the log (%i)",

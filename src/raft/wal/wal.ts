@@ -1,12 +1,19 @@
 import { assert, Deferred } from "../../base/index.ts";
-import type { Disk } from "../../platform/index.ts";
+import { type Disk, DiskError } from "../../platform/index.ts";
 import { WalError } from "../errors.ts";
 import type { HardState } from "../types.ts";
 import { BatchEncoder } from "./batch-encoder.ts";
 import { type Crc32c, MAX_GROUPS, MAX_SEGMENT_BYTES, SEGMENT_HEADER_BYTES, segmentName } from "./format.ts";
 import { batchEndBytes, type GroupTail, groupHeadBytes, jobBytes, type WalJob } from "./job.ts";
 import type { GroupSummary, LogPosition } from "./record.ts";
-import { createSegment, type SegmentFile } from "./segment-file.ts";
+import {
+  createSegment,
+  discardUnnamed,
+  type NewSegment,
+  nameSegment,
+  type SegmentFile,
+  writeSegment,
+} from "./segment-file.ts";
 import { segmentSeed, type WalIdentity } from "./segment-header.ts";
 
 /** Jobs that nobody waits for are written anyway when so many have gathered. */
@@ -61,7 +68,8 @@ export class Wal {
   #full: SealedSegment | undefined;
   #currentMaxIndex: Map<number, number>;
   #durableMarks: Map<number, number>;
-  #spare: Promise<SegmentFile> | undefined;
+  /** Undefined in the end: there was no room for it. */
+  #spare: Promise<SegmentFile | undefined>;
   #pending: WalJob[] = [];
   #urgent = 0;
   #running: Promise<void> | undefined;
@@ -81,8 +89,8 @@ export class Wal {
     this.#sealed = [...start.sealed];
     this.#currentMaxIndex = new Map(start.currentMaxIndex);
     this.#durableMarks = new Map([...start.groups].map(([groupId, tail]) => [groupId, tail.mark.index]));
-    if (start.spare !== undefined) this.#spare = Promise.resolve(start.spare);
-    else this.#prepareSpare();
+    this.#spare = start.spare === undefined ? this.#makeSpare() : Promise.resolve(start.spare);
+    this.#spare.catch((error: unknown) => this.#fail(error));
   }
 
   /** Segments on disk, the spare not counted. */
@@ -147,7 +155,7 @@ export class Wal {
   }
 
   async #closeFiles(): Promise<void> {
-    const spare = await this.#spare?.catch(() => undefined);
+    const spare = await this.#spare.catch(() => undefined);
     for (const segment of [this.#current, spare]) {
       // What counts is synced; nothing is lost by a failing close.
       await segment?.file.close().catch(() => undefined);
@@ -242,7 +250,9 @@ export class Wal {
     const full = this.#current;
     const withHead = SEGMENT_HEADER_BYTES + neededBytes + this.#headBytes();
     if (withHead > MAX_SEGMENT_BYTES) throw new WalError("too-large", `a batch of ${neededBytes} bytes`);
-    const spare = await (this.#spare ?? this.#newSegment(full.sequence + 1, this.#options.segmentBytes));
+    const spare =
+      (await this.#spare) ??
+      (await createSegment(this.#newSegment(full.sequence + 1, this.#options.segmentBytes)));
     this.#current = withHead <= spare.sizeBytes ? spare : await this.#enlarge(spare, withHead);
     this.#full = { sequence: full.sequence, maxIndex: this.#currentMaxIndex };
     this.#currentMaxIndex = new Map();
@@ -255,19 +265,32 @@ export class Wal {
   /** A batch that is larger than a segment gets a segment of its size, in the place of the spare one. */
   async #enlarge(spare: SegmentFile, sizeBytes: number): Promise<SegmentFile> {
     await spare.file.close();
-    return this.#newSegment(spare.sequence, sizeBytes);
+    return createSegment(this.#newSegment(spare.sequence, sizeBytes));
   }
 
   #prepareSpare(): void {
-    this.#spare = this.#newSegment(this.#current.sequence + 1, this.#options.segmentBytes);
+    this.#spare = this.#makeSpare();
     this.#spare.catch((error: unknown) => this.#fail(error));
   }
 
-  #newSegment(sequence: number, sizeBytes: number): Promise<SegmentFile> {
+  /** Undefined: the disk is full. Nobody needs the segment yet; it is made when it is needed, and only if that fails too the log stops. */
+  async #makeSpare(): Promise<SegmentFile | undefined> {
+    const spare = this.#newSegment(this.#current.sequence + 1, this.#options.segmentBytes);
+    try {
+      await writeSegment(spare);
+    } catch (error) {
+      if (!(error instanceof DiskError && error.code === "no-space")) throw error;
+      await discardUnnamed(spare);
+      return undefined;
+    }
+    return nameSegment(spare);
+  }
+
+  #newSegment(sequence: number, sizeBytes: number): NewSegment {
     const { disk, directory, identity, crc32c } = this.#options;
     const header = { ...identity, sequence, reset: false };
     const isGivenUp = () => this.#stopped !== undefined;
-    return createSegment({ disk, directory, crc32c, sizeBytes, header, isGivenUp });
+    return { disk, directory, crc32c, sizeBytes, header, isGivenUp };
   }
 
   #oldestIsObsolete(): boolean {
@@ -281,7 +304,8 @@ export class Wal {
 
   #fail(error: unknown): void {
     if (this.#stopped !== undefined) return;
-    this.#stopped = new WalError("stopped", "the log stopped after an error", { cause: error });
+    const why = error instanceof Error ? error.message : String(error);
+    this.#stopped = new WalError("stopped", `the log stopped after an error: ${why}`, { cause: error });
     this.#pending = [];
     this.#urgent = 0;
     this.#untilStopped.resolve();
