@@ -52,19 +52,43 @@ async function damage(member: SimMember, cluster: SimCluster, prng: Prng): Promi
   for (let i = 0; i < 3; i++) member.machine.volume.flipBit(path, prng.below(sizeBytes), prng.below(8));
 }
 
+/** Applying takes up to so long, each time. */
+const GREATEST_APPLY_MS = 1_000;
+
+function slowDown({ process, state }: SimMember, prng: Prng): void {
+  const apply = state.apply.bind(state);
+  state.apply = async (entries) => {
+    await new Promise<void>((resolve) => process?.schedule(prng.below(GREATEST_APPLY_MS), resolve));
+    await apply(entries);
+  };
+}
+
 test.each(SEEDS)("seed %s", async (seed) => {
   const prng = createPrng(seed).fork("plan");
-  const cluster = await SimCluster.ofThree(seed, { checkpointEntries: 25, trailingEntries: 5 });
+  const speed = createPrng(seed).fork("speed");
+  // In half of the histories state machines are slow, and logs so small that followers must refuse what they cannot apply in time.
+  const settings = {
+    checkpointEntries: 25,
+    trailingEntries: 5,
+    ...(speed.chance(0.5) && {
+      checkpointEntries: 8,
+      trailingEntries: 2,
+      maxLogBytes: 400,
+      maxApplyingBytes: 100,
+    }),
+  };
+  const cluster = await SimCluster.ofThree(seed, settings);
   const history = new History();
   const members = [...cluster.members.values()];
   let counter = 0;
   /** Damage is repairable while two others are whole: at most one at a time is down for that. */
   let damagedNode: SimMember | undefined;
-  const settings = { checkpointEntries: 25, trailingEntries: 5 };
   const restart = async (member: SimMember) => {
     history.restarted(member);
     await member.start({ requireExisting: true, settings });
+    if ("maxLogBytes" in settings) slowDown(member, speed);
   };
+  if ("maxLogBytes" in settings) for (const member of members) slowDown(member, speed);
   const isRepaired = () => damagedNode?.group !== undefined && !damagedNode.raft.status().fenced;
 
   for (let step = 0; step < STEPS; step++) {

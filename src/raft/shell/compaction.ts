@@ -32,6 +32,13 @@ export class Compaction {
 
   constructor(options: CompactionOptions) {
     this.#options = options;
+    // What earlier lives have applied and not cut counts too: else a node that is started often would never cut its log.
+    const { log, settings } = options;
+    const from = log.firstIndex();
+    const uncut =
+      log.applied.index < from ? [] : log.entries(from, log.applied.index + 1, Number.POSITIVE_INFINITY);
+    this.#entries = Math.max(0, uncut.length - settings.trailingEntries);
+    this.#bytes = Math.max(0, entriesSizeBytes(uncut) - settings.trailingBytes);
   }
 
   applied(entries: readonly Entry[]): void {

@@ -140,13 +140,32 @@ export class Member {
 
   /** Messages from peers. */
   step(messages: readonly Message[]): void {
+    let dropped = 0;
     this.#run(() => {
       for (const message of messages) {
         if (this.#fence !== undefined && ELECTION_MESSAGES.has(message.type)) continue;
+        if (this.#hasNoRoomFor(message)) {
+          dropped++;
+          continue;
+        }
         this.#observeTime();
         this.#node.step(message);
       }
     });
+    if (dropped > 0) this.#options.onEvent({ kind: "appends-dropped", count: dropped });
+  }
+
+  /**
+   * Whether to lose a leader's entries, as a network might: the log is too large, and is not cut before more of it is applied. The leader hears no
+   * acknowledgement, fills its window, and from then on asks with one message after each heartbeat; by its heartbeats it is still heard. What
+   * is committed and here can always be applied, so that this ends; a tail that is not committed may have to be replaced, and never keeps
+   * anything out.
+   */
+  #hasNoRoomFor({ type, from, term, entries }: Message): boolean {
+    if (type !== "MsgApp" || entries.length === 0) return false;
+    if (this.#options.log.sizeBytes <= this.#options.settings.maxLogBytes) return false;
+    const { lead, term: ownTerm, commit, applied } = this.#node;
+    return from === lead && term === ownTerm && applied < commit;
   }
 
   tick(): void {

@@ -48,7 +48,10 @@ export interface RaftSettings {
   /** What stays in the log behind the checkpoint, so that a follower that was away for a moment needs no snapshot. */
   readonly trailingEntries: number;
   readonly trailingBytes: number;
-  /** Log in memory; while there is more, because the state machine does not keep up, this node refuses proposals. */
+  /**
+   * Log in memory; while there is more, because the state machine does not keep up, this node refuses proposals, and takes no entries from its
+   * leader as long as some that it knows to be committed are not applied. Uncommitted entries and those in flight come on top.
+   */
   readonly maxLogBytes: number;
   readonly walSegmentBytes: number;
   readonly walMaxBatchBytes: number;
@@ -191,4 +194,6 @@ export type RaftEvent =
   | { readonly kind: "peer-refused"; readonly peer: NodeId; readonly code: string; readonly message: string }
   | { readonly kind: "messages-dropped"; readonly peer: NodeId; readonly count: number }
   | { readonly kind: "proposals-dropped"; readonly count: number }
+  /** The log in memory is over `maxLogBytes` and waits to be applied: so many messages with entries were not taken. They come again. */
+  | { readonly kind: "appends-dropped"; readonly count: number }
   | { readonly kind: "stalled"; readonly stallMs: number };
