@@ -235,6 +235,9 @@ describe("objects through the SDK", () => {
     expect(await textOf(await get("bytes=-3"))).toBe("789");
     expect(await textOf(await get("bytes=7-100"))).toBe("789");
     expect(await textOf(await get("bytes=0-1,4-5"))).toBe("0123456789");
+    const far = await get("bytes=7-9223372036854775806");
+    expect([far.ContentRange, await textOf(far)]).toEqual(["bytes 7-9/10", "789"]);
+    expect(await failureOf(get("bytes=9223372036854775806-"))).toEqual({ name: "InvalidRange", status: 416 });
     expect(await failureOf(get("bytes=10-"))).toEqual({ name: "InvalidRange", status: 416 });
     const head = await s3.send(new HeadObjectCommand({ Bucket: "docs", Key: "range", Range: "bytes=2-4" }));
     expect(head).toMatchObject({ ContentLength: 3, ContentRange: "bytes 2-4/10" });

@@ -294,7 +294,12 @@ describe("what an operation carries", () => {
     ["bytes=-", undefined],
     ["bytes=a-b", undefined],
     ["lines=0-4", undefined],
-    ["bytes=0-99999999999999999999", undefined],
+    // The greatest numbers that clients know, for "to the end".
+    ["bytes=5-9223372036854775806", { kind: "from-to", first: 5, last: Number.MAX_SAFE_INTEGER }],
+    ["bytes=0-99999999999999999999", { kind: "from-to", first: 0, last: Number.MAX_SAFE_INTEGER }],
+    [`bytes=${"9".repeat(400)}-`, { kind: "from-to", first: Number.MAX_SAFE_INTEGER, last: undefined }],
+    ["bytes=-9223372036854775807", { kind: "suffix", length: Number.MAX_SAFE_INTEGER }],
+    ["bytes=0000000000000000005-6", { kind: "from-to", first: 5, last: 6 }],
   ])("range %s", (range, expected) => {
     expect(operation("GET", "/b/k", { range })).toMatchObject({ range: expected });
   });
