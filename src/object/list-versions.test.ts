@@ -69,6 +69,103 @@ describe("a list of versions", () => {
   });
 });
 
+describe("whoever removes what a page shows, and goes on where it ended, misses nothing", () => {
+  const remove = (node: SingleNode, versionId?: string) =>
+    node.objects.deleteObject({ bucket: BUCKET, key: KEY, versionId });
+  const setVersioning = (node: SingleNode, versioning: "enabled" | "suspended") =>
+    node.objects.putBucketVersioning({ bucket: BUCKET, versioning });
+
+  async function versioned(): Promise<SingleNode> {
+    const node = await SingleNode.create();
+    await node.objects.createBucket({ bucket: BUCKET, region: "r", owner: OWNER });
+    await setVersioning(node, "enabled");
+    return node;
+  }
+
+  /** The number of versions on each page. */
+  async function purge(node: SingleNode, limit: number): Promise<number[]> {
+    const pages: number[] = [];
+    let [afterKey, afterVersionId]: [string, string | undefined] = ["", undefined];
+    for (;;) {
+      const page = { bucket: BUCKET, prefix: "", delimiter: "", afterKey, afterVersionId, limit };
+      const { versions, next } = await node.objects.listVersions(page);
+      for (const { versionId } of versions) await remove(node, versionId);
+      pages.push(versions.length);
+      if (next === undefined) return pages;
+      ({ key: afterKey, versionId: afterVersionId } = next);
+    }
+  }
+
+  test.each([
+    [1, [1, 1, 1, 1, 1, 1, 1]],
+    [3, [3, 3, 1]],
+    [6, [6, 1]],
+  ])("versions, %i a page", async (limit, pages) => {
+    const node = await versioned();
+    for (let i = 0; i < 7; i++) await put(node);
+    expect(await purge(node, limit)).toEqual(pages);
+    await node.objects.deleteBucket(BUCKET);
+  });
+
+  test("under a delete marker", async () => {
+    const node = await versioned();
+    await put(node);
+    await put(node);
+    await remove(node);
+    expect(await purge(node, 1)).toEqual([1, 1, 1]);
+    await node.objects.deleteBucket(BUCKET);
+  });
+
+  test("and what is null among them, at the end of a page", async () => {
+    const node = await versioned();
+    await put(node);
+    await put(node);
+    await setVersioning(node, "suspended");
+    await put(node);
+    await setVersioning(node, "enabled");
+    await put(node);
+    expect(await purge(node, 2)).toEqual([2, 2]);
+    await node.objects.deleteBucket(BUCKET);
+  });
+
+  test("null as a marker means the null version, and all of the key where there is none any more", async () => {
+    const node = await versioned();
+    const oldest = await put(node);
+    await setVersioning(node, "suspended");
+    await put(node);
+    await setVersioning(node, "enabled");
+    const newest = await put(node);
+    const page = { bucket: BUCKET, prefix: "", delimiter: "", limit: 10 };
+    const listed = async () => {
+      const { versions } = await node.objects.listVersions({
+        ...page,
+        afterKey: KEY,
+        afterVersionId: "null",
+      });
+      return versions.map(({ versionId }) => versionId);
+    };
+    expect(await listed()).toEqual([oldest]);
+    await remove(node, "null");
+    expect(await listed()).toEqual([newest, oldest]);
+  });
+
+  test("a version that came meanwhile is not on a page behind it", async () => {
+    const node = await versioned();
+    const [first, second] = [await put(node), await put(node)];
+    await put(node);
+    const page = {
+      bucket: BUCKET,
+      prefix: "",
+      delimiter: "",
+      limit: 10,
+      afterKey: KEY,
+      afterVersionId: second,
+    };
+    const { versions } = await node.objects.listVersions(page);
+    expect(versions.map(({ versionId }) => versionId)).toEqual([first]);
+  });
+});
+
 test("a version has its id in the answer, also where this node has not heard yet that the bucket has versions", async () => {
   const node = await SingleNode.create();
   await node.objects.createBucket({ bucket: BUCKET, region: "r", owner: OWNER });

@@ -1,12 +1,12 @@
-import { compareKeys, successorOfPrefix } from "../base/index.ts";
-import type { BucketRow, ObjectRow } from "../gen/skerry/meta/v1/rows_pb.js";
+import { compareBytes, compareKeys, successorOfPrefix, toBase64Url } from "../base/index.ts";
+import { type BucketRow, type ObjectRow, VersioningState } from "../gen/skerry/meta/v1/rows_pb.js";
 import type { StillView } from "../meta/index.ts";
 import { listedFromRow } from "./attributes.ts";
 import type { ObjectContext } from "./context.ts";
 import { versionOf } from "./find-version.ts";
 import { commonPrefixOf } from "./list.ts";
 import type { ListedObject } from "./ports.ts";
-import { formatVersionId, parseVersionId } from "./version-id.ts";
+import { formatVersionId, NULL_VERSION, parseVersionId } from "./version-id.ts";
 
 export interface ListVersionsRequest {
   readonly bucket: string;
@@ -30,7 +30,10 @@ export interface ListVersionsResult {
   /** In order of key, of one key the newest first. */
   readonly versions: readonly ListedVersion[];
   readonly commonPrefixes: readonly string[];
-  /** Set only when more follows: the last version or common prefix of this page. */
+  /**
+   * Set only when more follows: the last version or common prefix of this page. The id is good also when that version is removed before the next page is
+   * asked for; that of a null version is therefore the one inside, which names nothing anywhere else.
+   */
   readonly next: { readonly key: string; readonly versionId: string | undefined } | undefined;
 }
 
@@ -87,7 +90,7 @@ async function pageOf(still: Still, at: PageAt): Promise<ListVersionsResult> {
     if (commonPrefix === undefined) {
       const listed = listedVersion(row);
       versions.push(listed);
-      last = { key: row.key, versionId: listed.versionId };
+      last = { key: row.key, versionId: markerOf(bucket, row) };
       continue;
     }
     commonPrefixes.push(commonPrefix);
@@ -107,6 +110,11 @@ function listedVersion(row: ObjectRow): ListedVersion {
   };
 }
 
+/** Where a bucket was never versioned nothing follows a key's only version, whatever it is called. */
+function markerOf({ versioning }: BucketRow, { versionId }: ObjectRow): string {
+  return versioning === VersioningState.UNSPECIFIED ? NULL_VERSION : toBase64Url(versionId);
+}
+
 /** False: nothing can follow. */
 function beginAt(cursor: VersionCursor, still: Still, at: PageAt): boolean {
   const { afterKey, prefix } = at.request;
@@ -118,10 +126,14 @@ function beginAt(cursor: VersionCursor, still: Still, at: PageAt): boolean {
     return true;
   }
   if (afterKey === "") return true;
-  // A null version that is gone leaves nothing to go on from but the next key.
-  const versionId =
-    at.marker && (at.marker.id ?? versionOf(still, at.bucket, afterKey, undefined)?.versionId);
-  cursor.begin(afterKey, versionId);
+  if (at.marker === undefined) {
+    cursor.beginBehindKey(afterKey);
+    return true;
+  }
+  const versionId = at.marker.id ?? versionOf(still, at.bucket, afterKey, undefined)?.versionId;
+  // A null version that is gone says nothing of its place: what is listed again does no harm, what is left out does.
+  if (versionId === undefined) cursor.seek(afterKey);
+  else cursor.beginBehindVersion(afterKey, versionId);
   return true;
 }
 
@@ -132,6 +144,7 @@ class VersionCursor {
   readonly #prefix: string;
   readonly #heads: Stream;
   readonly #others: Stream;
+  #marker: { readonly key: string; readonly versionId: Uint8Array } | undefined;
 
   constructor(still: Still, bucket: BucketRow, request: ListVersionsRequest) {
     this.#still = still;
@@ -143,9 +156,18 @@ class VersionCursor {
     if (bucket.versionCount === 0n) this.#others.end();
   }
 
-  /** Behind a key, or behind one of its versions. */
-  begin(key: string, versionId: Uint8Array | undefined): void {
+  beginBehindKey(key: string): void {
     this.#heads.after = { key, versionId: undefined };
+    this.#others.after = { key, versionId: undefined };
+  }
+
+  /**
+   * Behind a version, which may be gone. Ids grow along the versions of a key, so that the current one follows where everything from the marker on was
+   * removed, and only there.
+   */
+  beginBehindVersion(key: string, versionId: Uint8Array): void {
+    this.#heads.from = key;
+    this.#marker = { key, versionId };
     this.#others.after = { key, versionId };
   }
 
@@ -156,7 +178,7 @@ class VersionCursor {
   }
 
   async next(): Promise<ObjectRow | undefined> {
-    if (this.#heads.isHungry) await this.#readHeads();
+    while (this.#heads.isHungry) await this.#readHeads();
     if (this.#others.isHungry) await this.#readOthers();
     const head = this.#heads.first;
     const other = this.#others.first;
@@ -175,6 +197,15 @@ class VersionCursor {
       limit,
     });
     this.#heads.fill(rows, rows.length < limit);
+    const { first } = this.#heads;
+    if (first !== undefined && this.#isBeforeMarker(first)) this.#heads.take();
+    this.#marker = undefined;
+  }
+
+  #isBeforeMarker(head: ObjectRow): boolean {
+    const marker = this.#marker;
+    if (marker === undefined || head.key !== marker.key) return false;
+    return compareBytes(head.versionId, marker.versionId) >= 0;
   }
 
   async #readOthers(): Promise<void> {
