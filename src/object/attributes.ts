@@ -11,6 +11,7 @@ import {
 import { type ChecksumType, checksumFromRows, checksumRows } from "./checksums.ts";
 import { encryptionInfo } from "./encryption/object-keys.ts";
 import { ObjectError } from "./errors.ts";
+import { isHeaderName, isHeaderText } from "./header-text.ts";
 import type { Checksum, ListedObject, ObjectAttributes, ObjectInfo } from "./ports.ts";
 import { LEGAL_HOLDS, legalHoldFromRow, RETENTION_MODES, retentionModeFromRow } from "./retention.ts";
 import { checkTags, MAX_OBJECT_TAGS, type Tag } from "./tags.ts";
@@ -37,9 +38,28 @@ export function withWebsiteRedirect(
   return { ...attributes, headers };
 }
 
-/** Refuses "metadata-too-large", "tags-invalid" and "too-many-tags". */
+/** Refuses "metadata-too-large", "metadata-invalid", "tags-invalid" and "too-many-tags". */
 export function checkAttributes(attributes: ObjectAttributes): void {
   if (attributes.tags !== undefined) checkTags(attributes.tags, MAX_OBJECT_TAGS);
+  checkMetadataSize(attributes);
+  // Parameters of URLs, fields of forms and other protocols can carry what no header can: it could be stored and never be read.
+  for (const [name, value] of attributes.userMetadata) {
+    if (!isHeaderName(name)) {
+      const message =
+        "The name of user metadata must be a name of a header: letters and digits of ASCII and !#$%&'*+-.^_`|~";
+      throw metadataInvalid(message, `x-amz-meta-${name}`, value);
+    }
+  }
+  for (const [name, value] of [["content-type", attributes.contentType] as const, ...attributes.headers]) {
+    if (!isHeaderText(value)) throw metadataInvalid("A header holds no control characters", name, value);
+  }
+}
+
+function metadataInvalid(message: string, ArgumentName: string, ArgumentValue: string): ObjectError {
+  return new ObjectError("metadata-invalid", message, { details: { ArgumentName, ArgumentValue } });
+}
+
+function checkMetadataSize(attributes: ObjectAttributes): void {
   let sizeBytes = 0;
   for (const [name, value] of attributes.userMetadata) {
     sizeBytes += encoder.encode(name).length + encoder.encode(value).length;

@@ -30,6 +30,7 @@ export const OBJECT_ERROR_CODES = [
   "checksum-mismatch",
   "object-too-large",
   "metadata-too-large",
+  "metadata-invalid",
   "upload-not-found",
   "part-number-invalid",
   "part-invalid",

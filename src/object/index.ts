@@ -44,6 +44,7 @@ export { retiredUses } from "./encryption/retired-uses.ts";
 export { rewrapWorker } from "./encryption/rewrap-worker.ts";
 export { OBJECT_ERROR_CODES, ObjectError, type ObjectErrorCode } from "./errors.ts";
 export type { VersionAddress } from "./find-version.ts";
+export { isHeaderName, isHeaderText } from "./header-text.ts";
 export { DAY_MS, expirationOf } from "./lifecycle/due.ts";
 export {
   type Lifecycle,

@@ -101,6 +101,53 @@ describe("an object", () => {
   });
 });
 
+describe("what no header could give back is refused", () => {
+  const withName = (name: string) => ({ ...ATTRIBUTES, userMetadata: new Map([[name, "v"]]) });
+
+  it.each<[string, ObjectAttributes]>([
+    ["a name with a space", withName("my name")],
+    ["a name beyond ASCII", withName("größe")],
+    ["a name with a line break", withName("a\r\nb")],
+    ["a type with a line break", { ...ATTRIBUTES, contentType: "text/plain\n" }],
+    ["a type with a control character", { ...ATTRIBUTES, contentType: "text/plain\u007f" }],
+    [
+      "a disposition with a line break",
+      { ...ATTRIBUTES, headers: new Map([["content-disposition", "attachment;\n filename=x"]]) },
+    ],
+  ])("%s", async (_, attributes) => {
+    const address = { bucket: BUCKET, key: "k", owner: OWNER };
+    const refusal = { code: "metadata-invalid" };
+    const unchecked = { checksumAlgorithm: undefined, checksumType: undefined };
+    const { objects } = node;
+    await expect(
+      objects.putObject({ ...address, body: body("x"), attributes, signal }),
+    ).rejects.toMatchObject(refusal);
+    await expect(objects.createUpload({ ...address, attributes, ...unchecked })).rejects.toMatchObject(
+      refusal,
+    );
+    await put("k", "x");
+    const copy = { ...address, sourceBucket: BUCKET, sourceKey: "k", attributes, signal };
+    await expect(objects.copyObject(copy)).rejects.toMatchObject(refusal);
+  });
+
+  it("and tabs, what is beyond ASCII, and lines in a value, which is encoded, are not", async () => {
+    const attributes: ObjectAttributes = {
+      ...ATTRIBUTES,
+      contentType: "text/plain;\tname=größe",
+      userMetadata: new Map([
+        ["a.b_c!", "größe"],
+        ["lines", "one\ntwo"],
+      ]),
+    };
+    const request = { bucket: BUCKET, key: "k", body: body("x"), attributes, owner: OWNER, signal };
+    await node.objects.putObject(request);
+    expect((await node.objects.headObject({ bucket: BUCKET, key: "k" })).attributes).toMatchObject({
+      contentType: attributes.contentType,
+      userMetadata: attributes.userMetadata,
+    });
+  });
+});
+
 it("a small body is at hand, and so is a range of it", async () => {
   await put("k", "0123456789");
   const request = { bucket: BUCKET, key: "k", caller: { signal } };

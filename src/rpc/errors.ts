@@ -65,6 +65,7 @@ export const OBJECT_CODES: Readonly<Record<ObjectErrorCode, Code>> = {
   "checksum-mismatch": Code.InvalidArgument,
   "object-too-large": Code.InvalidArgument,
   "metadata-too-large": Code.InvalidArgument,
+  "metadata-invalid": Code.InvalidArgument,
   "upload-not-found": Code.NotFound,
   "part-number-invalid": Code.InvalidArgument,
   "part-invalid": Code.InvalidArgument,

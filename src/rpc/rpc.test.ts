@@ -113,8 +113,9 @@ describe("buckets and objects", () => {
     const objects = createClient(ObjectService, http2());
     await buckets.createBucket({ bucket: "docs" }, as("writer"));
     const content = Buffer.alloc(3_000_000, "skerry ");
-    async function* upload(size: number) {
-      const header = { bucket: "docs", key: "a/b", size: BigInt(size), contentType: "text/plain" };
+    async function* upload(size: number, userMetadata: Record<string, string> = {}) {
+      const about = { contentType: "text/plain", userMetadata };
+      const header = { bucket: "docs", key: "a/b", size: BigInt(size), ...about };
       yield { part: { case: "header" as const, value: header } };
       for (let at = 0; at < content.length; at += 1_000_000) {
         yield { part: { case: "data" as const, value: content.subarray(at, at + 1_000_000) } };
@@ -124,6 +125,9 @@ describe("buckets and objects", () => {
     expect(written.object).toMatchObject({ key: "a/b", size: BigInt(content.length) });
     expect(await codeOf(objects.putObject(upload(content.length + 1), as("writer")))).toBe("InvalidArgument");
     expect(await codeOf(objects.putObject(upload(content.length - 1), as("writer")))).toBe("InvalidArgument");
+    // No header could hold it, and no client of S3 read the object.
+    const unreadable = objects.putObject(upload(content.length, { "my name": "v" }), as("writer"));
+    expect(await codeOf(unreadable)).toBe("InvalidArgument");
 
     const pieces: Uint8Array[] = [];
     const range = { bucket: "docs", key: "a/b", offset: 7n, length: 2_000_000n };

@@ -270,6 +270,7 @@ export const OBJECT_ERRORS: Readonly<Record<ObjectErrorCode, ObjectErrorRow>> = 
   "checksum-mismatch": { code: "BadDigest", message: "of-s3" },
   "object-too-large": { code: "EntityTooLarge", message: "of-s3" },
   "metadata-too-large": { code: "MetadataTooLarge", message: "of-s3" },
+  "metadata-invalid": { code: "InvalidArgument", message: "of-error" },
   "upload-not-found": { code: "NoSuchUpload", message: "of-s3" },
   "part-number-invalid": { code: "InvalidArgument", message: "of-error" },
   "part-invalid": { code: "InvalidPart", message: "of-s3" },

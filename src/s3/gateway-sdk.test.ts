@@ -637,6 +637,17 @@ describe("presigned URLs of the SDK", () => {
     expect(await textOf(got)).toBe("uploaded by url");
   });
 
+  it("with metadata whose name is no header's are refused, as nobody could read the object", async () => {
+    const command = new PutObjectCommand({ Bucket: "docs", Key: "unreadable", Metadata: { größe: "1" } });
+    const answer = await fetch(await getSignedUrl(s3, command), { method: "PUT", body: "x" });
+    expect(answer.status).toBe(400);
+    const document = await answer.text();
+    expect(document).toContain("<Code>InvalidArgument</Code>");
+    expect(document).toContain("<ArgumentName>x-amz-meta-größe</ArgumentName>");
+    const head = new HeadObjectCommand({ Bucket: "docs", Key: "unreadable" });
+    expect(await failureOf(s3.send(head))).toEqual({ name: "NotFound", status: 404 });
+  });
+
   it("do not outlive their time and cannot be changed", async () => {
     const command = new GetObjectCommand({ Bucket: "docs", Key: "signed" });
     const old = await getSignedUrl(s3, command, {

@@ -1,4 +1,5 @@
 import { OBJECT_OWNERSHIPS } from "../../access/index.ts";
+import { isHeaderText } from "../../object/index.ts";
 import { invalidArgument, notImplemented, S3Refusal } from "../errors.ts";
 import { parseAclHeaders } from "../features/acl/headers.ts";
 import { featureParsers } from "../features/parsers.ts";
@@ -346,21 +347,13 @@ function responseOverrides(target: RequestTarget): ReadonlyMap<string, string> {
   for (const [parameter, value] of target.query) {
     if (!parameter.startsWith(OVERRIDE_PREFIX)) continue;
     // A line break here would write headers of its own into the answer.
-    if (hasControlCharacter(value)) {
+    if (!isHeaderText(value)) {
       throw invalidArgument("Header value cannot be represented using ISO-8859-1.", parameter, value);
     }
     overrides ??= new Map();
     overrides.set(parameter.slice(OVERRIDE_PREFIX.length), value);
   }
   return overrides ?? NO_OVERRIDES;
-}
-
-function hasControlCharacter(text: string): boolean {
-  for (let index = 0; index < text.length; index += 1) {
-    const code = text.charCodeAt(index);
-    if ((code < 0x20 && code !== 0x09) || code === 0x7f) return true;
-  }
-  return false;
 }
 
 function requiredPartNumber(target: RequestTarget): number {

@@ -1,6 +1,8 @@
 import {
   type Checksum,
   type DeletedObject,
+  isHeaderName,
+  isHeaderText,
   NULL_VERSION,
   type ObjectAttributes,
   type ObjectInfo,
@@ -41,21 +43,33 @@ export function objectHeaders(info: ObjectInfo, options: ObjectHeaderOptions): s
     "Accept-Ranges",
     "bytes",
   ];
-  if (!overrides.has("content-type")) headers.push("Content-Type", toHeaderValue(attributes.contentType));
+  if (!overrides.has("content-type")) pushText(headers, "Content-Type", attributes.contentType);
   for (const [name, value] of attributes.headers) {
-    if (!overrides.has(name)) headers.push(CANONICAL_NAMES.get(name) ?? name, toHeaderValue(value));
+    if (!overrides.has(name)) pushText(headers, CANONICAL_NAMES.get(name) ?? name, value);
   }
   for (const [name, value] of overrides) {
     headers.push(CANONICAL_NAMES.get(name) ?? name, toHeaderValue(value));
   }
-  for (const [name, value] of attributes.userMetadata) {
-    headers.push(USER_METADATA_PREFIX + name, metadataValue(value));
-  }
+  pushMetadata(headers, attributes.userMetadata);
   headers.push(...versionHeaders(info), ...keptHeaders(attributes));
   if (attributes.storageClass !== "STANDARD") headers.push("x-amz-storage-class", attributes.storageClass);
   if (info.encryption !== undefined) headers.push(...encryptionHeaders(info.encryption, options.request));
   if (options.checksum) pushChecksum(headers, info.checksum, info.checksumType);
   return headers;
+}
+
+/** What no header can hold is refused today and was not always: an object that has it is shown without it. */
+function pushText(headers: string[], name: string, value: string): void {
+  if (isHeaderText(value)) headers.push(name, toHeaderValue(value));
+}
+
+function pushMetadata(headers: string[], metadata: ReadonlyMap<string, string>): void {
+  let missing = 0;
+  for (const [name, value] of metadata) {
+    if (isHeaderName(name)) headers.push(USER_METADATA_PREFIX + name, metadataValue(value));
+    else missing += 1;
+  }
+  if (missing > 0) headers.push("x-amz-missing-meta", String(missing));
 }
 
 /** The headers that say what was stored: of PutObject and the like. */
@@ -135,11 +149,14 @@ const LATIN1_END = 0x100;
  * over another protocol may hold line breaks: these are encoded as well, or they would end the header.
  */
 function metadataValue(value: string): string {
+  return isHeaderText(value) && isLatin1(value)
+    ? value
+    : `=?UTF-8?B?${Buffer.from(value, "utf8").toString("base64")}?=`;
+}
+
+function isLatin1(value: string): boolean {
   for (let index = 0; index < value.length; index += 1) {
-    const code = value.charCodeAt(index);
-    if (code >= LATIN1_END || (code < 0x20 && code !== 0x09) || code === 0x7f) {
-      return `=?UTF-8?B?${Buffer.from(value, "utf8").toString("base64")}?=`;
-    }
+    if (value.charCodeAt(index) >= LATIN1_END) return false;
   }
-  return value;
+  return true;
 }
