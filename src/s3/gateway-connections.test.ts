@@ -194,6 +194,43 @@ describe("HTTP", () => {
     await gateway.expectHealthy();
   });
 
+  it("an answer whose head HTTP cannot carry is an error, and not just a cut", async () => {
+    await gateway.send("PUT", "/bkt/k", "12345");
+    const { store } = gateway.rig;
+    const [getObject, headObject] = [store.getObject.bind(store), store.headObject.bind(store)];
+    store.getObject = async (request) => {
+      const { held: _, ...result } = await getObject(request);
+      return { ...result, info: { ...result.info, etag: "a\nb" } };
+    };
+    store.headObject = async (request) => ({ ...(await headObject(request)), etag: "a\nb" });
+    const connection = gateway.open();
+    for (const method of ["GET", "HEAD"]) {
+      connection.write(rawHead(method, "/bkt/k", sign(method, "/bkt/k").headers));
+      await expect.poll(() => connection.received).toContain("HTTP/1.1 500 Internal Server Error");
+      const response = await connection.response({ head: method === "HEAD" });
+      expect(codeOf(response)).toBe(method === "GET" ? "InternalError" : "status 500");
+      expect(String(gateway.rig.unexpected.splice(0))).toContain("Invalid character in header content");
+      expect(gateway.rig.events.at(-1)).toMatchObject({ status: 500, errorCode: "InternalError" });
+    }
+    Object.assign(store, { getObject, headObject });
+    connection.write(rawHead("GET", "/bkt/k", sign("GET", "/bkt/k").headers));
+    expect((await connection.response()).body).toBe("12345");
+  });
+
+  it("a request before what is not HTTP is answered, as it was whole", async () => {
+    const headers = { "content-length": "5" };
+    const whole = (key: string) =>
+      `${rawHead("PUT", `/bkt/${key}`, sign("PUT", `/bkt/${key}`, { headers }).headers)}hello`;
+    const connection = gateway.open().write(`${whole("a")}${whole("b")}garbage\r\n\r\n`);
+    for (const key of ["a", "b"]) {
+      expect((await connection.response()).status).toBe(200);
+      expect(await gateway.stored(key)).toBe(true);
+    }
+    await connection.closed();
+    expect(connection.received).toBe("");
+    await gateway.expectHealthy();
+  });
+
   it("a guesser is told to slow down, and when to come back", async () => {
     const slow = { failedAuthentication: () => ({ kind: "limited", retryAfterMs: 1500 }) as const };
     await gateway.start({ limits: { take: () => ({ kind: "allow" }), enter: () => undefined, ...slow } });

@@ -48,6 +48,16 @@ interface Exchange extends Transient {
   readonly startedMs: number;
 }
 
+/** What is known of a connection that a request came on. */
+interface Connection {
+  /** Of the latest request. */
+  body: RequestBody;
+  /** Requests that have not been answered to the end. */
+  unanswered: number;
+  /** Nothing more is read from it: it ends with the last of these answers. */
+  isBroken: boolean;
+}
+
 const SERVER_NAME = "Skerry";
 
 export class S3Server {
@@ -56,8 +66,8 @@ export class S3Server {
   readonly #watch: ProgressWatch;
   readonly #server: Server | TlsServer;
   readonly #exchanges = new TransientSet<Exchange>();
-  /** Bodies by socket, for errors that node:http reports by socket only. */
-  readonly #bodies = new WeakMap<object, RequestBody>();
+  /** By socket, for errors that node:http reports by socket only. */
+  readonly #connections = new WeakMap<Socket, Connection>();
   #closing = false;
   #onIdle: (() => void) | undefined;
 
@@ -161,15 +171,26 @@ export class S3Server {
       startedMs: this.#options.clock.monotonicMs(),
       place: -1,
     };
-    this.#bodies.set(message.socket, body);
+    const connection = this.#connectionOf(message.socket, body);
     this.#exchanges.add(exchange);
     // Writing to a client that has gone is an event like others: whoever writes looks at `destroyed`.
     response.on("error", () => {});
     response.on("close", () => {
       if (!response.writableFinished) exchange.request.abort();
+      connection.unanswered -= 1;
+      if (connection.isBroken && connection.unanswered === 0) message.socket.end();
     });
     // Owned by #exchanges: close() waits for it. It never rejects.
     void this.#serve(exchange, message.rawHeaders.length / 2);
+  }
+
+  #connectionOf(socket: Socket, body: RequestBody): Connection {
+    const known = this.#connections.get(socket);
+    const connection = known ?? { body, unanswered: 0, isBroken: false };
+    if (known === undefined) this.#connections.set(socket, connection);
+    connection.body = body;
+    connection.unanswered += 1;
+    return connection;
   }
 
   #originOf(message: IncomingMessage): ClientOrigin {
@@ -212,13 +233,29 @@ export class S3Server {
           answer = this.#options.gateway.failed(request, handled, error);
         }
       }
-      const sending = this.#send(exchange, answer, stream);
+      let sending: Sent | Promise<Sent>;
+      try {
+        sending = this.#send(exchange, answer, stream);
+      } catch (error) {
+        // A header that HTTP cannot carry is found out before a byte of the answer has gone.
+        if (exchange.response.headersSent) throw error;
+        await stream?.iterator.return?.();
+        answer = this.#options.gateway.failed(request, answer, error);
+        sending = this.#resend(exchange, answer);
+      }
       const sent = sending instanceof Promise ? await sending : sending;
       if (!sent.completed) answer.unserved();
       this.#report(exchange, answer, sent);
     } finally {
       answer.release();
     }
+  }
+
+  /** In the place of an answer whose head could not be written. */
+  #resend(exchange: Exchange, answer: Answer): Sent | Promise<Sent> {
+    // What the first attempt has left there.
+    exchange.response.statusMessage = "";
+    return this.#send(exchange, answer, undefined);
   }
 
   #send(exchange: Exchange, answer: Answer, stream: OpenStream | undefined): Sent | Promise<Sent> {
@@ -289,11 +326,18 @@ export class S3Server {
 
   /** What arrived is not HTTP, too large, too slow, or ended in the middle. */
   #clientError(error: NodeJS.ErrnoException, socket: Socket): void {
-    const body = this.#bodies.get(socket);
-    if (body !== undefined && !body.arrived && error.code !== "ECONNRESET" && socket.writable) {
-      // The request it belongs to is answered by whoever reads the body.
-      body.endedEarly();
-      return;
+    const connection = this.#connections.get(socket);
+    if (connection !== undefined && error.code !== "ECONNRESET" && socket.writable) {
+      if (!connection.body.arrived) {
+        // The request it belongs to is answered by whoever reads the body.
+        connection.body.endedEarly();
+        return;
+      }
+      if (connection.unanswered > 0) {
+        // An answer here would be taken for that of a request before it, which was whole and may have done what it asks.
+        connection.isBroken = true;
+        return;
+      }
     }
     if (error.code === "ECONNRESET" || !socket.writable || socket.bytesWritten > 0) {
       socket.destroy();
