@@ -58,6 +58,22 @@ export function fromHeaderValue(value: string): string {
   }
 }
 
+/**
+ * Without the blanks around it. Source: RFC 9110, section 5.6.3. `trim` would also take the last byte of a letter for one: "à" in UTF-8 ends in what
+ * Latin-1 calls a no-break space.
+ */
+export function trimBlanks(value: string): string {
+  let start = 0;
+  let end = value.length;
+  while (start < end && isBlank(value.charCodeAt(start))) start += 1;
+  while (end > start && isBlank(value.charCodeAt(end - 1))) end -= 1;
+  return start === 0 && end === value.length ? value : value.slice(start, end);
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09;
+}
+
 /** Only characters of ASCII. */
 export function isPlain(text: string): boolean {
   for (let index = 0; index < text.length; index += 1) {

@@ -1,4 +1,4 @@
-import type { RequestHeaders } from "../http.ts";
+import { type RequestHeaders, trimBlanks } from "../http.ts";
 import { percentEncode, percentEncodePath } from "../parse/percent.ts";
 import type { QueryParameters } from "../parse/query.ts";
 
@@ -41,7 +41,7 @@ export function canonicalPath(decodedPath: string): string {
 
 /** Trimmed, with single spaces. */
 function canonicalValue(value: string): string {
-  const trimmed = value.trim();
+  const trimmed = trimBlanks(value);
   return trimmed.includes("  ") ? trimmed.replace(/ +/g, " ") : trimmed;
 }
 

@@ -1,6 +1,6 @@
 import { type ObjectAttributes, type Tag, WEBSITE_REDIRECT_HEADER } from "../../object/index.ts";
 import { invalidArgument, S3Refusal } from "../errors.ts";
-import { fromHeaderValue, type RequestHeaders } from "../http.ts";
+import { fromHeaderValue, type RequestHeaders, trimBlanks } from "../http.ts";
 import { MAX_USER_METADATA_BYTES, MAX_WEBSITE_REDIRECT_BYTES } from "../limits.ts";
 import { parseObjectLock } from "./object-lock.ts";
 
@@ -63,9 +63,10 @@ export function parseWebsiteRedirect(headers: RequestHeaders): string | undefine
 
 /** x-amz-tagging: pairs as in a query string. */
 export function parseTagging(headers: RequestHeaders): readonly Tag[] | undefined {
-  const text = headers.get("x-amz-tagging");
-  if (text === undefined) return undefined;
-  if (text === "") return [];
+  const sent = headers.get("x-amz-tagging");
+  if (sent === undefined) return undefined;
+  if (sent === "") return [];
+  const text = fromHeaderValue(sent);
   return text.split("&").map((pair) => {
     const equals = pair.indexOf("=");
     const [key, value] = equals < 0 ? [pair, ""] : [pair.slice(0, equals), pair.slice(equals + 1)];
@@ -116,7 +117,7 @@ function withoutAwsChunked(value: string): string {
   if (!value.includes("aws-chunked")) return value;
   return value
     .split(",")
-    .map((coding) => coding.trim())
+    .map(trimBlanks)
     .filter((coding) => coding !== "aws-chunked" && coding !== "")
     .join(", ");
 }
