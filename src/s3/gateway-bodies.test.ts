@@ -231,6 +231,13 @@ describe("XML bodies", () => {
   it.each([
     ["POST", "/bkt?delete", "<Delete><Object><Key>k</Key></Object>", "MalformedXML"],
     ["POST", "/bkt?delete", "<Delete/>", "MalformedXML"],
+    ["POST", "/bkt?delete", "<Delete><Object><Key>k</Key><ETag/></Object></Delete>", "InvalidArgument"],
+    [
+      "POST",
+      "/bkt?delete",
+      '<Delete><Object><Key>k</Key><ETag>""</ETag></Object></Delete>',
+      "PreconditionFailed",
+    ],
     ["POST", "/bkt?delete", "<Delete><Object/></Delete>", "MalformedXML"],
     ["POST", "/bkt?delete", "<Delete><Object><Key>k</Key><Sure/></Object></Delete>", "MalformedXML"],
     [

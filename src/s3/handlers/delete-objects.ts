@@ -9,8 +9,7 @@ import { readWholeBody } from "../body/whole-body.ts";
 import { S3Refusal } from "../errors.ts";
 import { MAX_DELETE_TARGETS } from "../limits.ts";
 import type { DeleteObjects } from "../operation.ts";
-import { unquoteEtag } from "../parse/fields.ts";
-import { matchedSize, matchedTime } from "../parse/preconditions.ts";
+import { matchedEtag, matchedSize, matchedTime } from "../parse/preconditions.ts";
 import { type DeletedKey, renderDeleted } from "../render/deleted.ts";
 import { xmlResponse } from "../render/document.ts";
 import { refusalOf } from "../render/error.ts";
@@ -92,7 +91,7 @@ function readTarget(element: XmlElement): Target {
   const size = textOf(element, "Size");
   const modified = textOf(element, "LastModifiedTime");
   const preconditions: Preconditions = {
-    ...(etag !== undefined && { ifMatch: [unquoteEtag(etag)] }),
+    ...(etag !== undefined && { ifMatch: [matchedEtag(etag)] }),
     ...(size !== undefined && { ifMatchSize: matchedSize(size, "Size") }),
     ...(modified !== undefined && { ifMatchModifiedMs: matchedTime(modified, "LastModifiedTime") }),
   };

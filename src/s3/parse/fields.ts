@@ -26,7 +26,7 @@ export function parseHttpDate(text: string | undefined): number | undefined {
   return Number.isNaN(timeMs) ? undefined : timeMs;
 }
 
-/** ETags of a list without quotes and without the mark of weak ones. Clients leave the quotes out at times. */
+/** ETags of a list without quotes and without the mark of weak ones; undefined: there are none. Clients leave the quotes out at times. */
 export function parseEtags(text: string | undefined): readonly string[] | undefined {
   if (text === undefined) return undefined;
   const etags: string[] = [];
@@ -37,8 +37,9 @@ export function parseEtags(text: string | undefined): readonly string[] | undefi
   return etags.length === 0 ? undefined : etags;
 }
 
+/** An empty one keeps its quotes: it is a condition that nothing meets, and neither none at all nor what a delete marker has. */
 export function unquoteEtag(text: string): string {
   let etag = text.trim();
   if (etag.startsWith("W/")) etag = etag.slice(2);
-  return etag.length >= 2 && etag.startsWith('"') && etag.endsWith('"') ? etag.slice(1, -1) : etag;
+  return etag.length > 2 && etag.startsWith('"') && etag.endsWith('"') ? etag.slice(1, -1) : etag;
 }

@@ -330,6 +330,39 @@ describe("what an operation carries", () => {
     expect(nameOf("DELETE", "/b/k", { "x-amz-if-match-last-modified-time": "x" })).toBe("! InvalidArgument");
   });
 
+  it("a condition on an empty ETag is one that nothing meets, and none at all is refused where something is written", () => {
+    const conditions = { "if-match": '""', "if-none-match": '"", "b"' };
+    const preconditions = { ifMatch: ['""'], ifNoneMatch: ['""', "b"] };
+    expect(operation("GET", "/b/k", conditions)).toMatchObject({ preconditions });
+    expect(operation("PUT", "/b/k", conditions)).toMatchObject({ preconditions });
+    expect(operation("DELETE", "/b/k", conditions)).toMatchObject({ preconditions });
+    expect(operation("GET", "/b/k", { "if-match": "" })).toMatchObject({ preconditions: undefined });
+    const rename = { "x-amz-rename-source": "a" };
+    for (const empty of ["", " , "]) {
+      for (const name of ["if-match", "if-none-match"]) {
+        expect(nameOf("PUT", "/b/k", { [name]: empty })).toBe("! InvalidArgument");
+        expect(nameOf("DELETE", "/b/k", { [name]: empty })).toBe("! InvalidArgument");
+        expect(nameOf("PUT", "/b/k", { ...COPY, [`x-amz-copy-source-${name}`]: empty })).toBe(
+          "! InvalidArgument",
+        );
+        expect(nameOf("PUT", "/b/k?renameObject", { ...rename, [name]: empty })).toBe("! InvalidArgument");
+        expect(nameOf("POST", "/b/k?uploadId=u", { [name]: empty })).toBe("! InvalidArgument");
+      }
+    }
+  });
+
+  it("tags that are sent as they are, in UTF-8", () => {
+    const tagging = Buffer.from("größe=1&b=%C3%A4").toString("latin1");
+    expect(operation("PUT", "/b/k", { "x-amz-tagging": tagging })).toMatchObject({
+      attributes: {
+        tags: [
+          { key: "größe", value: "1" },
+          { key: "b", value: "ä" },
+        ],
+      },
+    });
+  });
+
   it.each([
     ["/src/a/b%20c", { bucket: "src", key: "a/b c" }],
     ["src/a+b", { bucket: "src", key: "a+b" }],

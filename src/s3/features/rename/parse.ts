@@ -3,7 +3,7 @@ import { invalidArgument, S3Refusal } from "../../errors.ts";
 import type { RequestHeaders } from "../../http.ts";
 import { onObject } from "../../parse/input.ts";
 import { percentDecode } from "../../parse/percent.ts";
-import { readPreconditions, renameSourcePreconditions } from "../../parse/preconditions.ts";
+import { renamePreconditions, renameSourcePreconditions } from "../../parse/preconditions.ts";
 import type { FeatureParsers } from "../feature.ts";
 import type { RenameObject } from "./operations.ts";
 
@@ -16,7 +16,7 @@ export const renameParsers: FeatureParsers<RenameObject> = {
     ...onObject(input),
     sourceKey: sourceKey(input.headers),
     sourcePreconditions: renameSourcePreconditions(input.headers),
-    preconditions: readPreconditions(input.headers),
+    preconditions: renamePreconditions(input.headers),
     clientToken: clientToken(input.headers),
   }),
 };
