@@ -27,6 +27,19 @@ describe("callers", () => {
     expect((await gateway.rig.store.headBucket("bkt")).name).toBe("bkt");
   });
 
+  it("without credentials do not say what the headers of an answer are", async () => {
+    for (const method of ["GET", "HEAD"]) {
+      for (const target of ["/bkt/k", "/public-bkt/k"]) {
+        const response = await gateway
+          .open()
+          .write(rawHead(method, `${target}?response-content-type=text/html`, { host: "localhost" }))
+          .response({ head: method === "HEAD" });
+        expect(response.status, `${method} ${target}`).toBe(400);
+        expect(codeOf(response)).toBe(method === "GET" ? "InvalidRequest" : "status 400");
+      }
+    }
+  });
+
   it("learn what is not implemented when they are known", async () => {
     for (const target of ["/bkt?abac", "/bkt?unknown", "/bkt?metadataTable"]) {
       expect(codeOf(await gateway.send("GET", target)), target).toBe("NotImplemented");

@@ -270,6 +270,7 @@ export class S3Gateway {
       throw authenticated === undefined ? new S3Refusal("AccessDenied") : parsed.refusal;
     if (authenticated !== undefined) this.#refuseReplay(authenticated, request, progress);
     const { operation, headers } = parsed;
+    if (authenticated === undefined) refuseOverrides(operation);
     const acting = authenticated ?? anonymousCaller(headers);
     const { query } = parsed.target;
     const asked = { request, headers, query, caller: authenticated?.principal, acting };
@@ -474,6 +475,16 @@ export class S3Gateway {
     this.hooks.onUnexpectedError?.(error, requestId);
     return new S3Refusal("InternalError");
   }
+}
+
+/** A link to a public object must not make a page of it that its owner did not: only who signs says what the answer's headers are. */
+function refuseOverrides(operation: S3Operation): void {
+  if (operation.name !== "GetObject" && operation.name !== "HeadObject") return;
+  if (operation.overrides.size === 0) return;
+  throw new S3Refusal(
+    "InvalidRequest",
+    "Request specific response headers cannot be used for anonymous GET requests.",
+  );
 }
 
 function isSupported(operation: S3Operation): operation is Exclude<S3Operation, { name: UnsupportedName }> {
