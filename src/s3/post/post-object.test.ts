@@ -134,6 +134,53 @@ describe("a form", () => {
     expect((await post({ success_action_redirect: "javascript:alert(1)" })).status).toBe(204);
   });
 
+  it("goes on to what can stand in a header, whatever it asks for", async () => {
+    const any = [...OPEN, ["starts-with", "$success_action_redirect", ""]];
+    for (const [key, redirect, location] of [
+      ["far", "http://example.com/日本?q=ü", "http://example.com/%E6%97%A5%E6%9C%AC?q=%C3%BC&bucket=forms&"],
+      ["lines", "http://example.com/\r\nX-Evil: 1", "http://example.com/X-Evil:%201?bucket=forms&"],
+    ] as const) {
+      const answer = await send({ key, success_action_redirect: redirect, ...version4(any) });
+      expect([answer.status, answer.headers.has("x-evil")]).toEqual([303, false]);
+      expect(answer.headers.get("location")?.startsWith(location)).toBe(true);
+      expect((await stored(key)).toString()).toBe("content");
+    }
+  });
+
+  it.each([
+    [{ "x-amz-meta-größe": "1" }, "x-amz-meta-größe"],
+    [{ "x-amz-meta-my name": "1" }, "x-amz-meta-my name"],
+    [{ "Content-Type": "text/plain\u0001" }, "content-type"],
+    [{ "Content-Disposition": "attachment;\n filename=x" }, "content-disposition"],
+  ])("stores nothing that could not be read: %j", async (fields, name) => {
+    const any = Object.keys(fields).map((field) => ["starts-with", `$${field}`, ""]);
+    const answer = await send({ key: "unreadable", ...fields, ...version4([...OPEN, ...any]) });
+    const document = await answer.text();
+    expect([answer.status, document]).toEqual([400, expect.stringContaining("<Code>InvalidArgument</Code>")]);
+    expect(document).toContain(`<ArgumentName>${name}</ArgumentName>`);
+    await expect(stored("unreadable")).rejects.toMatchObject({ name: "NoSuchKey" });
+  });
+
+  it.each([
+    ["without a line break at its end", "", ""],
+    ["with a field behind its file", '--B\r\nContent-Disposition: form-data; name="x"\r\n\r\ny\r\n', "\r\n"],
+  ])("%s carries a small file, and of a large one is told why not", async (_, behind, end) => {
+    const conditions = { key: "ends", ...version4(OPEN) };
+    const post = (file: string) => {
+      const fields = Object.entries({ ...conditions, file }).map(
+        ([name, value]) => `--B\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`,
+      );
+      const headers = { "Content-Type": "multipart/form-data; boundary=B" };
+      const body = `${fields.join("")}${behind}--B--${end}`;
+      return fetch(`${rig.endpoint}/${Bucket}`, { method: "POST", body, headers });
+    };
+    expect((await post("small")).status).toBe(204);
+    const answer = await post("x".repeat(2 * 1024 * 1024));
+    expect(answer.status).toBe(400);
+    expect(await answer.text()).toContain("CRLF must follow the closing boundary");
+    expect((await stored("ends")).toString()).toBe("small");
+  });
+
   it("with a wrong checksum stores nothing", async () => {
     const answer = await send({
       key: "checksum",

@@ -66,14 +66,29 @@ async function fileOf(request: S3Request, reader: FormReader, boundary: string):
   if (restBytes !== undefined && restBytes - tailBytes > MAX_HELD_FILE_BYTES) {
     const sizeBytes = restBytes - tailBytes;
     if (sizeBytes > MAX_SINGLE_PUT_BYTES) throw new S3Refusal("EntityTooLarge");
-    return { sizeBytes, bytes: wholeFile(reader), expected: {} };
+    return { sizeBytes, bytes: wholeFile(reader, sizeBytes), expected: {} };
   }
   const held = await hold(reader);
   return { sizeBytes: held.length, bytes: once(held), expected: {} };
 }
 
-async function* wholeFile(reader: FormReader): AsyncGenerator<Uint8Array> {
-  yield* reader.file();
+/**
+ * The length was promised before the first byte, and another one would be found out only at the end: so the form has to end as all browsers end theirs, though
+ * RFC 2046 does not ask for the last line break.
+ */
+async function* wholeFile(reader: FormReader, sizeBytes: number): AsyncGenerator<Uint8Array> {
+  let receivedBytes = 0;
+  for await (const piece of reader.file()) {
+    receivedBytes += piece.length;
+    if (receivedBytes > sizeBytes) break;
+    yield piece;
+  }
+  if (receivedBytes !== sizeBytes) {
+    throw new S3Refusal(
+      "MalformedPOSTRequest",
+      `A file of more than ${MAX_HELD_FILE_BYTES} bytes must be the form's last field, and CRLF must follow the closing boundary, with nothing behind it.`,
+    );
+  }
   await reader.finish();
 }
 
@@ -180,10 +195,11 @@ function redirectOf(form: PostForm, bucket: string, etag: string): string | unde
   const wanted = form.fields.get("success_action_redirect") ?? form.fields.get("redirect");
   if (wanted === undefined || wanted.length > MAX_REDIRECT_CHARACTERS || !URL.canParse(wanted))
     return undefined;
-  const { protocol } = new URL(wanted);
+  // As it was sent it may hold what no header can.
+  const { protocol, href } = new URL(wanted);
   if (protocol !== "http:" && protocol !== "https:") return undefined;
   const parameters = `bucket=${percentEncode(bucket)}&key=${percentEncode(form.key)}&etag=${percentEncode(etag)}`;
-  return `${wanted}${wanted.includes("?") ? "&" : "?"}${parameters}`;
+  return `${href}${href.includes("?") ? "&" : "?"}${parameters}`;
 }
 
 function headerOf(response: S3Response, name: string): string | undefined {
