@@ -1,4 +1,6 @@
+import { connect } from "node:net";
 import { beforeEach, describe, expect, it } from "vitest";
+import { ManualTime } from "./testing/manual-time.ts";
 import { codeOf, RawGateway, sign } from "./testing/raw-gateway.ts";
 import { rawHead } from "./testing/raw-http.ts";
 import { WRITER } from "./testing/rig.ts";
@@ -264,7 +266,9 @@ describe("HTTP", () => {
 
 describe("clients that stall", () => {
   beforeEach(async () => {
-    await gateway.start({ serverLimits: { stallTimeoutMs: 60, minProgressBytes: 1024 } });
+    await gateway.start({
+      serverLimits: { stallTimeoutMs: 60, sendStallTimeoutMs: 60, minProgressBytes: 1024 },
+    });
   });
 
   it("while sending are told and cut off", async () => {
@@ -288,6 +292,36 @@ describe("clients that stall", () => {
       .poll(() => gateway.rig.events.at(-1), { timeout: 5000 })
       .toMatchObject({ operation: "GetObject", completed: false });
   });
+});
+
+it("a client that reads slowly has the time in which the system's buffers hide that it does", async () => {
+  const time = new ManualTime();
+  await gateway.start({ serverTime: time });
+  await gateway.storeDirectly("big", Buffer.alloc(64 * 1024 * 1024));
+  const { host, port } = gateway.rig.address;
+  const socket = connect({ host, port });
+  socket.on("data", () => {});
+  socket.pause();
+  socket.write(rawHead("GET", "/bkt/big", sign("GET", "/bkt/big").headers));
+  const almost = 5 * 60_000 - 1;
+  for (const mib of [0, 16, 32]) {
+    await expect.poll(() => socket.bytesRead).toBeGreaterThanOrEqual(mib * 1024 * 1024);
+    socket.pause();
+    // The server waits, however much the buffers between the two take.
+    await expect.poll(() => time.pending).toBeGreaterThan(0);
+    time.pass(almost);
+    await new Promise(setImmediate);
+    expect(gateway.rig.events).toEqual([]);
+    socket.resume();
+  }
+  socket.pause();
+  await expect
+    .poll(() => {
+      time.pass(almost);
+      return gateway.rig.events.at(-1);
+    })
+    .toMatchObject({ operation: "GetObject", completed: false });
+  socket.destroy();
 });
 
 describe("shutdown", () => {

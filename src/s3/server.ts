@@ -63,7 +63,8 @@ const SERVER_NAME = "Skerry";
 export class S3Server {
   readonly #options: S3ServerOptions;
   readonly #limits: ServerLimits;
-  readonly #watch: ProgressWatch;
+  readonly #receiving: ProgressWatch;
+  readonly #sending: ProgressWatch;
   readonly #server: Server | TlsServer;
   readonly #exchanges = new TransientSet<Exchange>();
   /** By socket, for errors that node:http reports by socket only. */
@@ -74,7 +75,13 @@ export class S3Server {
   constructor(options: S3ServerOptions) {
     this.#options = options;
     this.#limits = { ...DEFAULT_SERVER_LIMITS, ...options.limits };
-    this.#watch = new ProgressWatch(options.clock, options.timers, this.#limits);
+    const { clock, timers } = options;
+    const { sendStallTimeoutMs, minProgressBytes } = this.#limits;
+    this.#receiving = new ProgressWatch(clock, timers, this.#limits);
+    this.#sending = new ProgressWatch(clock, timers, {
+      stallTimeoutMs: sendStallTimeoutMs,
+      minProgressBytes,
+    });
     this.#server = this.#createServer();
   }
 
@@ -119,7 +126,8 @@ export class S3Server {
     this.#server.closeIdleConnections();
     await closed;
     timer.cancel();
-    this.#watch.close();
+    this.#receiving.close();
+    this.#sending.close();
   }
 
   #idle(): Promise<void> {
@@ -163,7 +171,7 @@ export class S3Server {
 
   #accept(message: IncomingMessage, response: ServerResponse, awaitsContinue: boolean): void {
     const onStart = awaitsContinue ? () => response.writeContinue() : undefined;
-    const body = new RequestBody(message, this.#watch, onStart);
+    const body = new RequestBody(message, this.#receiving, onStart);
     const exchange: Exchange = {
       request: new NodeRequest(message, body, this.#originOf(message)),
       response,
@@ -271,7 +279,7 @@ export class S3Server {
     ];
     if (rest === "close" || rest === "linger" || this.#closing) extraHeaders.push("Connection", "close");
     const sending = sendResponse(response, answer.response, stream, {
-      watch: this.#watch,
+      watch: this.#sending,
       extraHeaders,
       recycle: this.#options.recycle,
       beforeEnd: rest === "linger" ? () => this.#discard(request, this.#limits.lingerDrainBytes) : undefined,

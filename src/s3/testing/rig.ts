@@ -25,6 +25,7 @@ import type { Credential, CredentialSource, OwnerDirectory, RequestEvent } from 
 import { queryOperationRows } from "../query/operations.ts";
 import { S3Server } from "../server.ts";
 import { type FaultyStore, faultyStore } from "./faulty-store.ts";
+import type { ManualTime } from "./manual-time.ts";
 
 export const WRITER = { accessKeyId: "SKWRITER000000000001", secretAccessKey: "writer/secret+key" };
 export const READER = { accessKeyId: "SKREADER000000000001", secretAccessKey: "reader/secret+key" };
@@ -153,6 +154,8 @@ export async function startRig(
   overrides: Partial<GatewayOptions> & {
     readonly serverLimits?: Partial<ServerLimits>;
     readonly trustedProxies?: TrustedProxies;
+    /** That of the HTTP server's limits alone. */
+    readonly serverTime?: Pick<ManualTime, "clock" | "timers">;
     readonly requiresIfMatch?: (bucket: string) => boolean;
     readonly issuerKeys?: IssuerKeys;
   } = {},
@@ -160,6 +163,7 @@ export async function startRig(
   const {
     serverLimits,
     trustedProxies,
+    serverTime,
     requiresIfMatch,
     issuerKeys = NO_ISSUERS,
     ...gatewayOverrides
@@ -200,8 +204,8 @@ export async function startRig(
   });
   const server = new S3Server({
     gateway,
-    clock,
-    timers: new NodeTimers(),
+    clock: serverTime?.clock ?? clock,
+    timers: serverTime?.timers ?? new NodeTimers(),
     limits: serverLimits ?? {},
     ...(trustedProxies && { trustedProxies }),
   });
