@@ -16,6 +16,8 @@ import type { Checksum, ListedObject, ObjectAttributes, ObjectInfo } from "./por
 import { LEGAL_HOLDS, legalHoldFromRow, RETENTION_MODES, retentionModeFromRow } from "./retention.ts";
 import { checkTags, MAX_OBJECT_TAGS, type Tag } from "./tags.ts";
 
+/** Of an object for which nobody names another. */
+export const DEFAULT_STORAGE_CLASS = "STANDARD";
 /** Greatest size of names and values of user metadata together, in bytes of UTF-8. */
 export const MAX_USER_METADATA_BYTES = 2048;
 
@@ -126,7 +128,7 @@ export function attributesFromRow(row: AttributesRow | undefined): ObjectAttribu
     contentType: row?.contentType ?? "",
     headers: headersFromRows(row?.headers),
     userMetadata: headersFromRows(row?.userMetadata),
-    storageClass: row?.storageClass || "STANDARD",
+    storageClass: row?.storageClass || DEFAULT_STORAGE_CLASS,
     ...(row !== undefined && row.tags.length > 0 && { tags: row.tags }),
     ...(row !== undefined && lockFromRow(row)),
     ...(row !== undefined && row.acl.length > 0 && { acl: row.acl }),
@@ -169,7 +171,7 @@ export function listedFromRow(row: ObjectRow): ListedObject {
     size: Number(row.size),
     etag: row.etag,
     modifiedAtMs: Number(row.modifiedAtMs),
-    storageClass: row.attributes?.storageClass || "STANDARD",
+    storageClass: row.attributes?.storageClass || DEFAULT_STORAGE_CLASS,
     owner: { id: row.ownerId, displayName: row.ownerDisplayName },
     checksumAlgorithm: checksumFromRows(row.attributes?.checksums ?? [])?.algorithm,
     checksumType: checksumTypeFromRow(row.attributes),

@@ -6,6 +6,7 @@ import {
   attributesToRow,
   checkAttributes,
   checksumTypeFromRow,
+  DEFAULT_STORAGE_CLASS,
   withWebsiteRedirect,
 } from "./attributes.ts";
 import { checksumFromRows } from "./checksums.ts";
@@ -15,7 +16,7 @@ import { checkCustomerKey, encryptionInfo } from "./encryption/object-keys.ts";
 import { encryptedAs } from "./encryption/requested.ts";
 import { submitWrapped } from "./encryption/submit-wrapped.ts";
 import { ObjectError } from "./errors.ts";
-import { freshVersion } from "./find-version.ts";
+import { freshSource } from "./find-version.ts";
 import { objectBytes } from "./get.ts";
 import { checkKey } from "./names.ts";
 import type { CopyObjectRequest, CopyObjectResult, EncryptionRequest, ObjectAttributes } from "./ports.ts";
@@ -38,15 +39,6 @@ export async function copyObject(
   if (request.attributes !== undefined) checkAttributes(request.attributes);
   if (request.tags !== undefined) checkTags(request.tags, MAX_OBJECT_TAGS);
   if (request.retention !== undefined) checkFuture(context, request.retention);
-  const isSameKey = request.sourceBucket === request.bucket && request.sourceKey === request.key;
-  const toItself = isSameKey && request.sourceVersionId === undefined;
-  const changes = request.attributes ?? request.encryption ?? request.tags ?? request.websiteRedirect;
-  if (toItself && changes === undefined) {
-    throw new ObjectError(
-      "copy-to-itself",
-      "a copy onto itself must change the metadata, the tags, the storage class, the website redirect or the encryption",
-    );
-  }
   for (let attempt = 1; ; attempt++) {
     try {
       return await copyOnce(context, request);
@@ -57,12 +49,23 @@ export async function copyObject(
   }
 }
 
+function changesNothing(source: ObjectRow, request: CopyObjectRequest): boolean {
+  const isSameKey = request.sourceBucket === request.bucket && request.sourceKey === request.key;
+  if (!isSameKey || request.sourceVersionId !== undefined) return false;
+  const changes = request.attributes ?? request.encryption ?? request.tags ?? request.websiteRedirect;
+  if (changes !== undefined) return false;
+  const { storageClass } = attributesFromRow(source.attributes);
+  return request.storageClass === undefined || request.storageClass === storageClass;
+}
+
 async function copyOnce(context: ObjectContext, request: CopyObjectRequest): Promise<CopyObjectResult> {
-  const { bucket: sourceBucket, row: source } = await freshVersion(context, {
-    bucket: request.sourceBucket,
-    key: request.sourceKey,
-    versionId: request.sourceVersionId,
-  });
+  const { bucket: sourceBucket, row: source } = await freshSource(context, request);
+  if (changesNothing(source, request)) {
+    throw new ObjectError(
+      "copy-to-itself",
+      "a copy onto itself must change the metadata, the tags, the storage class, the website redirect or the encryption",
+    );
+  }
   const sourceVersionId = shownVersionId(sourceBucket, source);
   checkSourcePreconditions(
     { etag: source.etag, modifiedAtMs: Number(source.modifiedAtMs) },
@@ -172,11 +175,16 @@ async function rewrite(
   };
 }
 
-/** What keeps the source (retention, legal hold) is never the copy's, nor is who else may use it, nor where its website redirects. */
+/**
+ * What keeps the source (retention, legal hold) is never the copy's, nor is who else may use it, nor where its website redirects, nor, as in S3, its storage
+ * class.
+ */
 function copiedAttributes(source: ObjectRow, request: CopyObjectRequest): ObjectAttributes {
   const before = attributesFromRow(source.attributes);
-  const { contentType, headers, userMetadata, storageClass } =
-    request.attributes ?? withWebsiteRedirect(before, request.websiteRedirect);
+  const { contentType, headers, userMetadata, storageClass } = request.attributes ?? {
+    ...withWebsiteRedirect(before, request.websiteRedirect),
+    storageClass: request.storageClass ?? DEFAULT_STORAGE_CLASS,
+  };
   const tags = request.tags ?? before.tags;
   return {
     contentType,

@@ -38,6 +38,7 @@ export const OBJECT_ERROR_CODES = [
   "part-too-small",
   "part-not-found",
   "copy-source-invalid",
+  "copy-source-marker",
   "copy-to-itself",
   "checksum-type-invalid",
   "size-mismatch",

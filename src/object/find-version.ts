@@ -40,6 +40,28 @@ export async function freshVersion(context: ObjectContext, address: VersionAddre
   return { bucket, row };
 }
 
+/** The source of a copy. Refuses what `freshVersion` does, but a delete marker that was asked for by its id with "copy-source-marker". */
+export async function freshSource(
+  context: ObjectContext,
+  request: {
+    readonly sourceBucket: string;
+    readonly sourceKey: string;
+    readonly sourceVersionId?: string | undefined;
+  },
+): Promise<FoundVersion> {
+  const { sourceBucket: bucket, sourceKey: key, sourceVersionId: versionId } = request;
+  try {
+    return await freshVersion(context, { bucket, key, versionId });
+  } catch (error) {
+    if (!(error instanceof ObjectError) || error.code !== "delete-marker") throw error;
+    throw new ObjectError(
+      "copy-source-marker",
+      "The source of a copy request may not specifically refer to a delete marker by version id.",
+      { cause: error },
+    );
+  }
+}
+
 const NOTHING_THERE: ReadonlySet<ObjectErrorCode> = new Set<ObjectErrorCode>([
   "object-not-found",
   "version-not-found",

@@ -9,7 +9,7 @@
  * Refusals are `ObjectError`s of one closed set; `refusals.ts` maps every refusal of the state machine into it.
  */
 
-export { MAX_USER_METADATA_BYTES, WEBSITE_REDIRECT_HEADER, withWebsiteRedirect } from "./attributes.ts";
+export { MAX_USER_METADATA_BYTES, WEBSITE_REDIRECT_HEADER } from "./attributes.ts";
 export {
   aclDocument,
   objectAccessOf,

@@ -263,6 +263,8 @@ export interface CopyObjectRequest {
   readonly attributes: ObjectAttributes | undefined;
   /** Undefined: the source's. */
   readonly tags?: readonly Tag[] | undefined;
+  /** Beside attributes that are the source's; never the source's itself. Undefined: that of an object for which nobody names one. */
+  readonly storageClass?: string | undefined;
   /** Beside attributes that are the source's; never the source's itself. */
   readonly websiteRedirect?: string | undefined;
   /** Never the source's. */

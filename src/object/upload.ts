@@ -31,7 +31,7 @@ import { checkCustomerKey, encryptionInfo, proveCustomerKey } from "./encryption
 import { partKey } from "./encryption/requested.ts";
 import { submitWrapped } from "./encryption/submit-wrapped.ts";
 import { ObjectError } from "./errors.ts";
-import { freshVersion } from "./find-version.ts";
+import { freshSource } from "./find-version.ts";
 import { objectBytes } from "./get.ts";
 import { checkKey } from "./names.ts";
 import type {
@@ -150,11 +150,7 @@ export async function uploadPartCopy(
 ): Promise<UploadPartCopyResult> {
   checkPartNumber(request.partNumber);
   const upload = await knownUpload(context, request);
-  const { bucket: sourceBucket, row: source } = await freshVersion(context, {
-    bucket: request.sourceBucket,
-    key: request.sourceKey,
-    versionId: request.sourceVersionId,
-  });
+  const { bucket: sourceBucket, row: source } = await freshSource(context, request);
   const sourceVersionId = shownVersionId(sourceBucket, source);
   checkSourcePreconditions(
     { etag: source.etag, modifiedAtMs: Number(source.modifiedAtMs) },

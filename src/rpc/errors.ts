@@ -73,6 +73,7 @@ export const OBJECT_CODES: Readonly<Record<ObjectErrorCode, Code>> = {
   "part-too-small": Code.InvalidArgument,
   "part-not-found": Code.NotFound,
   "copy-source-invalid": Code.InvalidArgument,
+  "copy-source-marker": Code.FailedPrecondition,
   "copy-to-itself": Code.InvalidArgument,
   "token-reused": Code.InvalidArgument,
   "changes-gone": Code.OutOfRange,

@@ -278,6 +278,7 @@ export const OBJECT_ERRORS: Readonly<Record<ObjectErrorCode, ObjectErrorRow>> = 
   "part-too-small": { code: "EntityTooSmall", message: "of-s3" },
   "part-not-found": { code: "InvalidPart", message: "of-error" },
   "copy-source-invalid": { code: "InvalidArgument", message: "of-error" },
+  "copy-source-marker": { code: "InvalidRequest", message: "of-error" },
   "changes-gone": { code: "InvalidArgument", message: "of-error" },
   "token-reused": { code: "IdempotencyParameterMismatch", message: "of-s3" },
   "copy-to-itself": { code: "InvalidRequest", message: "of-error" },

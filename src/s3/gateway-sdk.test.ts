@@ -327,11 +327,20 @@ describe("objects through the SDK", () => {
       StorageClass: "GLACIER_IR",
       Metadata: { a: "1" },
     });
+    await s3.send(new CopyObjectCommand({ Bucket: "docs", Key: "dst3", CopySource: "docs/dst2" }));
+    const plain = await s3.send(new HeadObjectCommand({ Bucket: "docs", Key: "dst3" }));
+    expect([plain.StorageClass, plain.Metadata]).toEqual([undefined, { a: "1" }]);
+    const itself = { Bucket: "docs", Key: "dst2", CopySource: "docs/dst2" };
+    const same = new CopyObjectCommand({ ...itself, StorageClass: "GLACIER_IR" });
+    expect(await failureOf(s3.send(same))).toEqual({ name: "InvalidRequest", status: 400 });
+    await s3.send(new CopyObjectCommand({ ...itself, StorageClass: "STANDARD" }));
+    const changed = await s3.send(new HeadObjectCommand({ Bucket: "docs", Key: "dst2" }));
+    expect([changed.StorageClass, changed.Metadata]).toEqual([undefined, { a: "1" }]);
     const onto = new CopyObjectCommand({ Bucket: "docs", Key: "dst", CopySource: "docs/dst" });
     expect(await failureOf(s3.send(onto))).toEqual({ name: "InvalidRequest", status: 400 });
     const conditional = new CopyObjectCommand({
       Bucket: "docs",
-      Key: "dst3",
+      Key: "dst4",
       CopySource,
       CopySourceIfMatch: '"nope"',
     });

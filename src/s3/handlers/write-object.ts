@@ -1,10 +1,4 @@
-import {
-  type CopyObjectResult,
-  type EncryptionRequest,
-  type ObjectAttributes,
-  type Preconditions,
-  withWebsiteRedirect,
-} from "../../object/index.ts";
+import type { CopyObjectResult, EncryptionRequest } from "../../object/index.ts";
 import { hasUnknownLength, holdBody } from "../body/held-body.ts";
 import { openBody } from "../body/open-body.ts";
 import { checkRequiredDigest } from "../body/required-digest.ts";
@@ -73,10 +67,9 @@ function encryptionOf(call: Call): { readonly encryption?: EncryptionRequest } {
   return encryption === undefined ? {} : { encryption };
 }
 
-async function copy(operation: CopyObject, call: Call): Promise<CopyObjectResult> {
+function copy(operation: CopyObject, call: Call): Promise<CopyObjectResult> {
   const { source } = operation;
   const sourceKey = sourceCustomerKey(call);
-  const { attributes, sourcePreconditions } = await copiedAttributes(operation, call);
   const { owner, acl } = ownershipOf(operation, call);
   return call.store.copyObject({
     sourceBucket: source.bucket,
@@ -84,7 +77,8 @@ async function copy(operation: CopyObject, call: Call): Promise<CopyObjectResult
     sourceVersionId: source.versionId,
     bucket: operation.bucket,
     key: operation.key,
-    attributes,
+    attributes: operation.attributes,
+    storageClass: operation.storageClass,
     websiteRedirect: operation.websiteRedirect,
     tags: operation.tags,
     retention: operation.retention,
@@ -95,32 +89,7 @@ async function copy(operation: CopyObject, call: Call): Promise<CopyObjectResult
     ...(operation.checksumAlgorithm && { checksumAlgorithm: operation.checksumAlgorithm }),
     owner,
     acl,
-    ...(sourcePreconditions && { sourcePreconditions }),
+    ...(source.preconditions && { sourcePreconditions: source.preconditions }),
     ...(operation.preconditions && { preconditions: operation.preconditions }),
   });
-}
-
-/** The source's attributes under another storage class have to be read first; the copy then insists on that very source. */
-async function copiedAttributes(
-  operation: CopyObject,
-  call: Call,
-): Promise<{ attributes: ObjectAttributes | undefined; sourcePreconditions: Preconditions | undefined }> {
-  const { source, storageClass } = operation;
-  if (operation.attributes !== undefined || storageClass === undefined) {
-    return { attributes: operation.attributes, sourcePreconditions: source.preconditions };
-  }
-  const sourceKey = sourceCustomerKey(call);
-  const info = await call.store.headObject({
-    bucket: source.bucket,
-    key: source.key,
-    versionId: source.versionId,
-    ...(sourceKey && { customerKey: sourceKey }),
-  });
-  if (info.attributes.storageClass === storageClass) {
-    return { attributes: undefined, sourcePreconditions: source.preconditions };
-  }
-  return {
-    attributes: { ...withWebsiteRedirect(info.attributes, operation.websiteRedirect), storageClass },
-    sourcePreconditions: { ifMatch: [info.etag], ...source.preconditions },
-  };
 }

@@ -1,6 +1,7 @@
 import {
   CopyObjectCommand,
   CreateBucketCommand,
+  CreateMultipartUploadCommand,
   DeleteBucketCommand,
   DeleteObjectCommand,
   DeleteObjectsCommand,
@@ -12,6 +13,7 @@ import {
   PutBucketVersioningCommand,
   PutObjectCommand,
   type S3Client,
+  UploadPartCopyCommand,
 } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { clientOf, errorCodeOf, failureOf, sendRaw } from "../../testing/feature-client.ts";
@@ -191,6 +193,22 @@ describe("versions", () => {
     expect(restored.VersionId).not.toBe(one);
     expect(await get("k")).toBe("one");
     expect((await listed()).found).toHaveLength(3);
+  });
+
+  it("that are delete markers are no source of a copy", async () => {
+    await version("Enabled");
+    await put("k", "one");
+    const { VersionId } = await remove("k");
+    const CopySource = `${Bucket}/k?versionId=${VersionId}`;
+    const refused = { name: "InvalidRequest", status: 400 };
+    expect(await failureOf(s3.send(new CopyObjectCommand({ Bucket, Key: "c", CopySource })))).toEqual(
+      refused,
+    );
+    const classed = new CopyObjectCommand({ Bucket, Key: "c", CopySource, StorageClass: "GLACIER" });
+    expect(await failureOf(s3.send(classed))).toEqual(refused);
+    const { UploadId } = await s3.send(new CreateMultipartUploadCommand({ Bucket, Key: "c" }));
+    const part = new UploadPartCopyCommand({ Bucket, Key: "c", UploadId, PartNumber: 1, CopySource });
+    expect(await failureOf(s3.send(part))).toEqual(refused);
   });
 
   it.each([
