@@ -32,6 +32,7 @@ export const OBJECT_ERROR_CODES = [
   "metadata-too-large",
   "metadata-invalid",
   "upload-not-found",
+  "upload-marker-invalid",
   "part-number-invalid",
   "part-invalid",
   "part-order",

@@ -12,7 +12,7 @@ import type {
   UploadAddress,
 } from "./ports.ts";
 import { algorithmOf, knownUpload } from "./upload.ts";
-import { formatUploadId, parseUploadId } from "./upload-id.ts";
+import { formatUploadId, parseUploadMarker } from "./upload-id.ts";
 
 const PAGE_ROWS = 256;
 
@@ -94,7 +94,7 @@ function begin(request: ListUploadsRequest): Position | undefined {
     const fromKey = successorOfPrefix(group);
     return fromKey === undefined ? undefined : { afterKey: "", afterUploadId: undefined, fromKey };
   }
-  return { afterKey, afterUploadId: afterUploadId === "" ? undefined : parseUploadId(afterUploadId) };
+  return { afterKey, afterUploadId: afterUploadId === "" ? undefined : parseUploadMarker(afterUploadId) };
 }
 
 function listedUpload(row: UploadRow): ListedUpload {

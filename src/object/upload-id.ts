@@ -13,6 +13,17 @@ export function parseUploadId(text: string): Uint8Array {
   return bytes;
 }
 
+/** Where a list goes on: the upload need not be there any more. Refuses "upload-marker-invalid". */
+export function parseUploadMarker(text: string): Uint8Array {
+  const bytes = fromBase64Url(text);
+  if (bytes?.length !== ID_BYTES) {
+    throw new ObjectError("upload-marker-invalid", "Invalid uploadId marker", {
+      details: { ArgumentName: "upload-id-marker", ArgumentValue: text },
+    });
+  }
+  return bytes;
+}
+
 export function uploadNotFound(uploadId: string): ObjectError {
   return new ObjectError(
     "upload-not-found",

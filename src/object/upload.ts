@@ -106,7 +106,7 @@ export async function uploadPart(
   const sent = request.body.expected.checksum?.algorithm ?? request.body.expected.trailer?.algorithm;
   if (algorithm !== undefined && sent !== undefined && sent !== algorithm) {
     throw new ObjectError(
-      "checksum-mismatch",
+      "checksum-type-invalid",
       `the upload was begun with ${algorithm}, the part has ${sent}`,
     );
   }

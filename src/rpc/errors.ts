@@ -67,6 +67,7 @@ export const OBJECT_CODES: Readonly<Record<ObjectErrorCode, Code>> = {
   "metadata-too-large": Code.InvalidArgument,
   "metadata-invalid": Code.InvalidArgument,
   "upload-not-found": Code.NotFound,
+  "upload-marker-invalid": Code.InvalidArgument,
   "part-number-invalid": Code.InvalidArgument,
   "part-invalid": Code.InvalidArgument,
   "part-order": Code.InvalidArgument,

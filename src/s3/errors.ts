@@ -272,6 +272,7 @@ export const OBJECT_ERRORS: Readonly<Record<ObjectErrorCode, ObjectErrorRow>> = 
   "metadata-too-large": { code: "MetadataTooLarge", message: "of-s3" },
   "metadata-invalid": { code: "InvalidArgument", message: "of-error" },
   "upload-not-found": { code: "NoSuchUpload", message: "of-s3" },
+  "upload-marker-invalid": { code: "InvalidArgument", message: "of-error" },
   "part-number-invalid": { code: "InvalidArgument", message: "of-error" },
   "part-invalid": { code: "InvalidPart", message: "of-s3" },
   "part-order": { code: "InvalidPartOrder", message: "of-s3" },

@@ -497,6 +497,18 @@ describe("multipart uploads through the SDK", () => {
     }
   });
 
+  it("refuses parts with a checksum of another algorithm than the upload's", async () => {
+    const create = { Bucket, Key: "sha", ChecksumAlgorithm: "SHA256" } as const;
+    const { UploadId } = await s3.send(new CreateMultipartUploadCommand(create));
+    const address = { Bucket, Key: "sha", UploadId };
+    const part = { ...address, PartNumber: 1, Body: "x", ChecksumAlgorithm: "CRC32" } as const;
+    expect(await failureOf(s3.send(new UploadPartCommand(part)))).toEqual({
+      name: "InvalidRequest",
+      status: 400,
+    });
+    await s3.send(new AbortMultipartUploadCommand(address));
+  });
+
   it("takes a part that is named twice as it was sent last", async () => {
     const { UploadId } = await s3.send(new CreateMultipartUploadCommand({ Bucket, Key: "twice" }));
     const address = { Bucket, Key: "twice", UploadId };
@@ -544,6 +556,8 @@ describe("multipart uploads through the SDK", () => {
       name: "NoSuchUpload",
       status: 404,
     });
+    const marker = new ListMultipartUploadsCommand({ Bucket, KeyMarker: "bad", UploadIdMarker: "zzz" });
+    expect(await failureOf(s3.send(marker))).toEqual({ name: "InvalidArgument", status: 400 });
     const elsewhere = new UploadPartCommand({ ...address, Key: "other", PartNumber: 1, Body: "x" });
     expect(await failureOf(s3.send(elsewhere))).toEqual({ name: "NoSuchUpload", status: 404 });
   });
