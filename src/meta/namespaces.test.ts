@@ -349,6 +349,22 @@ describe("refusals", () => {
     expect(write(1003, 2)).toMatchObject({ version: 2n, repeated: false });
   });
 
+  test("an idempotency key is forgotten before its time only while there are more than the trim allows", () => {
+    const replica = begin();
+    const hash = (key: number) => new Uint8Array(32).fill(key);
+    const write = (key: number) => {
+      const frame = { upserts: 1n, idempotencyHash: hash(key), requestHash: hash(key) };
+      const { result } = replica.run(commitBatch(1, replica.state.appliedIndex + 1000, [frame]));
+      return result.case === "batchCommitted" && result.value.outcomes[0]?.repeated === true;
+    };
+    for (const key of [1, 2, 3, 4]) write(key);
+    const idempotencyHashes = [1, 2, 3].map(hash);
+    replica.run(trimNamespace(1, { idempotencyHashes }));
+    expect([1, 2, 3, 4].map(write)).toEqual([true, true, true, true]);
+    replica.run(trimNamespace(1, { idempotencyHashes, rememberedAtMost: 2n }));
+    expect([3, 4, 1, 2].map(write)).toEqual([true, true, false, false]);
+  });
+
   test("work is done by whoever has the lease, until it is over", () => {
     const replica = begin();
     const other = { token: id(8), nodeId: 2n };

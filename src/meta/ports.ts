@@ -23,6 +23,7 @@ import type {
   ObjectRow,
   OplogRow,
   PartRow,
+  RememberedBatchRow,
   SearchScopeRow,
   SearchStoreRow,
   UploadRow,
@@ -184,6 +185,10 @@ export interface MetadataView {
   trimmableNamespaces(options: NamespaceIdRange): Promise<readonly bigint[]>;
   /** Hashes of idempotency keys that were committed at or before `untilMs`, at most `limit`. */
   rememberedBatches(namespaceId: bigint, untilMs: number, limit: number): Promise<readonly Uint8Array[]>;
+  /** Hashes of idempotency keys, those that were committed first. */
+  oldestRememberedBatches(namespaceId: bigint, limit: number): Promise<readonly Uint8Array[]>;
+  /** The answer to whoever comes with this key again; undefined: there is none. Those whose time is over stay until they are trimmed. */
+  rememberedBatch(namespaceId: bigint, idempotencyHash: Uint8Array): RememberedBatchRow | undefined;
   namespaceLease(namespaceId: bigint, work: NamespaceWork): NamespaceLeaseRow | undefined;
   /** Totals and limits of an organization (`project` "") or a project. */
   searchScope(org: string, project: string): SearchScopeRow | undefined;

@@ -53,6 +53,7 @@ import {
   OplogRowSchema,
   type PartRow,
   PartRowSchema,
+  type RememberedBatchRow,
   RememberedBatchRowSchema,
   type SearchScopeRow,
   SearchScopeRowSchema,
@@ -100,6 +101,7 @@ import {
   pastAfter,
   pendingDeleteRange,
   rangeOfPrefix,
+  rememberedBatchKey,
   rememberedBatchRange,
   searchScopeKey,
   searchStoreKey,
@@ -336,6 +338,20 @@ export class StateView implements MetadataView {
       const { committedAtMs } = fromBinary(RememberedBatchRowSchema, value);
       return Number(committedAtMs) <= untilMs ? fromHex(key.slice(-2 * BLAKE3_BYTES)) : undefined;
     });
+  }
+
+  async oldestRememberedBatches(namespaceId: bigint, limit: number): Promise<readonly Uint8Array[]> {
+    const range = rememberedBatchRange(namespaceId);
+    const all = await this.#firstOf(range, Number.POSITIVE_INFINITY, ({ key, value }) => ({
+      atMs: Number(fromBinary(RememberedBatchRowSchema, value).committedAtMs),
+      hash: key.slice(-2 * BLAKE3_BYTES),
+    }));
+    const oldest = [...all].sort((a, b) => a.atMs - b.atMs).slice(0, limit);
+    return oldest.flatMap(({ hash }) => fromHex(hash) ?? []);
+  }
+
+  rememberedBatch(namespaceId: bigint, idempotencyHash: Uint8Array): RememberedBatchRow | undefined {
+    return this.#row(rememberedBatchKey(namespaceId, idempotencyHash), RememberedBatchRowSchema);
   }
 
   namespaceLease(namespaceId: bigint, work: NamespaceWork): NamespaceLeaseRow | undefined {

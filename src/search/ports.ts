@@ -19,6 +19,7 @@ import type {
   NamespaceNameRow,
   NamespaceRow,
   NamespaceWork,
+  RememberedBatchRow,
   SearchScopeRow,
 } from "../gen/skerry/meta/v1/rows_pb.js";
 
@@ -117,6 +118,10 @@ export interface NamespaceView {
     readonly limit: number;
   }): Promise<readonly bigint[]>;
   rememberedBatches(namespaceId: bigint, untilMs: number, limit: number): Promise<readonly Uint8Array[]>;
+  /** Hashes of idempotency keys, those that were committed first. */
+  oldestRememberedBatches(namespaceId: bigint, limit: number): Promise<readonly Uint8Array[]>;
+  /** The answer to whoever comes with this key again; undefined: there is none. Those whose time is over stay until they are trimmed. */
+  rememberedBatch(namespaceId: bigint, idempotencyHash: Uint8Array): RememberedBatchRow | undefined;
   /** Totals and limits of an organization (`project` "") or a project; undefined: nothing is there and nothing is limited. */
   searchScope(org: string, project: string): SearchScopeRow | undefined;
   namespaceLease(namespaceId: bigint, work: NamespaceWork): NamespaceLeaseRow | undefined;

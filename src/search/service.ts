@@ -74,7 +74,7 @@ export interface NamespaceStatistics {
 }
 
 export interface WriteOptions {
-  /** Up to 256 characters; a second write with the same key within 24 hours gets the first one's answer. */
+  /** Up to 256 characters; a second write with the same key within 24 hours, and 75,000 newer keys, gets the first one's answer. */
   readonly idempotencyKey?: string;
   readonly signal?: AbortSignal;
 }

@@ -30,11 +30,14 @@ export function trimNamespace(state: ApplyState, command: TrimNamespace): Comman
     if (row.removedRevision > trimmedRevision) trimmedRevision = row.removedRevision;
   }
   let { remembered } = namespace;
+  const { rememberedAtMost } = command;
   for (const hash of command.idempotencyHashes) {
     const key = rememberedBatchKey(namespace.namespaceId, hash);
     const row = state.read(key, RememberedBatchRowSchema);
-    const isForgotten = row !== undefined && row.committedAtMs + REMEMBER_BATCH_MS <= state.nowMs;
-    if (row === undefined || (!isForgotten && namespace.state !== NamespaceState.DELETED)) continue;
+    if (row === undefined) continue;
+    const isOld = row.committedAtMs + REMEMBER_BATCH_MS <= state.nowMs;
+    const isSurplus = rememberedAtMost > 0n && remembered > rememberedAtMost;
+    if (!isOld && !isSurplus && namespace.state !== NamespaceState.DELETED) continue;
     state.delete(key);
     remembered--;
   }

@@ -7,7 +7,12 @@ import { workTimeMs } from "./moments.ts";
 
 /** Rows of one step. */
 const STEP_ROWS = 1_000;
-const REMEMBER_MS = 24 * 60 * 60 * 1000;
+/** How long an idempotency key is remembered, in milliseconds of leader time. */
+export const REMEMBER_MS = 24 * 60 * 60 * 1000;
+/** Of the newest idempotency keys so many are remembered for all of that time. The state machine takes some more, so that writes go on until the rest is trimmed. */
+const REMEMBERED_KEYS = 75_000;
+/** Older ones are forgotten so many at a time: to find them takes a look at all. */
+const FORGOTTEN_KEYS = 3_000;
 
 /** One step: rows of the past whose retention is over, answers that are old enough, everything of a deleted namespace. False: nothing was due. */
 export async function trimNamespace(context: EngineContext, row: NamespaceRow): Promise<boolean> {
@@ -17,10 +22,19 @@ export async function trimNamespace(context: EngineContext, row: NamespaceRow): 
   const isDeleted = row.state === NamespaceState.DELETED;
   const rows = isDeleted ? await rowsOfDeleted(context, namespaceId) : await rowsOver(context, row, nowMs);
   const untilMs = isDeleted ? Number.MAX_SAFE_INTEGER : nowMs - REMEMBER_MS;
-  const idempotencyHashes = [...(await view.rememberedBatches(namespaceId, untilMs, STEP_ROWS))];
+  const over = await view.rememberedBatches(namespaceId, untilMs, STEP_ROWS);
+  const isCrowded = !isDeleted && over.length === 0 && row.remembered >= REMEMBERED_KEYS + FORGOTTEN_KEYS;
+  const idempotencyHashes = [
+    ...(isCrowded ? await view.oldestRememberedBatches(namespaceId, FORGOTTEN_KEYS) : over),
+  ];
   if (rows.length + idempotencyHashes.length === 0) return false;
   const named = rows.map(({ kind, number, removedRevision }) => ({ kind, number, removedRevision }));
-  const value = create(TrimNamespaceSchema, { namespaceId, rows: named, idempotencyHashes });
+  const value = create(TrimNamespaceSchema, {
+    namespaceId,
+    rows: named,
+    idempotencyHashes,
+    ...(isCrowded && { rememberedAtMost: BigInt(REMEMBERED_KEYS) }),
+  });
   await context.store.submit({ case: "trimNamespace", value });
   return true;
 }

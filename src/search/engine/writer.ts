@@ -9,6 +9,7 @@ import { assert, Deferred } from "../../base/index.ts";
 import {
   BatchFrameSchema,
   type BatchFrame as CommandFrame,
+  type CommandResult,
   CommitBatchSchema,
   type FrameOutcome,
   RefusalCode,
@@ -27,6 +28,7 @@ import type { WriteOptions, WriteResult } from "../service.ts";
 import type { EngineContext } from "./context.ts";
 import type { NamespaceStates } from "./namespace-states.ts";
 import { accepted, refusalError, refusalOf } from "./refusals.ts";
+import { type Idempotency, repeatedAnswer } from "./repetition.ts";
 import { requestBytes } from "./request-bytes.ts";
 import { needsState, type ResolvedWrite, resolvePlain, resolveWrite } from "./resolve.ts";
 import { SCHEMA_FORMAT, schemaBytes, schemaOf } from "./schema-row.ts";
@@ -43,9 +45,7 @@ const RETRY_AFTER_MS = 250;
 
 interface Waiting {
   readonly batch: WriteBatch;
-  readonly idempotency:
-    | { readonly idempotencyHash: Uint8Array; readonly requestHash: Uint8Array }
-    | undefined;
+  readonly idempotency: Idempotency | undefined;
   readonly done: Deferred<WriteResult>;
   attempts: number;
   /** Of its documents, once it was asked for. */
@@ -122,12 +122,25 @@ export class NamespaceWriter {
     while (this.#waiting.length > 0) {
       const group = this.#takeGroup();
       try {
-        await this.#commit(group);
+        await this.#commit(group.filter((waiting) => !this.#isRepeated(waiting)));
       } catch (error) {
         for (const { done } of group) done.reject(error);
       }
     }
     this.#isRunning = false;
+  }
+
+  /** Whether the write was done before and has its answer now. */
+  #isRepeated({ idempotency, done }: Waiting): boolean {
+    if (idempotency === undefined) return false;
+    try {
+      const answer = repeatedAnswer(this.#context.store, this.#namespaceId, idempotency);
+      if (answer !== undefined) done.resolve(answer);
+      return answer !== undefined;
+    } catch (error) {
+      done.reject(error);
+      return true;
+    }
   }
 
   /** One write that stands for itself, or as many others as fit. */
@@ -155,6 +168,7 @@ export class NamespaceWriter {
 
   /** The schema grows last, when nothing is known any more that speaks against the writes: what is refused should not leave fields behind. */
   async #commit(group: readonly Waiting[]): Promise<void> {
+    if (group.length === 0) return;
     const row = this.#row();
     this.#checkBacklog(row);
     let isFresh = group[0]?.batch.ifVersion === undefined;
@@ -289,8 +303,22 @@ export class NamespaceWriter {
       bytes.length,
     );
     const value = create(CommitBatchSchema, { namespaceId: this.#namespaceId, blob, frames });
-    const result = accepted(await store.submit({ case: "commitBatch", value }), "batchCommitted");
+    const submitted = await store.submit({ case: "commitBatch", value });
+    if (isFullOfKeys(submitted)) return this.#commitPlain(ready);
+    const result = accepted(submitted, "batchCommitted");
     for (const [at, frame] of ready.entries()) this.#answer(frame, result.outcomes[at]!, result.version);
+  }
+
+  /** Those that came with a key are refused, and the others written without them. */
+  async #commitPlain(ready: readonly ReadyFrame[]): Promise<void> {
+    for (const { waiting } of ready) {
+      if (waiting.idempotency === undefined) continue;
+      const retryAfterMs = 4 * RETRY_AFTER_MS;
+      const message = "the namespace remembers as many idempotency keys as it can";
+      waiting.done.reject(new SearchError("overloaded", message, { limit: "idempotencyKeys", retryAfterMs }));
+    }
+    const plain = ready.filter(({ waiting }) => waiting.idempotency === undefined);
+    if (plain.length > 0) await this.#commitFrames(plain);
   }
 
   #answer({ waiting }: ReadyFrame, outcome: FrameOutcome, version: bigint): void {
@@ -311,6 +339,12 @@ export class NamespaceWriter {
       refusal.code === RefusalCode.NAMESPACE_VERSION ? versionConflict(version) : refusalError(refusal),
     );
   }
+}
+
+function isFullOfKeys({ result }: CommandResult): boolean {
+  if (result.case !== "refusal") return false;
+  const { code, detail } = result.value;
+  return code === RefusalCode.MANIFEST_FULL && detail === "idempotency keys";
 }
 
 /** Whether it may be done depends on what is there, and so on the writes in front of it. */

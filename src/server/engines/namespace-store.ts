@@ -31,6 +31,8 @@ function namespaceView(view: Metadata["view"]): NamespaceView {
     unindexedNamespaces: (options) => answered(view.unindexedNamespaces(options)),
     trimmableNamespaces: (options) => answered(view.trimmableNamespaces(options)),
     rememberedBatches: (...of) => answered(view.rememberedBatches(...of)),
+    oldestRememberedBatches: (...of) => answered(view.oldestRememberedBatches(...of)),
+    rememberedBatch: (...of) => readAsSearch(() => view.rememberedBatch(...of)),
     searchScope: (...scope) => readAsSearch(() => view.searchScope(...scope)),
     namespaceLease: (...of) => readAsSearch(() => view.namespaceLease(...of)),
   };

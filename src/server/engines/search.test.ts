@@ -10,7 +10,8 @@ const failure = new MetaError("unavailable", "this node cannot read its metadata
 const view = new Proxy({} as Metadata["view"], {
   get: (_target, name) => {
     if (name === "appliedTimeMs") return () => 7;
-    const isAsked = /^(namespaceNames|manifest|manifestPast|namespaceIds|.*Namespaces|rememberedBatches)$/;
+    const isAsked =
+      /^(namespaceNames|manifest|manifestPast|namespaceIds|.*Namespaces|(oldestR|r)ememberedBatches)$/;
     if (isAsked.test(String(name))) return () => Promise.reject(failure);
     return () => {
       throw failure;
@@ -37,6 +38,8 @@ const READS: readonly (readonly [string, (store: NamespaceStore) => unknown])[] 
   ["unindexedNamespaces", (store) => store.view.unindexedNamespaces(page)],
   ["trimmableNamespaces", (store) => store.view.trimmableNamespaces(page)],
   ["rememberedBatches", (store) => store.view.rememberedBatches(1n, 0, 1)],
+  ["oldestRememberedBatches", (store) => store.view.oldestRememberedBatches(1n, 1)],
+  ["rememberedBatch", (store) => store.view.rememberedBatch(1n, new Uint8Array(32))],
   ["searchScope", (store) => store.view.searchScope("o", "")],
   ["namespaceLease", (store) => store.view.namespaceLease(1n, 1)],
   ["barrier", (store) => store.barrier()],

@@ -3404,6 +3404,13 @@ export declare type TrimNamespace = Message<"skerry.meta.v1.TrimNamespace"> & {
    * @generated from field: repeated bytes idempotency_hashes = 3;
    */
   idempotencyHashes: Uint8Array[];
+
+  /**
+   * Idempotency keys go before their time too, as long as more than so many are remembered; 0: none does.
+   *
+   * @generated from field: uint64 remembered_at_most = 4;
+   */
+  rememberedAtMost: bigint;
 };
 
 /**
