@@ -1,4 +1,5 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
+import { StateView } from "../../meta/view.ts";
 import { SearchError } from "../errors.ts";
 import type { Document, DocumentId } from "../model/document.ts";
 import { EMPTY_SCHEMA, type Schema } from "../model/schema.ts";
@@ -289,4 +290,30 @@ test("pinned namespaces have a budget of memory of their own, and do not leave i
   const held = ids.map((id) => engine.states.has(id));
   // The least recently used of the pinned ones went, and what is loose pushes none out.
   expect(held).toEqual([false, true, true, true]);
+});
+
+test("a page of names is full while there are more, also when some are deleted meanwhile", async () => {
+  const world = new EngineWorld("list-test");
+  const { engine, context } = world.engine();
+  for (let at = 0; at < 9; at++) await engine.createNamespace(named(`n${at}`), { schema: EMPTY_SCHEMA });
+  const { view } = context.store;
+  const names = view.namespaceNames.bind(view);
+  const gone = ["n1", "n2", "n5", "n6"];
+  const overtaken: typeof view.namespaceNames = async (options) => {
+    const page = await names(options);
+    // All of the second page.
+    for (const name of gone.splice(0, 2)) await world.engine().engine.deleteNamespace(named(name));
+    return page;
+  };
+  vi.spyOn(StateView.prototype, "namespaceNames").mockImplementation(overtaken);
+  const list = async (after: string, limit: number) =>
+    (await engine.listNamespaces({ org: "org", project: "project", prefix: "", after, limit })).map(
+      ({ name }) => name.name,
+    );
+  try {
+    expect(await list("", 4)).toEqual(["n0", "n3", "n4", "n7"]);
+    expect(await list("n7", 4)).toEqual(["n8"]);
+  } finally {
+    vi.restoreAllMocks();
+  }
 });

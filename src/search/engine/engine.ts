@@ -108,11 +108,18 @@ export class SearchEngine implements NamespaceService {
   async listNamespaces(options: ListNamespaces): Promise<readonly NamespaceInfo[]> {
     const { store } = this.#context;
     await store.barrier();
-    const names = await store.view.namespaceNames(options);
-    return names.flatMap((name) => {
-      const row = store.view.namespace(name.namespaceId);
-      return row === undefined ? [] : [namespaceInfo(row, name)];
-    });
+    const found: NamespaceInfo[] = [];
+    // What is deleted while the page is read leaves gaps in it: fewer than were asked for would mean that these were the last.
+    for (;;) {
+      const after = found.at(-1)?.name.name ?? options.after;
+      const limit = options.limit - found.length;
+      const names = await store.view.namespaceNames({ ...options, after, limit });
+      for (const name of names) {
+        const row = store.view.namespace(name.namespaceId);
+        if (row !== undefined) found.push(namespaceInfo(row, name));
+      }
+      if (names.length < limit || found.length === options.limit) return found;
+    }
   }
 
   async updateNamespace(
