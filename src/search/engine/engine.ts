@@ -325,7 +325,10 @@ export class SearchEngine implements NamespaceService {
     target: NamespaceName,
     options: { readonly at?: PointInTime; readonly schema?: Schema; readonly signal?: AbortSignal },
   ): Promise<NamespaceInfo> {
-    return copyNamespace(this, source, target, options);
+    const { closing, timers } = this.#context;
+    const signal = options.signal === undefined ? closing : AbortSignal.any([closing, options.signal]);
+    const sleep = (ms: number) => timers.sleep(ms, signal);
+    return copyNamespace(this, source, target, { ...options, signal, sleep });
   }
 
   // Caches, upkeep, checks
