@@ -69,6 +69,7 @@ class Judge {
     if (this.#access.policy?.asksForObject === true) return true;
     const { identity } = this.#asked.principal ?? {};
     if (identity?.policies?.some(({ asksForObject }) => asksForObject)) return true;
+    if (identity?.sessionPolicies?.some(({ asksForObject }) => asksForObject)) return true;
     if (identity?.boundary?.asksForObject === true) return true;
     return !this.#isOperator && OBJECT_PERMISSIONS.has(this.#action) && !this.#isPlainOwner;
   }

@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import type { WorkerStatus } from "../background/index.ts";
 import { certificateFingerprint, type HealthView, mintJoinToken } from "../cluster/index.ts";
-import { PutJoinTokenSchema } from "../gen/skerry/meta/v1/commands_pb.js";
+import { PutJoinTokenSchema, RemoveJoinTokenSchema } from "../gen/skerry/meta/v1/commands_pb.js";
 import { JoinTokenRowSchema, type NodeRow, NodeState } from "../gen/skerry/meta/v1/rows_pb.js";
 import { type Metadata, MetaError } from "../meta/index.ts";
 import type { Clock, Hasher, Random } from "../platform/index.ts";
@@ -77,9 +77,11 @@ export class ClusterAdministration implements ClusterAdmin {
     const cluster = metadata.view.cluster();
     if (cluster === undefined)
       throw new AdminError("unavailable", "the cluster is not founded yet; try again");
+    await this.#removeExpiredTokens();
     const { text, record } = mintJoinToken({
       caFingerprint: await certificateFingerprint(cluster.caCertificatePem),
-      nowMs: clock.wallMs(),
+      // A leader's clock that was ahead has taken the time of the cluster with it, by which tokens expire.
+      nowMs: Math.max(clock.wallMs(), metadata.view.appliedTimeMs()),
       validityMs: validForMs,
       random,
       hasher,
@@ -100,6 +102,19 @@ export class ClusterAdministration implements ClusterAdmin {
       expiresAtMs: Number(record.expiresAtMs),
       peerAddresses: reachable.map((row) => row.peerAddress),
     };
+  }
+
+  /** Nobody can use them, and they count towards the limit of tokens. */
+  async #removeExpiredTokens(): Promise<void> {
+    const { metadata } = this.#options;
+    const nowMs = metadata.view.appliedTimeMs();
+    for (const { tokenId, expiresAtMs } of await metadata.view.joinTokens()) {
+      if (expiresAtMs > nowMs) continue;
+      // One that is gone by now is refused: another node has done it.
+      await metadata
+        .submit({ case: "removeJoinToken", value: create(RemoveJoinTokenSchema, { tokenId }) })
+        .catch(translate);
+    }
   }
 
   #describe(row: NodeRow): NodeDescription {

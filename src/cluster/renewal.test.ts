@@ -84,8 +84,20 @@ describe("a certificate", () => {
     expect(needsRenewal(first.certificatePem, foundedMs + 2 * NODE_VALIDITY_MS)).toBe(true);
   });
 
-  test("from the future is not: the clock is wrong", () => {
-    expect(needsRenewal(first.certificatePem, foundedMs - NODE_VALIDITY_MS)).toBe(false);
+  test("from the future is replaced when it still is an hour later, and left alone when the clock was behind for a moment", async () => {
+    const replacing = worker();
+    nowMs = foundedMs - NODE_VALIDITY_MS;
+    await replacing.runUnit(signal);
+    nowMs = foundedMs;
+    await replacing.runUnit(signal);
+    nowMs = foundedMs - NODE_VALIDITY_MS;
+    await replacing.runUnit(signal);
+    expect(taken).toEqual([]);
+    await replacing.runUnit(signal);
+    const { identity } = await directory.load();
+    expect(taken).toEqual([identity]);
+    expect(certificateValidity(identity.certificatePem).notAfterMs).toBe(nowMs + NODE_VALIDITY_MS);
+    await checkNodeCertificate(identity);
   });
 
   test("stays when the CA cannot be had, and the worker says so", async () => {

@@ -13,7 +13,7 @@ import type { ClusterWorker, NodeIdentity } from "./ports.ts";
 export const RENEW_WHEN_LEFT = 1 / 3;
 export const RENEWAL_CHECK_MS = 3600 * 1000;
 
-/** Whether a certificate should be replaced now. One whose time has not come yet is left alone: the clock is wrong, not the certificate. */
+/** Whether a certificate is over or nearly so. One whose time has not come yet is not. */
 export function needsRenewal(certificatePem: string, nowMs: number): boolean {
   const { notBeforeMs, notAfterMs } = certificateValidity(certificatePem);
   return notAfterMs - nowMs < (notAfterMs - notBeforeMs) * RENEW_WHEN_LEFT;
@@ -27,14 +27,26 @@ export interface RenewalOptions {
   readonly onRenewed: (identity: NodeIdentity) => void | Promise<void>;
 }
 
-/** Looks once an hour whether this node's certificate should be replaced, and does it. Runs on every node. */
+/**
+ * Looks once an hour whether this node's certificate should be replaced, and does it. Runs on every node.
+ *
+ * A certificate whose time has not come yet was made by a clock that was ahead, and nobody would talk to the node until then; or the clock is
+ * behind now, as that of a machine that has just started, and soon right. So it is replaced when an hour has not helped.
+ */
 export function certificateRenewalWorker(options: RenewalOptions): ClusterWorker {
+  let wasTooEarly = false;
+  const isDue = (certificatePem: string, nowMs: number): boolean => {
+    const isTooEarly = nowMs < certificateValidity(certificatePem).notBeforeMs;
+    const isStillTooEarly = isTooEarly && wasTooEarly;
+    wasTooEarly = isTooEarly;
+    return isStillTooEarly || needsRenewal(certificatePem, nowMs);
+  };
   return {
     name: "certificate-renewal",
     idleMs: RENEWAL_CHECK_MS,
     runUnit: async () => {
       const stored = await options.directory.load();
-      if (!needsRenewal(stored.identity.certificatePem, options.clock.wallMs())) return "idle";
+      if (!isDue(stored.identity.certificatePem, options.clock.wallMs())) return "idle";
       const identity = await renewed(stored.identity, options.issuer);
       await options.directory.replace({ ...stored, identity });
       await options.onRenewed(identity);

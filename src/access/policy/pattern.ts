@@ -3,7 +3,7 @@
  * 2012-10-17), `${*}`, `${?}` and `${$}` for the signs themselves. Values are put in as they are: a star in one is a star and no pattern.
  */
 
-import type { PolicyContext } from "./context.ts";
+import { conditionKeyName, type PolicyContext } from "./context.ts";
 
 type Part =
   | { readonly kind: "text"; readonly text: string }
@@ -53,7 +53,7 @@ export function compilePattern(source: string, options: PatternOptions): Pattern
       const match = VARIABLE.exec(inside);
       if (match?.[1] === undefined) return undefined;
       flush();
-      parts.push({ kind: "variable", key: match[1], fallback: match[2] });
+      parts.push({ kind: "variable", key: conditionKeyName(match[1]), fallback: match[2] });
     } else text += character;
   }
   flush();

@@ -7,6 +7,7 @@ import { conditionKeyName, contextOf } from "./context.ts";
 import { evaluatePolicies, evaluatePolicy } from "./evaluate.ts";
 import { fromNativePolicy, isNativePolicy } from "./native-policy.ts";
 import { type PolicyKind, parsePolicy } from "./parse-policy.ts";
+import { compilePattern, matchesPattern } from "./pattern.ts";
 import { MAX_POLICY_BYTES } from "./policy.ts";
 import type { Caller } from "./principals.ts";
 import { isPublicPolicy } from "./public-policy.ts";
@@ -350,6 +351,17 @@ describe("what is decided", () => {
     expect(verdict(text, NOBODY, { "s3:ExistingObjectTag/Team": ["a"] })).toBe("allow");
     expect(verdict(text, NOBODY, { "s3:ExistingObjectTag/team": ["a"] })).toBe("silent");
     expect(parsePolicy(text, BUCKET).asksForObject).toBe(true);
+  });
+
+  it.each([
+    ["${aws:PrincipalTag/team}", "aws:principaltag/team"],
+    ["${AWS:principaltag/Team}", "aws:principaltag/Team"],
+    ["${aws:PrincipalAccount}", "aws:principalaccount"],
+  ])("asks for the value of %s by the one spelling of its key", (variable, key) => {
+    const pattern = compilePattern(`home/${variable}/*`, { variables: true, wildcards: true });
+    const context = { values: (asked: string) => (asked === key ? ["red"] : undefined) };
+    expect(matchesPattern(pattern!, "home/red/x", context)).toBe(true);
+    expect(matchesPattern(pattern!, "home/blue/x", context)).toBe(false);
   });
 
   it("puts in variables as they are, and only in the newer version", () => {
