@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
 import { mayTouchNamespace, type Principal, ROLES, type Role } from "../access/index.ts";
-import type { KeyAdmin, KeyDescription } from "../admin/index.ts";
+import type { KeyAdmin, KeyDescription, NewKey } from "../admin/index.ts";
 import { KeyKind, KeySchema, type KeyService, Role as RoleMessage } from "../gen/skerry/admin/v1/admin_pb.js";
 import type { Guard } from "./guard.ts";
 
@@ -18,19 +18,18 @@ export function keyService(keys: KeyAdmin, guard: Guard): ServiceImpl<typeof Key
   return {
     createKey: (request, context) =>
       guard.unary("KeyService/CreateKey", context, [], async ({ principal }) => {
-        const role = roleOf(request.role, request.user !== "");
-        const namespaces = request.namespaces.length === 0 ? undefined : request.namespaces;
-        refuseWider(principal, { role, kind: request.kind, namespaces });
-        const minted = await keys.create({
+        const wanted: NewKey = {
           kind: kindOf(request.kind),
-          role,
+          role: roleOf(request.role, request.user !== ""),
           description: request.description,
           buckets: request.buckets.length === 0 ? undefined : request.buckets,
-          namespaces,
+          namespaces: request.namespaces.length === 0 ? undefined : request.namespaces,
           ownerDisplayName: request.ownerDisplayName,
           user: request.user,
           inflightLimit: request.inflightLimit,
-        });
+        };
+        refuseWider(principal, wanted);
+        const minted = await keys.create(wanted);
         return { key: keyMessage(minted.key), secret: minted.secret };
       }),
     listKeys: (_, context) =>
@@ -52,23 +51,33 @@ export function keyService(keys: KeyAdmin, guard: Guard): ServiceImpl<typeof Key
   };
 }
 
-/** Nobody mints a key that may do more than the own one, or elsewhere. */
-function refuseWider(
-  principal: Principal,
-  { role, kind, namespaces }: Pick<KeyDescription, "role" | "namespaces"> & { readonly kind: KeyKind },
-): void {
-  if (ROLES.indexOf(role) > ROLES.indexOf(principal.role)) {
+/** Nobody mints a key that may do more than the own one, elsewhere, or more of it at a time. */
+function refuseWider(principal: Principal, wanted: NewKey): void {
+  if (ROLES.indexOf(wanted.role) > ROLES.indexOf(principal.role)) {
     throw new ConnectError("a key cannot mint a key with a greater role than its own", Code.PermissionDenied);
   }
   if (principal.namespaces === undefined) return;
-  if (kind !== KeyKind.API || role === "user" || !isWithinOwn(principal, namespaces)) {
+  if (wanted.kind !== "api" || wanted.role === "user" || !mayManage(principal, wanted)) {
     throw new ConnectError("a key mints only API keys within its own namespaces", Code.PermissionDenied);
+  }
+  const { inflightLimit } = principal;
+  if (inflightLimit === undefined) return;
+  // 0 asks for what the node gives to keys without a limit of their own.
+  if (wanted.inflightLimit === 0 || wanted.inflightLimit > inflightLimit) {
+    throw new ConnectError(
+      `a key mints only keys with a limit of requests under way from 1 to its own, ${inflightLimit}`,
+      Code.PermissionDenied,
+    );
   }
 }
 
-/** A key that is limited to namespaces knows of no keys but those within its own limits. */
-function mayManage(principal: Principal, { namespaces }: Pick<KeyDescription, "namespaces">): boolean {
-  return principal.namespaces === undefined || isWithinOwn(principal, namespaces);
+/** A key that is limited to namespaces knows of no keys but those within its own limits; one that gets at buckets as well is not. */
+function mayManage(
+  principal: Principal,
+  { namespaces, buckets }: Pick<KeyDescription, "namespaces" | "buckets">,
+): boolean {
+  if (principal.namespaces === undefined) return true;
+  return buckets === undefined && isWithinOwn(principal, namespaces);
 }
 
 function isWithinOwn(principal: Principal, namespaces: readonly string[] | undefined): boolean {

@@ -7,10 +7,10 @@ import { as, codeOf } from "../testing/test-api.ts";
 const search = SearchApi.forTests();
 
 describe("keys of a project", () => {
-  const create = (request: object) =>
+  const create = (request: object, key = "project") =>
     createClient(KeyService, search.api.http2()).createKey(
       { kind: KeyKind.API, role: Role.WRITER, ...request },
-      as("project"),
+      as(key),
     );
 
   it("mint keys within it, and no others", async () => {
@@ -25,6 +25,24 @@ describe("keys of a project", () => {
       expect(await codeOf(create(wider))).toBe("PermissionDenied");
     }
     expect(await codeOf(create({ namespaces: ["acme/web"], kind: KeyKind.S3 }))).toBe("PermissionDenied");
+  });
+
+  it("mint none that get at buckets as well", async () => {
+    for (const key of ["project", "organization"]) {
+      const mixed = { namespaces: ["acme/web"], buckets: ["someone-elses"] };
+      expect(await codeOf(create(mixed, key))).toBe("PermissionDenied");
+    }
+  });
+
+  it("mint none with more requests under way than their own", async () => {
+    const limited = (inflightLimit: number, key: string) =>
+      codeOf(create({ namespaces: ["acme/web"], inflightLimit }, key));
+    for (const inflightLimit of [0, 3, 100_000]) {
+      expect(await limited(inflightLimit, "slowed"), `${inflightLimit}`).toBe("PermissionDenied");
+    }
+    expect(await limited(1, "slowed")).toBe("ok");
+    expect(await limited(2, "slowed")).toBe("ok");
+    expect(await limited(3, "project")).toBe("ok");
   });
 
   it("get at nothing of the cluster, and at no bucket", async () => {
@@ -46,6 +64,8 @@ describe("keys of a project", () => {
     const keys = createClient(KeyService, search.api.http2());
     expect(await codeOf(keys.revokeKey({ keyId: "known" }, as("project")))).toBe("ok");
     expect(await codeOf(keys.revokeKey({ keyId: "foreign" }, as("project")))).toBe("NotFound");
+    expect(await codeOf(keys.revokeKey({ keyId: "mixed" }, as("project")))).toBe("NotFound");
+    expect(await codeOf(keys.rotateKey({ keyId: "mixed" }, as("project")))).toBe("NotFound");
     expect((await keys.listKeys({}, as("project"))).keys.map(({ keyId }) => keyId)).toEqual(["known"]);
   });
 });

@@ -12,6 +12,7 @@ import {
   type ClusterAdmin,
   type EncryptionKeyAdmin,
   type KeyAdmin,
+  type KeyDescription,
   type MaintenanceAdmin,
   type MembershipAdmin,
   type NodeDescription,
@@ -28,13 +29,30 @@ import { RPC_OPERATIONS, type RpcEvent, type RpcServer, startRpcServer } from ".
 import { fakeNamespaces } from "./fake-namespaces.ts";
 
 /** By the name that is the whole bearer key. */
-const KEYS: Readonly<Record<string, Pick<Principal, "role" | "buckets" | "namespaces">>> = {
+const KEYS: Readonly<Record<string, Pick<Principal, "role" | "buckets" | "namespaces" | "inflightLimit">>> = {
   admin: { role: "admin", buckets: undefined },
   writer: { role: "writer", buckets: undefined },
   reader: { role: "reader", buckets: undefined },
   limited: { role: "writer", buckets: ["mine"] },
   organization: { role: "admin", buckets: undefined, namespaces: ["acme"] },
   project: { role: "admin", buckets: undefined, namespaces: ["acme/web"] },
+  slowed: { role: "admin", buckets: undefined, namespaces: ["acme/web"], inflightLimit: 2 },
+};
+
+const KNOWN: KeyDescription = {
+  keyId: "known",
+  kind: "api",
+  role: "reader",
+  description: "",
+  buckets: undefined,
+  namespaces: ["acme/web/docs"],
+  createdAtMs: 1,
+  ownerId: "o",
+  ownerDisplayName: "",
+  userName: "",
+  inactive: false,
+  inflightLimit: 0,
+  previousUntilMs: 0,
 };
 
 const keys: KeyAdmin = {
@@ -50,23 +68,7 @@ const keys: KeyAdmin = {
     },
     secret: "shown once",
   }),
-  list: async () => [
-    {
-      keyId: "known",
-      kind: "api",
-      role: "reader",
-      description: "",
-      buckets: undefined,
-      namespaces: ["acme/web/docs"],
-      createdAtMs: 1,
-      ownerId: "o",
-      ownerDisplayName: "",
-      userName: "",
-      inactive: false,
-      inflightLimit: 0,
-      previousUntilMs: 0,
-    },
-  ],
+  list: async () => [KNOWN, { ...KNOWN, keyId: "mixed", buckets: ["b"] }],
   rotate: async (keyId, { graceSeconds }) => {
     const key = (await keys.list()).find((known) => known.keyId === keyId);
     if (key === undefined) throw new AdminError("not-found", "there is no key of this id");
