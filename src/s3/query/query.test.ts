@@ -660,3 +660,33 @@ describe("the protocol", () => {
     ]);
   });
 });
+
+describe("a session of a role", () => {
+  it("that names no user is not taken for the account", async () => {
+    expect(await outcome("CreateRole", { RoleName: "keys", AssumeRolePolicyDocument: trust(ACCOUNT) })).toBe(
+      "ok",
+    );
+    const PolicyDocument = allow(["iam:*AccessKey*", "iam:GetUser"]);
+    expect(await outcome("PutRolePolicy", { RoleName: "keys", PolicyName: "p", PolicyDocument })).toBe("ok");
+    const fay = await userWithKey("fay");
+    await alice("PutUserPolicy", {
+      UserName: "fay",
+      PolicyName: "p",
+      PolicyDocument: allow("sts:AssumeRole"),
+    });
+    const RoleArn = `arn:aws:iam::${ACCOUNT}:role/keys`;
+    const assumed = { caller: fay, action: "AssumeRole", parameters: { RoleArn, RoleSessionName: "keys" } };
+    const session = keyIn(await ask(rig, assumed));
+    const more: Readonly<Record<string, Parameters>> = {
+      GetUser: {},
+      CreateAccessKey: {},
+      ListAccessKeys: {},
+      UpdateAccessKey: { AccessKeyId: ALICE.accessKeyId, Status: "Inactive" },
+      DeleteAccessKey: { AccessKeyId: ALICE.accessKeyId },
+    };
+    for (const [action, parameters] of Object.entries(more)) {
+      expect(await outcome(action, parameters, session), action).toBe("ValidationError");
+    }
+    expect(await outcome("CreateAccessKey", { UserName: "fay" }, session)).toBe("ok");
+  });
+});

@@ -6,6 +6,7 @@ import {
   type KeyHolder,
   users,
 } from "../../identity/index.ts";
+import { S3Refusal } from "../errors.ts";
 import {
   arnOf,
   boundaryValue,
@@ -18,6 +19,7 @@ import {
   type QueryTable,
   type QueryValue,
 } from "./operation.ts";
+import { invalid } from "./parameters.ts";
 
 export function userValue(user: IamUser, call: QueryCall): QueryValue {
   const { account } = call;
@@ -42,14 +44,18 @@ export function groupValue(group: IamGroup, { account }: QueryCall): QueryValue 
   };
 }
 
-/** The user that a call names, or else whoever calls; undefined: the account itself. */
+/** The user that a call names, or else whoever calls; undefined: the account itself. Refuses a session of a role that names nobody: it is no user. */
 function namedUser({ principal, parameters, iam, account }: QueryCall): string | undefined {
   const name = parameters.optional("UserName");
   if (name !== undefined) return name;
   const { caller } = principal.identity ?? {};
-  if (caller?.kind !== "user") return undefined;
+  if (caller === undefined || caller.kind === "account") return undefined;
+  if (caller.kind !== "user") throw invalid("Must specify userName when calling with non-User credentials");
   const row = iam.store.record(`i/${account.canonicalId}/${caller.uniqueId}`, "reference");
-  return row === undefined ? undefined : iam.store.record(row, "user")?.name;
+  const own = row === undefined ? undefined : iam.store.record(row, "user");
+  // It was there when it was let in; whoever is gone since then is not the account.
+  if (own === undefined) throw new S3Refusal("NoSuchEntity", "The user that calls cannot be found.");
+  return own.name;
 }
 
 function ofNamedUser(call: QueryCall): string {
