@@ -4,7 +4,7 @@ import type { Draft } from "../store.ts";
 import { MAX_ATTACHED_POLICIES } from "./checks.ts";
 import type { IamContext } from "./context.ts";
 import { changed, freshHolder, type HolderAddress, holderOf, holderRow } from "./holders.ts";
-import { type PolicyAddress, rowOf } from "./managed-policies.ts";
+import { attachmentIn, type PolicyAddress, policyArn } from "./managed-policies.ts";
 
 export interface AttachedPolicy {
   readonly name: string;
@@ -20,7 +20,7 @@ export async function attachPolicy(
   const row = holderRow(address);
   await store.change((draft) => {
     const holder = holderOf(draft.read(row), address);
-    const attachment = rowOf(policy);
+    const attachment = attachmentIn(draft, policy);
     const { attachedPolicies } = holder.value;
     if (attachedPolicies.includes(attachment)) return;
     if (attachedPolicies.length >= MAX_ATTACHED_POLICIES) {
@@ -43,7 +43,7 @@ export async function detachPolicy(
   const row = holderRow(address);
   await store.change((draft) => {
     const holder = holderOf(draft.read(row), address);
-    const attachment = rowOf(policy);
+    const attachment = attachmentIn(draft, policy);
     const attachedPolicies = holder.value.attachedPolicies.filter((one) => one !== attachment);
     if (attachedPolicies.length === holder.value.attachedPolicies.length) {
       throw new IdentityError("not-found", `Policy ${policy.arn} was not found.`);
@@ -65,7 +65,7 @@ export async function listAttachedPolicies(
     if (given !== undefined) return [{ name: given.name, arn: givenPolicyArn(given) }];
     const policy = store.record(attachment, "policy");
     if (policy === undefined) return [];
-    return [{ name: policy.name, arn: `arn:aws:iam::${accountId}:policy${policy.path}${policy.name}` }];
+    return [{ name: policy.name, arn: policyArn(accountId, policy) }];
   });
 }
 

@@ -6,7 +6,7 @@ import { givenPolicy, givenPolicyArn } from "../given-policies.ts";
 import type { Draft, IdentityRecord, IdentityStore } from "../store.ts";
 import type { IamContext } from "./context.ts";
 import { type HolderAddress, holderOf, holderRow } from "./holders.ts";
-import { type PolicyAddress, rowOf } from "./managed-policies.ts";
+import { attachmentIn, type PolicyAddress, policyArn } from "./managed-policies.ts";
 
 /** Of users and roles; groups have none. */
 export type BoundedAddress = HolderAddress & { readonly kind: "user" | "role" };
@@ -28,7 +28,7 @@ export function removeBoundary({ store }: IamContext, address: BoundedAddress): 
 /** For a record that is made with it: the name that the record keeps. Counts the use, so that the policy is not removed from under anybody. */
 export function takeBoundary(draft: Draft, policy: PolicyAddress | undefined): string {
   if (policy === undefined) return "";
-  const row = rowOf(policy);
+  const row = attachmentIn(draft, policy);
   count(draft, row, policy.arn, 1);
   return row;
 }
@@ -44,7 +44,7 @@ export function boundaryArn(store: IdentityStore, row: string, accountId: string
   const given = givenPolicy(row);
   if (given !== undefined) return givenPolicyArn(given);
   const policy = store.record(row, "policy");
-  return policy && `arn:aws:iam::${accountId}:policy${policy.path}${policy.name}`;
+  return policy && policyArn(accountId, policy);
 }
 
 function replace(draft: Draft, address: BoundedAddress, permissionsBoundary: string): void {

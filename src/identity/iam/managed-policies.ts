@@ -99,7 +99,8 @@ export async function getPolicy(context: IamContext, address: PolicyAddress): Pr
   const given = givenPolicy(row);
   if (given !== undefined) return describeGiven(given);
   await context.store.barrier();
-  return describe(context.store.row(row), address.accountId) ?? gone(address.arn);
+  const policy = describe(context.store.row(row), address.accountId);
+  return policy?.arn === address.arn ? policy : gone(address.arn);
 }
 
 /** The account's own, AWS's, or both. */
@@ -130,7 +131,7 @@ export async function listPolicies(
 export async function deletePolicy(context: IamContext, address: PolicyAddress): Promise<void> {
   const row = ownRow(address);
   await context.store.change((draft) => {
-    const policy = policyIn(draft, row, address.arn);
+    const policy = policyOf(draft.read(row), address);
     if (policy.attachments > 0)
       throw new IdentityError("conflict", "Cannot delete a policy attached to entities.");
     if (policy.boundaryUses > 0) {
@@ -154,7 +155,7 @@ export async function createPolicyVersion(
   const createdAtMs = BigInt(Math.trunc(context.clock.wallMs()));
   let version = 0;
   await context.store.change((draft) => {
-    const policy = policyIn(draft, row, address.arn);
+    const policy = policyOf(draft.read(row), address);
     if (policy.versions.length >= MAX_POLICY_VERSIONS) {
       throw new IdentityError("limit", `A managed policy can have up to ${MAX_POLICY_VERSIONS} versions.`);
     }
@@ -188,7 +189,7 @@ export async function listPolicyVersions(
     return [{ version: "v1", document: given.document, isDefault: true, createdAtMs: 0 }];
   }
   await context.store.barrier();
-  const policy = context.store.record(row, "policy") ?? gone(address.arn);
+  const policy = policyOf(context.store.row(row), address);
   return policy.versions.map(({ version, document, createdAtMs }) => ({
     version: `v${version}`,
     document,
@@ -215,7 +216,7 @@ export async function setDefaultPolicyVersion(
 ): Promise<void> {
   const row = ownRow(address);
   await context.store.change((draft) => {
-    const policy = policyIn(draft, row, address.arn);
+    const policy = policyOf(draft.read(row), address);
     put(draft, row, { ...policy, defaultVersion: versionIn(policy, version) });
   });
 }
@@ -228,7 +229,7 @@ export async function deletePolicyVersion(
 ): Promise<void> {
   const row = ownRow(address);
   await context.store.change((draft) => {
-    const policy = policyIn(draft, row, address.arn);
+    const policy = policyOf(draft.read(row), address);
     const number = versionIn(policy, version);
     if (number === policy.defaultVersion) {
       throw new IdentityError("conflict", "Cannot delete the default version of a policy.");
@@ -238,8 +239,22 @@ export async function deletePolicyVersion(
   });
 }
 
-/** What an attachment to the policy is called: its row, or the name of a given one. Refuses "not-found" for an ARN that is none of the account's. */
-export function rowOf({ canonicalId, accountId, arn }: PolicyAddress): string {
+/** What an attachment to the policy is called: its row, or the name of a given one. Refuses "not-found", also for an ARN that only resembles its own. */
+export function attachmentIn(draft: Draft, address: PolicyAddress): string {
+  const row = rowOf(address);
+  if (givenPolicy(row) === undefined) policyOf(draft.read(row), address);
+  return row;
+}
+
+export function policyArn(
+  accountId: string,
+  { path, name }: { readonly path: string; readonly name: string },
+): string {
+  return `arn:aws:iam::${accountId}:policy${path}${name}`;
+}
+
+/** Where the policy lies, if it is there. Refuses "not-found" for an ARN that is none of the account's. */
+function rowOf({ canonicalId, accountId, arn }: PolicyAddress): string {
   const given = GIVEN_POLICIES.find((policy) => givenPolicyArn(policy) === arn);
   if (given !== undefined) return attachmentOf(given);
   const name = new RegExp(`^arn:aws:iam::${accountId}:policy/(?:.*/)?([^/]+)$`).exec(arn)?.[1];
@@ -252,9 +267,11 @@ function ownRow(address: PolicyAddress): string {
   throw new IdentityError("conflict", "A policy of AWS cannot be changed.");
 }
 
-function policyIn(draft: Draft, row: string, arn: string): PolicyRecord {
-  const record = draft.read(row)?.record;
-  return record?.case === "policy" ? record.value : gone(arn);
+/** Rows are found by the name alone, whatever its case; what a caller may do was decided on the whole ARN, to the letter. */
+function policyOf(row: IdentityRow | undefined, { accountId, arn }: PolicyAddress): PolicyRecord {
+  const record = row?.record;
+  if (record?.case !== "policy" || policyArn(accountId, record.value) !== arn) return gone(arn);
+  return record.value;
 }
 
 function versionIn(policy: PolicyRecord, version: string): number {
@@ -287,7 +304,7 @@ function describe(row: IdentityRow | undefined, accountId: string): ManagedPolic
     description,
     attachments,
     boundaryUses,
-    arn: `arn:aws:iam::${accountId}:policy${path}${name}`,
+    arn: policyArn(accountId, { path, name }),
     defaultVersion: `v${defaultVersion}`,
     createdAtMs: Number(row.createdAtMs),
     updatedAtMs: Number(updatedAtMs),

@@ -73,7 +73,8 @@ export async function createProvider(
 /** Refuses "not-found". */
 export async function getProvider(context: IamContext, address: ProviderAddress): Promise<IdentityProvider> {
   await context.store.barrier();
-  return describe(context.store.row(rowOf(address)), address) ?? gone(address.arn);
+  const provider = describe(context.store.row(rowOf(address)), address);
+  return provider?.arn === address.arn ? provider : gone(address.arn);
 }
 
 export async function listProviders(
@@ -89,7 +90,7 @@ export async function listProviders(
 export function deleteProvider({ store }: IamContext, address: ProviderAddress): Promise<void> {
   const row = rowOf(address);
   return store.change((draft) => {
-    if (draft.read(row)?.record.case !== "provider") gone(address.arn);
+    providerOf(draft.read(row), address);
     draft.remove(row);
   });
 }
@@ -163,15 +164,21 @@ function change(
 ): Promise<void> {
   const row = rowOf(address);
   return store.change((draft) => {
-    const record = draft.read(row)?.record;
-    if (record?.case !== "provider") return gone(address.arn);
-    draft.put(row, { case: "provider", value: { ...record.value, ...plan(record.value) } });
+    const present = providerOf(draft.read(row), address);
+    draft.put(row, { case: "provider", value: { ...present, ...plan(present) } });
   });
 }
 
 function rowOf({ canonicalId, accountId, arn }: ProviderAddress): string {
   const prefix = arnOf(accountId, "");
   return arn.startsWith(prefix) ? ownedRow("o", canonicalId, arn.slice(prefix.length)) : gone(arn);
+}
+
+/** Rows are found whatever the case; what a caller may do was decided on the ARN to the letter. */
+function providerOf(row: IdentityRow | undefined, { accountId, arn }: ProviderAddress): ProviderRecord {
+  const record = row?.record;
+  if (record?.case !== "provider" || arnOf(accountId, record.value.url) !== arn) return gone(arn);
+  return record.value;
 }
 
 function arnOf(accountId: string, url: string): string {

@@ -48,7 +48,8 @@ export async function roleOfArn(
   const record = account === undefined ? undefined : context.store.record(account, "account");
   if (record === undefined) return undefined;
   const role = describeRole(context.store.row(ownedRow("r", record.canonicalId, name)));
-  if (role === undefined || role.path !== path) return undefined;
+  // Rows are found whatever the case; policies that deny a role name it to the letter.
+  if (role === undefined || role.path !== path || role.name !== name) return undefined;
   const trust: Policy = parsePolicy(role.trustPolicy, { kind: "trust" });
   return { role, canonicalId: record.canonicalId, access: { accountId, trust } };
 }

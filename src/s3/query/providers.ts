@@ -28,7 +28,10 @@ export const PROVIDER_OPERATIONS: QueryTable = {
   CreateOpenIDConnectProvider: ofIam({
     parameters: ["Url", "ClientIDList", "ThumbprintList", "Tags"],
     target: ({ account, parameters }) => {
-      const url = parameters.required("Url").replace(/^https:\/\//, "");
+      const url = parameters
+        .required("Url")
+        .replace(/^https:\/\//, "")
+        .replace(/\/$/, "");
       return `arn:aws:iam::${account.accountId}:oidc-provider/${url}`;
     },
     run: async ({ iam, account, parameters }) => {
