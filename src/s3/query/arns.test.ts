@@ -122,3 +122,40 @@ describe("an identity provider", () => {
     expect(await outcome(action, { ...parameters, OpenIDConnectProviderArn: PROVIDER })).toBe("ok");
   });
 });
+
+describe("a user and a group", () => {
+  it.each([
+    ["User", "user"],
+    ["Group", "group"],
+  ])("are moved only where both ARNs are allowed: %s", async (Kind, kind) => {
+    const own = (path: string) => statement("Allow", `iam:Update${Kind}`, `${ACCOUNT}:${kind}/${path}`);
+    const ops = await userWith(`ops-${kind}`, document(own("dev/*")));
+    const Name = `${Kind}Name`;
+    const NewName = `New${Kind}Name`;
+    await made(`Create${Kind}`, { [Name]: "mallory", Path: "/dev/" });
+    const update = (parameters: Parameters) =>
+      outcome(`Update${Kind}`, { [Name]: "mallory", ...parameters }, ops);
+    expect(await update({ [NewName]: "boss", NewPath: "/" })).toBe("AccessDenied");
+    expect(await update({ NewPath: "/" })).toBe("AccessDenied");
+    expect(await update({ NewPath: "/dev/more/" })).toBe("ok");
+    expect(await update({ [NewName]: "Mallory", NewPath: "/dev/" })).toBe("ok");
+    expect(await update({ [NewName]: "boss" })).toBe("ok");
+    expect(await outcome(`Delete${Kind}`, { [Name]: "boss" })).toBe("ok");
+  });
+});
+
+describe("an access key", () => {
+  it("is switched by the two words for it alone", async () => {
+    const { accessKeyId: AccessKeyId } = await userWith("switched", ANYTHING);
+    const UserName = "switched";
+    const status = async () => element(await alice("ListAccessKeys", { UserName }), "Status");
+    for (const Status of ["active", "on", "Expired"]) {
+      expect(await outcome("UpdateAccessKey", { UserName, AccessKeyId, Status })).toBe("ValidationError");
+      expect(await status()).toBe("Active");
+    }
+    await made("UpdateAccessKey", { UserName, AccessKeyId, Status: "Inactive" });
+    expect(await status()).toBe("Inactive");
+    await made("UpdateAccessKey", { UserName, AccessKeyId, Status: "Active" });
+    expect(await status()).toBe("Active");
+  });
+});

@@ -87,14 +87,19 @@ export async function answerQuery(run: QueryRun): Promise<S3Response> {
   const canonicalId = principal.owner.id;
   const account = { canonicalId, accountId: accountIdOf(canonicalId) };
   const call: QueryCall = { iam, principal, account, parameters, webIdentity };
-  const { resource, role } = await operation.target(call);
+  const { resource, alsoResource, role } = await operation.target(call);
   const asked: OperationRequest = {
     name: query.name,
     context: withParameters(run.context, call),
-    ...(resource !== undefined && { resource }),
     ...(role !== undefined && { role }),
   };
-  if (authorizer.authorize(principal, asked).kind !== "allow") throw denied(run, resource);
+  for (const one of alsoResource === undefined ? [resource] : [resource, alsoResource]) {
+    const { kind } = authorizer.authorize(principal, {
+      ...asked,
+      ...(one !== undefined && { resource: one }),
+    });
+    if (kind !== "allow") throw denied(run, one);
+  }
   run.admitted(resource);
   return renderResult({ service: operation.service, action, requestId }, await operation.run(call));
 }

@@ -1,5 +1,5 @@
 import { groups } from "../../identity/index.ts";
-import { arnOf, everyOf, listed, ofIam, type QueryCall, type QueryTable } from "./operation.ts";
+import { arnOf, everyOf, listed, movedArn, ofIam, type QueryCall, type QueryTable } from "./operation.ts";
 import { groupValue, userValue } from "./users.ts";
 
 const group = (call: QueryCall): string => arnOf(call, "group", call.parameters.required("GroupName"));
@@ -49,6 +49,12 @@ export const GROUP_OPERATIONS: QueryTable = {
   UpdateGroup: ofIam({
     parameters: ["GroupName", "NewGroupName", "NewPath"],
     target: group,
+    alsoTarget: (call) =>
+      movedArn(call, "group", {
+        name: call.parameters.required("GroupName"),
+        newName: call.parameters.optional("NewGroupName"),
+        newPath: call.parameters.optional("NewPath"),
+      }),
     run: async ({ iam, account, parameters }) => {
       const change = { name: parameters.optional("NewGroupName"), path: parameters.optional("NewPath") };
       await groups.updateGroup(iam, account.canonicalId, parameters.required("GroupName"), change);

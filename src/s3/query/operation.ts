@@ -30,6 +30,8 @@ export interface QueryCall {
 /** What the gate is asked about. */
 export interface QueryTarget {
   readonly resource?: string;
+  /** What must be allowed as well. */
+  readonly alsoResource?: string | undefined;
   readonly role?: RoleAccess | undefined;
 }
 
@@ -52,29 +54,54 @@ export type QueryTable = Readonly<Record<string, QueryOperation>>;
 interface Definition {
   readonly parameters: readonly string[];
   readonly target: (call: QueryCall) => string;
+  /** What else must be allowed; undefined: nothing. */
+  readonly alsoTarget?: (call: QueryCall) => string | undefined;
   readonly run: (call: QueryCall) => Promise<QueryValue>;
 }
 
 /** A call of IAM. Reading and writing identities is an operator's only with the greatest role. */
-export function ofIam({ parameters, target, run }: Definition): QueryOperation {
+export function ofIam({ parameters, target, alsoTarget, run }: Definition): QueryOperation {
   return {
     service: "iam",
     leastRole: "admin",
     resource: "identity",
     parameters,
-    target: (call) => ({ resource: target(call) }),
+    target: (call) => ({ resource: target(call), alsoResource: alsoTarget?.(call) }),
     run,
   };
 }
 
+type Kind = "user" | "group" | "role";
+
 /** The ARN of one of the account's, with the path that it has; of what is not there, with the path that it would have without a word. */
-export function arnOf(call: QueryCall, kind: "user" | "group" | "role", name: string, path?: string): string {
+export function arnOf(call: QueryCall, kind: Kind, name: string, path?: string): string {
+  const own = knownOf(call, kind, name);
+  return `arn:aws:iam::${call.account.accountId}:${kind}${path ?? own.path}${own.name}`;
+}
+
+/** The ARN that one of the account's gets by another name or path; undefined: it keeps its own. */
+export function movedArn(
+  call: QueryCall,
+  kind: Kind,
+  move: { readonly name: string; readonly newName: string | undefined; readonly newPath: string | undefined },
+): string | undefined {
+  const { newName, newPath } = move;
+  if (newName === undefined && newPath === undefined) return undefined;
+  const own = knownOf(call, kind, move.name);
+  return `arn:aws:iam::${call.account.accountId}:${kind}${newPath ?? own.path}${newName ?? own.name}`;
+}
+
+function knownOf(
+  call: QueryCall,
+  kind: Kind,
+  name: string,
+): { readonly name: string; readonly path: string } {
   const letter = { user: "u", group: "g", role: "r" }[kind];
   const row = call.iam.store.row(`${letter}/${call.account.canonicalId}/${name.toLowerCase()}`)?.record;
   const known = row !== undefined && "value" in row && typeof row.value === "object" ? row.value : undefined;
-  const own =
-    known !== undefined && "path" in known ? { name: known.name, path: known.path } : { name, path: "/" };
-  return `arn:aws:iam::${call.account.accountId}:${kind}${path ?? own.path}${own.name}`;
+  return known !== undefined && "path" in known
+    ? { name: known.name, path: known.path }
+    : { name, path: "/" };
 }
 
 /** A member that says what bounds a user or a role; none where nothing does. */

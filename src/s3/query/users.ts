@@ -13,6 +13,7 @@ import {
   everyOf,
   isoTime,
   listed,
+  movedArn,
   namedBoundary,
   ofIam,
   type QueryCall,
@@ -117,6 +118,12 @@ export const USER_OPERATIONS: QueryTable = {
   UpdateUser: ofIam({
     parameters: ["UserName", "NewUserName", "NewPath"],
     target: user,
+    alsoTarget: (call) =>
+      movedArn(call, "user", {
+        name: call.parameters.required("UserName"),
+        newName: call.parameters.optional("NewUserName"),
+        newPath: call.parameters.optional("NewPath"),
+      }),
     run: async ({ iam, account, parameters }) => {
       const change = { name: parameters.optional("NewUserName"), path: parameters.optional("NewPath") };
       await users.updateUser(iam, account.canonicalId, parameters.required("UserName"), change);
@@ -173,6 +180,7 @@ export const USER_OPERATIONS: QueryTable = {
     run: async (call) => {
       const { parameters, iam } = call;
       const status = parameters.required("Status");
+      if (status !== "Active" && status !== "Inactive") throw invalid("Status is Active or Inactive.");
       const keyId = parameters.required("AccessKeyId");
       await accessKeys.setAccessKeyActive(iam, await keyHolder(call), {
         keyId,
