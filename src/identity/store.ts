@@ -107,13 +107,25 @@ export class IdentityStore {
     return (await this.#metadata.view.identities({ prefix, after: "", limit: 1 })).length > 0;
   }
 
-  /** Runs `plan` on the rows as they are and commits what it drew up; when somebody was faster, again. What `plan` throws is the answer. */
+  /**
+   * Runs `plan` on the rows as they are and commits what it drew up; when somebody was faster, again. What `plan` refuses, or that there is
+   * nothing to change, is the answer only where the rows are as fresh as what was acknowledged before: this node may be behind.
+   */
   async change(plan: (draft: Draft) => void): Promise<void> {
+    let isFresh = false;
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
       const draft = new Draft((name) => this.row(name));
-      plan(draft);
+      const refusal = refusalOf(() => plan(draft));
       const changes = [...draft.changes.values()];
-      if (changes.length === 0) return;
+      if (refusal !== undefined || changes.length === 0) {
+        if (!isFresh) {
+          await this.barrier();
+          isFresh = true;
+          continue;
+        }
+        if (refusal !== undefined) throw refusal;
+        return;
+      }
       const refused = await this.submit({
         case: "changeIdentities",
         value: create(ChangeIdentitiesSchema, { changes }),
@@ -123,6 +135,7 @@ export class IdentityStore {
         throw new IdentityError("limit", "the cluster holds no more identities");
       if (refused.code !== RefusalCode.IDENTITY_CHANGED) throw new IdentityError("invalid", refused.detail);
       await this.barrier();
+      isFresh = true;
     }
     throw new IdentityError("busy", "others change the same identities; try again");
   }
@@ -133,6 +146,16 @@ export class IdentityStore {
   ): Promise<{ readonly code: RefusalCode; readonly detail: string } | undefined> {
     const { result } = await translated(this.#metadata.submit(body));
     return result.case === "refusal" ? result.value : undefined;
+  }
+}
+
+function refusalOf(plan: () => void): IdentityError | undefined {
+  try {
+    plan();
+    return undefined;
+  } catch (error) {
+    if (error instanceof IdentityError) return error;
+    throw error;
   }
 }
 
