@@ -1,4 +1,5 @@
-import { createServer, type IncomingMessage, type Server } from "node:http";
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { format } from "./http.ts";
@@ -19,8 +20,25 @@ interface Seen {
 
 const servers: Server[] = [];
 afterEach(() => {
-  for (const server of servers.splice(0)) server.close();
+  for (const server of servers.splice(0)) {
+    server.close();
+    server.closeAllConnections();
+  }
 });
+
+/** A client of a server that does this with the body of each answer. */
+async function clientOf(
+  answer: (response: ServerResponse, requests: number) => void,
+  options: { maxAttempts?: number; timeoutMs?: number } = {},
+) {
+  let requests = 0;
+  const server = createServer((_request, response) => answer(response, ++requests));
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const skerry = new SkerryClient({ endpoint, apiKey: "sk_test", ...options });
+  return { docs: skerry.namespace("docs"), requests: () => requests };
+}
 
 /** A client of a server that gives these answers, in turn. */
 async function client(
@@ -222,5 +240,111 @@ describe("the client", () => {
   it("takes no name that is none", async () => {
     const { skerry } = await client([written]);
     expect(() => skerry.namespace("a/b")).toThrow(TypeError);
+  });
+});
+
+describe("what takes long", () => {
+  const line = (id: number) => `{"document":{"id":${id}}}\n`;
+
+  it("an export goes on as long as pieces come, however slowly they are taken", async () => {
+    let rest: () => void = () => undefined;
+    const { docs } = await clientOf(
+      (response) => {
+        response.write(line(1));
+        rest = () => response.end(line(2));
+      },
+      { timeoutMs: 1_000 },
+    );
+    const ids: unknown[] = [];
+    for await (const { id } of docs.export()) {
+      ids.push(id);
+      if (ids.length > 1) continue;
+      await new Promise((wake) => setTimeout(wake, 1_500));
+      rest();
+    }
+    expect(ids).toEqual([1, 2]);
+  });
+
+  it.each([
+    ["says nothing any more", "timeout", () => undefined],
+    ["is gone", "unreachable", (response: ServerResponse) => response.destroy()],
+  ])("an export of a server that %s ends as %s", async (_, code, then) => {
+    const { docs, requests } = await clientOf(
+      (response) => {
+        response.write(line(1), () => then(response));
+      },
+      { timeoutMs: 200 },
+    );
+    const read = async () => {
+      for await (const { id } of docs.export()) expect(id).toBe(1);
+    };
+    const error = await read().catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(SkerryError);
+    expect(error).toMatchObject({ code, status: 0 });
+    expect(requests()).toBe(1);
+  });
+
+  it("an export ends with its caller's reason, and with the loop that reads it", async () => {
+    let closed: Promise<unknown> = Promise.resolve();
+    const { docs } = await clientOf((response) => {
+      closed = once(response, "close");
+      response.write(line(1));
+    });
+    for await (const { id } of docs.export()) {
+      expect(id).toBe(1);
+      break;
+    }
+    await closed;
+    const caller = new AbortController();
+    const reason = new Error("no more of it");
+    const read = async () => {
+      for await (const _ of docs.export({ signal: caller.signal })) caller.abort(reason);
+    };
+    await expect(read()).rejects.toBe(reason);
+  });
+
+  it("an answer whose body is cut off is asked for again", async () => {
+    const { docs, requests } = await clientOf((response, count) => {
+      if (count === 1) response.write('{"namespace":', () => response.destroy());
+      else response.end('{"namespace":{"namespace":"docs"}}');
+    });
+    expect(await docs.info()).toMatchObject({ namespace: "docs" });
+    expect(requests()).toBe(2);
+  });
+
+  it("a merge is waited for beyond the time limit of other calls, and sent once", async () => {
+    const report = { segments_before: 9, segments_after: 1, done: true };
+    const { docs, requests } = await clientOf(
+      (response) => setTimeout(() => response.end(JSON.stringify(report)), 600),
+      { timeoutMs: 100 },
+    );
+    expect(await docs.compact()).toEqual(report);
+    expect(requests()).toBe(1);
+    const gone = await clientOf((response) => response.destroy());
+    await expect(gone.docs.copy("other")).rejects.toMatchObject({ code: "unreachable" });
+    expect(gone.requests()).toBe(1);
+    const reason = new Error("long enough");
+    await expect(docs.verify({ signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+  });
+
+  it("a merge that was refused for now is tried again", async () => {
+    const { seen, skerry } = await client([refusal(503, "unavailable"), { body: "{}" }]);
+    await skerry.namespace("docs").compact();
+    expect(seen.map(({ body }) => body)).toEqual(["{}", "{}"]);
+  });
+});
+
+describe("what no call can be made with", () => {
+  it.each(["sk_of\nthe root", "sk_\u0000", "sk_schl\u00fcssel"])(
+    "a key as %j, which is not shown",
+    (apiKey) => {
+      const make = () => new SkerryClient({ endpoint: "http://127.0.0.1:1", apiKey });
+      expect(make).toThrow(TypeError);
+      expect(make).toThrow(expect.objectContaining({ message: expect.not.stringContaining("sk_") }));
+    },
+  );
+
+  it.each(["localhost:8080", "127.0.0.1", "ftp://127.0.0.1"])("the endpoint %s", (endpoint) => {
+    expect(() => new SkerryClient({ endpoint, apiKey: "sk_test" })).toThrow(TypeError);
   });
 });

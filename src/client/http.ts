@@ -1,4 +1,5 @@
 import { SkerryError } from "./errors.ts";
+import { Exchange } from "./exchange.ts";
 
 export interface ClientOptions {
   /** Of any node: "http://127.0.0.1:8080". */
@@ -7,7 +8,7 @@ export interface ClientOptions {
   readonly apiKey: string;
   /** Attempts of one call, the first among them. Default 4. */
   readonly maxAttempts?: number;
-  /** Of one attempt, in milliseconds. Default 30,000. */
+  /** How long one attempt waits for the answer, for its body, and for each piece of an export, in milliseconds. Default 30,000. */
   readonly timeoutMs?: number;
   /** In place of the global one. */
   readonly fetch?: typeof fetch;
@@ -20,6 +21,8 @@ export interface Call {
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
+  /** It may take minutes: it has no time limit, and is repeated only where the server has not begun with it. */
+  readonly isLong?: boolean;
 }
 
 const DEFAULT_ATTEMPTS = 4;
@@ -30,6 +33,10 @@ const MAX_DELAY_MS = 5_000;
 const MAX_RETRY_AFTER_MS = 30_000;
 /** Not now; the server says so before it has done anything, or the call may be done twice without harm. */
 const RETRYABLE: ReadonlySet<number> = new Set([0, 429, 502, 503, 504]);
+/** The server's own words that it has not begun. */
+const RETRYABLE_WHEN_LONG: ReadonlySet<number> = new Set([429, 503]);
+/** What a header can hold. Checked here, because `fetch` would show the key in its error. */
+const PRINTABLE_ASCII = /^[\x20-\x7e]*$/;
 
 /**
  * Calls over HTTP and JSON. What failed for now is tried again: after the time that the server names, or after a pause that doubles, with jitter. Every call
@@ -38,41 +45,71 @@ const RETRYABLE: ReadonlySet<number> = new Set([0, 429, 502, 503, 504]);
 export class Http {
   readonly #options: ClientOptions;
 
+  /** Throws TypeError for an endpoint that is no URL of HTTP, and for a key that no header can hold. */
   constructor(options: ClientOptions) {
+    const { endpoint, apiKey } = options;
+    if (!URL.canParse(endpoint) || !/^https?:$/.test(new URL(endpoint).protocol))
+      throw new TypeError(`endpoint is a URL as http://127.0.0.1:8080 is one, not ${endpoint}`);
+    if (!PRINTABLE_ASCII.test(apiKey))
+      throw new TypeError("apiKey has a line break, or another character that no API key has");
     this.#options = options;
   }
 
   async json<T>(call: Call): Promise<T> {
-    const response = await this.request(call);
-    return parse(await response.text()) as T;
+    return parse(await this.#repeated(call, (exchange) => exchange.text())) as T;
   }
 
-  /** Resolves with an answer of 2xx; everything else is a SkerryError. */
-  async request(call: Call): Promise<Response> {
+  /** The lines of the answer's body as they come. What fails after the first is not repeated. */
+  async *lines(call: Call): AsyncIterable<string> {
+    const exchange = await this.#repeated(call, (begun) => Promise.resolve(begun));
+    let rest = "";
+    for await (const text of exchange.pieces()) {
+      const lines = (rest + text).split("\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) if (line !== "") yield line;
+    }
+    if (rest !== "") yield rest;
+  }
+
+  /** What `use` makes of an answer of 2xx; everything else is a SkerryError. */
+  async #repeated<T>(call: Call, use: (exchange: Exchange) => Promise<T>): Promise<T> {
     const attempts = this.#options.maxAttempts ?? DEFAULT_ATTEMPTS;
+    const retryable = call.isLong === true ? RETRYABLE_WHEN_LONG : RETRYABLE;
     for (let attempt = 1; ; attempt++) {
-      const { response, error } = await this.#attempt(call);
-      if (response?.ok === true) return response;
-      const refused = error ?? (await refusal(response as Response));
-      const isLast = attempt >= attempts || !RETRYABLE.has(refused.status) || call.signal?.aborted === true;
-      if (isLast) throw refused;
-      const delayMs = retryAfterMs(response) ?? backoffMs(attempt);
-      if (delayMs > MAX_RETRY_AFTER_MS) throw refused;
+      const exchange = this.#exchange(call);
+      const refused = await this.#attempt(exchange, use);
+      if ("done" in refused) return refused.done;
+      const { error } = refused;
+      const isLast = attempt >= attempts || !retryable.has(error.status) || call.signal?.aborted === true;
+      if (isLast) throw error;
+      const delayMs = exchange.retryAfterMs ?? backoffMs(attempt);
+      if (delayMs > MAX_RETRY_AFTER_MS) throw error;
       await sleep(delayMs, call.signal);
     }
   }
 
-  async #attempt({
-    method,
-    path,
-    body,
-    headers,
-    signal,
-  }: Call): Promise<{ response?: Response; error?: SkerryError }> {
-    const { endpoint, apiKey, timeoutMs = DEFAULT_TIMEOUT_MS, fetch: send = fetch } = this.#options;
-    const timeout = AbortSignal.timeout(timeoutMs);
+  async #attempt<T>(
+    exchange: Exchange,
+    use: (exchange: Exchange) => Promise<T>,
+  ): Promise<{ readonly done: T } | { readonly error: SkerryError }> {
     try {
-      const response = await send(new URL(path, endpoint), {
+      const { ok, status } = await exchange.begin();
+      return ok ? { done: await use(exchange) } : { error: refusal(status, await exchange.text()) };
+    } catch (error) {
+      if (error instanceof SkerryError) return { error };
+      throw error;
+    }
+  }
+
+  #exchange({ method, path, body, headers, signal, isLong = false }: Call): Exchange {
+    const { endpoint, apiKey, timeoutMs = DEFAULT_TIMEOUT_MS, fetch: send = fetch } = this.#options;
+    return new Exchange({
+      endpoint,
+      path,
+      send,
+      timeoutMs: isLong ? undefined : timeoutMs,
+      signal,
+      request: {
         method,
         headers: {
           authorization: `Bearer ${apiKey}`,
@@ -80,24 +117,12 @@ export class Http {
           ...headers,
         },
         ...(body !== undefined && { body: format(body) }),
-        signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
-      });
-      return { response };
-    } catch (cause) {
-      signal?.throwIfAborted();
-      const code = timeout.aborted ? "timeout" : "unreachable";
-      const why =
-        cause instanceof Error
-          ? ((cause.cause as Error | undefined)?.message ?? cause.message)
-          : String(cause);
-      return { error: new SkerryError(`${endpoint}: ${why}`, { code, status: 0, cause }) };
-    }
+      },
+    });
   }
 }
 
-async function refusal(response: Response): Promise<SkerryError> {
-  const text = await response.text();
-  const { status } = response;
+function refusal(status: number, text: string): SkerryError {
   try {
     const { error } = parse(text) as {
       readonly error: { code: string; message: string; request_id: string; details: Record<string, string> };
@@ -107,11 +132,6 @@ async function refusal(response: Response): Promise<SkerryError> {
   } catch {
     return new SkerryError(`HTTP ${status}: ${text.slice(0, 200)}`, { code: "unknown", status });
   }
-}
-
-function retryAfterMs(response: Response | undefined): number | undefined {
-  const seconds = Number(response?.headers.get("retry-after") ?? Number.NaN);
-  return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined;
 }
 
 /** Half of it is chance, so that callers who failed together do not come back together. */

@@ -15,7 +15,7 @@ import type { NamespaceInfo, Quota, QuotaLimits } from "./types.ts";
 export { SkerryError } from "./errors.ts";
 export * from "./filters.ts";
 export { type ClientOptions, parse as parseJson } from "./http.ts";
-export { Namespace, type WriteOptions } from "./namespace.ts";
+export { type LongCallOptions, Namespace, type WriteOptions } from "./namespace.ts";
 export type * from "./types.ts";
 export type { UpsertAllOptions, UpsertProgress } from "./upsert-all.ts";
 

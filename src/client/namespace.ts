@@ -24,6 +24,12 @@ export interface WriteOptions {
   readonly signal?: AbortSignal;
 }
 
+/** For calls that may take minutes: they have no time limit, and are not repeated once the server may have begun. */
+export interface LongCallOptions {
+  /** Ends the wait. What the server has begun may go on. */
+  readonly signal?: AbortSignal;
+}
+
 /** One namespace. Nothing is asked of the server before a method is called. */
 export class Namespace {
   readonly #http: Http;
@@ -98,18 +104,18 @@ export class Namespace {
   }
 
   /** Reads everything again and compares checksums, counts, and what the parts of the index say about each other. Takes a while. */
-  verify(): Promise<VerifyReport> {
-    return this.#json("POST", "/verify", {});
+  verify(options: LongCallOptions = {}): Promise<VerifyReport> {
+    return this.#long("/verify", {}, options.signal);
   }
 
   /** Writes everything into as few index segments as may be. Needs an admin key. */
-  compact(): Promise<CompactReport> {
-    return this.#json("POST", "/compact", {});
+  compact(options: LongCallOptions = {}): Promise<CompactReport> {
+    return this.#long("/compact", {}, options.signal);
   }
 
   /** Reads it into the caches of the node that answers. */
-  warm(): Promise<WarmReport> {
-    return this.#json("POST", "/warm", {});
+  warm(options: LongCallOptions = {}): Promise<WarmReport> {
+    return this.#long("/warm", {}, options.signal);
   }
 
   /** Keeps it in the caches of every node, in a budget of their own. Needs an admin key. */
@@ -124,9 +130,14 @@ export class Namespace {
 
   /** What part of the exact answers the vector index finds: of `queries`, or else of `samples` (25) vectors of the namespace, with `top_k` (10) results each. */
   recall(
-    options: { readonly queries?: readonly Query[]; readonly samples?: number; readonly top_k?: number } = {},
+    options: LongCallOptions & {
+      readonly queries?: readonly Query[];
+      readonly samples?: number;
+      readonly top_k?: number;
+    } = {},
   ): Promise<RecallReport> {
-    return this.#json("POST", "/recall", options);
+    const { signal, ...body } = options;
+    return this.#long("/recall", body, signal);
   }
 
   /** Every document of one state, in the order of ids. */
@@ -137,12 +148,8 @@ export class Namespace {
     const query = new URLSearchParams(
       Object.entries(read).map(([name, value]): [string, string] => [name, String(value)]),
     );
-    const response = await this.#http.request({
-      method: "GET",
-      path: `${this.#path}/export?${query}`,
-      signal,
-    });
-    for await (const line of linesOf(response)) {
+    const path = `${this.#path}/export?${query}`;
+    for await (const line of this.#http.lines({ method: "GET", path, signal })) {
       const { document } = parse(line) as { readonly document?: Document };
       if (document !== undefined) yield document;
     }
@@ -159,28 +166,21 @@ export class Namespace {
   /** Writes every document again, into a schema that may be another one. */
   async copy(
     target: string,
-    options: {
+    options: LongCallOptions & {
       readonly at_version?: number | bigint;
       readonly at_time_ms?: number;
       readonly schema?: Schema;
     } = {},
   ): Promise<NamespaceInfo> {
-    return (await this.#json<{ namespace: NamespaceInfo }>("POST", "/copy", { target, ...options }))
-      .namespace;
+    const { signal, ...body } = options;
+    return (await this.#long<{ namespace: NamespaceInfo }>("/copy", { target, ...body }, signal)).namespace;
+  }
+
+  #long<T>(path: string, body: unknown, signal: AbortSignal | undefined): Promise<T> {
+    return this.#http.json<T>({ method: "POST", path: `${this.#path}${path}`, body, signal, isLong: true });
   }
 
   #json<T>(method: string, path: string, body?: unknown): Promise<T> {
     return this.#http.json<T>({ method, path: `${this.#path}${path}`, ...(body !== undefined && { body }) });
   }
-}
-
-async function* linesOf(response: Response): AsyncIterable<string> {
-  if (response.body === null) return;
-  let rest = "";
-  for await (const text of response.body.pipeThrough(new TextDecoderStream())) {
-    const lines = (rest + text).split("\n");
-    rest = lines.pop() ?? "";
-    for (const line of lines) if (line !== "") yield line;
-  }
-  if (rest !== "") yield rest;
 }
