@@ -5,7 +5,7 @@ import { PlainHasher } from "../platform/node/index.ts";
 import { checkNodeCertificate } from "./ca.ts";
 import { completeFounding, foundCluster, foundingCommand } from "./founding.ts";
 import { CA_KEY_CONTEXT } from "./issuer.ts";
-import { NodeDirectory } from "./node-directory.ts";
+import { FOUNDING_KEYS_FILE, NodeDirectory } from "./node-directory.ts";
 import { NODE_STATE } from "./node-rows.ts";
 import { MemoryDisk } from "./testing/memory-disk.ts";
 
@@ -28,10 +28,12 @@ const node = {
   weight: 3,
 };
 
+let disk: MemoryDisk;
 let directory: NodeDirectory;
 beforeEach(() => {
+  disk = new MemoryDisk();
   directory = new NodeDirectory({
-    disk: new MemoryDisk(),
+    disk,
     hasher: new PlainHasher(),
     dataDirectory: "/data",
   });
@@ -62,6 +64,22 @@ describe("founding a cluster", () => {
     const second = await foundCluster({ directory: elsewhere, name: "node-1", nowMs, random });
     expect(second.identity.clusterId).not.toBe(identity.clusterId);
     expect(second.identity.incarnation).not.toBe(identity.incarnation);
+  });
+
+  test("has what a founder cannot be without before it has the identity, and begins again without it", async () => {
+    const cut = new Error("power loss");
+    const founding = { directory, name: "node-1", nowMs, random };
+    const states: unknown[] = [];
+    const beforeIdentity = async () => {
+      states.push(await directory.inspect());
+      await disk.open(`/data/${FOUNDING_KEYS_FILE}`, "create");
+      throw cut;
+    };
+    await expect(foundCluster({ ...founding, beforeIdentity })).rejects.toBe(cut);
+    expect(states).toEqual([{ kind: "fresh" }]);
+    expect(await directory.inspect()).toEqual({ kind: "fresh" });
+    const stored = await foundCluster(founding);
+    expect(await directory.inspect()).toEqual({ kind: "member", stored });
   });
 
   test("puts cluster and node into one command, the CA's key only sealed", async () => {

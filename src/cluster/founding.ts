@@ -10,7 +10,7 @@ import { ClusterError } from "./errors.ts";
 import { sealCaKey } from "./issuer.ts";
 import type { NodeDirectory, StoredIdentity } from "./node-directory.ts";
 import { faultOf, INCARNATION_BYTES, NODE_STATE, type NodeDescription } from "./node-rows.ts";
-import type { SecretSealer } from "./ports.ts";
+import type { NodeIdentity, SecretSealer } from "./ports.ts";
 
 export const FIRST_NODE_ID = 1;
 const CLUSTER_ID_BYTES = 16;
@@ -21,6 +21,8 @@ export interface FoundOptions {
   readonly name: string;
   readonly nowMs: number;
   readonly random: Random;
+  /** Makes durable what a founder cannot be without. A crash before the identity then leaves a directory that is still nobody's. */
+  readonly beforeIdentity?: (identity: NodeIdentity) => Promise<void>;
 }
 
 /**
@@ -55,7 +57,7 @@ export async function foundCluster(options: FoundOptions): Promise<StoredIdentit
     createdAtMs: nowMs,
     foundingCaKeyPem: ca.privateKeyPem,
   };
-  await options.directory.create(stored);
+  await options.directory.create(stored, () => options.beforeIdentity?.(stored.identity));
   return stored;
 }
 

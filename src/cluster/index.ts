@@ -64,6 +64,7 @@ export {
 } from "./membership.ts";
 export {
   type DirectoryState,
+  FOUNDING_KEYS_FILE,
   type JoiningDraft,
   NodeDirectory,
   type NodeDirectoryOptions,

@@ -32,8 +32,17 @@ const JOINING_FILE = "joining.json";
 const PEERS_FILE = "peers.json";
 const LIFE_FILE = "life.json";
 const TEMPORARY_SUFFIX = ".tmp";
-/** What may lie in a data directory that was never used: made by file systems and by the lock that keeps others out. */
-const HARMLESS_NAMES: ReadonlySet<string> = new Set(["lost+found", "LOCK", "lock", ".lock", DIRECTORY]);
+/** In the data directory: rows of the root keys, sealed and hashed. Written before the identity of a founder, removed after the first commit. */
+export const FOUNDING_KEYS_FILE = "founding-keys.json";
+/** What may lie in a data directory that was never used: made by file systems, by the lock that keeps others out, and by a founding that a crash ended. */
+const HARMLESS_NAMES: ReadonlySet<string> = new Set([
+  "lost+found",
+  "LOCK",
+  "lock",
+  ".lock",
+  DIRECTORY,
+  FOUNDING_KEYS_FILE,
+]);
 
 /** A node's identity as its directory holds it. */
 export interface StoredIdentity {
@@ -133,10 +142,15 @@ export class NodeDirectory {
     );
   }
 
-  /** Writes the identity of a node that has none. Throws ClusterError "identity-exists" when there is one. */
-  async create(stored: StoredIdentity): Promise<void> {
+  /**
+   * Writes the identity of a node that has none, after `before`, which finds the data directory made. Throws ClusterError "identity-exists" when there is
+   * one.
+   */
+  async create(stored: StoredIdentity, before?: () => Promise<void> | undefined): Promise<void> {
     const state = await this.inspect();
     if (state.kind === "member") throw identityExists();
+    await this.#prepare();
+    await before?.();
     await this.#store(stored);
   }
 

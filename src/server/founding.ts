@@ -16,6 +16,7 @@ import { keyRow } from "../admin/index.ts";
 import { EMPTY_BYTES, equalBytes, fromBase64, toBase64 } from "../base/index.ts";
 import {
   completeFounding,
+  FOUNDING_KEYS_FILE,
   foundCluster,
   foundingCommand,
   NodeDirectory,
@@ -44,8 +45,6 @@ export interface Founded {
   readonly keys: RootKeys;
 }
 
-/** In the data directory between founding and the first commit: rows of the root keys, sealed and hashed. */
-const FOUNDING_KEYS_FILE = "founding-keys.json";
 /** Name of the user that the root keys belong to. */
 const ROOT_USER = "root";
 
@@ -63,14 +62,19 @@ export async function foundNode(config: Config): Promise<Founded> {
   try {
     const dataDirectory = resolve(config["node.data_dir"]);
     const directory = new NodeDirectory({ disk: platform.disk, hasher: platform.hasher, dataDirectory });
+    let keys: RootKeys | undefined;
     const { identity } = await foundCluster({
       directory,
       name: config["node.name"],
       nowMs: platform.clock.wallMs(),
       random: platform.random,
+      beforeIdentity: async (made) => {
+        const root = rootKeys(config, made, platform.random);
+        await saveFoundingKeys(platform, dataDirectory, root.rows);
+        keys = root.keys;
+      },
     });
-    const { keys, rows } = rootKeys(config, identity, platform.random);
-    await saveFoundingKeys(platform, dataDirectory, rows);
+    if (keys === undefined) throw new Error("a cluster was founded without its root keys");
     return { clusterId: identity.clusterId, dataDirectory, keys };
   } finally {
     await platform.hasher.close();
@@ -136,6 +140,8 @@ async function saveFoundingKeys(
   dataDirectory: string,
   rows: readonly KeyRow[],
 ): Promise<void> {
+  // Of a founding that a crash ended: its keys are those of no cluster.
+  await removeFoundingKeys(platform, dataDirectory);
   const text = JSON.stringify(rows.map((row) => toBase64(toBinary(KeyRowSchema, row))));
   const file = await platform.disk.open(`${dataDirectory}/${FOUNDING_KEYS_FILE}`, "create");
   try {
