@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import type { Command } from "commander";
@@ -13,8 +13,14 @@ import { wholeNumber } from "./whole-number.ts";
 const PEER_PORTS_PER_NODE = 2;
 const READY_TIMEOUT_MS = 60_000;
 const READY_POLL_MS = 50;
+/** Of one look: whoever has the port may be no node, and say nothing. */
+const READY_LOOK_TIMEOUT_MS = 5_000;
 const STOP_TIMEOUT_MS = 15_000;
 const MAX_DEV_NODES = 9;
+const IDENTITY_FILE = "identity/node.json";
+
+const NEW_API_KEY_HELP =
+  'start it with another one for the root user in SKERRY_ROOT_API_KEY ("sk_" and 16 to 200 letters and digits)';
 
 interface DevOptions {
   readonly nodes: string;
@@ -75,19 +81,32 @@ class DevCluster {
     process.on("SIGINT", () => void this.#stop());
     process.on("SIGTERM", () => void this.#stop());
     try {
-      const keys = await this.#start();
-      this.#announce(keys);
+      this.#warnOfOthers();
+      const how = await this.#start();
+      this.#announce(how);
     } catch (error) {
       await this.#stop();
       throw error;
     }
   }
 
-  /** Founds what is new, continues what is there. Returns the root keys when they are known. */
-  async #start(): Promise<RootKeys | undefined> {
+  /** Nodes of an earlier start: without them the others may be too few to decide anything. */
+  #warnOfOthers(): void {
+    const others = nodesIn(resolve(this.#options.dataDir)).filter((number) => number > this.#nodes.length);
+    if (others.length === 0) return;
+    const names = others.map((number) => `node-${number}`).join(", ");
+    process.stderr.write(
+      `skerry: this cluster has more nodes than --nodes ${this.#nodes.length}: ${names} will not be started; --nodes ${Math.max(...others)} starts all\n`,
+    );
+  }
+
+  /** Founds what is new, continues what is there. Returns whether the cluster is new. */
+  async #start(): Promise<{ readonly isNew: boolean }> {
     const [first, ...others] = this.#nodes;
     if (first === undefined) throw new CommandError("a cluster has at least one node", 2);
     const founded = hasIdentity(first) ? undefined : await foundNode(this.#config(first));
+    // At once: they are known nowhere else, and the start may still fail or be ended.
+    if (founded !== undefined) process.stdout.write(newKeysText(founded.keys));
     this.#launch(first);
     const strangers = others.filter((node) => !hasIdentity(node));
     for (const node of others.filter(hasIdentity)) this.#launch(node);
@@ -97,14 +116,14 @@ class DevCluster {
         founded?.keys.apiKey ?? process.env["SKERRY_ROOT_API_KEY"] ?? process.env["SKERRY_API_KEY"];
       if (apiKey === undefined) {
         throw new CommandError(
-          `${strangers.map((node) => node.name).join(", ")} still have to join, and that takes an API key: set SKERRY_API_KEY to the one printed when the cluster was made`,
+          `${strangers.map((node) => node.name).join(", ")} still have to join, and that takes an API key: set SKERRY_API_KEY to the one printed when the cluster was made, or ${NEW_API_KEY_HELP}`,
           2,
         );
       }
       for (const node of strangers) await this.#join(node, first, apiKey);
     }
     await this.#ready(this.#nodes);
-    return founded?.keys ?? keysFromEnvironment();
+    return { isNew: founded !== undefined };
   }
 
   async #join(node: DevNode, through: DevNode, apiKey: string): Promise<void> {
@@ -193,7 +212,8 @@ class DevCluster {
     }
   }
 
-  #announce(keys: RootKeys | undefined): void {
+  #announce({ isNew }: { readonly isNew: boolean }): void {
+    const keys = keysFromEnvironment();
     const lines = [
       "",
       `Skerry is ready: ${this.#nodes.length} ${this.#nodes.length === 1 ? "node" : "nodes"}, data in ${resolve(this.#options.dataDir)}`,
@@ -202,16 +222,13 @@ class DevCluster {
     for (const node of this.#nodes)
       lines.push(`  ${node.name}   S3 http://${node.s3}   API http://${node.api}`);
     lines.push("");
-    if (keys === undefined) {
-      lines.push("  The keys are those that were printed when this cluster was made.");
-    } else {
+    if (isNew) lines.push("  The keys are those above.");
+    else if (keys !== undefined) lines.push(...keyLines(keys));
+    else
       lines.push(
-        `  Access key   ${keys.accessKey}`,
-        `  Secret key   ${keys.secretKey}`,
-        `  API key      ${keys.apiKey}`,
+        "  The keys are those that were printed when this cluster was made. When they are lost,",
+        `  stop it and ${NEW_API_KEY_HELP}.`,
       );
-      lines.push("", "  Keep the keys now: they are not shown again.");
-    }
     lines.push("", "  Stop with Ctrl-C.", "");
     process.stdout.write(`${lines.join("\n")}\n`);
   }
@@ -244,13 +261,31 @@ function describeNode(options: DevOptions, index: number): DevNode {
   };
 }
 
+/** Numbers of the nodes that have been made there. */
+function nodesIn(dataDirectory: string): number[] {
+  if (!existsSync(dataDirectory)) return [];
+  return readdirSync(dataDirectory)
+    .filter((name) => /^node-[1-9]$/.test(name) && existsSync(resolve(dataDirectory, name, IDENTITY_FILE)))
+    .map((name) => Number(name.slice("node-".length)));
+}
+
+function newKeysText(keys: RootKeys): string {
+  const last = "  Keep the keys now: they are not shown again.";
+  return `${["", ...keyLines(keys), "", last].join("\n")}\n`;
+}
+
+function keyLines({ accessKey, secretKey, apiKey }: RootKeys): string[] {
+  return [`  Access key   ${accessKey}`, `  Secret key   ${secretKey}`, `  API key      ${apiKey}`];
+}
+
 function hasIdentity(node: DevNode): boolean {
-  return existsSync(resolve(node.directory, "identity/node.json"));
+  return existsSync(resolve(node.directory, IDENTITY_FILE));
 }
 
 async function isReady(node: DevNode): Promise<boolean> {
   try {
-    return (await fetch(`http://${node.api}/readyz`)).ok;
+    return (await fetch(`http://${node.api}/readyz`, { signal: AbortSignal.timeout(READY_LOOK_TIMEOUT_MS) }))
+      .ok;
   } catch {
     return false;
   }

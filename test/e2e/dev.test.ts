@@ -1,5 +1,6 @@
 /** Of the promise: one command is a whole cluster, its end is the end of all of it, and started again it goes on. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { GetObjectCommand, ListBucketsCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
@@ -131,6 +132,33 @@ describe("skerry dev", () => {
       started.child.kill("SIGKILL");
     }
     await expect.poll(() => processesOf(cluster.dataDirectory), { timeout: 30_000 }).toEqual([]);
+  });
+
+  it("shows the keys of a new cluster also when the start fails, and names nodes that are left out", async () => {
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve));
+    const data = join(directory, "failing");
+    mkdirSync(join(data, "node-2/identity"), { recursive: true });
+    writeFileSync(join(data, "node-2/identity/node.json"), "{}");
+    const [api, metrics] = await freePorts(2);
+    const [peer] = await freePorts(1, 2);
+    const ports = Object.entries({
+      "--s3-port": (taken.address() as AddressInfo).port,
+      "--api-port": api,
+      "--metrics-port": metrics,
+      "--peer-port": peer,
+    }).flatMap(([name, port]) => [name, String(port)]);
+    try {
+      const args = ["dev", "--nodes", "1", "--data-dir", data, ...ports];
+      const ended = await startSkerryProgram(args, { timeoutMs: 60_000 }).ended;
+      expect(ended).toMatchObject({
+        exitCode: 1,
+        stderr: expect.stringContaining("node-2 will not be started"),
+      });
+      expect(ended.stdout.toString()).toMatch(/Access key +\S+\n +Secret key +\S+\n +API key +sk_\S+\n/);
+    } finally {
+      taken.close();
+    }
   });
 
   it.each([
