@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { type AuditReport, verifyAuditLog } from "../../src/observe/index.ts";
 import { NodeDisk, PlainHasher } from "../../src/platform/node/index.ts";
 import { CommandError } from "./exit.ts";
-import { printJson } from "./remote.ts";
+import { outputOption, printJson } from "./remote.ts";
 
 interface VerifyOptions {
   readonly expectHash?: string;
@@ -22,7 +22,7 @@ export function addAuditCommands(program: Command): void {
     .command("verify <directory>")
     .description("Check the chain of an audit log: <node.data_dir>/audit of a node, or a copy of it")
     .option("--expect-hash <hash>", "the hash that the last line is to have")
-    .option("--output <text|json>", "form of the output", "text")
+    .addOption(outputOption())
     .addHelpText("after", HELP)
     .action(async (directory: string, options: VerifyOptions) => {
       const report = await verifyAuditLog({ disk: new NodeDisk(), directory, hasher: new PlainHasher() });

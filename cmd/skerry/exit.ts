@@ -31,6 +31,8 @@ function describe(error: unknown): { readonly message: string; readonly exitCode
       message: `${error.message}\n  what to do: ${error.advice}`,
       exitCode: FOR_THE_OPERATOR.has(error.code) ? 5 : 1,
     };
+  if (error instanceof ConnectError && NO_API.test(error.rawMessage))
+    return { message: noApi(error.rawMessage), exitCode: 2 };
   if (error instanceof ConnectError)
     return { message: connectMessage(error), exitCode: CONNECT_EXIT[error.code] ?? 1 };
   if (error instanceof DiskError) return { message: diskMessage(error), exitCode: 1 };
@@ -80,8 +82,22 @@ const CONNECT_EXIT: Partial<Record<Code, number>> = {
   [Code.FailedPrecondition]: 5,
 };
 
+/** Nobody there, as the system says it; or somebody who took the connection and said nothing, as Connect says it. */
+const NO_ANSWER =
+  /ECONNREFUSED|ENOTFOUND|ECONNRESET|EAI_AGAIN|EHOSTUNREACH|ETIMEDOUT|^PING timed out|^the operation timed out/;
+/** HTTP/1 where HTTP/2 was expected, no TLS where TLS was expected, and a server that has none of Skerry's paths. */
+const NO_API = /^Protocol error|SSL routines|^HTTP 404/;
+
+function noApi(rawMessage: string): string {
+  const why = rawMessage.includes("SSL routines") ? "it does not speak TLS" : rawMessage.split("\n")[0];
+  return `the endpoint is not the API of a node (${why}): it has a port of its own, api.listen, and is https:// where the node has TLS`;
+}
+
 function connectMessage(error: ConnectError): string {
-  if (error.code === Code.Unavailable && /ECONNREFUSED|ENOTFOUND|ECONNRESET/.test(error.rawMessage)) {
+  if (
+    (error.code === Code.Unavailable || error.code === Code.DeadlineExceeded) &&
+    NO_ANSWER.test(error.rawMessage)
+  ) {
     return `nobody answers at the endpoint (${error.rawMessage}); is the node running? set --endpoint or SKERRY_ENDPOINT`;
   }
   const [refused] = error.findDetails(OperationRefusedSchema);

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The command line. Each file beside this one is one family of commands; a family is loaded only when it is asked for. */
 import { Command } from "commander";
-import { exitWith } from "./exit.ts";
+import { CommandError, exitWith } from "./exit.ts";
 import { runWithNodeFlags } from "./v8-flags.ts";
 import { version } from "./version.ts";
 
@@ -39,7 +39,7 @@ Commands that talk to a cluster take --endpoint (SKERRY_ENDPOINT) and a key from
 // A reader that went away (| head) is no failure of ours.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(0);
-  throw error;
+  exitWith(new CommandError(`standard output cannot be written: ${error.message}`));
 });
 
 try {

@@ -3,7 +3,9 @@ import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { type Namespace, parseJson, SkerryClient, SkerryError } from "../../src/client/index.ts";
 import { CommandError } from "./exit.ts";
-import { addRemoteOptions, apiKey, type RemoteOptions } from "./remote.ts";
+import { patientFetch } from "./patient-fetch.ts";
+import { addRemoteOptions, apiKey, endpointOf, type RemoteOptions } from "./remote.ts";
+import { seconds } from "./waiting.ts";
 
 /** Exit codes of the program for codes of the API. Everything else failed: 1. */
 const EXIT_CODES: Readonly<Record<string, number>> = {
@@ -23,8 +25,22 @@ export function on(family: Command, usage: string, description: string): Command
   return addRemoteOptions(family.command(usage)).description(description);
 }
 
+/** Of a command that takes as long as the namespace is large. */
+export function onAll(family: Command, usage: string, description: string): Command {
+  return on(family, usage, description).option(
+    "--timeout <seconds>",
+    "give up waiting after this time; what the node has begun may go on (default: wait)",
+    seconds,
+  );
+}
+
+/** Of a call to the node: ends the wait after `--timeout`. */
+export function waitOf({ timeout }: RemoteOptions): { readonly signal?: AbortSignal } {
+  return timeout === undefined ? {} : { signal: AbortSignal.timeout(timeout * 1000) };
+}
+
 export function client(options: RemoteOptions): SkerryClient {
-  return new SkerryClient({ endpoint: options.endpoint, apiKey: apiKey(options) });
+  return new SkerryClient({ endpoint: endpointOf(options), apiKey: apiKey(options), fetch: patientFetch });
 }
 
 export function withNamespace(
@@ -32,16 +48,27 @@ export function withNamespace(
   options: RemoteOptions,
   run: (namespace: Namespace) => Promise<void>,
 ): Promise<void> {
-  return translated(() => run(client(options).namespace(name)));
+  return translated(async () => run(await asUsage(() => client(options).namespace(name))));
 }
 
 export async function translated(run: () => Promise<void>): Promise<void> {
   try {
     await run();
   } catch (error) {
-    if (error instanceof TypeError) throw new CommandError(error.message, 2);
+    if (error instanceof DOMException && error.name === "TimeoutError")
+      throw new CommandError("no answer within --timeout; what the node has begun may go on", 3);
     if (!(error instanceof SkerryError)) throw error;
     throw new CommandError(error.message, EXIT_CODES[error.code] ?? 1);
+  }
+}
+
+/** The client throws TypeErrors for names that are none. */
+export async function asUsage<T>(run: () => T | Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    if (error instanceof TypeError) throw new CommandError(error.message, 2);
+    throw error;
   }
 }
 

@@ -10,6 +10,7 @@ import {
   printTable,
   type RemoteOptions,
   remote,
+  WITHOUT_TIME_LIMIT,
 } from "./remote.ts";
 
 interface BucketOptions extends RemoteOptions {
@@ -73,7 +74,10 @@ type Location = NonNullable<
 >;
 
 async function set(location: Location, options: RemoteOptions): Promise<void> {
-  const { stores } = await remote(SearchStoreService, options).setSearchStore({ location });
+  const { stores } = await remote(SearchStoreService, options).setSearchStore(
+    { location },
+    WITHOUT_TIME_LIMIT,
+  );
   show(stores, options);
 }
 

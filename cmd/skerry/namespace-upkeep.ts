@@ -2,33 +2,35 @@
 import type { Command } from "commander";
 import type { VerifyReport } from "../../src/client/index.ts";
 import { CommandError } from "./exit.ts";
-import { on, withNamespace } from "./namespace-calls.ts";
+import { on, onAll, waitOf, withNamespace } from "./namespace-calls.ts";
 import { formatBytes, printJson, printTable, type RemoteOptions } from "./remote.ts";
 import { wholeNumber } from "./whole-number.ts";
 
 export function addUpkeepCommands(family: Command): void {
-  on(
+  onAll(
     family,
     "verify <namespace>",
     "Read everything again and compare; exit code 1 where something is wrong",
   ).action((name: string, options: RemoteOptions) =>
-    withNamespace(name, options, async (namespace) => showVerified(await namespace.verify(), options)),
+    withNamespace(name, options, async (namespace) =>
+      showVerified(await namespace.verify(waitOf(options)), options),
+    ),
   );
 
-  on(family, "compact <namespace>", "Write everything into as few index segments as may be").action(
+  onAll(family, "compact <namespace>", "Write everything into as few index segments as may be").action(
     (name: string, options: RemoteOptions) =>
       withNamespace(name, options, async (namespace) => {
-        const report = await namespace.compact();
+        const report = await namespace.compact(waitOf(options));
         if (options.output === "json") return printJson(report);
         console.log(`${report.segments_before} segments before, ${report.segments_after} now`);
         if (!report.done) console.log("there is more to merge; another merge of it may be under way");
       }),
   );
 
-  on(family, "warm <namespace>", "Read it into the caches of the node that answers").action(
+  onAll(family, "warm <namespace>", "Read it into the caches of the node that answers").action(
     (name: string, options: RemoteOptions) =>
       withNamespace(name, options, async (namespace) => {
-        const report = await namespace.warm();
+        const report = await namespace.warm(waitOf(options));
         if (options.output === "json") return printJson(report);
         console.log(`${report.blobs} blobs, ${formatBytes(report.bytes)}, ${report.took_ms.toFixed(0)} ms`);
       }),
@@ -49,12 +51,13 @@ export function addUpkeepCommands(family: Command): void {
     }),
   );
 
-  on(family, "recall <namespace>", "What part of the exact answers the vector index finds")
+  onAll(family, "recall <namespace>", "What part of the exact answers the vector index finds")
     .option("--samples <number>", "vectors of the namespace that are searched for, at most 100", "25")
     .option("--top-k <number>", "results of each", "10")
     .action((name: string, options: RemoteOptions & { samples: string; topK: string }) =>
       withNamespace(name, options, async (namespace) => {
         const report = await namespace.recall({
+          ...waitOf(options),
           samples: wholeNumber(options.samples, "--samples", 1, 100),
           top_k: wholeNumber(options.topK, "--top-k", 1, 1_000),
         });

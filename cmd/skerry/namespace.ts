@@ -3,7 +3,17 @@ import { createInterface } from "node:readline";
 import type { Command } from "commander";
 import type { Document, Query, Quota, Schema, SkerryClient } from "../../src/client/index.ts";
 import { CommandError } from "./exit.ts";
-import { client, json, jsonOption, on, translated, withNamespace } from "./namespace-calls.ts";
+import {
+  asUsage,
+  client,
+  json,
+  jsonOption,
+  on,
+  onAll,
+  translated,
+  waitOf,
+  withNamespace,
+} from "./namespace-calls.ts";
 import { addStoreCommands } from "./namespace-store.ts";
 import { addUpkeepCommands } from "./namespace-upkeep.ts";
 import { formatBytes, formatTime, printJson, printTable, type RemoteOptions } from "./remote.ts";
@@ -125,7 +135,11 @@ export function addNamespaceCommands(program: Command): void {
       }),
   );
 
-  on(family, "copy <namespace> <target>", "Write every document again, into a schema that may be another one")
+  onAll(
+    family,
+    "copy <namespace> <target>",
+    "Write every document again, into a schema that may be another one",
+  )
     .option("--at-version <version>", "of a version of the past")
     .option("--schema <json|@file>", "its fields (default: those of the source)")
     .action(
@@ -133,6 +147,7 @@ export function addNamespaceCommands(program: Command): void {
         withNamespace(name, options, async (namespace) => {
           const { atVersion, schema } = options;
           const made = await namespace.copy(target, {
+            ...waitOf(options),
             ...(atVersion !== undefined && { at_version: wholeNumber(atVersion, "--at-version") }),
             ...(schema !== undefined && { schema: jsonOption(schema, "--schema") as Schema }),
           });
@@ -152,7 +167,7 @@ interface QuotaOptions {
 
 /** Limits that are not named stay. */
 async function quotaOf(skerry: SkerryClient, scope: string, options: QuotaOptions): Promise<Quota> {
-  const present = await skerry.quota(scope);
+  const present = await asUsage(() => skerry.quota(scope));
   const { maxNamespaces, maxBytes, maxDocuments } = options;
   if (maxNamespaces === undefined && maxBytes === undefined && maxDocuments === undefined) return present;
   return skerry.setQuota(scope, {

@@ -1,6 +1,3 @@
-import { once } from "node:events";
-import { createReadStream, createWriteStream } from "node:fs";
-import { rename, rm, stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { SingleBar } from "cli-progress";
 import type { Command } from "commander";
@@ -10,6 +7,7 @@ import {
   type Object$ as RemoteObject,
 } from "../../src/gen/skerry/storage/v1/storage_pb.js";
 import { CommandError } from "./exit.ts";
+import { type ByteSink, fileToRead, openTarget, standardOutput } from "./local-file.ts";
 import {
   addRemoteOptions,
   formatBytes,
@@ -18,9 +16,8 @@ import {
   printTable,
   type RemoteOptions,
   remote,
+  WITHOUT_TIME_LIMIT,
 } from "./remote.ts";
-
-const PIECE_BYTES = 1024 * 1024;
 
 interface Place {
   readonly bucket: string;
@@ -43,7 +40,7 @@ export function addObjectCommands(program: Command): void {
   addRemoteOptions(object.command("cat <place>"))
     .description("Write an object to standard output")
     .action(async (place: string, options: RemoteOptions) => {
-      await download(remotePlace(place), options, process.stdout, undefined);
+      await download(remotePlace(place), options, standardOutput, undefined);
     });
 
   addRemoteOptions(object.command("rm <place...>"))
@@ -68,12 +65,9 @@ async function copy(
     throw new CommandError("one of source and target is s3://bucket/key", 2);
   if (from !== undefined && to !== undefined) {
     const key = to.key === "" || to.key.endsWith("/") ? to.key + basename(from.key) : to.key;
-    const result = await remote(ObjectService, options).copyObject({
-      sourceBucket: from.bucket,
-      sourceKey: from.key,
-      bucket: to.bucket,
-      key,
-    });
+    const named = { sourceBucket: from.bucket, sourceKey: from.key, bucket: to.bucket, key };
+    // Bytes do move where one of the two is encrypted and the other is not.
+    const result = await remote(ObjectService, options).copyObject(named, WITHOUT_TIME_LIMIT);
     return report(result.object, options);
   }
   if (to !== undefined) return upload(source, to, options);
@@ -85,54 +79,44 @@ async function upload(
   to: Place,
   options: RemoteOptions & { contentType: string },
 ): Promise<void> {
-  const { size } = await stat(path).catch((error: Error) => {
-    throw new CommandError(`${path} cannot be read: ${error.message}`);
-  });
+  const file = await fileToRead(path);
+  const { size } = file;
   const key = to.key === "" || to.key.endsWith("/") ? to.key + basename(path) : to.key;
   const bar = progress(size, options);
   async function* messages() {
     const header = { bucket: to.bucket, key, size: BigInt(size), contentType: options.contentType };
     yield { part: { case: "header" as const, value: header } };
-    for await (const piece of createReadStream(path, { highWaterMark: PIECE_BYTES })) {
-      const value = piece as Uint8Array<ArrayBuffer>;
+    for await (const value of file.pieces()) {
       yield { part: { case: "data" as const, value } };
       bar?.increment(value.length);
     }
   }
   try {
-    const result = await remote(ObjectService, options).putObject(messages());
+    const result = await remote(ObjectService, options).putObject(messages(), WITHOUT_TIME_LIMIT);
     report(result.object, options);
   } finally {
     bar?.stop();
+    await file.close();
   }
 }
 
-async function downloadFile(from: Place, target: string, options: RemoteOptions): Promise<void> {
-  const isDirectory = await stat(target).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
-  const path = isDirectory ? `${target.replace(/\/$/, "")}/${basename(from.key)}` : target;
-  const partial = `${path}.skerry-partial`;
-  const file = createWriteStream(partial);
+async function downloadFile(from: Place, path: string, options: RemoteOptions): Promise<void> {
+  const target = await openTarget(path, basename(from.key));
   try {
-    const found = await download(from, options, file, (size) => progress(size, options));
-    file.end();
-    await once(file, "close");
-    await rename(partial, path);
+    const found = await download(from, options, target, (size) => progress(size, options));
+    await target.finish();
     report(found, options);
   } catch (error) {
-    file.destroy();
-    await rm(partial, { force: true });
+    await target.abandon();
     throw error;
   }
 }
 
-/** Writes the bytes with back-pressure; refuses to call it done when fewer came than the object has. */
+/** Writes the bytes, no faster than they are taken; refuses to call it done when fewer came than the object has. */
 async function download(
   from: Place,
   options: RemoteOptions,
-  into: NodeJS.WritableStream,
+  into: ByteSink,
   makeBar: ((size: number) => SingleBar | undefined) | undefined,
 ): Promise<RemoteObject> {
   let found: RemoteObject | undefined;
@@ -141,6 +125,7 @@ async function download(
   try {
     for await (const { part } of remote(ObjectService, options).getObject(
       from,
+      WITHOUT_TIME_LIMIT,
     ) as AsyncIterable<GetObjectResponse>) {
       if (part.case === "object") {
         found = part.value;
@@ -148,7 +133,7 @@ async function download(
       } else if (part.case === "data") {
         received += part.value.length;
         bar?.increment(part.value.length);
-        if (!into.write(part.value)) await once(into, "drain");
+        await into.write(part.value);
       }
     }
   } finally {

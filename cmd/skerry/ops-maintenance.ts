@@ -5,7 +5,7 @@ import { type Maintenance, MaintenanceService } from "../../src/gen/skerry/admin
 import { CommandError } from "./exit.ts";
 import { ProgressLine } from "./progress.ts";
 import { addRemoteOptions, formatTime, printJson, type RemoteOptions, remote } from "./remote.ts";
-import { ifPassing, seconds } from "./waiting.ts";
+import { ifPassing, lookUntil, seconds } from "./waiting.ts";
 
 interface ChangeOptions extends RemoteOptions {
   readonly force?: boolean;
@@ -57,7 +57,9 @@ function addChange(family: Command, name: "on" | "off", end: "quiesced" | "off")
         }
         line.show(`${maintenance?.state}, waiting for ${await waitedFor(maintenance, options)}`);
         await sleep(LOOK_EVERY_MS);
-        maintenance = (await client.getMaintenance({}).catch(ifPassing))?.maintenance ?? maintenance;
+        maintenance =
+          (await client.getMaintenance({}, lookUntil(deadlineMs)).catch(ifPassing))?.maintenance ??
+          maintenance;
       }
       line.end();
       await show(maintenance, options);
@@ -74,9 +76,10 @@ async function show(maintenance: Maintenance | undefined, options: RemoteOptions
   process.stdout.write(`Maintenance is ${state}${since}${nodes}.\n`);
 }
 
-/** By name, and how each is: a dead one is why it takes so long. */
+/** By name, and how each is: a dead one is why it takes so long. By id when nobody says that now. */
 async function waitedFor(maintenance: Maintenance | undefined, options: RemoteOptions): Promise<string> {
-  const { nodes } = await remote(ClusterService, options).getStatus({});
+  const status = await remote(ClusterService, options).getStatus({}).catch(ifPassing);
+  const nodes = status?.nodes ?? [];
   return (maintenance?.waitingNodeIds ?? []).map((nodeId) => described(nodeId, nodes)).join(", ") || "nobody";
 }
 

@@ -2,13 +2,29 @@ import { readFileSync } from "node:fs";
 import type { DescService } from "@bufbuild/protobuf";
 import { type Client, createClient, type Interceptor } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { CommandError } from "./exit.ts";
+
+/** A node that has not answered a call by then is not waited for. */
+const CALL_TIMEOUT_MS = 30_000;
+/**
+ * What ends calls without a time limit when the node is gone: HTTP/2 pings, which a node answers however busy it is. The timeout leaves room for what an
+ * upload over a slow link has before them.
+ */
+const PING_INTERVAL_MS = 10_000;
+const PING_TIMEOUT_MS = 30_000;
+/** A header can hold it, so that no error text of a library shows it. */
+const PRINTABLE_ASCII = /^[\x20-\x7e]+$/;
+
+/** For calls that move as many bytes as there are. */
+export const WITHOUT_TIME_LIMIT = { timeoutMs: 0 };
 
 export interface RemoteOptions {
   readonly endpoint: string;
   readonly apiKeyFile?: string;
   readonly output: "text" | "json";
+  /** Of commands that wait, in seconds: no call of theirs takes longer. */
+  readonly timeout?: number;
 }
 
 /** The options that every command has that talks to a cluster. */
@@ -20,19 +36,29 @@ export function addRemoteOptions(command: Command): Command {
       process.env["SKERRY_ENDPOINT"] ?? "http://127.0.0.1:8080",
     )
     .option("--api-key-file <file>", "file that holds the API key (default: the variable SKERRY_API_KEY)")
-    .option("--output <text|json>", "form of the output", "text");
+    .addOption(outputOption());
+}
+
+export function outputOption(): Option {
+  return new Option("--output <form>", "form of the output").choices(["text", "json"]).default("text");
 }
 
 /** A client of one service. The key comes from a file or the environment, never from a flag: flags show in process lists. */
 export function remote<S extends DescService>(service: S, options: RemoteOptions): Client<S> {
-  if (!URL.canParse(options.endpoint))
-    throw new CommandError(`--endpoint is not a URL: ${options.endpoint}`, 2);
-  return remoteWithKey(service, options.endpoint, apiKey(options));
+  const timeoutMs = Math.min(CALL_TIMEOUT_MS, (options.timeout ?? Number.POSITIVE_INFINITY) * 1000);
+  return remoteWithKey(service, endpointOf(options), apiKey(options), timeoutMs);
 }
 
-export function remoteWithKey<S extends DescService>(service: S, endpoint: string, key: string): Client<S> {
+/** `timeoutMs`: of a call that says no other. Throws CommandError for a key that cannot be sent. */
+export function remoteWithKey<S extends DescService>(
+  service: S,
+  endpoint: string,
+  key: string,
+  timeoutMs: number = CALL_TIMEOUT_MS,
+): Client<S> {
+  const authorization = `Bearer ${sendable(key)}`;
   const authorize: Interceptor = (next) => (request) => {
-    request.header.set("authorization", `Bearer ${key}`);
+    request.header.set("authorization", authorization);
     return next(request);
   };
   return createClient(
@@ -42,8 +68,21 @@ export function remoteWithKey<S extends DescService>(service: S, endpoint: strin
       httpVersion: "2",
       interceptors: [authorize],
       acceptCompression: [],
+      defaultTimeoutMs: timeoutMs,
+      pingIntervalMs: PING_INTERVAL_MS,
+      pingTimeoutMs: PING_TIMEOUT_MS,
     }),
   );
+}
+
+/** Scheme, host and port. Throws CommandError for what is no such URL. */
+export function endpointOf({ endpoint }: RemoteOptions): string {
+  const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol))
+    throw new CommandError(`--endpoint is a URL as http://127.0.0.1:8080 is one, not ${endpoint}`, 2);
+  if (url.href !== `${url.origin}/`)
+    throw new CommandError(`--endpoint is a scheme, a host and a port and no more: ${url.origin}`, 2);
+  return url.origin;
 }
 
 export function apiKey(options: RemoteOptions): string {
@@ -55,7 +94,13 @@ export function apiKey(options: RemoteOptions): string {
       2,
     );
   }
-  return key;
+  return sendable(key);
+}
+
+/** Says nothing of what is in it. */
+function sendable(key: string): string {
+  if (PRINTABLE_ASCII.test(key)) return key;
+  throw new CommandError("the API key has a line break, or another character that no API key has", 2);
 }
 
 function readKeyFile(path: string): string {

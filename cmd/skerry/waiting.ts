@@ -5,9 +5,14 @@ import type { GetStatusResponse, NodeStatus } from "../../src/gen/skerry/admin/v
 import { CommandError } from "./exit.ts";
 
 const LOOK_EVERY_MS = 500;
+/** A look that is not answered by then is given up; the next may find a connection that works. */
+const LOOK_TIMEOUT_MS = 10_000;
 
 export interface StatusClient {
-  getStatus(request: Record<string, never>): Promise<GetStatusResponse>;
+  getStatus(
+    request: Record<string, never>,
+    options?: { readonly timeoutMs?: number },
+  ): Promise<GetStatusResponse>;
 }
 
 export interface WaitOptions {
@@ -27,7 +32,7 @@ export async function untilStatus<T>(
 ): Promise<T> {
   const deadlineMs = performance.now() + options.timeoutSeconds * 1000;
   for (;;) {
-    const status = await client.getStatus({}).catch(ifPassing);
+    const status = await client.getStatus({}, lookUntil(deadlineMs)).catch(ifPassing);
     const done = status && isDone(status);
     if (done !== undefined) return done;
     if (performance.now() >= deadlineMs) {
@@ -38,6 +43,12 @@ export async function untilStatus<T>(
     }
     await sleep(LOOK_EVERY_MS);
   }
+}
+
+/** For a call of a command that waits until then, by performance.now(): no look takes longer than what is left. */
+export function lookUntil(deadlineMs: number): { readonly timeoutMs: number } {
+  const leftMs = Math.ceil(deadlineMs - performance.now());
+  return { timeoutMs: Math.min(LOOK_TIMEOUT_MS, Math.max(1, leftMs)) };
 }
 
 const PASSING: ReadonlySet<Code> = new Set([Code.Unavailable, Code.DeadlineExceeded, Code.ResourceExhausted]);

@@ -1,5 +1,18 @@
 /** Of the promise: every command says what it did, and by its exit code whether it did it; nothing has to be guessed from its text. */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { createServer as createHttpServer } from "node:http";
+import { type AddressInfo, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ListBucketsCommand, S3Client } from "@aws-sdk/client-s3";
@@ -7,7 +20,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { freePorts } from "../../src/platform/node/index.ts";
 import { type Skerry, startSkerry } from "../../src/server/testing.ts";
 import { contentOf } from "../support/content.ts";
-import { type RunOptions, skerry, startSkerryProgram } from "../support/program.ts";
+import { PROGRAM, type RunOptions, run, skerry, startSkerryProgram } from "../support/program.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "skerry-cli-"));
 let node: Skerry;
@@ -132,6 +145,63 @@ describe("objects", () => {
     });
     expect(await say(["object", "cp", "here", "there"])).toMatchObject({ exitCode: 2 });
     expect(await say(["object", "cat", "present/none"])).toMatchObject({ exitCode: 2 });
+  });
+});
+
+describe("targets of a download", () => {
+  const body = contentOf("cli target", 300_000);
+  beforeAll(() => done(["object", "cp", file("target-source", body), "s3://present/target"]));
+
+  it("that are files are replaced, also behind a link, and keep their permissions", async () => {
+    const real = file("real", "before");
+    chmodSync(real, 0o600);
+    const link = join(directory, "link");
+    symlinkSync(real, link);
+    await done(["object", "cp", "s3://present/target", link]);
+    expect(readFileSync(real).equals(body)).toBe(true);
+    expect(lstatSync(link).isSymbolicLink()).toBe(true);
+    expect(statSync(real).mode & 0o777).toBe(0o600);
+  });
+
+  it("that are pipes or devices are written into and stay what they are", async () => {
+    const pipe = join(directory, "pipe");
+    expect((await run("mkfifo", [pipe])).exitCode).toBe(0);
+    const reader = run("cat", [pipe]);
+    await done(["object", "cp", "s3://present/target", pipe]);
+    expect((await reader).stdout.equals(body)).toBe(true);
+    expect(lstatSync(pipe).isFIFO()).toBe(true);
+    const link = join(directory, "null");
+    symlinkSync("/dev/null", link);
+    await done(["object", "cp", "s3://present/target", link]);
+    expect(lstatSync(link).isSymbolicLink()).toBe(true);
+    expect(lstatSync("/dev/null").isCharacterDevice()).toBe(true);
+  });
+
+  it("that cannot be written are named, without a stack", async () => {
+    const plain = file("plain", "");
+    const dangling = join(directory, "dangling");
+    symlinkSync(join(directory, "nothing"), dangling);
+    for (const target of [join(directory, "missing/x"), join(plain, "x"), dangling, "/dev/full"]) {
+      const said = await say(["object", "cp", "s3://present/target", target]);
+      expect(said).toMatchObject({ exitCode: 1, stderr: expect.stringContaining(target) });
+      expect(said.stderr).not.toContain("    at ");
+    }
+    expect(lstatSync(dangling).isSymbolicLink()).toBe(true);
+    const full = await run("sh", [
+      "-c",
+      `SKERRY_ENDPOINT=${node.apiEndpoint} SKERRY_API_KEY=${node.apiKey} ${process.execPath} ${PROGRAM} object cat s3://present/target > /dev/full`,
+    ]);
+    expect(full).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("standard output") });
+    expect(full.stderr).not.toContain("    at ");
+  });
+
+  it("are no sources unless they are files", async () => {
+    for (const source of ["/dev/stdin", directory]) {
+      expect(await say(["object", "cp", source, "s3://present/from-a-pipe"])).toMatchObject({
+        exitCode: 2,
+        stderr: expect.stringContaining("not a regular file"),
+      });
+    }
   });
 });
 
@@ -343,6 +413,67 @@ describe("exit codes", () => {
     });
   });
 
+  it("2: an endpoint that is not the API of a node, and a form of output that there is not", async () => {
+    const s3Port = new URL(node.s3Endpoint).host;
+    for (const endpoint of [
+      "localhost:8080",
+      `${node.apiEndpoint}/api`,
+      `http://${s3Port}`,
+      `https://${s3Port}`,
+      node.apiEndpoint.replace("http:", "https:"),
+    ]) {
+      const said = await say(["bucket", "list", "--endpoint", endpoint]);
+      expect(said, endpoint).toMatchObject({ exitCode: 2, stdout: "" });
+      expect(said.stderr, endpoint).toMatch(/^skerry: .*endpoint .+\n$/);
+    }
+    for (const command of [
+      ["bucket", "list"],
+      ["audit", "verify", directory],
+    ])
+      expect(await say([...command, "--output", "yaml"])).toMatchObject({
+        exitCode: 2,
+        stdout: "",
+        stderr: expect.stringContaining("yaml"),
+      });
+  });
+
+  it("2: an API key that no header can hold, which is not shown", async () => {
+    const env = { SKERRY_API_KEY: "sk_first-half\nsecond-half" };
+    for (const command of [
+      ["bucket", "list"],
+      ["ns", "list"],
+    ]) {
+      const said = await say(command, env);
+      expect(said).toMatchObject({ exitCode: 2, stdout: "", stderr: expect.stringContaining("line break") });
+      expect(said.stderr).not.toContain("half");
+    }
+    expect(await say(["ns", "get", "a/b"])).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining("a/b"),
+    });
+  });
+
+  it("3: a node that takes the call and does not answer, or goes in the middle of its answer", async () => {
+    const silent = createServer(() => undefined);
+    await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+    const cutting = createHttpServer((_request, response) => {
+      response.write('{"document":{"id":1}}\n', () => response.destroy());
+    });
+    await new Promise<void>((resolve) => cutting.listen(0, "127.0.0.1", resolve));
+    const at = (server: Server) => `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    try {
+      const waits = ["cluster", "drain", "node-1", "--wait", "--timeout", "1", "--endpoint", at(silent)];
+      expect(await say(waits)).toMatchObject({ exitCode: 3, stderr: expect.stringContaining("--endpoint") });
+      const merge = ["ns", "compact", "docs", "--timeout", "1", "--endpoint", at(silent)];
+      expect(await say(merge)).toMatchObject({ exitCode: 3, stderr: expect.stringContaining("--timeout") });
+      const cut = await say(["ns", "export", "docs", "--endpoint", at(cutting)]);
+      expect(cut).toMatchObject({ exitCode: 3, stdout: '{"id":1}\n' });
+      expect(cut.stderr).toMatch(/^skerry: .+\n$/);
+    } finally {
+      for (const server of [silent, cutting]) server.close();
+    }
+  });
+
   it("3: nobody answers", async () => {
     const [port] = await freePorts(1);
     const said = await say(["bucket", "list", "--endpoint", `http://127.0.0.1:${port}`]);
@@ -481,6 +612,26 @@ describe("a node as a process", () => {
     } finally {
       owner.child.kill("SIGTERM");
       expect((await owner.ended).exitCode).toBe(0);
+    }
+  });
+
+  it("is founded in a directory where a power loss ended the founding", async () => {
+    const env = await settings("half-founded");
+    mkdirSync(env.SKERRY_NODE_DATA_DIR);
+    writeFileSync(join(env.SKERRY_NODE_DATA_DIR, "founding-keys.json"), "[");
+    const founded = await skerry(["cluster", "init"], { env });
+    expect(founded.exitCode).toBe(0);
+    const [, apiKey = ""] = /API key +(\S+)/.exec(founded.stdout.toString()) ?? [];
+    const started = startSkerryProgram(["server"], { env });
+    try {
+      await started.says('"listening"');
+      const asked = { SKERRY_ENDPOINT: `http://${env.SKERRY_API_LISTEN}`, SKERRY_API_KEY: apiKey };
+      await expect
+        .poll(async () => (await say(["key", "list"], asked)).exitCode, { timeout: 20_000 })
+        .toBe(0);
+    } finally {
+      started.child.kill("SIGTERM");
+      await started.ended;
     }
   });
 

@@ -1,0 +1,129 @@
+/** Files of this machine that objects come from and go to. What is wrong with one is a CommandError with its path. */
+import { constants } from "node:fs";
+import { type FileHandle, lstat, open, realpath, rename, rm, stat } from "node:fs/promises";
+import { CommandError } from "./exit.ts";
+
+const PIECE_BYTES = 1024 * 1024;
+const PARTIAL_SUFFIX = ".skerry-partial";
+const PERMISSIONS = 0o777;
+
+export interface ByteSink {
+  /** Resolves when more may come. */
+  write(bytes: Uint8Array): Promise<void>;
+}
+
+/** A download in progress: one of `finish` and `abandon` ends it. */
+export interface Target extends ByteSink {
+  finish(): Promise<void>;
+  /** Leaves what was there as it was, where it is a file. */
+  abandon(): Promise<void>;
+}
+
+export interface SourceFile {
+  readonly size: number;
+  pieces(): AsyncIterable<Uint8Array<ArrayBuffer>>;
+  close(): Promise<void>;
+}
+
+/** What fails here is seen by the listener of the stream as well, which ends the command. */
+export const standardOutput: ByteSink = {
+  write: (bytes) =>
+    new Promise((resolve, reject) => {
+      process.stdout.write(bytes, (error) => (error ? reject(error) : resolve()));
+    }),
+};
+
+/** A regular file: the size of an object is said before its bytes. */
+export async function fileToRead(path: string): Promise<SourceFile> {
+  const found = await saying(`${path} cannot be read`, () => stat(path));
+  if (!found.isFile())
+    throw new CommandError(
+      `${path} is not a regular file, and the size of an object has to be known before it is sent: write it to a file first`,
+      2,
+    );
+  const file = await saying(`${path} cannot be read`, () => open(path, "r"));
+  return {
+    size: found.size,
+    pieces: () => piecesOf(file, path),
+    close: () => file.close(),
+  };
+}
+
+async function* piecesOf(file: FileHandle, path: string): AsyncIterable<Uint8Array<ArrayBuffer>> {
+  for (;;) {
+    const piece = new Uint8Array(PIECE_BYTES);
+    const { bytesRead } = await saying(`${path} cannot be read`, () => file.read(piece, 0, PIECE_BYTES));
+    if (bytesRead === 0) return;
+    yield piece.subarray(0, bytesRead);
+  }
+}
+
+/**
+ * Where a download goes. In a directory it is the file `name`. A file is replaced when all of it is there, also behind symbolic links, and keeps its
+ * permissions; into anything else (a pipe, a device) the bytes are written as they come.
+ */
+export async function openTarget(target: string, name: string): Promise<Target> {
+  const isDirectory = (await statIfThere(target))?.isDirectory() === true;
+  const path = isDirectory ? `${target.replace(/\/$/, "")}/${name}` : target;
+  const found = await statIfThere(path);
+  if (found?.isDirectory() === true) throw new CommandError(`${path} is a directory`, 2);
+  if (found !== undefined && !found.isFile()) return openPlain(path);
+  if (found === undefined && (await isDanglingLink(path)))
+    throw new CommandError(`${path} is a symbolic link to a file that is not there`);
+  const real = found === undefined ? path : await saying(cannotWrite(path), () => realpath(path));
+  return openReplacing(real, found && found.mode & PERMISSIONS);
+}
+
+/** Neither made nor cut: it is there, and no file. */
+async function openPlain(path: string): Promise<Target> {
+  const file = await saying(cannotWrite(path), () => open(path, constants.O_WRONLY));
+  return {
+    write: (bytes) => saying(cannotWrite(path), () => file.writeFile(bytes)),
+    finish: () => saying(cannotWrite(path), () => file.close()),
+    abandon: () => file.close(),
+  };
+}
+
+async function openReplacing(path: string, permissions: number | undefined): Promise<Target> {
+  const partial = `${path}${PARTIAL_SUFFIX}`;
+  const file = await saying(cannotWrite(path), () => open(partial, "w"));
+  if (permissions !== undefined) await saying(cannotWrite(path), () => file.chmod(permissions));
+  return {
+    write: (bytes) => saying(cannotWrite(path), () => file.writeFile(bytes)),
+    finish: () =>
+      saying(cannotWrite(path), async () => {
+        await file.close();
+        await rename(partial, path);
+      }),
+    abandon: async () => {
+      await file.close();
+      await rm(partial, { force: true });
+    },
+  };
+}
+
+async function statIfThere(path: string) {
+  return stat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return undefined;
+    throw new CommandError(`${cannotWrite(path)}: ${error.message}`);
+  });
+}
+
+function isDanglingLink(path: string): Promise<boolean> {
+  return lstat(path).then(
+    (found) => found.isSymbolicLink(),
+    () => false,
+  );
+}
+
+function cannotWrite(path: string): string {
+  return `${path} cannot be written`;
+}
+
+async function saying<T>(what: string, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    throw new CommandError(`${what}: ${(error as Error).message}`);
+  }
+}
