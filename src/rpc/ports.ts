@@ -46,6 +46,8 @@ export interface RpcHooks {
   readonly onCall?: (event: RpcEvent) => void;
   /** A bug: the caller was told "internal" and nothing else. */
   readonly onUnexpectedError?: (error: unknown, requestId: string) => void;
+  /** A connection could not be accepted; the listener goes on. */
+  readonly onListenerFault?: (error: Error) => void;
 }
 
 /** What the REST surface asks of the guard, beside what every method does by itself. */

@@ -2,8 +2,8 @@
 
 import { Code, ConnectError, type ContextValues } from "@connectrpc/connect";
 import { CALL_INFO } from "./guard.ts";
+import type { AnyRequest, AnyResponse, Http1Response } from "./listener.ts";
 import { errorAnswer, type RestAnswer, type RestHandler, restError } from "./rest/index.ts";
-import type { AnyRequest, AnyResponse, Http1Response } from "./server.ts";
 
 /** Never rejects. */
 export async function serveRest(

@@ -1,37 +1,27 @@
 import {
-  createServer as createHttp1Server,
-  type IncomingMessage,
-  type Server,
-  type ServerResponse,
-} from "node:http";
-import {
-  createServer as createHttp2Server,
-  createSecureServer,
-  type Http2Server,
-  type Http2ServerRequest,
-  type Http2ServerResponse,
-  type ServerHttp2Session,
-} from "node:http2";
-import { createServer as createTcpServer, type Socket, type Server as TcpServer } from "node:net";
-import {
   type ConnectRouter,
   type ContextValues,
+  createConnectRouter,
   createContextValues,
+  type HandlerContext,
   type ServiceImpl,
 } from "@connectrpc/connect";
-import { connectNodeAdapter } from "@connectrpc/connect-node";
 import type { TrustedProxies } from "../access/index.ts";
 import { Health } from "../gen/grpc/health/v1/health_pb.js";
 import { ServerReflection } from "../gen/grpc/reflection/v1/reflection_pb.js";
 import { ServerReflection as ServerReflectionV1Alpha } from "../gen/grpc/reflection/v1alpha/reflection_pb.js";
 import type { SocketAddress, Timers } from "../platform/index.ts";
+import { type ConnectHandler, connectHandler } from "./connect-handler.ts";
 import { CALL_INFO, Guard } from "./guard.ts";
 import { healthService } from "./health-service.ts";
+import { type AnyRequest, type AnyResponse, ApiListener, type Http1Response } from "./listener.ts";
+import { DEFAULT_LISTENER_LIMITS, type ListenerLimits } from "./listener-limits.ts";
 import { reflectionService } from "./reflection-service.ts";
 import { type ImplementedService, jsonForms, RestHandler } from "./rest/index.ts";
 import { serveRest } from "./rest-exchange.ts";
 import { implementedServices, type RpcServices } from "./routes.ts";
 import { SEARCH_FORMS } from "./search/query-forms.ts";
+import { type TimelyBody, timelyBody } from "./timely-body.ts";
 
 /** One message of a request, in bytes: the body limit of the API. */
 const MAX_MESSAGE_BYTES = 32 * 1024 * 1024;
@@ -39,19 +29,15 @@ const MAX_MESSAGE_BYTES = 32 * 1024 * 1024;
 const MAX_TIMEOUT_MS = 3_600_000;
 /** A call over REST, which names no deadline, in milliseconds. */
 const REST_TIMEOUT_MS = 3_600_000;
-const HEADER_TIMEOUT_MS = 15_000;
-/** Bytes that tell HTTP/2 with prior knowledge from HTTP/1.1 on one port. */
-const HTTP2_PREFACE_START = "PRI";
-
-export type AnyRequest = IncomingMessage | Http2ServerRequest;
-/** What both kinds of answers can do is what this one can. */
-export type Http1Response = ServerResponse;
-export type AnyResponse = Http1Response | Http2ServerResponse;
+/** A request of the health service, which is read without a key. */
+const MAX_HEALTH_MESSAGE_BYTES = 4096;
 
 export interface RpcServerOptions extends RpcServices {
   readonly listen: SocketAddress;
   /** PEM; without it the listener is plaintext. */
   readonly tls: { readonly certificate: string; readonly key: string } | undefined;
+  /** Where they are to be others than the defaults. */
+  readonly listenerLimits?: Partial<ListenerLimits>;
   readonly newRequestId: () => string;
   readonly timers: Timers;
   /** Whether this node can serve: what /readyz says. Undefined: ready; else why not. */
@@ -70,7 +56,10 @@ export interface RpcServer {
 
 /** Connect, gRPC, gRPC-Web and the health pages on one port, over HTTP/1.1 and HTTP/2, with and without TLS. */
 export async function startRpcServer(options: RpcServerOptions): Promise<RpcServer> {
-  const shutdown = new AbortController();
+  const limits = { ...DEFAULT_LISTENER_LIMITS, ...options.listenerLimits };
+  /** Set when the listener begins to close, and when what has not ended by then is cut. */
+  const [stopping, cut] = [new AbortController(), new AbortController()];
+  const timely = timelyBody(options.timers, limits);
   const guard = new Guard(options);
   const services = implementedServices(options, guard);
   const rest = new RestHandler({
@@ -80,43 +69,72 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
     maxBodyBytes: MAX_MESSAGE_BYTES,
     timeoutMs: REST_TIMEOUT_MS,
     timers: options.timers,
-    shutdownSignal: shutdown.signal,
+    timely,
+    shutdownSignal: cut.signal,
   });
   const valuesOf = (request: AnyRequest): ContextValues =>
     createContextValues().set(CALL_INFO, {
       requestId: options.newRequestId(),
       remoteAddress: addressOf(request, options.trustedProxies),
     });
-  const adapter = connectNodeAdapter({
-    routes: (router) => {
-      for (const { service, implementation } of services) router.service(service, implementation);
-      describeItself(router, services, guard, options);
+  const connect = connectMethods(options, { services, guard, timely, stopping, cut });
+  const listener = new ApiListener({
+    tls: options.tls,
+    timers: options.timers,
+    limits,
+    onFault: (error) => options.hooks.onListenerFault?.(error),
+    handler: (request, response) => {
+      if (servePage(options, request, response)) return;
+      if (!hasUrl(request)) refuseTarget(response);
+      else if (!connect(request, response, () => valuesOf(request))) {
+        void serveRest(rest, request, response, valuesOf(request));
+      }
     },
+  });
+  const address = await listener.listen(options.listen);
+  return {
+    address,
+    close: (graceMs) => {
+      stopping.abort();
+      return listener.close(graceMs, () => cut.abort());
+    },
+  };
+}
+
+interface ConnectParts {
+  readonly services: readonly ImplementedService[];
+  readonly guard: Guard;
+  readonly timely: TimelyBody;
+  readonly stopping: AbortController;
+  readonly cut: AbortController;
+}
+
+function connectMethods(options: RpcServerOptions, parts: ConnectParts): ConnectHandler {
+  const { services, guard, timely, stopping, cut } = parts;
+  const router = createConnectRouter({
     readMaxBytes: MAX_MESSAGE_BYTES,
     maxTimeoutMs: MAX_TIMEOUT_MS,
-    shutdownSignal: shutdown.signal,
-    contextValues: (request) => valuesOf(request as AnyRequest),
-    fallback: (request, response) => {
-      const [incoming, outgoing] = [request as AnyRequest, response as AnyResponse];
-      void serveRest(rest, incoming, outgoing, valuesOf(incoming));
-    },
+    shutdownSignal: cut.signal,
+    requestGate: (context) => refuseStrangers(guard, context),
   });
-  const handler: Handler = (request, response) => {
-    if (servePage(options, request, response)) return;
-    if (hasUrl(request)) adapter(request, response);
-    else refuseTarget(response);
-  };
-  const listener = options.tls === undefined ? plainListener(handler) : tlsListener(handler, options.tls);
-  await new Promise<void>((resolve, reject) => {
-    listener.tcp.once("error", reject);
-    listener.tcp.listen(options.listen.port, options.listen.host, resolve);
+  for (const { service, implementation } of services) router.service(service, implementation);
+  describeItself(router, services, guard, options, stopping.signal);
+  return connectHandler({
+    router,
+    timely,
+    onUnexpectedError: (error) => options.hooks.onUnexpectedError?.(error, ""),
   });
-  const bound = listener.tcp.address();
-  const port = typeof bound === "object" && bound !== null ? bound.port : options.listen.port;
-  return {
-    address: { host: options.listen.host, port },
-    close: (graceMs) => closeListener(listener, shutdown, graceMs),
-  };
+}
+
+/** Before anything of a message is read: a caller without a key costs no memory. */
+function refuseStrangers(guard: Guard, context: HandlerContext): void {
+  if (context.service.typeName === Health.typeName) return;
+  const operation = `${context.service.name}/${context.method.name}`;
+  try {
+    guard.refuseStrangers(operation, context);
+  } catch (error) {
+    throw guard.refused(operation, context, error);
+  }
 }
 
 /** What tools for gRPC ask of a server beside its services. */
@@ -124,12 +142,15 @@ function describeItself(
   router: ConnectRouter,
   implemented: readonly ImplementedService[],
   guard: Guard,
-  { notReadyReason, timers }: RpcServerOptions,
+  { notReadyReason, timers, listenerLimits }: RpcServerOptions,
+  stopping: AbortSignal,
 ): void {
   const services = implemented.map(({ service }) => service);
   const serviceNames = new Set(services.map(({ typeName }) => typeName));
   const sleep = (ms: number, signal: AbortSignal) => timers.sleep(ms, signal);
-  router.service(Health, healthService({ serviceNames, notReadyReason, sleep }));
+  const limits = { ...DEFAULT_LISTENER_LIMITS, ...listenerLimits };
+  const health = healthService({ serviceNames, notReadyReason, sleep, stopping, limits });
+  router.service(Health, health, { readMaxBytes: MAX_HEALTH_MESSAGE_BYTES });
   const reflection = reflectionService([...services, Health], guard);
   router.service(ServerReflection, reflection);
   // The older version of the protocol differs in the package of its messages alone.
@@ -139,95 +160,12 @@ function describeItself(
   );
 }
 
-type Handler = (request: AnyRequest, response: AnyResponse) => void;
-
-interface ApiListener {
-  readonly tcp: TcpServer;
-  readonly sockets: Set<Socket>;
-  readonly sessions: Set<ServerHttp2Session>;
-}
-
 /** Of the client, behind proxies that are trusted. */
 function addressOf(request: AnyRequest, proxies: TrustedProxies): string {
   const said = request.headers["x-forwarded-for"];
   const peer = { address: request.socket?.remoteAddress ?? "", secure: false };
   const forwardedFor = Array.isArray(said) ? said.join(",") : said;
   return proxies.client(peer, { forwardedFor, forwardedProto: undefined }).address;
-}
-
-/** Without TLS there is no ALPN: the first bytes of a connection tell the protocol. */
-function plainListener(handler: Handler): ApiListener {
-  const http1: Server = createHttp1Server({ headersTimeout: HEADER_TIMEOUT_MS }, handler);
-  const http2: Http2Server = createHttp2Server({}, handler);
-  const listener = tracked(createTcpServer((socket) => sniff(socket, http1, http2)));
-  trackSessions(http2, listener.sessions);
-  return listener;
-}
-
-function sniff(socket: Socket, http1: Server, http2: Http2Server): void {
-  socket.setTimeout(HEADER_TIMEOUT_MS, () => socket.destroy());
-  socket.on("error", () => socket.destroy());
-  socket.once("readable", () => {
-    const start = socket.read() as Buffer | null;
-    if (start === null) {
-      socket.destroy();
-      return;
-    }
-    socket.setTimeout(0);
-    socket.removeAllListeners("timeout");
-    socket.unshift(start);
-    const isHttp2 = start.toString("latin1", 0, HTTP2_PREFACE_START.length) === HTTP2_PREFACE_START;
-    (isHttp2 ? http2 : http1).emit("connection", socket);
-  });
-}
-
-function tlsListener(
-  handler: Handler,
-  tls: { readonly certificate: string; readonly key: string },
-): ApiListener {
-  const server = createSecureServer(
-    { allowHTTP1: true, cert: tls.certificate, key: tls.key, minVersion: "TLSv1.2" },
-    handler,
-  );
-  const listener = tracked(server);
-  trackSessions(server, listener.sessions);
-  return listener;
-}
-
-function tracked(tcp: TcpServer): ApiListener {
-  const sockets = new Set<Socket>();
-  tcp.on("connection", (socket: Socket) => {
-    sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
-  });
-  return { tcp, sockets, sessions: new Set() };
-}
-
-function trackSessions(
-  server: Http2Server | ReturnType<typeof createSecureServer>,
-  into: Set<ServerHttp2Session>,
-) {
-  server.on("session", (session: ServerHttp2Session) => {
-    into.add(session);
-    session.once("close", () => into.delete(session));
-    session.on("error", () => session.destroy());
-  });
-}
-
-async function closeListener(
-  listener: ApiListener,
-  shutdown: AbortController,
-  graceMs: number,
-): Promise<void> {
-  const closed = new Promise<void>((resolve) => listener.tcp.close(() => resolve()));
-  for (const session of listener.sessions) session.close();
-  const cut = setTimeout(() => {
-    shutdown.abort();
-    for (const socket of listener.sockets) socket.destroy();
-  }, graceMs);
-  for (const socket of listener.sockets) socket.setTimeout(Math.min(100, graceMs), () => socket.destroy());
-  await closed;
-  clearTimeout(cut);
 }
 
 /** /healthz: the process lives. /readyz: it can serve. Nothing else is answered without a key, and these say nothing secret. */
@@ -260,6 +198,6 @@ function refuseTarget(response: AnyResponse): void {
 
 function answer(response: AnyResponse, status: number, body: string): void {
   const headers = { "content-type": "application/json", "content-length": String(Buffer.byteLength(body)) };
-  (response as ServerResponse).writeHead(status, headers);
-  (response as ServerResponse).end(body);
+  (response as Http1Response).writeHead(status, headers);
+  (response as Http1Response).end(body);
 }

@@ -1,5 +1,5 @@
 import { createServer } from "node:http";
-import type { Metrics } from "../observe/index.ts";
+import type { Logger, Metrics } from "../observe/index.ts";
 import type { SocketAddress } from "../platform/index.ts";
 
 export interface MetricsServer {
@@ -8,7 +8,11 @@ export interface MetricsServer {
 }
 
 /** `/metrics` in Prometheus format, on a listener of its own. */
-export async function startMetricsServer(listen: SocketAddress, metrics: Metrics): Promise<MetricsServer> {
+export async function startMetricsServer(
+  listen: SocketAddress,
+  metrics: Metrics,
+  logger: Logger,
+): Promise<MetricsServer> {
   const server = createServer({ headersTimeout: 10_000, requestTimeout: 10_000 }, (request, response) => {
     if (request.method !== "GET" || request.url?.split("?")[0] !== "/metrics") {
       response.writeHead(404).end();
@@ -21,7 +25,12 @@ export async function startMetricsServer(listen: SocketAddress, metrics: Metrics
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
-    server.listen(listen.port, listen.host, resolve);
+    server.listen(listen.port, listen.host, () => {
+      server.off("error", reject);
+      // No file descriptor left, for one: the next connection may be accepted again.
+      server.on("error", (error) => logger.warn("metrics could not accept a connection", { error }));
+      resolve();
+    });
   });
   const bound = server.address();
   const port = typeof bound === "object" && bound !== null ? bound.port : listen.port;

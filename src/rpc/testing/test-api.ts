@@ -26,6 +26,7 @@ import { OWNER, SingleNode } from "../../object/testing/single-node.ts";
 import { NodeClock, NodeTimers } from "../../platform/node/index.ts";
 import type { NamespaceService as Namespaces } from "../../search/index.ts";
 import { RPC_OPERATIONS, type RpcEvent, type RpcServer, startRpcServer } from "../index.ts";
+import type { ListenerLimits } from "../listener-limits.ts";
 import { fakeNamespaces } from "./fake-namespaces.ts";
 
 /** By the name that is the whole bearer key. */
@@ -256,13 +257,17 @@ export class TestApi {
   organizations: readonly string[] = [];
   #server!: RpcServer;
 
-  static async start(namespaces: Namespaces = fakeNamespaces): Promise<TestApi> {
+  static async start(
+    namespaces: Namespaces = fakeNamespaces,
+    listenerLimits: Partial<ListenerLimits> = {},
+  ): Promise<TestApi> {
     const api = new TestApi();
     const node = await SingleNode.create();
     let requests = 0;
     api.#server = await startRpcServer({
       listen: { host: "127.0.0.1", port: 0 },
       tls: undefined,
+      listenerLimits,
       newRequestId: () => `request-${++requests}`,
       notReadyReason: () => api.notReadyReason,
       maintenanceState: () => api.maintenanceState,
@@ -310,8 +315,8 @@ export class TestApi {
     return createConnectTransport({ baseUrl: this.baseUrl, httpVersion: "2" });
   }
 
-  close(): Promise<void> {
-    return this.#server.close(1000);
+  close(graceMs = 1000): Promise<void> {
+    return this.#server.close(graceMs);
   }
 
   /** Over REST; the answer's body is taken for JSON. */
