@@ -15,6 +15,7 @@ import type { Logger, Metrics } from "../observe/index.ts";
 import type { Clock, Random } from "../platform/index.ts";
 import type { ReplayGuard } from "../s3/index.ts";
 import type { Config } from "./config/index.ts";
+import { STRANGER_ENTRIES } from "./stranger-entries.ts";
 
 /** How much callers may ask of this node, over all surfaces and threads together. */
 export interface NodeLimits {
@@ -40,6 +41,8 @@ export interface LimitsMemory {
   readonly failures: FailedAuthenticationMemory;
   /** Undefined: replays are allowed. */
   readonly replays: SharedArrayBuffer | undefined;
+  /** Audit entries of callers without a valid key. */
+  readonly strangers: SharedArrayBuffer;
 }
 
 export function createLimitsMemory(config: Config, random: Random): LimitsMemory {
@@ -56,7 +59,13 @@ export function createLimitsMemory(config: Config, random: Random): LimitsMemory
       config["s3.replays"] === "allow"
         ? undefined
         : ReplayCache.memory(config["s3.replay_signatures"], seed()),
+    strangers: RateLimiter.memory(1, seed()),
   };
+}
+
+/** Of audit entries, for `StrangerEntries`. */
+export function strangersLimiter(memory: LimitsMemory): RateLimiter {
+  return new RateLimiter(STRANGER_ENTRIES, memory.strangers);
 }
 
 export interface LimitsOptions {

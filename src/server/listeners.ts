@@ -24,14 +24,16 @@ import {
   nodeLimits,
   replayGuard,
   showReplays,
+  strangersLimiter,
 } from "./caller-limits.ts";
-import type { Config } from "./config/index.ts";
+import { type Config, loadTls } from "./config/index.ts";
 import type { Engines } from "./engines/engines.ts";
 import type { Closers } from "./engines/options.ts";
 import { S3Listener } from "./gateway/listener.ts";
-import { gateOf, type Identities, identitiesOf, loadTls } from "./gateway/s3.ts";
+import { gateOf, type Identities, identitiesOf } from "./gateway/s3.ts";
 import { startMetricsServer } from "./metrics-server.ts";
 import { Observing } from "./observing.ts";
+import { StrangerEntries } from "./stranger-entries.ts";
 
 /** How long requests in flight may go on when the node stops, in milliseconds. */
 const STOP_GRACE_MS = 10_000;
@@ -67,18 +69,21 @@ export async function startListeners(options: ListenersOptions, closers: Closers
   const { objects } = engines;
   const gate = gateOf(objects, config, RPC_OPERATIONS);
   const audit = await openAudit(options, closers);
+  const { clock, timers, random } = options.platform;
+  const limitsMemory = createLimitsMemory(config, random);
+  const limiter = strangersLimiter(limitsMemory);
   const observing = new Observing({
     logger,
     metrics,
     audit,
+    strangers: audit && new StrangerEntries({ audit, limiter, clock, timers }),
     isRead: (operation) => gate.operation(operation)?.leastRole === "reader",
   });
-  const metricsServer = await startMetricsServer(config["metrics.listen"], metrics);
+  closers.push(async () => observing.close());
+  const metricsServer = await startMetricsServer(config["metrics.listen"], metrics, logger);
   closers.push(() => metricsServer.close());
   metrics.onRender(() => observeState(metrics, options.engines));
   const identities = identitiesOf(engines.metadata, engines.identity.clusterId);
-  const { clock, random } = options.platform;
-  const limitsMemory = createLimitsMemory(config, random);
   const counted = { ...options, clock, memory: limitsMemory };
   const limits = nodeLimits(counted);
   const trustedProxies = new TrustedProxies(config["listeners.trusted_proxies"]);
@@ -159,6 +164,7 @@ async function startApi(options: ListenersOptions, shared: Shared): Promise<RpcS
     hooks: {
       onCall: observing.rpcCall.bind(observing),
       onUnexpectedError: observing.unexpected.bind(observing),
+      onListenerFault: (error) => options.logger.warn("the API could not accept a connection", { error }),
     },
     objects: engines.objects,
     namespaces: engines.search.engine,

@@ -10,6 +10,7 @@ import {
 } from "../observe/index.ts";
 import type { RpcEvent } from "../rpc/index.ts";
 import type { RequestEvent } from "../s3/index.ts";
+import type { StrangerEntries } from "./stranger-entries.ts";
 
 /** Characters of a key's fingerprint that the audit log shows. */
 const FINGERPRINT_CHARACTERS = 8;
@@ -31,6 +32,8 @@ export interface ObservingOptions {
   readonly metrics: Metrics;
   /** Undefined: switched off. */
   readonly audit: AuditSink | undefined;
+  /** Where entries go of callers without a valid key who were refused: a part of them to `audit`. */
+  readonly strangers: StrangerEntries | undefined;
   /** Reads are not audited; refused ones are. */
   readonly isRead: (operation: string) => boolean;
 }
@@ -124,6 +127,11 @@ export class Observing {
     this.#note({ ...event, surface: "rpc" });
   }
 
+  /** Writes down what is still only counted. */
+  close(): void {
+    this.#options.strangers?.close();
+  }
+
   unexpected(error: unknown, requestId: string): void {
     this.#options.logger.error("a request met an unexpected error", { requestId, error });
   }
@@ -142,9 +150,11 @@ export class Observing {
 
   /** A failed entry is the audit log's own to report: it counts, retries and shows what it could not write. */
   #audit(happening: Happening): void {
-    const { audit, isRead } = this.#options;
+    const { isRead } = this.#options;
     const { operation, outcome, requestId, principalKeyId, bucket, key, namespace, remoteAddress } =
       happening;
+    const isStranger = principalKeyId === undefined && outcome !== "ok";
+    const audit = isStranger ? this.#options.strangers : this.#options.audit;
     if (audit === undefined || (isRead(operation) && REFUSED[outcome] === undefined)) return;
     const [organization, project, name] = namespace?.split("/") ?? [];
     const written = audit.record({

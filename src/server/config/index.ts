@@ -12,3 +12,4 @@ export {
   type SettingName,
   settingOf,
 } from "./settings.ts";
+export { loadTls } from "./tls.ts";

@@ -9,10 +9,11 @@ import { Writes, withMaintenance } from "../../object/index.ts";
 import { createMetrics, type FromObserved, ThreadReporter, type ToObserved } from "../../observe/index.ts";
 import { createNodePlatform, threadPort } from "../../platform/node/index.ts";
 import type { AccessLogRecord, S3Server } from "../../s3/index.ts";
-import { nodeLimits, replayGuard } from "../caller-limits.ts";
+import { nodeLimits, replayGuard, strangersLimiter } from "../caller-limits.ts";
 import { createIds, createObjects } from "../engines/objects.ts";
 import { measuredBlobs, measuredClient } from "../measured.ts";
 import { Observing } from "../observing.ts";
+import { StrangerEntries } from "../stranger-entries.ts";
 import type { FromGateway, GatewayStart, ToGateway } from "./protocol.ts";
 import { createS3, gateOf, identitiesOf } from "./s3.ts";
 
@@ -61,10 +62,13 @@ const objects = withMaintenance(
   new Writes(metadata.view, start.writes),
 );
 const gate = gateOf(objects, config);
+const audit = config["audit.enabled"] ? reporter.audit : undefined;
+const limiter = strangersLimiter(start.limits);
 const observing: Observing = new Observing({
   logger,
   metrics,
-  audit: config["audit.enabled"] ? reporter.audit : undefined,
+  audit,
+  strangers: audit && new StrangerEntries({ ...platform, audit, limiter }),
   isRead: (operation) => gate.operation(operation)?.leastRole === "reader",
 });
 const counted = { config, clock: platform.clock, logger, metrics, memory: start.limits };
@@ -102,6 +106,7 @@ main.post({ kind: "opened" });
 async function close(s3: S3Server, graceMs: number): Promise<void> {
   await s3.close(graceMs);
   sendRecords();
+  observing.close();
   await reporter.close();
   blobs.close();
   await metadata.close();

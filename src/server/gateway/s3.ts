@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { createGate, type Gate, type Sealer, TrustedProxies } from "../../access/index.ts";
 import type { NodeIdentity } from "../../cluster/index.ts";
 import { Accounts, IdentityDirectory, IdentityStore } from "../../identity/index.ts";
@@ -17,7 +16,7 @@ import {
 } from "../../s3/index.ts";
 import { bucketsMatching } from "../bucket-patterns.ts";
 import type { CountingReplayGuard, NodeLimits } from "../caller-limits.ts";
-import type { Config } from "../config/index.ts";
+import { type Config, loadTls } from "../config/index.ts";
 import { s3Credentials } from "../credentials.ts";
 import { parseDestination } from "../destinations.ts";
 import { IssuerKeySource } from "../issuer-keys.ts";
@@ -123,12 +122,4 @@ export function createS3(parts: S3Parts): S3Server {
   });
   observing.requestsInFlight = () => server.inflight;
   return server;
-}
-
-export function loadTls(config: Config): { readonly certificate: string; readonly key: string } | undefined {
-  if (config["tls.certificate_file"] === "") return undefined;
-  return {
-    certificate: readFileSync(config["tls.certificate_file"], "utf8"),
-    key: readFileSync(config["tls.key_file"], "utf8"),
-  };
 }
