@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { describeSettings, formatConfig } from "../../src/server/config/index.ts";
+import { describeSettings, formatConfig, loadTls } from "../../src/server/config/index.ts";
 import { addSettingOptions, configFrom, type SettingOptions } from "./settings.ts";
 
 export function addConfigCommands(program: Command): void {
@@ -8,7 +8,7 @@ export function addConfigCommands(program: Command): void {
   addSettingOptions(config.command("check"))
     .description("Say whether the configuration can be used, and if not why")
     .action((options: SettingOptions) => {
-      configFrom(options);
+      loadTls(configFrom(options));
       process.stdout.write("the configuration can be used\n");
     });
 

@@ -37,7 +37,7 @@ function describe(error: unknown): { readonly message: string; readonly exitCode
     return { message: connectMessage(error), exitCode: CONNECT_EXIT[error.code] ?? 1 };
   if (error instanceof DiskError) return { message: diskMessage(error), exitCode: 1 };
   // What the operating system says of an address; it comes from several threads, which keep the message only.
-  if (error instanceof Error && /^listen E[A-Z]+/.test(error.message))
+  if (error instanceof Error && /^(listen|getaddrinfo) E[A-Z]+/.test(error.message))
     return { message: `an address of this node cannot be listened on: ${error.message}`, exitCode: 1 };
   return { message: error instanceof Error ? (error.stack ?? error.message) : String(error), exitCode: 1 };
 }

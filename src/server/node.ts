@@ -12,7 +12,7 @@ import type { Logger, Metrics } from "../observe/index.ts";
 import type { Platform, SocketAddress } from "../platform/index.ts";
 import { createNodeNetwork, type NodeNetwork } from "../platform/node/index.ts";
 import { type RaftStart, type StartedRaftThread, startRaftThread } from "../raft/index.ts";
-import type { Config } from "./config/index.ts";
+import { type Config, loadTls } from "./config/index.ts";
 import { type Engines, openEngines } from "./engines/engines.ts";
 import type { Certificates, Closers } from "./engines/options.ts";
 import { type Identified, identify, type JoinRequest } from "./identity.ts";
@@ -47,8 +47,8 @@ export interface RunningNode {
 
 /**
  * Starts a node on this machine: its engines with their Raft on a thread, and its listeners. Resolves when the listeners are open; what needs
- * the rest of the cluster goes on behind it and shows in `notReadyReason`. Rejects with ClusterError, DiskError, or what the operating
- * system says of an address.
+ * the rest of the cluster goes on behind it and shows in `notReadyReason`. Rejects with ConfigError (of files that the configuration names), ClusterError,
+ * DiskError, or what the operating system says of an address.
  */
 export async function startNode(start: NodeStart): Promise<RunningNode> {
   const node = new Node(start);
@@ -97,6 +97,8 @@ class Node implements RunningNode {
 
   async start(): Promise<void> {
     const { platform, config, join, logger } = this.#start;
+    // Before anything is opened or joined for a listener that cannot be.
+    loadTls(config);
     this.#identified = await identify(platform, config, { dataDirectory: this.#dataDirectory, join });
     this.#network = createNodeNetwork({
       identity: this.identity,

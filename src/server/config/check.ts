@@ -6,6 +6,9 @@ import type { Config, SettingName } from "./settings.ts";
 const ROLES = ["meta", "storage", "gateway", "search"];
 const MAX_DESTINATIONS = 16;
 const LEAST_SIGNING_KEY_LENGTH = 16;
+/** Raft listens on the port above the peer listener's. */
+const LAST_PEER_PORT = 65_534;
+const DOMAIN = /^[a-z0-9][a-z0-9.-]{0,252}$/i;
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1)$/;
 
 /** What is wrong with a configuration whose values are each valid: combinations that are unsafe or make no sense. */
@@ -16,7 +19,7 @@ export function checkConfig(config: Config, where: (name: SettingName) => string
     ...tlsFaults(config, where),
     ...rootKeyFaults(config, where),
     ...bucketFaults(config, where),
-    ...websiteFaults(config, where),
+    ...domainFaults(config, where),
     ...lifecycleFaults(config, where),
     ...notificationFaults(config, where),
     ...networkFaults(config, where),
@@ -38,6 +41,9 @@ function* nameFaults(config: Config, where: (name: SettingName) => string): Iter
 }
 
 function* listenerFaults(config: Config, where: (name: SettingName) => string): Iterable<string> {
+  if (config["peer.listen"].port > LAST_PEER_PORT) {
+    yield `${where("peer.listen")}: peer.listen has a port of at most ${LAST_PEER_PORT}, since Raft listens on the one above it`;
+  }
   const hasTls = config["tls.certificate_file"] !== "";
   for (const name of ["s3.listen", "api.listen", "metrics.listen"] as const) {
     const { host } = config[name];
@@ -110,12 +116,16 @@ function* bucketFaults(config: Config, where: (name: SettingName) => string): It
 }
 
 /** A host that could be both would be S3 to one node and a website to another. */
-function* websiteFaults(config: Config, where: (name: SettingName) => string): Iterable<string> {
+function* domainFaults(config: Config, where: (name: SettingName) => string): Iterable<string> {
+  for (const name of ["s3.domains", "s3.website_domains"] as const) {
+    for (const domain of config[name]) {
+      if (!DOMAIN.test(domain)) {
+        yield `${where(name)}: ${name} has "${domain}"; an entry is a domain such as "web.example.com"`;
+      }
+    }
+  }
   const name = "s3.website_domains";
   for (const domain of config[name]) {
-    if (!/^[a-z0-9][a-z0-9.-]{0,252}$/i.test(domain)) {
-      yield `${where(name)}: ${name} has "${domain}"; an entry is a domain such as "web.example.com"`;
-    }
     for (const other of config["s3.domains"]) {
       if (isWithin(domain, other) || isWithin(other, domain)) {
         yield `${where(name)}: ${name} has "${domain}", which is not apart from "${other}" of s3.domains`;

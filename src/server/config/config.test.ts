@@ -43,6 +43,20 @@ describe("a configuration", () => {
     expect(load(text)[name]).toEqual(expected);
   });
 
+  it("is not told by what Kubernetes says of a Service, nor by what commands read", () => {
+    const environment = {
+      SKERRY_SERVICE_HOST: "10.0.0.1",
+      SKERRY_SERVICE_PORT: "9000",
+      SKERRY_SERVICE_PORT_S3: "9000",
+      SKERRY_API_PORT: "tcp://10.0.0.1:8080",
+      SKERRY_PORT: "tcp://10.0.0.1:9000",
+      SKERRY_PORT_9000_TCP: "tcp://10.0.0.1:9000",
+      SKERRY_PORT_9000_TCP_ADDR: "10.0.0.1",
+      SKERRY_STORE_SECRET_KEY: "secret",
+    };
+    expect(loadConfig({ environment })).toEqual(loadConfig({}));
+  });
+
   it("is printed as a file that says the same, without secrets", () => {
     const config = load('[node]\nzone = "z"\n', {
       environment: { SKERRY_ROOT_ACCESS_KEY: "access", SKERRY_ROOT_SECRET_KEY: "very-secret-text" },
@@ -94,12 +108,20 @@ describe("what is wrong is refused with place, reason and fix", () => {
     ["an unknown mode for replays", '[s3]\nreplays = "deny"', "one of allow, observe, block"],
     ["an unknown digest", '[s3]\nrequire_digest = "md5"', "one of off, any, content-md5"],
     ["no failure at all", "[limits]\nfailed_authentications_burst = 0", "a whole number from 1"],
+    [
+      "a size that is no whole number",
+      "[storage]\ninline_size = 1000.5",
+      "storage.inline_size is 1000.5, not a size",
+    ],
+    ["a peer port without one above it", '[peer]\nlisten = "127.0.0.1:65535"', "at most 65534"],
+    ["a domain with a scheme", '[s3]\ndomains = ["https://s3.example.com"]', "an entry is a domain"],
     ["half of a TLS pair", '[tls]\ncertificate_file = "a"', "together"],
   ])("%s", (_, text, expected) => {
     expect(faults({ file: { path: "skerry.toml", text } })).toContain(expected);
   });
 
   it.each([
+    [{ SKERRY_S3_PORT: "9000" }, "SKERRY_S3_PORT: there is no such setting"],
     [{ SKERRY_S3_LISTTEN: "x" }, "SKERRY_S3_LISTTEN: there is no such setting"],
     [{ SKERRY_ROOT_ACCESS_KEY: "access" }, "together"],
     [{ SKERRY_ROOT_ACCESS_KEY: "access", SKERRY_ROOT_SECRET_KEY: "short" }, "at least 8 characters"],

@@ -86,7 +86,10 @@ export function size(leastBytes: number, greatestBytes: number): SettingKind<num
     placeholder: "<size>",
     parse: (input) => {
       const value = typeof input === "number" ? input : unitValue(input, SIZE_UNITS, "B");
-      return value !== undefined && value >= leastBytes && value <= greatestBytes
+      return value !== undefined &&
+        Number.isSafeInteger(value) &&
+        value >= leastBytes &&
+        value <= greatestBytes
         ? value
         : new Refused(expected);
     },

@@ -90,6 +90,7 @@ function takeEnvironment(
   for (const [variable, input] of Object.entries(environment)) {
     if (!variable.startsWith("SKERRY_") || input === undefined || OTHER_VARIABLES.has(variable)) continue;
     const name = byVariable.get(variable);
+    if (name === undefined && isOfKubernetes(variable, input)) continue;
     if (name === undefined) faults.push(`${variable}: there is no such setting${suggestion(variable)}`);
     else take(name, input, variable);
   }
@@ -101,7 +102,14 @@ const OTHER_VARIABLES: ReadonlySet<string> = new Set([
   "SKERRY_ENDPOINT",
   "SKERRY_API_KEY",
   "SKERRY_JOIN_TOKEN",
+  "SKERRY_STORE_SECRET_KEY",
 ]);
+
+/** Whether Kubernetes sets it, in every container, for a Service whose name begins with "skerry": SKERRY_SERVICE_HOST, SKERRY_PORT=tcp://... */
+function isOfKubernetes(variable: string, value: string): boolean {
+  if (variable.endsWith("_PORT") && /^(tcp|udp|sctp):\/\//.test(value)) return true;
+  return /_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT_\d+_(TCP|UDP|SCTP)(_[A-Z]+)?)$/.test(variable);
+}
 
 function* flatten(document: Record<string, unknown>): Iterable<[string, unknown]> {
   for (const [key, value] of Object.entries(document)) {
