@@ -27,11 +27,11 @@ import { createIds, createObjects } from "./objects.ts";
 import type { Certificates, Closers, EnginesOptions } from "./options.ts";
 import { refuseRemoved } from "./removed-peers.ts";
 import { openSearch, type Search } from "./search.ts";
+import { Settling } from "./settling.ts";
 import { createBlobs, createTargets, openSegments } from "./storage.ts";
 import { Damages, Upkeep } from "./upkeep.ts";
 import { type StartedWorkers, startWorkers } from "./workers.ts";
 
-const RETRY_MS = 200;
 /** How long a node that stops waits for another one to lead, in milliseconds: an election would take as long. */
 const LEAVE_LEAD_MS = 3_000;
 
@@ -76,7 +76,7 @@ export class Engines {
   /** Not measured. */
   #blobs!: BlobStore;
   #workers: StartedWorkers | undefined;
-  #isSettled = false;
+  readonly #settling: Settling;
   #isRemoved = false;
   readonly sealer: Sealer;
   objects!: ObjectStore;
@@ -86,6 +86,11 @@ export class Engines {
 
   constructor(options: EnginesOptions) {
     this.#options = options;
+    this.#settling = new Settling({
+      timers: options.platform.timers,
+      logger: options.logger,
+      signal: this.#stopping.signal,
+    });
     this.sealer = createSealer({
       keyEncryptionKey: this.identity.keyEncryptionKey,
       randomBytes: (length) => options.platform.random.bytes(length),
@@ -196,7 +201,12 @@ export class Engines {
       boundConfig,
       others: workers,
     });
-    this.#settle(boundConfig);
+    this.#settling
+      .run(() => this.#settle(boundConfig))
+      .catch((error: unknown) => {
+        if (this.#stopping.signal.aborted) return;
+        this.#options.onFatal(error instanceof Error ? error : new Error(String(error)));
+      });
     const { stop } = this.#workers;
     return stop;
   }
@@ -218,7 +228,8 @@ export class Engines {
     if (status.fenced) return "the log of this node is damaged; it waits for a snapshot from the leader";
     if (status.leader === 0) return "no leader";
     if (this.metadata.view.cluster() === undefined) return "the metadata has not arrived yet";
-    if (!this.#isSettled) return "starting";
+    const unsettled = this.#settling.notDoneReason;
+    if (unsettled !== undefined) return unsettled;
     const own = this.#follower?.node(this.identity.nodeId);
     if (own?.state === NodeState.REMOVED) return "removed from the cluster";
     if (own?.state !== NodeState.ACTIVE && own?.state !== NodeState.DRAINING)
@@ -328,29 +339,8 @@ export class Engines {
     this.#closers.push(() => listener.close());
   }
 
-  /** What needs the cluster: it is tried until it is done or the node stops. */
-  #settle(config: Config): void {
-    const { platform, logger } = this.#options;
-    const { signal } = this.#stopping;
-    const run = async (): Promise<void> => {
-      while (!signal.aborted) {
-        try {
-          await this.#settleOnce(config);
-          this.#isSettled = true;
-          return;
-        } catch (error) {
-          logger.info("waiting for the cluster", { error });
-          await platform.timers.sleep(RETRY_MS, signal);
-        }
-      }
-    };
-    run().catch((error: unknown) => {
-      if (signal.aborted) return;
-      this.#options.onFatal(error instanceof Error ? error : new Error(String(error)));
-    });
-  }
-
-  async #settleOnce(config: Config): Promise<void> {
+  /** What needs the cluster. */
+  async #settle(config: Config): Promise<void> {
     const { platform, dataDirectory, identified } = this.#options;
     const { metadata, sealer } = this;
     await settleFounding({ ...identified, config, platform, dataDirectory, sealer, metadata });
