@@ -1,6 +1,7 @@
 import { successorOfPrefix, unreachable } from "../../base/index.ts";
 import type { LeafFilter } from "../filter/evaluate-filter.ts";
-import { compilePattern, valuePredicate } from "../filter/match-scalar.ts";
+import { compilePattern, type ValueFilter, valuePredicate } from "../filter/match-scalar.ts";
+import { scanValues } from "../filter/slices.ts";
 import type { Scalar } from "../model/document.ts";
 import { compareScalars } from "../model/order.ts";
 import type { RowSet } from "../rows/row-set.ts";
@@ -12,8 +13,12 @@ export type AttributeFilter = Exclude<
   { readonly kind: "compare-new" | "all-tokens" | "any-token" | "phrase" }
 >;
 
-/** The rows that pass a bound filter on the attribute. The answer is the caller's. */
-export async function attributeRows(filter: AttributeFilter, index: AttributeIndex): Promise<RowSet> {
+/** The rows that pass a bound filter on the attribute. The answer is the caller's. `pass` is awaited between slices of work. */
+export async function attributeRows(
+  filter: AttributeFilter,
+  index: AttributeIndex,
+  pass?: () => Promise<void>,
+): Promise<RowSet> {
   const { dictionary } = index;
   switch (filter.kind) {
     case "exists":
@@ -40,11 +45,11 @@ export async function attributeRows(filter: AttributeFilter, index: AttributeInd
     case "glob":
     case "regex": {
       const range = prefixOrdinals(compilePattern(filter).literalPrefix, dictionary);
-      return await index.rowsWith(passingOrdinals(valuePredicate(filter), dictionary, range));
+      return await index.rowsWith(await passingOrdinals(filter, dictionary, range, pass));
     }
     case "fuzzy": {
       const all = { first: 0, end: dictionary.length };
-      return await index.rowsWith(passingOrdinals(valuePredicate(filter), dictionary, all));
+      return await index.rowsWith(await passingOrdinals(filter, dictionary, all, pass));
     }
     default:
       return unreachable(filter);
@@ -92,15 +97,23 @@ function prefixOrdinals(prefix: string, dictionary: readonly Scalar[]): OrdinalR
   };
 }
 
-function passingOrdinals(
-  passes: (value: Scalar) => boolean,
+async function passingOrdinals(
+  filter: ValueFilter,
   dictionary: readonly Scalar[],
   { first, end }: OrdinalRange,
-): readonly OrdinalRange[] {
-  const ordinals: number[] = [];
-  for (let ordinal = first; ordinal < end; ordinal++)
-    if (passes(dictionary[ordinal] as Scalar)) ordinals.push(ordinal);
-  return joined(ordinals);
+  pass: (() => Promise<void>) | undefined,
+): Promise<readonly OrdinalRange[]> {
+  return await scanValues(filter, pass, async (slices) => {
+    const passes = valuePredicate(filter);
+    const ordinals: number[] = [];
+    for (let ordinal = first; ordinal < end; ordinal++) {
+      const value = dictionary[ordinal] as Scalar;
+      const turn = slices.before(value);
+      if (turn !== undefined) await turn;
+      if (passes(value)) ordinals.push(ordinal);
+    }
+    return joined(ordinals);
+  });
 }
 
 /** Neighbours as one range: one read. */

@@ -6,6 +6,7 @@ import { at, quoted } from "../model/plain.ts";
 import { fitScalar, readId, utf8Bytes } from "../model/scalar.ts";
 import { type AttributeField, ID_FIELD, type Schema } from "../model/schema.ts";
 import type { Filter } from "./filter.ts";
+import { FilterCost } from "./filter-cost.ts";
 import { compilePattern } from "./match-scalar.ts";
 
 export interface BindOptions {
@@ -38,6 +39,7 @@ class Binder {
   readonly #newRow: boolean;
   #nodes = 0;
   #values = 0;
+  readonly #cost = new FilterCost();
 
   constructor(schema: Schema, newRow: boolean) {
     this.#schema = schema;
@@ -86,15 +88,15 @@ class Binder {
       case "regex":
         this.#stringField(filter.field, path);
         checkLimit("patternBytes", utf8Bytes(filter.pattern), { path });
-        compilePattern(filter);
-        return filter;
+        this.#cost.addStates(compilePattern(filter).stateCount);
+        return { ...filter, cost: this.#cost };
       case "fuzzy":
         this.#stringField(filter.field, path);
         checkLimit("patternBytes", utf8Bytes(filter.value), { path });
         if (!Number.isInteger(filter.distance) || filter.distance < 0)
           throw invalid(`${at(path)}a distance is a whole number from 0 on`, { path });
         checkLimit("fuzzyDistance", filter.distance, { path });
-        return filter;
+        return { ...filter, cost: this.#cost };
       case "all-tokens":
       case "any-token":
       case "phrase":

@@ -1,4 +1,5 @@
 import type { Scalar } from "../model/document.ts";
+import type { FilterCost } from "./filter-cost.ts";
 
 export const COMPARISONS = ["eq", "ne", "lt", "lte", "gt", "gte"] as const;
 export type Comparison = (typeof COMPARISONS)[number];
@@ -35,8 +36,14 @@ export type Filter =
   | { readonly kind: "contains-all"; readonly field: string; readonly values: readonly Scalar[] }
   /** Of strings, uuids and string ids. */
   | { readonly kind: "prefix"; readonly field: string; readonly prefix: string }
-  | { readonly kind: "glob"; readonly field: string; readonly pattern: string; readonly ignoreCase: boolean }
-  | { readonly kind: "regex"; readonly field: string; readonly pattern: string; readonly ignoreCase: boolean }
+  | {
+      readonly kind: "glob" | "regex";
+      readonly field: string;
+      readonly pattern: string;
+      readonly ignoreCase: boolean;
+      /** Of a bound filter: shared by all its parts. */
+      readonly cost?: FilterCost;
+    }
   /** Levenshtein distance over code points of at most `distance` (0 to 2); `prefix`: of some prefix of the value. */
   | {
       readonly kind: "fuzzy";
@@ -44,6 +51,7 @@ export type Filter =
       readonly value: string;
       readonly distance: number;
       readonly prefix: boolean;
+      readonly cost?: FilterCost;
     }
   /** Of text fields, by their analyzer; no token in the query: false. */
   | { readonly kind: "all-tokens"; readonly field: string; readonly query: string }

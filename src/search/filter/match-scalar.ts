@@ -10,10 +10,15 @@ import { compileRegex } from "./regex.ts";
 /** The filters that look at one value at a time. */
 export type ValueFilter = Extract<
   Filter,
-  { readonly kind: "compare" | "in" | "contains" | "contains-any" | "prefix" | "glob" | "regex" | "fuzzy" }
+  {
+    readonly kind: "compare" | "in" | "contains" | "contains-any" | "prefix" | "glob" | "regex" | "fuzzy";
+  }
 >;
 
-/** What a filter asks of one value, with patterns compiled. "ne" is asked as "eq": the caller turns the answer round. */
+/**
+ * What a filter asks of one value, with patterns compiled. "ne" is asked as "eq": the caller turns the answer round. "limit-exceeded" when the patterns
+ * of the filter have taken too long on the values so far.
+ */
 export function valuePredicate(filter: ValueFilter): (value: Scalar) => boolean {
   switch (filter.kind) {
     case "compare":
@@ -28,7 +33,13 @@ export function valuePredicate(filter: ValueFilter): (value: Scalar) => boolean 
     case "glob":
     case "regex": {
       const pattern = compilePattern(filter);
-      return (value) => typeof value === "string" && pattern.matches(value);
+      return (value) => {
+        if (typeof value !== "string") return false;
+        const before = pattern.looks;
+        const matches = pattern.matches(value);
+        filter.cost?.addLooks(pattern.looks - before);
+        return matches;
+      };
     }
     case "fuzzy": {
       const wanted = Array.from(filter.value);
@@ -39,7 +50,7 @@ export function valuePredicate(filter: ValueFilter): (value: Scalar) => boolean 
   }
 }
 
-export function compilePattern(filter: Extract<Filter, { readonly kind: "glob" | "regex" }>): Pattern {
+export function compilePattern(filter: Extract<Filter, { readonly pattern: string }>): Pattern {
   const compile = filter.kind === "glob" ? compileGlob : compileRegex;
   return compile(filter.pattern, filter.ignoreCase);
 }

@@ -35,9 +35,21 @@ type State =
 export class Pattern {
   /** Every match begins with it: where dictionaries are looked up. */
   readonly literalPrefix: string;
-  readonly #states: readonly State[];
+  /** Looks at states that matching has taken so far. */
+  looks = 0;
   readonly #start: number;
   readonly #ignoreCase: boolean;
+  /** By state: the set of characters that leads on from it, as its place in `#sets`; -1: it leads on without a character, or is the end. */
+  readonly #setOf: Int32Array;
+  /** By state: where it leads; -1: nowhere. */
+  readonly #first: Int32Array;
+  readonly #second: Int32Array;
+  /** Each once: repetitions share theirs. */
+  readonly #sets: readonly CharacterSet[];
+  /** By set: whether it has the character of step `#askedAt`. */
+  readonly #has: Uint8Array;
+  readonly #askedAt: Uint32Array;
+  readonly #pending: Int32Array;
   /** The states that are reached now and next, each once: those whose mark is the number of the step. */
   #current: Uint32Array;
   #next: Uint32Array;
@@ -48,7 +60,18 @@ export class Pattern {
   constructor(node: PatternNode, ignoreCase: boolean) {
     const states: State[] = [{ kind: "end" }];
     this.#start = compile(node, 0, states);
-    this.#states = states;
+    const sets = new Map<CharacterSet, number>();
+    for (const state of states)
+      if (state.kind === "characters" && !sets.has(state.set)) sets.set(state.set, sets.size);
+    this.#sets = [...sets.keys()];
+    this.#setOf = Int32Array.from(states, (state) =>
+      state.kind === "characters" ? sets.get(state.set)! : -1,
+    );
+    this.#first = Int32Array.from(states, firstOf);
+    this.#second = Int32Array.from(states, (state) => (state.kind === "split" ? state.second : -1));
+    this.#has = new Uint8Array(sets.size);
+    this.#askedAt = new Uint32Array(sets.size);
+    this.#pending = new Int32Array(2 * states.length + 1);
     this.#ignoreCase = ignoreCase;
     this.#current = new Uint32Array(states.length);
     this.#next = new Uint32Array(states.length);
@@ -56,20 +79,27 @@ export class Pattern {
     this.literalPrefix = ignoreCase ? "" : literalPrefixOf(node);
   }
 
+  get stateCount(): number {
+    return this.#setOf.length;
+  }
+
   /** Whether the whole of `text` matches. */
   matches(text: string): boolean {
     this.#newStep();
     let count = this.#reach(this.#start, this.#current, 0);
+    const [first, setOf] = [this.#first, this.#setOf];
     for (const character of text) {
       this.#newStep();
+      const [current, next] = [this.#current, this.#next];
       let reached = 0;
       for (let i = 0; i < count; i++) {
-        const state = this.#states[this.#current[i] ?? 0];
-        if (state?.kind === "characters" && this.#accepts(state.set, character))
-          reached = this.#reach(state.next, this.#next, reached);
+        const state = current[i]!;
+        if (this.#accepts(setOf[state]!, character)) reached = this.#reach(first[state]!, next, reached);
       }
+      this.looks += count;
       if (reached === 0) return false;
-      [this.#current, this.#next] = [this.#next, this.#current];
+      this.#current = next;
+      this.#next = current;
       count = reached;
     }
     return this.#marks[0] === this.#step;
@@ -78,24 +108,42 @@ export class Pattern {
   #newStep(): void {
     if (++this.#step < 0xffff_ffff) return;
     this.#marks.fill(0);
+    this.#askedAt.fill(0);
     this.#step = 1;
   }
 
   /** Adds `from` and what is reached from it without a character to `into`; returns how many there are then. */
   #reach(from: number, into: Uint32Array, count: number): number {
-    const pending = [from];
+    const [first, second, marks, pending] = [this.#first, this.#second, this.#marks, this.#pending];
+    const step = this.#step;
     let total = count;
-    for (let index = pending.pop(); index !== undefined; index = pending.pop()) {
-      if (this.#marks[index] === this.#step) continue;
-      this.#marks[index] = this.#step;
-      const state = this.#states[index];
-      if (state?.kind === "split") pending.push(state.second, state.first);
-      else into[total++] = index;
+    let looks = 0;
+    pending[0] = from;
+    for (let waiting = 1; waiting > 0; ) {
+      const state = pending[--waiting]!;
+      looks++;
+      if (marks[state] === step) continue;
+      marks[state] = step;
+      if (second[state]! >= 0) {
+        pending[waiting++] = second[state]!;
+        pending[waiting++] = first[state]!;
+      } else into[total++] = state;
     }
+    this.looks += looks;
     return total;
   }
 
-  #accepts({ ranges, negated }: CharacterSet, character: string): boolean {
+  #accepts(set: number, character: string): boolean {
+    // The end has no set.
+    if (set < 0) return false;
+    if (this.#askedAt[set] !== this.#step) {
+      this.#askedAt[set] = this.#step;
+      this.#has[set] = this.#isIn(this.#sets[set]!, character) ? 1 : 0;
+    }
+    return this.#has[set] === 1;
+  }
+
+  #isIn({ ranges, negated }: CharacterSet, character: string): boolean {
     const found =
       inRanges(ranges, character) ||
       (this.#ignoreCase &&
@@ -104,11 +152,17 @@ export class Pattern {
   }
 }
 
+function firstOf(state: State): number {
+  if (state.kind === "end") return -1;
+  return state.kind === "split" ? state.first : state.next;
+}
+
 function inRanges(ranges: CharacterSet["ranges"], character: string): boolean {
   const point = character.codePointAt(0) ?? 0;
   // The other case of a few characters is several characters: those are in no set.
   if (character.length > (point > 0xffff ? 2 : 1)) return false;
-  return ranges.some(([first, last]) => point >= first && point <= last);
+  for (const [first, last] of ranges) if (point >= first && point <= last) return true;
+  return false;
 }
 
 function literalPrefixOf(node: PatternNode): string {

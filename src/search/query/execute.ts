@@ -90,7 +90,7 @@ async function matchingRows(
   return await Promise.all(
     units.map(async (unit, i) => {
       await checkpoint.pass();
-      return (await unit.filterRows(filter)).intersectWith(live[i] as RowSet);
+      return (await unit.filterRows(filter, () => checkpoint.pass())).intersectWith(live[i] as RowSet);
     }),
   );
 }

@@ -22,7 +22,7 @@ export async function rankByExpression(
   const { snapshot, matching, legs, checkpoint } = run;
   const scores = legs.map(({ hits }) => new Map(hits.map((hit) => [rowKey(hit), hit.score])));
   const rows = legs.length === 0 ? allRows(matching) : rowsOfLegs(legs);
-  const sources = await Promise.all(snapshot.units.map((_, unit) => unitSource(expression, snapshot, unit)));
+  const sources = await Promise.all(snapshot.units.map((_, unit) => unitSource(expression, run, unit)));
   const ranked: ScoredRow[] = [];
   for (const { unit, row } of rows) {
     if (ranked.length % SLICE_ROWS === 0) await checkpoint.pass();
@@ -46,7 +46,7 @@ interface UnitSource {
 
 async function unitSource(
   expression: RankExpression,
-  { units }: SearchSnapshot,
+  { snapshot: { units }, checkpoint }: ExpressionRun,
   place: number,
 ): Promise<UnitSource> {
   const columns = new Map<string, Column>();
@@ -57,7 +57,8 @@ async function unitSource(
     parts.map(async (part) => {
       if (unit === undefined) return;
       if (part.kind === "attribute") columns.set(part.field, await unit.column(part.field));
-      if (part.kind === "filter") filters.set(part.filter, await unit.filterRows(part.filter));
+      if (part.kind === "filter")
+        filters.set(part.filter, await unit.filterRows(part.filter, () => checkpoint.pass()));
     }),
   );
   return { columns, filters };

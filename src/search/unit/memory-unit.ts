@@ -1,7 +1,9 @@
 import { assert, firstIndex } from "../../base/index.ts";
 import { evaluateFilter, type LeafFilter } from "../filter/evaluate-filter.ts";
 import type { Filter } from "../filter/filter.ts";
-import { documentPredicate } from "../filter/match-document.ts";
+import { documentPredicate, valuesOf } from "../filter/match-document.ts";
+import { type ValueFilter, valuePredicate } from "../filter/match-scalar.ts";
+import { Slices, scanValues } from "../filter/slices.ts";
 import { textFilterQuery } from "../filter/text-filter-query.ts";
 import { compareIds, type Document, type DocumentId } from "../model/document.ts";
 import type { Schema } from "../model/schema.ts";
@@ -55,23 +57,48 @@ export class MemoryUnit implements SearchUnit {
     return Promise.resolve(live);
   }
 
-  filterRows(filter: Filter): Promise<RowSet> {
-    return evaluateFilter(filter, this.rowCount, (leaf) => this.#leafRows(leaf));
+  filterRows(filter: Filter, pass?: () => Promise<void>): Promise<RowSet> {
+    return evaluateFilter(filter, this.rowCount, (leaf) => this.#leafRows(leaf, pass));
   }
 
-  #leafRows(leaf: LeafFilter): Promise<RowSet> {
+  async #leafRows(leaf: LeafFilter, pass: (() => Promise<void>) | undefined): Promise<RowSet> {
     switch (leaf.kind) {
       case "all-tokens":
       case "any-token":
       case "phrase":
-        return this.#textIndex().matchingRows(textFilterQuery(leaf, this.#schema));
+        return await this.#textIndex().matchingRows(textFilterQuery(leaf, this.#schema), pass);
+      case "glob":
+      case "regex":
+      case "fuzzy":
+        return await scanValues(leaf, pass, (slices) => this.#rowsWithValue(leaf, slices));
       default: {
         const passes = documentPredicate(leaf, () => false);
         const rows = RowSet.empty(this.rowCount);
-        for (const [row, document] of this.#documents.entries()) if (passes(document)) rows.add(row);
-        return Promise.resolve(rows);
+        const slices = new Slices(pass);
+        for (const [row, document] of this.#documents.entries()) {
+          const turn = slices.before(document.id);
+          if (turn !== undefined) await turn;
+          if (passes(document)) rows.add(row);
+        }
+        return rows;
       }
     }
+  }
+
+  /** Value by value: an array may have a mebibyte of them. */
+  async #rowsWithValue(leaf: ValueFilter, slices: Slices): Promise<RowSet> {
+    const passes = valuePredicate(leaf);
+    const rows = RowSet.empty(this.rowCount);
+    for (const [row, document] of this.#documents.entries()) {
+      for (const value of valuesOf(document, leaf.field) ?? []) {
+        const turn = slices.before(value);
+        if (turn !== undefined) await turn;
+        if (!passes(value)) continue;
+        rows.add(row);
+        break;
+      }
+    }
+    return rows;
   }
 
   documentIds(rows: Uint32Array): Promise<readonly DocumentId[]> {

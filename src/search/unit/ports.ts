@@ -19,8 +19,8 @@ export interface SearchUnit {
   readonly keptBytes: number;
   /** Rows that were neither deleted nor written again by newer units, nor expire at or before `nowMs`. */
   liveRows(nowMs: number): Promise<RowSet>;
-  /** Of a bound filter, exactly; regardless of which rows live. The caller may change the set. */
-  filterRows(filter: Filter): Promise<RowSet>;
+  /** Of a bound filter, exactly; regardless of which rows live. The caller may change the set. `pass` is awaited between slices of work. */
+  filterRows(filter: Filter, pass?: () => Promise<void>): Promise<RowSet>;
   /** In the order of `rows`. */
   documentIds(rows: Uint32Array): Promise<readonly DocumentId[]>;
   /** The row of each id, live or not; undefined: not in this unit. */

@@ -4,6 +4,7 @@ import { SearchError } from "../../errors.ts";
 import { evaluateFilter, type LeafFilter } from "../../filter/evaluate-filter.ts";
 import type { Filter } from "../../filter/filter.ts";
 import { documentPredicate } from "../../filter/match-document.ts";
+import { Slices, scanValues } from "../../filter/slices.ts";
 import { textFilterQuery } from "../../filter/text-filter-query.ts";
 import type { Document, DocumentId } from "../../model/document.ts";
 import { decodeDocument } from "../../model/encode-document.ts";
@@ -69,6 +70,8 @@ export function segmentUnit(
   return new SegmentUnit(how, container);
 }
 
+type Pass = () => Promise<void>;
+
 const NO_COLUMN: Column = { valueAt: () => undefined };
 const NO_HITS: LegHits = { hits: [], candidates: 0, exhaustive: true };
 
@@ -101,28 +104,28 @@ class SegmentUnit implements SearchUnit {
     return live;
   }
 
-  filterRows(filter: Filter): Promise<RowSet> {
-    return evaluateFilter(filter, this.rowCount, (leaf) => this.#leafRows(leaf));
+  filterRows(filter: Filter, pass?: Pass): Promise<RowSet> {
+    return evaluateFilter(filter, this.rowCount, (leaf) => this.#leafRows(leaf, pass));
   }
 
-  async #leafRows(leaf: LeafFilter): Promise<RowSet> {
+  async #leafRows(leaf: LeafFilter, pass: Pass | undefined): Promise<RowSet> {
     switch (leaf.kind) {
       case "all-tokens":
       case "any-token":
       case "phrase":
-        return await (await this.#text()).matchingRows(textFilterQuery(leaf, this.#open.schema));
+        return await (await this.#text()).matchingRows(textFilterQuery(leaf, this.#open.schema), pass);
       case "compare-new":
         throw new SearchError("invalid-argument", "only the condition of a write can speak of the new row");
       default:
-        if (leaf.field === ID_FIELD) return await this.#idRows(leaf);
-        if (this.#open.schema.attributes.has(leaf.field)) return await this.#attributeRows(leaf);
+        if (leaf.field === ID_FIELD) return await this.#idRows(leaf, pass);
+        if (this.#open.schema.attributes.has(leaf.field)) return await this.#attributeRows(leaf, pass);
         return await this.#presentRows(leaf);
     }
   }
 
-  async #attributeRows(leaf: AttributeFilter): Promise<RowSet> {
+  async #attributeRows(leaf: AttributeFilter, pass: Pass | undefined): Promise<RowSet> {
     const index = await this.#attribute(leaf.field);
-    if (index !== undefined) return await attributeRows(leaf, index);
+    if (index !== undefined) return await attributeRows(leaf, index, pass);
     return leaf.kind === "null" ? RowSet.full(this.rowCount) : RowSet.empty(this.rowCount);
   }
 
@@ -144,7 +147,7 @@ class SegmentUnit implements SearchUnit {
     return RowSet.fromWords(this.rowCount, words);
   }
 
-  async #idRows(leaf: AttributeFilter): Promise<RowSet> {
+  async #idRows(leaf: AttributeFilter, pass: Pass | undefined): Promise<RowSet> {
     const rows = RowSet.empty(this.rowCount);
     if (leaf.kind === "exists") return rows.complement();
     if (leaf.kind === "null") return rows;
@@ -158,9 +161,16 @@ class SegmentUnit implements SearchUnit {
       return rows;
     }
     const passes = documentPredicate(leaf, () => false);
-    for (let row = 0; row < this.rowCount; row++)
-      if (passes({ ...NO_FIELDS, id: ids.idOf(row) })) rows.add(row);
-    return rows;
+    const scan = async (slices: Slices) => {
+      for (let row = 0; row < this.rowCount; row++) {
+        const id = ids.idOf(row);
+        const turn = slices.before(id);
+        if (turn !== undefined) await turn;
+        if (passes({ ...NO_FIELDS, id })) rows.add(row);
+      }
+      return rows;
+    };
+    return "cost" in leaf ? await scanValues(leaf, pass, scan) : await scan(new Slices(pass));
   }
 
   async documentIds(rows: Uint32Array): Promise<readonly DocumentId[]> {
