@@ -151,6 +151,7 @@ const ROWS: Readonly<Record<LimitName, Row | string>> = {
   highlightCharacters: { call: (size) => query({ text: "sea", highlight: { characters: size } }) },
   cursorBytes: { call: (size) => query({ order_by: [["n", "asc"]], cursor: "c".repeat(size) }) },
   fetchDocuments: { call: (size) => ["POST", "/docs/documents/fetch", { ids: repeat(size, (at) => at) }] },
+  answerBytes: "a property of what is stored: below",
   deadlineMs: { call: (size) => query({ timeout_ms: size }) },
 };
 
@@ -218,6 +219,29 @@ describe("a limit", () => {
         error: { code: "limit_exceeded", details: { limit: "changedBytes", most: `${LIMITS.changedBytes}` } },
       },
     });
+  });
+
+  it("answerBytes is kept, and passed with its name", async () => {
+    const half = "t".repeat(500_000);
+    const ids = repeat(Math.ceil(LIMITS.answerBytes / 1_000_000), (id) => id);
+    await call("PUT", "/long", {});
+    for (const id of ids)
+      await call("POST", "/long/documents", { upserts: [{ id, text: { a: half, b: half } }] });
+    const order_by = [["id", "asc"]];
+    const fetched = (some: readonly number[]) => call("POST", "/long/documents/fetch", { ids: some });
+    const queried = (more: object) => call("POST", "/long/query", { order_by, top_k: ids.length, ...more });
+    const refused = {
+      status: 400,
+      body: {
+        error: { code: "limit_exceeded", details: { limit: "answerBytes", most: `${LIMITS.answerBytes}` } },
+      },
+    };
+    expect(await fetched(ids)).toMatchObject(refused);
+    expect((await fetched(ids.slice(0, 5))).status).toBe(200);
+    expect(await queried({})).toMatchObject(refused);
+    expect((await queried({ include: false })).status).toBe(200);
+    const part = { order_by, top_k: Math.ceil(ids.length / 2) };
+    expect(await call("POST", "/long/query", { queries: [part, part] })).toMatchObject(refused);
   });
 
   it("facetDistinct is kept, and passed with its name", async () => {

@@ -37,6 +37,7 @@ import type {
   WriteOptions,
   WriteResult,
 } from "../service.ts";
+import { AnswerBytes, fetchAnswer } from "./answer-bytes.ts";
 import type { EngineContext } from "./context.ts";
 import { copyNamespace } from "./copy.ts";
 import { decodeExportCursor, encodeExportCursor } from "./export-cursor.ts";
@@ -223,7 +224,7 @@ export class SearchEngine implements NamespaceService {
     checkLimit("fetchDocuments", ids.length);
     return this.#reading(name, options, async (snapshot) => ({
       ...this.#moment(snapshot),
-      documents: await snapshot.fetch(ids, this.#context.clock.wallMs()),
+      documents: await fetchAnswer(snapshot, ids, this.#context.clock.wallMs()),
     }));
   }
 
@@ -232,6 +233,8 @@ export class SearchEngine implements NamespaceService {
     return this.#reading(name, options, async (snapshot, { signal, deadlineMs }) => {
       const on = { units: snapshot.units(), schema: snapshot.schema };
       const results = await kernel.query(queries, on, { nowMs: clock.wallMs(), signal, deadlineMs });
+      const bytes = new AnswerBytes();
+      for (const { hits } of results) for (const hit of hits) bytes.add(hit);
       return { ...this.#moment(snapshot), results };
     });
   }
@@ -244,16 +247,16 @@ export class SearchEngine implements NamespaceService {
     const at = cursor === undefined ? options.at : ({ kind: "version", version: cursor.version } as const);
     const snapshot = await this.#snapshotAt(row, at);
     const nowMs = cursor?.nowMs ?? this.#context.clock.wallMs();
-    const documents = await snapshot.page(cursor?.after, options.limit, nowMs);
+    const { documents, isLast } = await snapshot.page(cursor?.after, options.limit, nowMs);
     const last = documents.at(-1);
     const { namespaceId } = row;
-    const isLast = last === undefined || documents.length < options.limit;
     return {
       ...this.#moment(snapshot),
       documents,
-      ...(!isLast && {
-        nextCursor: encodeExportCursor({ namespaceId, version: snapshot.version, nowMs, after: last.id }),
-      }),
+      ...(last !== undefined &&
+        !isLast && {
+          nextCursor: encodeExportCursor({ namespaceId, version: snapshot.version, nowMs, after: last.id }),
+        }),
     };
   }
 

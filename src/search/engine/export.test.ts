@@ -90,3 +90,22 @@ test("pages have what lives, in the order of the ids, in the state that the firs
   expect(found.find(({ id }) => id === 5n)?.attributes.get("value")).toBe(3);
   expect(found.find(({ id }) => id === 30n)?.attributes.get("value")).toBe(2);
 });
+
+test("a page of large documents ends early, and the next one goes on behind it", async () => {
+  const { write, page } = await begin();
+  const text = new Map([["body", "t".repeat(500_000)]]);
+  const ids = Array.from({ length: 100 }, (_, at) => BigInt(at));
+  for (const id of ids) await write([{ ...document(id, 1), ...(id < 80n && { text }) }]);
+  const lengths: number[] = [];
+  const found: DocumentId[] = [];
+  for (let cursor: string | undefined; ; ) {
+    const answer = await page(1_000, cursor);
+    lengths.push(answer.documents.length);
+    found.push(...answer.documents.map(({ id }) => id));
+    cursor = answer.nextCursor;
+    if (cursor === undefined) break;
+  }
+  expect(found).toEqual(ids);
+  // Read 64 at a time; 17 of the large ones are as much as a page holds.
+  expect(lengths).toEqual([64, 36]);
+});

@@ -1,11 +1,17 @@
 import type { Document, DocumentId } from "../model/document.ts";
 import { compareIds } from "../model/document.ts";
+import { documentBytes } from "../model/fit-document.ts";
 import type { Schema } from "../model/schema.ts";
 import type { RowSet } from "../rows/row-set.ts";
 import type { SearchUnit } from "../unit/ports.ts";
 import { LiveUnit } from "./live-unit.ts";
 import type { Manifest, SegmentRef } from "./manifest.ts";
 import type { Memtable } from "./memtable.ts";
+
+/** A page of documents ends behind those that make it so large ... */
+const PAGE_BYTES = 8 * 1024 * 1024;
+/** ... and so many are read at a time. */
+const READ_AT_ONCE = 64;
 
 /** A segment of a snapshot. */
 export interface SegmentView {
@@ -74,21 +80,43 @@ export class NamespaceSnapshot {
     });
   }
 
-  /** Documents with ids behind `after`, at most `limit`, in the order of their ids. */
-  async page(after: DocumentId | undefined, limit: number, nowMs: number): Promise<readonly Document[]> {
+  /** Documents with ids behind `after`, at most `limit`, in the order of their ids; fewer where they are large. */
+  async page(after: DocumentId | undefined, limit: number, nowMs: number): Promise<DocumentPage> {
     const units = this.units().map(async (unit) =>
       (await unit.rowsAfter({ after, limit, nowMs })).map((found) => ({ ...found, unit })),
     );
     const sorted = (await Promise.all(units)).flat().sort((a, b) => compareIds(a.id, b.id));
     const chosen = sorted.slice(0, limit);
-    const documents = await Promise.all(
-      [...new Set(chosen.map(({ unit }) => unit))].map((unit) => {
-        const rows = chosen.filter((hit) => hit.unit === unit).map(({ row }) => row);
-        return unit.documents(Uint32Array.from(rows), { kind: "everything" });
-      }),
-    );
-    return documents.flat().sort((a, b) => compareIds(a.id, b.id));
+    const documents: Document[] = [];
+    for (let bytes = 0; documents.length < chosen.length && bytes < PAGE_BYTES; ) {
+      const read = await documentsAt(chosen.slice(documents.length, documents.length + READ_AT_ONCE));
+      for (const document of read) bytes += documentBytes(document);
+      documents.push(...read);
+    }
+    return { documents, isLast: documents.length === chosen.length && chosen.length < limit };
   }
+}
+
+export interface DocumentPage {
+  readonly documents: readonly Document[];
+  /** Whether nothing comes behind it. */
+  readonly isLast: boolean;
+}
+
+interface UnitRow {
+  readonly unit: SearchUnit;
+  readonly row: number;
+}
+
+/** In the order of their ids. */
+async function documentsAt(places: readonly UnitRow[]): Promise<readonly Document[]> {
+  const documents = await Promise.all(
+    [...new Set(places.map(({ unit }) => unit))].map((unit) => {
+      const rows = places.filter((place) => place.unit === unit).map(({ row }) => row);
+      return unit.documents(Uint32Array.from(rows), { kind: "everything" });
+    }),
+  );
+  return documents.flat().sort((a, b) => compareIds(a.id, b.id));
 }
 
 export function isExpired({ expiresAtMs }: Document, nowMs: number): boolean {

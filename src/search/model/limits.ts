@@ -42,6 +42,8 @@ export const LIMITS = {
   highlightCharacters: 1_024,
   cursorBytes: 524_288,
   fetchDocuments: 1_000,
+  /** Of the documents in one answer, over all of its queries. */
+  answerBytes: 33_554_432,
   deadlineMs: 30_000,
 } as const;
 
