@@ -2,8 +2,9 @@ import { assert } from "../../../base/index.ts";
 import { encodeElements } from "../elements.ts";
 import { encodeList } from "../format/codes.ts";
 import { encodeHead, type Head, hasMiddle, layoutOf } from "../format/head.ts";
-import { encodeMiddle } from "../format/middle.ts";
+import { encodeMiddle, type TakenAway } from "../format/middle.ts";
 import { encodeTree } from "../format/tree.ts";
+import { rowsOfMiddle } from "./centre.ts";
 import { ClusterSums } from "./k-means.ts";
 import type { Lists } from "./lists.ts";
 import type { VectorBuild } from "./vector-build.ts";
@@ -57,11 +58,11 @@ async function* withLists(decided: Decided, lists: Lists, head: Head): AsyncGene
   const centroids = new Float32Array(all.length * space.dimensions);
   const listNorms = new Float32Array(all.length);
   for (const [list, rows] of all.entries()) {
-    const { vectors, norms } = await entered(decided.build, lists, rows);
-    const centroid = meanOf(vectors, space.dimensions);
+    const { vectors, away } = await entered(decided.build, lists, rows);
+    const centroid = middleOf(vectors, space.dimensions);
     centroids.set(centroid, list * space.dimensions);
-    listNorms[list] = norms.reduce((sum, norm) => sum + norm, 0) / norms.length;
-    yield encodeList(vectors, centroid, norms);
+    listNorms[list] = away.norms.reduce((sum, norm) => sum + norm, 0) / rows.length;
+    yield encodeList(vectors, centroid, away);
     await decided.build.pause?.();
   }
   if (hasMiddle(head)) yield* middleVectors(decided, lists);
@@ -73,8 +74,8 @@ async function* withLists(decided: Decided, lists: Lists, head: Head): AsyncGene
 
 async function* middleVectors({ build, positions }: Decided, lists: Lists): AsyncGenerator<Uint8Array> {
   for (let first = 0; first < positions.length; first += GATHERED_ROWS) {
-    const { vectors, norms } = await entered(build, lists, positions.subarray(first, first + GATHERED_ROWS));
-    yield encodeMiddle(vectors, lists.space.dimensions, norms);
+    const { vectors, away } = await entered(build, lists, positions.subarray(first, first + GATHERED_ROWS));
+    yield encodeMiddle(vectors, lists.space.dimensions, away);
     await build.pause?.();
   }
 }
@@ -87,23 +88,25 @@ async function* fullVectors({ build, positions }: Decided): AsyncGenerator<Uint8
   }
 }
 
-/** These rows in the space of the index, and for the dot product their squared lengths, otherwise zeroes. */
+/** These rows in the space of the index. */
 async function entered(
   build: VectorBuild,
   { space }: Lists,
   rows: Uint32Array,
-): Promise<{ readonly vectors: Float32Array; readonly norms: Float32Array }> {
+): Promise<{ readonly vectors: Float32Array; readonly away: TakenAway }> {
   const gathered = await build.source.gather(rows);
   const norms = new Float32Array(rows.length);
   if (build.field.metric === "dot") build.kernels.squaredNormRows(gathered, build.field.dimensions, norms);
-  return { vectors: space.enter(gathered), norms };
+  return {
+    vectors: space.enter(gathered),
+    away: { norms, shifts: space.shifts(gathered, build.field.element) },
+  };
 }
 
-function meanOf(vectors: Float32Array, dimensions: number): Float32Array {
+function middleOf(vectors: Float32Array, dimensions: number): Float32Array {
   const sums = new ClusterSums(1, dimensions);
-  for (let start = 0; start < vectors.length; start += dimensions) {
-    sums.add(0, vectors.subarray(start, start + dimensions));
-  }
+  for (const row of rowsOfMiddle(vectors, dimensions))
+    sums.add(0, vectors.subarray(row * dimensions, (row + 1) * dimensions));
   return sums.mean(0);
 }
 

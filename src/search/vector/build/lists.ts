@@ -1,6 +1,7 @@
 import { IndexSpace } from "../format/space.ts";
 import { MOST_LIST_ROWS } from "../format/tree.ts";
 import { type Centroids, gatherRows, nearestLists } from "./assign.ts";
+import { rowsOfMiddle } from "./centre.ts";
 import { type Clustering, kMeans, nearestCentroids, pickSorted } from "./k-means.ts";
 import type { VectorBuild } from "./vector-build.ts";
 import { GATHERED_ROWS, type VectorSource } from "./vector-source.ts";
@@ -81,8 +82,12 @@ async function makeSpace(
     picked.map((at) => rows[at]!),
     field.dimensions,
   );
-  return IndexSpace.around(kernels, field.metric, vectors, {
-    dimensions: field.dimensions,
+  const { metric, dimensions } = field;
+  // Directions are never far from each other.
+  const sample =
+    metric === "cosine" ? vectors : gatherRows(vectors, dimensions, rowsOfMiddle(vectors, dimensions));
+  return IndexSpace.around(kernels, metric, sample, {
+    dimensions,
     prng: prng.fork("rotation"),
   });
 }

@@ -1,4 +1,5 @@
 import { floatsOf, uint32sOf } from "../elements.ts";
+import type { TakenAway } from "./middle.ts";
 import { CODE_BITS } from "./space.ts";
 
 /**
@@ -25,8 +26,12 @@ export function codeRowBytes(dimensions: number): number {
   return FACTORS * 4 + dimensions / 8;
 }
 
-/** The block of a list: all `base`, all `slope`, all `spread`, all codes. `norms` are the |o|² to take away. */
-export function encodeList(vectors: Float32Array, centroid: Float32Array, norms: Float32Array): Uint8Array {
+/** The block of a list: all `base`, all `slope`, all `spread`, all codes. */
+export function encodeList(
+  vectors: Float32Array,
+  centroid: Float32Array,
+  { norms, shifts }: TakenAway,
+): Uint8Array {
   const dimensions = centroid.length;
   const count = norms.length;
   const block = new Uint8Array(count * codeRowBytes(dimensions));
@@ -34,9 +39,13 @@ export function encodeList(vectors: Float32Array, centroid: Float32Array, norms:
   const codes = block.subarray(count * FACTORS * 4);
   for (let row = 0; row < count; row++) {
     let [squared, absolute, alongCentroid] = [0, 0, 0];
+    // |o - c|² - |o|², without the |o|².
+    let shifted = 0;
     for (let i = 0; i < dimensions; i++) {
       const center = centroid[i]!;
-      const relative = vectors[row * dimensions + i]! - center;
+      const value = vectors[row * dimensions + i]!;
+      const relative = value - center;
+      shifted += center * (center - 2 * value);
       squared += relative * relative;
       absolute += Math.abs(relative);
       if (relative >= 0) {
@@ -48,7 +57,10 @@ export function encodeList(vectors: Float32Array, centroid: Float32Array, norms:
       }
     }
     const factor = absolute > 0 ? squared / absolute : 0;
-    factors[row] = squared + 2 * factor * alongCentroid - norms[row]!;
+    factors[row] =
+      shifts === undefined
+        ? squared + 2 * factor * alongCentroid - norms[row]!
+        : shifts[row]! + shifted + 2 * factor * alongCentroid;
     factors[count + row] = 2 * factor;
     // |r|² (1 - a²) / a² with a = Σ|r_i| / (√D |r|): what of r the code does not say.
     const unsaid = Math.max(0, dimensions * factor * factor - squared);

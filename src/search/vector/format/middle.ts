@@ -4,14 +4,27 @@
  * vector itself), so that |o - q|² = norm + |q|² - 2 <o, q>.
  */
 export const MIDDLE_HEAD_BYTES = 8;
+
+/** What is taken away from the squared distances of vectors. */
+export interface TakenAway {
+  /** Their |o|² for the dot product, otherwise zeroes. */
+  readonly norms: Float32Array;
+  /** Where the difference is known better than by taking away: see `IndexSpace.shifts`. */
+  readonly shifts: Float64Array | undefined;
+}
+
 const LARGEST_BYTE = 127;
 
 export function middleRowBytes(dimensions: number): number {
   return MIDDLE_HEAD_BYTES + dimensions;
 }
 
-/** The records of vectors that lie one after another. `norms` are the |o|² to take away. */
-export function encodeMiddle(vectors: Float32Array, dimensions: number, norms: Float32Array): Uint8Array {
+/** The records of vectors that lie one after another. */
+export function encodeMiddle(
+  vectors: Float32Array,
+  dimensions: number,
+  { norms, shifts }: TakenAway,
+): Uint8Array {
   const rowBytes = middleRowBytes(dimensions);
   const records = new Uint8Array(norms.length * rowBytes);
   const bytes = new Int8Array(records.buffer);
@@ -26,7 +39,7 @@ export function encodeMiddle(vectors: Float32Array, dimensions: number, norms: F
     const scale = largest / LARGEST_BYTE;
     const start = row * rowBytes;
     view.setFloat32(start, scale, true);
-    view.setFloat32(start + 4, squared - norms[row]!, true);
+    view.setFloat32(start + 4, shifts?.[row] ?? squared - norms[row]!, true);
     if (scale === 0) continue;
     for (let i = 0; i < dimensions; i++) {
       bytes[start + MIDDLE_HEAD_BYTES + i] = Math.max(

@@ -1,5 +1,5 @@
 import type { Prng } from "../../../base/index.ts";
-import type { Metric } from "../../model/schema.ts";
+import type { Metric, VectorElement } from "../../model/schema.ts";
 import type { VectorKernels } from "../kernels/kernels.ts";
 
 /** Dimensions of codes and of what is compared with them: whole 64-bit words. */
@@ -64,6 +64,22 @@ export class IndexSpace {
     }
     this.#kernels.rotateRows(entered, this.signs, dimensions);
     return entered;
+  }
+
+  /**
+   * For the dot product and elements without a bound: |o - m|² - |o|² of vectors that lie one after another, with m the middle; otherwise undefined. Not the difference of the two: of a
+   * vector that is far from the others its rounding is more than all others are apart.
+   */
+  shifts(vectors: Float32Array, element: VectorElement): Float64Array | undefined {
+    if (this.#metric !== "dot" || element === "i8") return undefined;
+    const { mean } = this;
+    const own = mean.length;
+    const squared = mean.reduce((sum, value) => sum + value * value, 0);
+    return Float64Array.from({ length: vectors.length / own }, (_, row) => {
+      let along = 0;
+      for (let i = 0; i < own; i++) along += vectors[row * own + i]! * mean[i]!;
+      return squared - 2 * along;
+    });
   }
 }
 

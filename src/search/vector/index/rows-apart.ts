@@ -1,6 +1,6 @@
 import { codeRowBytes, decodeList, encodeList } from "../format/codes.ts";
 import { hasMiddle } from "../format/head.ts";
-import { encodeMiddle, MIDDLE_HEAD_BYTES, middleRowBytes } from "../format/middle.ts";
+import { encodeMiddle, MIDDLE_HEAD_BYTES, middleRowBytes, type TakenAway } from "../format/middle.ts";
 import type { StoredLists } from "./list-search.ts";
 
 /** What another processor, or another release, may round differently: a share of the lengths, or of the squared lengths. */
@@ -43,23 +43,23 @@ async function comparedList(
   if (head.field.metric === "dot") kernels.squaredNormRows(vectors, head.field.dimensions, norms);
   const entered = tree.space.enter(vectors);
   const centroid = tree.lists.subarray(list * dimensions, (list + 1) * dimensions);
-  const hasCodes = comparedCodes({ entered, centroid, norms }, codes!);
-  const hasBytes = middleBytes === 0 ? () => true : comparedBytes({ entered, centroid, norms }, middle!);
+  const compared = { entered, centroid, norms, shifts: tree.space.shifts(vectors, head.field.element) };
+  const hasCodes = comparedCodes(compared, codes!);
+  const hasBytes = middleBytes === 0 ? () => true : comparedBytes(compared, middle!);
   return (row) => !hasCodes(row) || !hasBytes(row);
 }
 
 /** Vectors of a list in the space of the index. */
-interface EnteredList {
+interface EnteredList extends TakenAway {
   readonly entered: Float32Array;
   readonly centroid: Float32Array;
-  readonly norms: Float32Array;
 }
 
 /** Whether the codes of a row are those of its vector. */
 function comparedCodes(list: EnteredList, block: Uint8Array): (row: number) => boolean {
   const { entered, centroid, norms } = list;
   const dimensions = centroid.length;
-  const wanted = decodeList(encodeList(entered, centroid, norms), norms.length);
+  const wanted = decodeList(encodeList(entered, centroid, list), norms.length);
   const found = decodeList(block, norms.length);
   const words = dimensions / 32;
   return (row) => {
@@ -84,8 +84,8 @@ function comparedCodes(list: EnteredList, block: Uint8Array): (row: number) => b
 
 /** Whether the bytes of a row are those of its vector. */
 function comparedBytes(list: EnteredList, records: Uint8Array): (row: number) => boolean {
-  const { entered, centroid, norms } = list;
-  const wanted = encodeMiddle(entered, centroid.length, norms);
+  const { entered, centroid } = list;
+  const wanted = encodeMiddle(entered, centroid.length, list);
   const rowBytes = middleRowBytes(centroid.length);
   const [found, expected] = [viewOf(records), viewOf(wanted)];
   return (row) => {
