@@ -35,8 +35,8 @@ export class LiveUnit implements SearchUnit {
     return (await this.#unit.liveRows(nowMs)).copy().subtract(this.#gone);
   }
 
-  filterRows(filter: Filter) {
-    return this.#unit.filterRows(filter);
+  filterRows(filter: Filter, pass?: () => Promise<void>) {
+    return this.#unit.filterRows(filter, pass);
   }
 
   documentIds(rows: Uint32Array) {
