@@ -77,7 +77,7 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
       requestId: options.newRequestId(),
       remoteAddress: addressOf(request, options.trustedProxies),
     });
-  const connect = connectMethods(options, { services, guard, timely, stopping, cut });
+  const connect = connectMethods(options, { services, guard, limits, timely, stopping, cut });
   const listener = new ApiListener({
     tls: options.tls,
     timers: options.timers,
@@ -104,13 +104,14 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
 interface ConnectParts {
   readonly services: readonly ImplementedService[];
   readonly guard: Guard;
+  readonly limits: ListenerLimits;
   readonly timely: TimelyBody;
   readonly stopping: AbortController;
   readonly cut: AbortController;
 }
 
 function connectMethods(options: RpcServerOptions, parts: ConnectParts): ConnectHandler {
-  const { services, guard, timely, stopping, cut } = parts;
+  const { services, guard, timely, cut } = parts;
   const router = createConnectRouter({
     readMaxBytes: MAX_MESSAGE_BYTES,
     maxTimeoutMs: MAX_TIMEOUT_MS,
@@ -118,7 +119,7 @@ function connectMethods(options: RpcServerOptions, parts: ConnectParts): Connect
     requestGate: (context) => refuseStrangers(guard, context),
   });
   for (const { service, implementation } of services) router.service(service, implementation);
-  describeItself(router, services, guard, options, stopping.signal);
+  describeItself(router, options, parts);
   return connectHandler({
     router,
     timely,
@@ -140,16 +141,13 @@ function refuseStrangers(guard: Guard, context: HandlerContext): void {
 /** What tools for gRPC ask of a server beside its services. */
 function describeItself(
   router: ConnectRouter,
-  implemented: readonly ImplementedService[],
-  guard: Guard,
-  { notReadyReason, timers, listenerLimits }: RpcServerOptions,
-  stopping: AbortSignal,
+  { notReadyReason, timers }: RpcServerOptions,
+  { services: implemented, guard, limits, stopping }: ConnectParts,
 ): void {
   const services = implemented.map(({ service }) => service);
   const serviceNames = new Set(services.map(({ typeName }) => typeName));
   const sleep = (ms: number, signal: AbortSignal) => timers.sleep(ms, signal);
-  const limits = { ...DEFAULT_LISTENER_LIMITS, ...listenerLimits };
-  const health = healthService({ serviceNames, notReadyReason, sleep, stopping, limits });
+  const health = healthService({ serviceNames, notReadyReason, sleep, stopping: stopping.signal, limits });
   router.service(Health, health, { readMaxBytes: MAX_HEALTH_MESSAGE_BYTES });
   const reflection = reflectionService([...services, Health], guard);
   router.service(ServerReflection, reflection);
