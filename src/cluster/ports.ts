@@ -55,6 +55,7 @@ export type ClusterView = Pick<
   | "cluster"
   | "nodes"
   | "copysets"
+  | "openCopysets"
   | "joinTokens"
   | "pendingDeletes"
   | "unlinkOrders"

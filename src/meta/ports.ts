@@ -85,7 +85,11 @@ export interface MetadataView {
   appliedIndex(): number;
   cluster(): ClusterRow | undefined;
   nodes(): Promise<readonly NodeRow[]>;
+  /** All that there ever were, closed ones too: as many as a long life with changing nodes leaves behind. */
   copysets(): Promise<readonly CopysetRow[]>;
+  /** Those that take new blobs. Without a look at the closed ones. */
+  openCopysets(): readonly CopysetRow[];
+  copyset(copysetId: bigint): CopysetRow | undefined;
   joinTokens(): Promise<readonly JoinTokenRow[]>;
   key(keyId: string): KeyRow | undefined;
   /** Another number whenever a key or an identity has changed, for whoever keeps what is made of them. */

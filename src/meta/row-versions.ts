@@ -4,6 +4,7 @@ import { TABLES, tableLetter } from "./keys.ts";
 /** Tables whose rows are kept one by one by those who read them. */
 const KEPT_TABLES: ReadonlySet<string> = new Set([
   TABLES.cluster,
+  TABLES.copyset,
   TABLES.key,
   TABLES.bucket,
   TABLES.identity,

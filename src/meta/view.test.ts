@@ -13,6 +13,7 @@ import {
   createBucket,
   createUpload,
   id,
+  putCopysets,
   readyReplica,
   setNodeState,
 } from "./testing/commands.ts";
@@ -122,6 +123,25 @@ describe("uploads", () => {
     expect(view.upload(new Uint8Array(3))).toBeUndefined();
     expect(view.blob(new Uint8Array(3))).toBeUndefined();
     expect(view.completedUpload(new Uint8Array(3))).toBeUndefined();
+  });
+});
+
+describe("open copysets", () => {
+  test("are those of the cluster now; closed ones are found by id", () => {
+    const put = (epoch: number, ...copysets: { id?: number; nodes: number[] }[]) => {
+      replica.run(putCopysets(epoch, ...copysets));
+      versions.changedAll();
+    };
+    const open = () => view.openCopysets().map(({ copysetId }) => Number(copysetId));
+    const epoch = Number(view.cluster()?.layoutEpoch);
+    expect(open()).toEqual([1]);
+    expect(view.openCopysets()).toBe(view.openCopysets());
+    put(epoch, { nodes: [1, 2] });
+    expect(open()).toEqual([2]);
+    expect(view.copyset(1n)).toMatchObject({ open: false, nodeIds: [1n, 2n, 3n] });
+    put(epoch + 1, { id: 2, nodes: [1, 2] }, { id: 1, nodes: [1, 2, 3] });
+    expect(open()).toEqual([2, 1]);
+    expect(view.copyset(3n)).toBeUndefined();
   });
 });
 

@@ -78,6 +78,7 @@ import {
   CLUSTER_KEY,
   completedUploadKey,
   copiesOf,
+  copysetKey,
   discardOrderKey,
   discardOrderRange,
   encryptionKeyKey,
@@ -177,6 +178,7 @@ export class StateView implements MetadataView {
   /** Whole tables, by letter. */
   readonly #tables = new Map<string, Kept<Promise<readonly object[]>>>();
   readonly #cache: ReadCache | undefined;
+  #openCopysets: Kept<readonly CopysetRow[]> | undefined;
   #maintenance: Kept<MaintenanceRow | undefined> | undefined;
 
   constructor(store: StateRows, position: AppliedPosition, options: StateViewOptions = {}) {
@@ -205,6 +207,23 @@ export class StateView implements MetadataView {
 
   copysets(): Promise<readonly CopysetRow[]> {
     return this.#table("copyset", CopysetRowSchema);
+  }
+
+  openCopysets(): readonly CopysetRow[] {
+    const kept = this.#openCopysets;
+    if (kept !== undefined && this.#versions.isCurrent(kept.mark)) return kept.value;
+    // The cluster's list of them changes together with their own rows.
+    const mark = this.#versions.ofTable(TABLES.copyset);
+    const ids = this.cluster()?.openCopysetIds ?? [];
+    const rows = ids.flatMap((copysetId) => this.copyset(copysetId) ?? []);
+    // One that was closed after the cluster's row was read is left out.
+    const value = rows.filter((copyset) => copyset.open);
+    this.#openCopysets = { value, mark };
+    return value;
+  }
+
+  copyset(copysetId: bigint): CopysetRow | undefined {
+    return this.#cached(copysetKey(copysetId), CopysetRowSchema);
   }
 
   joinTokens(): Promise<readonly JoinTokenRow[]> {

@@ -36,10 +36,10 @@ test("as long as the disks of all nodes that could take bytes are full, writes a
     hasher: new PlainHasher(),
     health,
   });
-  const view: Pick<MetadataView, "cluster" | "nodes" | "copysets"> = {
+  const view: Pick<MetadataView, "cluster" | "nodes" | "openCopysets"> = {
     cluster: () => create(ClusterRowSchema, { layoutEpoch: 1n, replicationFactor: 3 }),
     nodes: async () => [create(NodeRowSchema, { nodeId: 1n, state: NodeState.ACTIVE, roles: ["storage"] })],
-    copysets: async () => [create(CopysetRowSchema, { copysetId: 1n, nodeIds: [1n], open: true })],
+    openCopysets: () => [create(CopysetRowSchema, { copysetId: 1n, nodeIds: [1n], open: true })],
   };
   await targets.refresh(view);
   const place = () => targets.place(new Uint8Array(16));

@@ -44,11 +44,11 @@ export class NodeTargets implements ChunkTargets {
   }
 
   /** Takes over the rows of now: to be called at start and after every change of the cluster. */
-  async refresh(view: Pick<MetadataView, "cluster" | "nodes" | "copysets">): Promise<void> {
+  async refresh(view: Pick<MetadataView, "cluster" | "nodes" | "openCopysets">): Promise<void> {
     const cluster = view.cluster();
     if (cluster === undefined) return;
-    const [nodes, copysets] = await Promise.all([view.nodes(), view.copysets()]);
-    this.#layout = createLayout(cluster, nodes, copysets);
+    const nodes = await view.nodes();
+    this.#layout = createLayout(cluster, nodes, view.openCopysets());
     const present = new Map(
       nodes.filter((row) => row.state !== NodeState.REMOVED).map((row) => [Number(row.nodeId), row]),
     );

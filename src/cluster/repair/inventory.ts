@@ -178,7 +178,7 @@ export class Inventory {
   /** Compares and records what the blob needs of it. False: it needs nothing. */
   async #adopt(blob: BlobRow, onDisk: OnDisk, signal: AbortSignal): Promise<boolean> {
     const { metadata, nodeId, copier } = this.#options;
-    const home = (await metadata.view.copysets()).find(({ copysetId }) => copysetId === blob.copysetId);
+    const home = metadata.view.copyset(blob.copysetId);
     const belongs = home?.nodeIds.includes(BigInt(nodeId)) === true;
     const wanted = onDisk.indexes.filter((index) => {
       const chunk = blob.chunks[index];

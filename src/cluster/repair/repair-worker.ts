@@ -19,7 +19,7 @@ import { decideBlob } from "./decide.ts";
 import { type CopyRequestPlan, planRepairs, type RepairPlan } from "./plan.ts";
 import type { RepairMetadata } from "./ports.ts";
 import { type Loads, lighterHome, loadsOf } from "./rebalance.ts";
-import { createWorld, type RepairWorld, Silences } from "./world.ts";
+import { createWorld, presentNodes, type RepairWorld, Silences } from "./world.ts";
 
 /** Bytes that one node is asked for at a time. */
 const REQUEST_BYTES = 64 * 1024 * 1024;
@@ -104,7 +104,8 @@ class Repair {
   /** The cluster as it is now. */
   async #observe(): Promise<RepairWorld> {
     const { metadata, health, clock, settings } = this.#options;
-    const [nodes, copysets] = await Promise.all([metadata.view.nodes(), metadata.view.copysets()]);
+    const { view } = metadata;
+    const nodes = presentNodes(await view.nodes());
     const nowMs = clock.monotonicMs();
     this.#silences.observe(
       nodes.map(({ nodeId }) => Number(nodeId)),
@@ -112,6 +113,7 @@ class Repair {
       nowMs,
     );
     const silentMs = (nodeId: number) => this.#silences.silentMs(nodeId, nowMs);
+    const copysets = { open: () => view.openCopysets(), get: (id: bigint) => view.copyset(id) };
     return createWorld({ nodes, copysets, health, silentMs, lossDelayMs: settings.lossDelayMs });
   }
 

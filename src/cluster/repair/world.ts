@@ -1,4 +1,4 @@
-/** What decisions about copies are made from: the nodes and copysets of a moment. */
+/** What decisions about copies are made from: the nodes and copysets of a moment. Removed nodes, and closed copysets that are not asked for, cost nothing. */
 
 import type { CopysetRow, NodeRow } from "../../gen/skerry/meta/v1/rows_pb.js";
 import type { Copyset } from "../copysets.ts";
@@ -9,7 +9,7 @@ export interface RepairNode {
   readonly nodeId: number;
   readonly zone: string;
   readonly weight: number;
-  /** "active": copies belong there. "draining": they are to be moved away. "other": joining, removed, or not for storage. */
+  /** "active": copies belong there. "draining": they are to be moved away. "other": joining, or not for storage. */
   readonly membership: "active" | "draining" | "other";
   readonly health: PeerHealth["state"];
   /** Whether its disks take bytes now. */
@@ -19,15 +19,17 @@ export interface RepairNode {
 }
 
 export interface RepairWorld {
+  /** Not those that were removed. */
   readonly nodes: ReadonlyMap<number, RepairNode>;
-  readonly copysets: ReadonlyMap<bigint, Copyset>;
+  /** By id, also closed ones. */
+  readonly copysets: { get(copysetId: bigint): Copyset | undefined };
   /** Those that blobs may be given as a home: open, and all of their nodes are active. */
   readonly homes: readonly Copyset[];
 }
 
 export interface WorldOptions {
   readonly nodes: readonly NodeRow[];
-  readonly copysets: readonly CopysetRow[];
+  readonly copysets: { open(): readonly CopysetRow[]; get(copysetId: bigint): CopysetRow | undefined };
   readonly health: HealthView;
   /** How long each node has not been heard of, in milliseconds; 0 for those that answer. */
   readonly silentMs: (nodeId: number) => number;
@@ -37,7 +39,7 @@ export interface WorldOptions {
 
 export function createWorld(options: WorldOptions): RepairWorld {
   const nodes = new Map(
-    options.nodes.map((row) => {
+    presentNodes(options.nodes).map((row) => {
       const node = repairNode(row, options);
       return [node.nodeId, node];
     }),
@@ -45,9 +47,14 @@ export function createWorld(options: WorldOptions): RepairWorld {
   const isActive = (nodeId: bigint) => nodes.get(Number(nodeId))?.membership === "active";
   return {
     nodes,
-    copysets: new Map(options.copysets.map((copyset) => [copyset.copysetId, copyset])),
-    homes: options.copysets.filter((copyset) => copyset.open && copyset.nodeIds.every(isActive)),
+    copysets: { get: (copysetId) => options.copysets.get(copysetId) },
+    homes: options.copysets.open().filter((copyset) => copyset.nodeIds.every(isActive)),
   };
+}
+
+/** Without the removed ones: to what holds copies they are as unknown as nodes that never were. */
+export function presentNodes(nodes: readonly NodeRow[]): readonly NodeRow[] {
+  return nodes.filter(({ state }) => state !== NODE_STATE.removed);
 }
 
 function repairNode(row: NodeRow, options: WorldOptions): RepairNode {

@@ -33,6 +33,10 @@ export class FakeMetadata implements ClusterMetadata {
   appliedIndex = 1_000;
   readonly submitted: CommandBody[] = [];
   barriers = 0;
+  /** Reads of all copysets. */
+  wholeReads = 0;
+  /** Reads of the blobs that a node holds. */
+  heldReads = 0;
   /** Decides a command; by default everything is done and nothing changes. */
   decide: (body: CommandBody) => CommandResult | Promise<CommandResult> = () => DONE;
   onBarrier: () => void | Promise<void> = () => {};
@@ -42,7 +46,11 @@ export class FakeMetadata implements ClusterMetadata {
     appliedIndex: () => this.appliedIndex,
     cluster: () => this.cluster,
     nodes: async () => this.nodes,
-    copysets: async () => this.copysets,
+    copysets: async () => {
+      this.wholeReads++;
+      return this.copysets;
+    },
+    openCopysets: () => this.copysets.filter((copyset) => copyset.open),
     joinTokens: async () => this.joinTokens,
     oplog: async (after, limit) => this.oplog.filter((row) => row.sequence > after).slice(0, limit),
     pendingDeletes: async (beforeMs, limit) =>
@@ -55,7 +63,10 @@ export class FakeMetadata implements ClusterMetadata {
     discardOrders: async (nodeId, limit) => (this.discardOrders.get(nodeId) ?? []).slice(0, limit),
     isDiscarding: (nodeId, blobId) =>
       (this.discardOrders.get(nodeId) ?? []).some((ordered) => equalBytes(ordered, blobId)),
-    heldBlobs: async (nodeId, { limit }) => (this.heldBlobs.get(nodeId) ?? []).slice(0, limit),
+    heldBlobs: async (nodeId, { limit }) => {
+      this.heldReads++;
+      return (this.heldBlobs.get(nodeId) ?? []).slice(0, limit);
+    },
     completedUploads: async (beforeMs, limit) =>
       this.completedUploads.filter((row) => Number(row.completedAtMs) < beforeMs).slice(0, limit),
     maintenance: () => this.maintenance,

@@ -210,6 +210,22 @@ describe("copysets", () => {
     expect(metadata.submitted).toHaveLength(1);
   });
 
+  test("that are closed are not read as long as nothing is to be changed", async () => {
+    const worker = copysetWorker(options);
+    await worker.runUnit(signal);
+    const body = metadata.submitted[0];
+    if (body?.case !== "putCopysets") throw new Error("no copysets");
+    const closed = { ...body.value.copysets[0]!, open: false };
+    metadata.copysets = [...body.value.copysets, closed, closed].map((copyset, i) => ({
+      ...copyset,
+      copysetId: BigInt(i + 1),
+    }));
+    const reads = metadata.wholeReads;
+    await worker.runUnit(signal);
+    expect(metadata.submitted).toHaveLength(1);
+    expect(metadata.wholeReads).toBe(reads);
+  });
+
   test("wait for the cluster to be there, and for nodes", async () => {
     metadata.nodes = [];
     expect(await copysetWorker(options).runUnit(signal)).toBe("idle");
@@ -256,6 +272,18 @@ describe("blobs without a reference", () => {
     metadata.unlinkOrders.delete(2);
     expect(await removedNodesWorker(options).runUnit(signal)).toBe("idle");
     expect(metadata.submitted).toHaveLength(1);
+  });
+
+  test("are looked for on removed nodes until there is nothing left", async () => {
+    metadata.nodes = [row(1), row(2, { state: NODE_STATE.removed }), row(3, { state: NODE_STATE.removed })];
+    metadata.heldBlobs.set(2, blobIds(1));
+    const worker = removedNodesWorker(options);
+    expect(await worker.runUnit(signal)).toBe("more");
+    metadata.heldBlobs.delete(2);
+    expect(await worker.runUnit(signal)).toBe("idle");
+    const reads = metadata.heldReads;
+    expect(await worker.runUnit(signal)).toBe("idle");
+    expect(metadata.heldReads).toBe(reads);
   });
 });
 

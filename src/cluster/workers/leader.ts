@@ -148,11 +148,14 @@ export function copysetWorker(options: LeaderWorkerOptions): ClusterWorker {
     const { view } = metadata;
     const cluster = view.cluster();
     if (cluster === undefined) return "idle";
-    const planned = planCopysets(await view.copysets(), {
+    const placement = {
       nodes: placementNodesOf(await view.nodes()),
       replicationFactor: cluster.replicationFactor,
       ...(scatterWidth === undefined ? {} : { scatterWidth }),
-    });
+    };
+    // The closed ones, which grow in number for ever, are looked at only when one of them may be opened again.
+    if (planCopysets(view.openCopysets(), placement) === undefined) return "idle";
+    const planned = planCopysets(await view.copysets(), placement);
     if (planned === undefined) return "idle";
     const value = create(PutCopysetsSchema, {
       expectedLayoutEpoch: cluster.layoutEpoch,
@@ -188,11 +191,16 @@ export function blobDeletionWorker(options: LeaderWorkerOptions): ClusterWorker 
 /** What removed nodes were told to unlink or to discard is gone with them, and so are the copies that they held. */
 export function removedNodesWorker(options: LeaderWorkerOptions): ClusterWorker {
   const { metadata, raft } = options;
+  // Removed is final, and a removed node gets neither copies nor orders: one that has nothing left is never looked at again.
+  const settled = new Set<bigint>();
   return onLeader(raft, "removed-nodes", 30_000, async (signal) => {
     for (const node of await metadata.view.nodes()) {
-      if (node.state !== NODE_STATE.removed) continue;
+      if (node.state !== NODE_STATE.removed || settled.has(node.nodeId)) continue;
       const body = await leftBehindBy(metadata.view, node.nodeId);
-      if (body === undefined) continue;
+      if (body === undefined) {
+        settled.add(node.nodeId);
+        continue;
+      }
       const result = await metadata.submit(body, { timeoutMs: submitTimeoutMs, signal });
       return result.result.case === "refusal" ? "idle" : "more";
     }
@@ -200,8 +208,10 @@ export function removedNodesWorker(options: LeaderWorkerOptions): ClusterWorker 
   });
 }
 
-/** The next command that takes rows of a removed node away; undefined when there are none. */
+/** The next command that takes rows of a removed node away; undefined when there are none, and never will be again. */
 async function leftBehindBy(view: ClusterView, nodeId: bigint): Promise<CommandBody | undefined> {
+  // First, for what is held may become an order while this reads, and not the other way round.
+  const held = await view.heldBlobs(Number(nodeId), { limit: HOUSEKEEPING_BATCH });
   const ordered = await view.unlinkOrders(Number(nodeId), HOUSEKEEPING_BATCH);
   if (ordered.length > 0) {
     const value = create(AcknowledgeUnlinkSchema, { nodeId, blobIds: [...ordered] });
@@ -212,7 +222,6 @@ async function leftBehindBy(view: ClusterView, nodeId: bigint): Promise<CommandB
     const value = create(AcknowledgeDiscardSchema, { nodeId, blobIds: [...discarded] });
     return { case: "acknowledgeDiscard", value };
   }
-  const held = await view.heldBlobs(Number(nodeId), { limit: HOUSEKEEPING_BATCH });
   if (held.length === 0) return undefined;
   const value = create(ReportLostSchema, { nodeId, blobs: held.map((blobId) => ({ blobId })) });
   return { case: "reportLost", value };
