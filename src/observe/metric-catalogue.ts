@@ -127,6 +127,11 @@ export const METRICS = {
   ),
 
   metaAppliedEntries: counter("skerry_meta_applied_entries_total", "Log entries applied to the metadata", []),
+  metaTimeAhead: gauge(
+    "skerry_meta_time_ahead_seconds",
+    "How far the time that leaders stamp was ahead of this node's clock when something was applied last; below 0: behind",
+    [],
+  ),
   metaSubmitSeconds: histogram(
     "skerry_meta_submit_seconds",
     "Time from submitting a command to its result",

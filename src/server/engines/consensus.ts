@@ -17,6 +17,7 @@ import { measuredMetadata } from "../measured.ts";
 import { checkLife, type EarlierStarts, joinAnew, logMissing, logOutdated, noteStart } from "./node-life.ts";
 import { type Closers, type EnginesOptions, META_GROUP_ID } from "./options.ts";
 import { noteStateDamage, openStateStore } from "./state-store.ts";
+import { watchTime } from "./time-watch.ts";
 
 /** The replicated metadata of a node: its rows, the log that changes them, and the ways in which snapshots of them come and go. */
 export interface Consensus {
@@ -67,6 +68,7 @@ export async function startConsensus(
   const replicated = new ReplicatedMetadata({ ...platform, nodeId: identity.nodeId, machine, log: raft });
   const metadata = measuredMetadata(replicated, options.metrics, platform.clock);
   watchRaft(options.metrics, raft, metadata);
+  watchTime({ metadata, clock: platform.clock, metrics: options.metrics, logger: options.logger });
   closers.push(() => replicated.close());
   const parties = {
     ...platform,
