@@ -41,6 +41,8 @@ export type {
   StateMachine,
 } from "./ports.ts";
 export {
+  DEFAULT_RAFT_SETTINGS,
+  logGrowthBytes,
   type MemberInspection,
   type RaftBootstrap,
   type RaftEvent,

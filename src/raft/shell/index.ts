@@ -1,5 +1,6 @@
 export {
   DEFAULT_RAFT_SETTINGS,
+  logGrowthBytes,
   type MemberInspection,
   type RaftBootstrap,
   type RaftEvent,

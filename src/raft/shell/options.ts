@@ -92,6 +92,17 @@ export const DEFAULT_RAFT_SETTINGS: RaftSettings = Object.freeze({
   snapshotRequestTicks: 10,
 });
 
+/**
+ * Room on the disk that a log which is applied as it comes may take beside the segment that it writes and the spare one, before it is cut, in bytes: what is behind the
+ * last cut lies in that many segments, and there must be room for the next spare one. Without that room the log stops.
+ */
+export function logGrowthBytes(
+  settings: Pick<RaftSettings, "checkpointBytes" | "trailingBytes" | "walSegmentBytes">,
+): number {
+  const { checkpointBytes, trailingBytes, walSegmentBytes } = settings;
+  return (Math.ceil((checkpointBytes + trailingBytes) / walSegmentBytes) + 1) * walSegmentBytes;
+}
+
 /** How the very first start of a group makes its log. Ignored where a log exists. */
 export interface RaftBootstrap {
   readonly voters: readonly NodeId[];

@@ -251,6 +251,12 @@ export const SETTINGS = {
     default: GiB,
     description: "Size at which a segment file is sealed",
   }),
+  "storage.reserve": setting({
+    kind: size(64 * MiB, 64 * GiB),
+    default: 512 * MiB,
+    description:
+      "Free space on the disk that new bytes leave alone, so that the metadata and their log go on and what is deleted can be given back; at least what that log may grow by: 96 MiB and two files of raft.wal_segment_size",
+  }),
   "storage.write_buffers": setting({
     kind: size(16 * MiB, 64 * GiB),
     default: 256 * MiB,

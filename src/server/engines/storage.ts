@@ -6,6 +6,7 @@ import { CHUNK_BYTES, openSegmentStore, type SegmentDamage, type SegmentStore } 
 import { NodeTargets } from "../chunk-targets.ts";
 import { measuredSegments } from "../measured.ts";
 import type { Closers, EnginesOptions } from "./options.ts";
+import { storageReserve } from "./storage-reserve.ts";
 
 /**
  * How long a chunk that has its quorum waits for the remaining nodes, in milliseconds. Long enough that a node that is merely busy is not left
@@ -27,6 +28,7 @@ export async function openSegments(
     identity: { clusterId, incarnation, diskId: "disk-1" },
     settings: {
       segmentBytes: config["storage.segment_size"],
+      reserveBytes: storageReserve(config, options.tuning?.raft),
       // Room for all that this node's own writers may hold, and as much again from the others: writers wait, they are not refused.
       maxQueuedBytes: 2 * config["storage.write_buffers"],
       ...options.tuning?.segments,

@@ -1,0 +1,71 @@
+import { describe, expect, it } from "vitest";
+import { logGrowthBytes } from "../../raft/index.ts";
+import { SimCluster } from "../../raft/testing/sim-cluster.ts";
+import { openSegmentStore, type SegmentStore } from "../../segment/index.ts";
+import { chunkOf, SMALL, TEST_IDENTITY } from "../../segment/testing/harness.ts";
+import { storageReserve } from "./storage-reserve.ts";
+
+const MIB = 1024 * 1024;
+const LOG = { walSegmentBytes: 16 * 1024, checkpointBytes: 24 * 1024, trailingBytes: 12 * 1024 };
+const DISK_BYTES = 1024 * 1024;
+const CHUNK_BYTES = 1000;
+
+/** A node whose log and segments share a disk, which chunks have filled up to this reserve. */
+async function fullNode(seed: string, reserveBytes: number) {
+  const cluster = new SimCluster(seed);
+  const member = cluster.add(1);
+  const settings = { ...LOG, checkpointEntries: 100_000, trailingEntries: 100_000 };
+  await member.start({ bootstrap: { voters: [1] }, settings });
+  await cluster.untilLeader();
+  await cluster.simulation.runFor(100);
+  member.machine.volume.faults.capacityBytes = DISK_BYTES;
+  const { platform } = member.machine.boot();
+  const run = <T>(promise: Promise<T>): Promise<T> => cluster.simulation.complete(promise, 600_000);
+  const opening = openSegmentStore({
+    ...platform,
+    directory: "/data/segments",
+    identity: TEST_IDENTITY,
+    settings: { ...SMALL, reserveBytes },
+  });
+  const store: SegmentStore = await run(opening);
+  for (let blob = 0; store.status().writable; blob++) {
+    const appended = store.append(chunkOf(blob, 0, CHUNK_BYTES));
+    await run(appended.catch(() => undefined));
+  }
+  return { cluster, member };
+}
+
+describe("a disk that segments have filled up to the reserve", () => {
+  const values = Array.from({ length: 400 }, (_, i) => `${i} ${"x".repeat(1000)}`);
+
+  it("has room for all that the log takes until it is cut, again and again", async () => {
+    const { cluster, member } = await fullNode("reserve", logGrowthBytes(LOG));
+    expect(DISK_BYTES - member.machine.volume.usedBytes()).toBeLessThan(
+      logGrowthBytes(LOG) + CHUNK_BYTES * 2,
+    );
+    await cluster.write(member, values);
+    expect(member.fatal).toEqual([]);
+    expect(member.events.filter(({ kind }) => kind === "log-compacted").length).toBeGreaterThan(5);
+  });
+
+  it("ends the node where the reserve is but a segment of the log", async () => {
+    const { cluster, member } = await fullNode("no reserve", LOG.walSegmentBytes);
+    for (const value of values) {
+      member.raft.propose(new TextEncoder().encode(value));
+      await cluster.simulation.runFor(10);
+      if (member.fatal.length > 0) break;
+    }
+    expect(member.fatal).toMatchObject([{ kind: "wal" }]);
+  });
+});
+
+describe("the reserve", () => {
+  it("is as configured, and never less than the log needs", () => {
+    const reserve = (reserveMib: number, walMib: number) =>
+      storageReserve({ "storage.reserve": reserveMib * MIB, "raft.wal_segment_size": walMib * MIB }) / MIB;
+    expect(reserve(512, 64)).toBe(512);
+    expect(reserve(64, 64)).toBe(192);
+    expect(reserve(64, 4)).toBe(100);
+    expect(reserve(512, 1024)).toBe(2048);
+  });
+});
