@@ -62,7 +62,7 @@ export const DURABILITY: readonly Mutation[] = [
     file: "src/raft/shell/start.ts",
     find: 'if (requireExisting === true) throw new WalError("missing", "this node had a log, and it is gone");',
     replace: "if (requireExisting === undefined && bootstrap === null) return;",
-    detector: directed("src/raft/shell/shell.test.ts"),
+    detector: directed("src/raft/shell/first-start.test.ts"),
     withinSeeds: 1,
   },
   {
