@@ -49,6 +49,7 @@ export { deriveKey } from "./crypto.ts";
 export { DATA_KEY_BYTES, FrameCipher, unwrapDataKey, wrapDataKey } from "./data-key.ts";
 export { AccessError, type AccessErrorCode } from "./errors.ts";
 export { createGate, type Gate, type GateOptions, mayTouchBucket } from "./gate.ts";
+export { widerThan } from "./key-reach.ts";
 export {
   type ApiKeyHasher,
   createApiKeyHasher,

@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
-import { mayTouchNamespace, type Principal, ROLES, type Role } from "../access/index.ts";
+import { type Principal, type Role, widerThan } from "../access/index.ts";
 import type { KeyAdmin, KeyDescription, NewKey } from "../admin/index.ts";
 import { KeyKind, KeySchema, type KeyService, Role as RoleMessage } from "../gen/skerry/admin/v1/admin_pb.js";
 import type { Guard } from "./guard.ts";
@@ -34,7 +34,7 @@ export function keyService(keys: KeyAdmin, guard: Guard): ServiceImpl<typeof Key
       }),
     listKeys: (_, context) =>
       guard.unary("KeyService/ListKeys", context, [], async ({ principal }) => ({
-        keys: (await keys.list()).filter((key) => mayManage(principal, key)).map(keyMessage),
+        keys: (await keys.list()).filter((key) => !isHidden(principal, key)).map(keyMessage),
       })),
     rotateKey: ({ keyId, graceSeconds }, context) =>
       guard.unary("KeyService/RotateKey", context, [], async ({ principal }) => {
@@ -53,41 +53,25 @@ export function keyService(keys: KeyAdmin, guard: Guard): ServiceImpl<typeof Key
 
 /** Nobody mints a key that may do more than the own one, elsewhere, or more of it at a time. */
 function refuseWider(principal: Principal, wanted: NewKey): void {
-  if (ROLES.indexOf(wanted.role) > ROLES.indexOf(principal.role)) {
-    throw new ConnectError("a key cannot mint a key with a greater role than its own", Code.PermissionDenied);
-  }
-  if (principal.namespaces === undefined) return;
-  if (wanted.kind !== "api" || wanted.role === "user" || !mayManage(principal, wanted)) {
-    throw new ConnectError("a key mints only API keys within its own namespaces", Code.PermissionDenied);
-  }
-  const { inflightLimit } = principal;
-  if (inflightLimit === undefined) return;
-  // 0 asks for what the node gives to keys without a limit of their own.
-  if (wanted.inflightLimit === 0 || wanted.inflightLimit > inflightLimit) {
-    throw new ConnectError(
-      `a key mints only keys with a limit of requests under way from 1 to its own, ${inflightLimit}`,
-      Code.PermissionDenied,
-    );
-  }
+  const wider = widerThan(principal, wanted);
+  if (wider === undefined) return;
+  const why = {
+    role: "a key cannot mint a key with a greater role than its own",
+    scope: "a key mints only API keys within its own namespaces",
+    inflight: `a key mints only keys with a limit of requests under way from 1 to its own, ${principal.inflightLimit}`,
+  };
+  throw new ConnectError(why[wider], Code.PermissionDenied);
 }
 
-/** A key that is limited to namespaces knows of no keys but those within its own limits; one that gets at buckets as well is not. */
-function mayManage(
-  principal: Principal,
-  { namespaces, buckets }: Pick<KeyDescription, "namespaces" | "buckets">,
-): boolean {
-  if (principal.namespaces === undefined) return true;
-  return buckets === undefined && isWithinOwn(principal, namespaces);
-}
-
-function isWithinOwn(principal: Principal, namespaces: readonly string[] | undefined): boolean {
-  return namespaces?.every((scope) => mayTouchNamespace(principal, scope)) === true;
+/** A key that is limited to namespaces knows of no keys but those that it could have minted. */
+function isHidden(principal: Principal, key: KeyDescription): boolean {
+  return principal.namespaces !== undefined && widerThan(principal, key) !== undefined;
 }
 
 async function refuseForeign(keys: KeyAdmin, principal: Principal, keyId: string): Promise<void> {
   if (principal.namespaces === undefined) return;
   const key = (await keys.list()).find((one) => one.keyId === keyId);
-  if (key === undefined || !mayManage(principal, key)) {
+  if (key === undefined || isHidden(principal, key)) {
     throw new ConnectError("there is no key of this id", Code.NotFound);
   }
 }

@@ -66,7 +66,25 @@ describe("keys of a project", () => {
     expect(await codeOf(keys.revokeKey({ keyId: "foreign" }, as("project")))).toBe("NotFound");
     expect(await codeOf(keys.revokeKey({ keyId: "mixed" }, as("project")))).toBe("NotFound");
     expect(await codeOf(keys.rotateKey({ keyId: "mixed" }, as("project")))).toBe("NotFound");
-    expect((await keys.listKeys({}, as("project"))).keys.map(({ keyId }) => keyId)).toEqual(["known"]);
+    expect((await keys.listKeys({}, as("project"))).keys.map(({ keyId }) => keyId)).toEqual([
+      "known",
+      "slower",
+    ]);
+  });
+});
+
+describe("keys with a limit of requests under way", () => {
+  it("know, rotate and revoke none with a greater one", async () => {
+    const keys = createClient(KeyService, search.api.http2());
+    // "known" has what the node gives to keys without a limit of their own.
+    for (const [keyId, outcome] of [
+      ["known", "NotFound"],
+      ["slower", "ok"],
+    ] as const) {
+      expect(await codeOf(keys.rotateKey({ keyId }, as("slowed"))), keyId).toBe(outcome);
+      expect(await codeOf(keys.revokeKey({ keyId }, as("slowed"))), keyId).toBe(outcome);
+    }
+    expect((await keys.listKeys({}, as("slowed"))).keys.map(({ keyId }) => keyId)).toEqual(["slower"]);
   });
 });
 

@@ -69,14 +69,19 @@ const keys: KeyAdmin = {
     },
     secret: "shown once",
   }),
-  list: async () => [KNOWN, { ...KNOWN, keyId: "mixed", buckets: ["b"] }],
+  list: async () => [
+    KNOWN,
+    { ...KNOWN, keyId: "mixed", buckets: ["b"] },
+    { ...KNOWN, keyId: "slower", inflightLimit: 2 },
+  ],
   rotate: async (keyId, { graceSeconds }) => {
     const key = (await keys.list()).find((known) => known.keyId === keyId);
     if (key === undefined) throw new AdminError("not-found", "there is no key of this id");
     return { key: { ...key, previousUntilMs: graceSeconds * 1000 }, secret: "shown once" };
   },
   revoke: async (keyId) => {
-    if (keyId !== "known") throw new AdminError("not-found", "there is no key of this id");
+    if (keyId !== "known" && keyId !== "slower")
+      throw new AdminError("not-found", "there is no key of this id");
   },
 };
 
