@@ -39,11 +39,16 @@ export class Barriers {
     this.#options = options;
   }
 
-  /** Rejects with MetaError "unavailable" or "overloaded". A round lasts as long as its most patient caller. */
-  pass(timeoutMs: number): Promise<void> {
+  /** Whether a barrier would be passed at once. */
+  isPassed(): boolean {
     const { log, machine } = this.#options;
     const index = log.readIndexNow();
-    if (index !== undefined && machine.view.appliedIndex() >= index) return PASSED;
+    return index !== undefined && machine.view.appliedIndex() >= index;
+  }
+
+  /** Rejects with MetaError "unavailable" or "overloaded". A round lasts as long as its most patient caller. */
+  pass(timeoutMs: number): Promise<void> {
+    if (this.isPassed()) return PASSED;
     if (this.#callers >= MAX_BARRIER_CALLERS) {
       return Promise.reject(new MetaError("overloaded", "too many reads wait"));
     }

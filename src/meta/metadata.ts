@@ -47,6 +47,10 @@ export class ReplicatedMetadata implements Metadata {
     return this.#barriers.pass(options?.timeoutMs ?? DEFAULT_BARRIER_TIMEOUT_MS);
   }
 
+  isCurrent(): boolean {
+    return this.#barriers.isPassed();
+  }
+
   onChange(listener: (change: AppliedChange) => void): () => void {
     return this.#options.machine.onChange(listener);
   }

@@ -44,6 +44,8 @@ export interface MetadataClient {
   submit(body: CommandBody, options?: { readonly timeoutMs?: number }): Promise<CommandResult>;
   /** After it resolves, `view` shows at least everything that was acknowledged anywhere before the call. Concurrent calls share a round. */
   barrier(options?: { readonly timeoutMs?: number }): Promise<void>;
+  /** Whether `view` shows at this moment what it would after a barrier: on a cluster of one node, which has nobody to ask. */
+  isCurrent(): boolean;
   /** The local state: only as fresh as the last barrier. */
   readonly view: MetadataView;
 }

@@ -17,6 +17,7 @@ import {
   parsePolicy,
 } from "../access/index.ts";
 import { BucketConfigurationKind as Kind, type ObjectRow } from "../gen/skerry/meta/v1/rows_pb.js";
+import type { MetadataView } from "../meta/index.ts";
 import { attributesFromRow } from "./attributes.ts";
 import type { BucketConfiguration } from "./bucket-configuration.ts";
 import type { ObjectContext } from "./context.ts";
@@ -31,6 +32,9 @@ const encoder = new TextEncoder();
 /** Buckets on which nobody said anything are as S3 had them first: objects belong to who writes them. */
 const DEFAULT_OBJECT_OWNERSHIP: ObjectOwnership = "ObjectWriter";
 
+/** Reading takes a microsecond, and entries are applied a thousand times a second at most: two would do. */
+const ACCESS_ATTEMPTS = 8;
+
 export interface BucketAccesses {
   /** As this node has applied it; undefined: there is no such bucket here. */
   bucketAccess(bucket: string): BucketAccess | undefined;
@@ -43,32 +47,43 @@ export function bucketAccesses(context: ObjectContext): BucketAccesses {
   const acls = new WeakMap<BucketConfiguration, Acl>();
   const blocks = new WeakMap<BucketConfiguration, PublicAccessBlock>();
   const ownerships = new WeakMap<BucketConfiguration, ObjectOwnership>();
+  const access = (bucket: string): BucketAccess | undefined => {
+    const row = context.view.bucket(bucket);
+    if (row === undefined) return undefined;
+    const document = (kind: Kind): BucketConfiguration | undefined =>
+      row.configuredKinds === 0n ? undefined : context.view.bucketConfiguration(row, kind);
+    const policy = document(Kind.POLICY);
+    const acl = document(Kind.ACL);
+    const block = document(Kind.PUBLIC_ACCESS_BLOCK);
+    const ownership = document(Kind.OWNERSHIP_CONTROLS);
+    return {
+      ownerId: row.ownerId,
+      policy: policy && once(policies, policy, (stored) => readPolicyDocument(stored, bucket)),
+      acl: acl && once(acls, acl, readAclDocument),
+      publicAccessBlock: block ? once(blocks, block, readPublicAccessBlockDocument) : NO_PUBLIC_ACCESS_BLOCK,
+      ownership: ownership ? once(ownerships, ownership, readOwnershipDocument) : DEFAULT_OBJECT_OWNERSHIP,
+    };
+  };
   return {
-    bucketAccess: (bucket) => {
-      const row = context.view.bucket(bucket);
-      if (row === undefined) return undefined;
-      const document = (kind: Kind): BucketConfiguration | undefined =>
-        row.configuredKinds === 0n ? undefined : context.view.bucketConfiguration(row, kind);
-      const policy = document(Kind.POLICY);
-      const acl = document(Kind.ACL);
-      const block = document(Kind.PUBLIC_ACCESS_BLOCK);
-      const ownership = document(Kind.OWNERSHIP_CONTROLS);
-      return {
-        ownerId: row.ownerId,
-        policy: policy && once(policies, policy, (stored) => readPolicyDocument(stored, bucket)),
-        acl: acl && once(acls, acl, readAclDocument),
-        publicAccessBlock: block
-          ? once(blocks, block, readPublicAccessBlockDocument)
-          : NO_PUBLIC_ACCESS_BLOCK,
-        ownership: ownership ? once(ownerships, ownership, readOwnershipDocument) : DEFAULT_OBJECT_OWNERSHIP,
-      };
-    },
+    bucketAccess: (bucket) => stillBucketAccess(context.view, () => access(bucket)),
 
     objectAccess: async (address) => {
       const found = await versionIfAny(context, address);
       return found && objectAccessFromRow(found.row);
     },
   };
+}
+
+/** Documents that were changed one after the other are not seen with the later change alone: a thread may be held up between two of its reads. */
+function stillBucketAccess(
+  view: Pick<MetadataView, "appliedIndex">,
+  read: () => BucketAccess | undefined,
+): BucketAccess | undefined {
+  for (let attempt = 1; ; attempt++) {
+    const index = view.appliedIndex();
+    const access = read();
+    if (view.appliedIndex() === index || attempt === ACCESS_ATTEMPTS) return access;
+  }
 }
 
 function once<T>(

@@ -22,6 +22,11 @@ export interface ObjectStoreOptions {
   readonly minimumPartBytes: number;
   /** Buckets where an object is overwritten only by a request with If-Match. Undefined: none. */
   readonly requiresIfMatch?: (bucket: string) => boolean;
+  /**
+   * Callers pass `asOfNow` when a request begins, before they judge it, so that no read begins a round of its own: what a request is judged by and what it
+   * reads are of one moment then, or nearly so, and what was written for others after its caller's rights were taken is not read with the older rights.
+   */
+  readonly readsFollowCallers?: boolean;
 }
 
 /** What every use case needs: metadata and blobs, with their failures translated into this module's errors. */
@@ -46,8 +51,17 @@ export class ObjectContext {
     }
   }
 
-  /** After it, the view shows everything that was acknowledged before the call. */
+  /** Undefined: the view shows everything that was acknowledged before the call, else it does when the promise resolves. */
+  asOfNow(): Promise<void> | undefined {
+    return this.options.metadata.isCurrent() ? undefined : this.#round();
+  }
+
+  /** After it, the view shows everything that was acknowledged before the call, or before the request that it is made for. */
   async barrier(): Promise<void> {
+    if (this.options.readsFollowCallers !== true) await this.#round();
+  }
+
+  async #round(): Promise<void> {
     try {
       await this.options.metadata.barrier();
     } catch (error) {

@@ -28,7 +28,9 @@ export async function freshVersion(context: ObjectContext, address: VersionAddre
   await context.barrier();
   const bucket = context.bucket(address.bucket);
   if (wanted === undefined) return { bucket, row: currentVersion(context, bucket, address.key) };
-  const row = versionOf(context, bucket, address.key, wanted.id);
+  const row =
+    versionOf(context, bucket, address.key, wanted.id) ??
+    (await stillVersionOf(context, bucket, address.key, wanted.id));
   if (row === undefined) {
     throw new ObjectError("version-not-found", "there is no version of this id", {
       details: { Key: address.key, VersionId: address.versionId ?? "" },
@@ -92,6 +94,16 @@ function currentVersion(context: ObjectContext, bucket: BucketRow, key: string):
   throw new ObjectError("object-not-found", "there is no object of this key", {
     details: { Key: key, ...(marker !== undefined && markerDetails(marker)) },
   });
+}
+
+/** Of one moment: between two reads a version may move from being the current one to being an older one, or back. */
+function stillVersionOf(
+  { view }: ObjectContext,
+  bucket: BucketRow,
+  key: string,
+  id: Uint8Array | undefined,
+): Promise<ObjectRow | undefined> {
+  return view.still((rows) => Promise.resolve(versionOf({ view: rows }, bucket, key, id)));
 }
 
 /** `id` undefined: the null version. */

@@ -23,6 +23,8 @@ export async function listParts(
   await context.freshBucket(request.bucket);
   const upload = await knownUpload(context, request);
   const rows = await context.view.parts(upload.uploadId, { after: request.after, limit: request.limit + 1 });
+  // It may have been completed in between, its parts gone with it.
+  await knownUpload(context, request);
   const shown = rows.slice(0, request.limit);
   return {
     parts: shown.map((row) => ({

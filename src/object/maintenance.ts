@@ -9,6 +9,7 @@ const RETRY_AFTER_SECONDS = 10;
 
 /** Complete by type: a new use case says whether it changes what is stored. */
 export const IS_WRITE: Readonly<Record<keyof ObjectStore, boolean>> = {
+  asOfNow: false,
   listBuckets: false,
   createBucket: true,
   headBucket: false,

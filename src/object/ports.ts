@@ -17,6 +17,11 @@ import type { VersionSettings } from "./version-settings.ts";
  * below it. Every method rejects with an `ObjectError` from the closed set in `errors.ts`, or with a bug.
  */
 export interface ObjectStore extends BucketAccesses, BucketConfigurations, BucketVersioning, VersionSettings {
+  /**
+   * To be passed when a request begins, before it is judged: then rights that were taken and rules that were made anywhere in the cluster before the request
+   * hold for it. Undefined: that is so already. Rejects with "unavailable" and "overloaded".
+   */
+  asOfNow(): Promise<void> | undefined;
   listBuckets(request: ListBucketsRequest): Promise<ListBucketsResult>;
   /** Refuses "bucket-exists" (another owner's) and "bucket-owned-by-you". */
   createBucket(request: {

@@ -22,6 +22,7 @@ import { versionSettings } from "./version-settings.ts";
 export function createObjectStore(options: ObjectStoreOptions): ObjectStore {
   const context = new ObjectContext(options);
   return refusingUnreadable({
+    asOfNow: () => context.asOfNow(),
     ...bucketConfigurations(context),
     ...bucketVersioning(context),
     ...versionSettings(context),

@@ -259,7 +259,8 @@ export async function completeUpload(
   }
   const encryption = upload.attributes?.encryption;
   proveCustomerKey(encryption, request.customerKey);
-  const parts = request.parts.map((wanted) => checkedPart(context, uploadId, wanted));
+  const parts = checkedParts(context, uploadId, request);
+  if (parts === undefined) return repeatedCompletion(context, request, uploadId);
   const total = parts.reduce((sum, part) => sum + Number(part.size), 0);
   if (request.size !== undefined && request.size !== total) {
     throw new ObjectError(
@@ -341,6 +342,20 @@ function checkPartList(request: CompleteUploadRequest): void {
     if (before !== undefined && before.partNumber >= part.partNumber) {
       throw new ObjectError("part-order", "the parts must be named in ascending order, each once");
     }
+  }
+}
+
+/** Undefined: the upload was completed, or aborted, while they were looked at. */
+function checkedParts(
+  context: ObjectContext,
+  uploadId: Uint8Array,
+  request: CompleteUploadRequest,
+): readonly PartRow[] | undefined {
+  try {
+    return request.parts.map((wanted) => checkedPart(context, uploadId, wanted));
+  } catch (error) {
+    if (context.view.upload(uploadId) === undefined) return undefined;
+    throw error;
   }
 }
 

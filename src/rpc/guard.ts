@@ -1,3 +1,4 @@
+import type { Message } from "@bufbuild/protobuf";
 import {
   Code,
   ConnectError,
@@ -12,6 +13,7 @@ import {
   organizationsOf,
   type Principal,
 } from "../access/index.ts";
+import { Consistency } from "../gen/skerry/search/v1/search_pb.js";
 import type { ObjectStore } from "../object/index.ts";
 import type { Clock } from "../platform/index.ts";
 import { SearchError } from "../search/index.ts";
@@ -47,7 +49,7 @@ export interface GuardOptions {
   readonly hooks: RpcHooks;
   readonly limits: RpcLimits;
   /** For decisions that depend on what is there. */
-  readonly objects: Pick<ObjectStore, "headBucket" | "objectAccess">;
+  readonly objects: Pick<ObjectStore, "asOfNow" | "headBucket" | "objectAccess">;
 }
 
 /** What a call touches, named by the handler as soon as it knows. */
@@ -57,6 +59,12 @@ export interface Touches {
   readonly namespace?: string;
   readonly key?: string;
 }
+
+/** What is answered while no quorum can be reached too: callers are judged by what this node knows. */
+const LOCAL_OPERATIONS: ReadonlySet<string> = new Set<RpcOperationName>([
+  "ClusterService/GetStatus",
+  "ServerReflection/ServerReflectionInfo",
+]);
 
 /** Where what is left out depends on who calls, it is known once that is. */
 type TouchesOf = readonly Touches[] | ((principal: Principal) => readonly Touches[]);
@@ -131,11 +139,18 @@ export class Guard implements RestAdmission {
     touches: TouchesOf,
     report: Report,
   ): Promise<GuardedCall> {
-    const principal = context.values.get(PROGRESS)?.principal ?? this.#authenticate(context);
-    report.principal = principal;
+    report.principal = context.values.get(PROGRESS)?.principal ?? this.#authenticate(context);
     const request = context.values.get(CALL_REQUEST);
     const broken = request === undefined ? undefined : ruleBroken(request.type, request.message);
     if (broken !== undefined) throw broken;
+    const isLocal = LOCAL_OPERATIONS.has(operation) || isEventual(request?.message);
+    const current = isLocal ? undefined : this.#options.objects.asOfNow();
+    if (current !== undefined) {
+      await current;
+      // The key may have been revoked on another node since this one heard of it.
+      report.principal = this.#authenticate(context);
+    }
+    const { principal } = report;
     const { requestId, remoteAddress } = context.values.get(CALL_INFO);
     const values = (key: string) => contextValues(key, remoteAddress, this.#options.clock.wallMs());
     const named = typeof touches === "function" ? touches(principal) : touches;
@@ -196,6 +211,11 @@ export class Guard implements RestAdmission {
     const touched = typeof touches === "function" ? {} : (touches[0] ?? {});
     return new Report(this.#options, operation, context, touched);
   }
+}
+
+/** A read of what this node knows, which asks nobody. */
+function isEventual(message: Message | undefined): boolean {
+  return message !== undefined && "consistency" in message && message.consistency === Consistency.EVENTUAL;
 }
 
 function tooMany({ of, retryAfterMs }: Extract<CallerRateDecision, { kind: "limited" }>): Error {

@@ -252,6 +252,8 @@ export class S3Gateway {
     progress.operation = parsed.kind === "operation" ? parsed.operation.name : parsed.operationName;
     progress.bucket = parsed.target?.bucket;
     progress.key = parsed.target?.key;
+    const current = this.#options.store.asOfNow();
+    if (current !== undefined) await current;
     if (parsed.kind === "operation" && parsed.operation.name === "Preflight") {
       return answerPreflight(progress.bucket, request.headers, this.#options.store);
     }
@@ -402,6 +404,7 @@ export class S3Gateway {
     progress.surface = "website";
     progress.bucket = bucket;
     const { store } = this.#options;
+    await store.asOfNow();
     if (request.method === "OPTIONS") return answerPreflight(bucket, request.headers, store);
     const visit = readVisit(request, this.#websiteDomains);
     progress.operation = visit.operation;

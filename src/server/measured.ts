@@ -13,6 +13,7 @@ export function measuredMetadata(metadata: Metadata, metrics: Metrics, clock: Cl
 export function measuredClient(metadata: MetadataClient, metrics: Metrics, clock: Clock): MetadataClient {
   return {
     view: metadata.view,
+    isCurrent: () => metadata.isCurrent(),
     submit: async (body, options) => {
       const begunMs = clock.monotonicMs();
       let outcome = "ok";

@@ -106,8 +106,7 @@ export class RemoteMetadata implements MetadataClient {
   }
 
   barrier(options?: { readonly timeoutMs?: number }): Promise<void> {
-    const index = this.#options.readIndexNow();
-    if (index !== undefined && this.#shared.index() >= index) return PASSED;
+    if (this.isCurrent()) return PASSED;
     if (this.#isClosed) return Promise.reject(stopping("unavailable"));
     const timeoutMs = options?.timeoutMs ?? DEFAULT_BARRIER_TIMEOUT_MS;
     if (this.#nextRound === undefined) {
@@ -117,6 +116,11 @@ export class RemoteMetadata implements MetadataClient {
     const round = this.#nextRound;
     round.timeoutMs = Math.max(round.timeoutMs, timeoutMs);
     return round.passed.promise;
+  }
+
+  isCurrent(): boolean {
+    const index = this.#options.readIndexNow();
+    return index !== undefined && this.#shared.index() >= index;
   }
 
   /** Everything in flight ends with an error. */

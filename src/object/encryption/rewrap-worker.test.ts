@@ -119,6 +119,7 @@ function interposed(before: (command: RewrapDataKeys) => Promise<void>): Metadat
   const { metadata } = node;
   return {
     view: metadata.view,
+    isCurrent: () => metadata.isCurrent(),
     barrier: (options) => metadata.barrier(options),
     onChange: (listener) => metadata.onChange(listener),
     submit: async (command, options) => {

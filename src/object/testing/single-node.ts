@@ -46,7 +46,7 @@ export const INLINE_BYTES = 1024;
 /** Small, so that tests of multipart uploads are fast. */
 export const MINIMUM_PART_BYTES = 1000;
 
-export type SingleNodeOptions = Pick<ObjectStoreOptions, "requiresIfMatch">;
+export type SingleNodeOptions = Pick<ObjectStoreOptions, "requiresIfMatch" | "readsFollowCallers">;
 
 /** The real metadata machine over a log that commits at once, and blobs on three nodes in memory. */
 export class SingleNode {

@@ -253,6 +253,10 @@ export class TestApi {
   readonly events: RpcEvent[] = [];
   notReadyReason: string | undefined;
   maintenanceState = "off";
+  /** What has to be waited for before this node knows what others have done. */
+  asOfNow: (() => Promise<void>) | undefined;
+  /** Names of keys that are refused. */
+  readonly revoked = new Set<string>();
   readonly inflight = new InflightLimiter(
     { all: 1_000, perName: 100 },
     InflightLimiter.memory({ all: 1_000 }, new Uint8Array(SHARED_TABLE_SEED_BYTES)),
@@ -288,7 +292,7 @@ export class TestApi {
         authenticate: (header) => {
           const name = /^Bearer (.*)$/.exec(header ?? "")?.[1];
           if (name === undefined) return { kind: "anonymous" };
-          const key = KEYS[name];
+          const key = api.revoked.has(name) ? undefined : KEYS[name];
           if (key === undefined) return { kind: "refused", reason: "unknown-key", claimedKeyId: name };
           return { kind: "authenticated", principal: { ...key, keyId: name, owner: OWNER } };
         },
@@ -297,7 +301,7 @@ export class TestApi {
       clock: new NodeClock(),
       timers: new NodeTimers(),
       hooks: { onCall: (event) => api.events.push(event) },
-      objects: node.objects,
+      objects: { ...node.objects, asOfNow: () => api.asOfNow?.() },
       region: "r",
       keys,
       encryptionKeys,

@@ -26,7 +26,7 @@ export interface ObjectsOptions extends Pick<EnginesOptions, "config" | "tuning"
   readonly platform: Pick<Platform, "hasher" | "random">;
 }
 
-/** The use cases on buckets, objects and uploads of this node. */
+/** The use cases on buckets, objects and uploads of this node, for callers that pass `asOfNow` first: the S3 gateway and the guard of the API. */
 export function createObjects(
   options: ObjectsOptions,
   joined: {
@@ -42,6 +42,7 @@ export function createObjects(
     hasher: platform.hasher,
     random: platform.random,
     requiresIfMatch: bucketsMatching(config["s3.require_if_match_buckets"]),
+    readsFollowCallers: true,
     minimumPartBytes: tuning.minimumPartBytes ?? MINIMUM_PART_BYTES,
   });
 }
