@@ -37,6 +37,7 @@ export function readXml(bytes: Uint8Array, rootName: string): XmlElement {
     elements += 1;
     if (elements > MAX_XML_ELEMENTS) throw malformed("there are too many elements");
     if (open.length === MAX_XML_DEPTH) throw malformed("the elements are nested too deeply");
+    refuseAttributes(tag.name, Object.keys(tag.attributes));
     open.push({ name: localName(tag.name), children: [], text: "" });
   });
   const addText = (characters: string) => {
@@ -57,8 +58,12 @@ export function readXml(bytes: Uint8Array, rootName: string): XmlElement {
   return root;
 }
 
-/** The children by name. Refuses names that are not in `allowed`: what is not understood is not ignored. */
+/**
+ * The children by name. Refuses names that are not in `allowed`, and text beside the elements: what is not understood is not ignored, or a filter that is spelled
+ * wrong would be none.
+ */
 export function childrenOf(element: XmlElement, allowed: readonly string[]): readonly XmlElement[] {
+  if (element.text.trim() !== "") throw malformed(`there is text where ${element.name} has elements`);
   for (const child of element.children) {
     if (!allowed.includes(child.name)) throw malformed(`${child.name} is not expected in ${element.name}`);
   }
@@ -79,6 +84,13 @@ export function textOf(element: XmlElement, name: string): string | undefined {
 
 export function malformed(reason: string): S3Refusal {
   return new S3Refusal("MalformedXML", undefined, { Reason: reason });
+}
+
+/** No element of S3's has attributes of its own; those with a prefix ("xsi:type") belong to another namespace and say nothing more than the elements do. */
+function refuseAttributes(element: string, names: readonly string[]): void {
+  for (const name of names) {
+    if (name !== "xmlns" && !name.includes(":")) throw malformed(`${element} has an attribute ${name}`);
+  }
 }
 
 function localName(name: string): string {

@@ -23,6 +23,7 @@ describe("XML in", () => {
     "<s3:Delete xmlns:s3='x'><s3:Quiet/></s3:Delete>",
     "\uFEFF<Delete/>",
     "<Delete><!-- comment --><![CDATA[ ]]></Delete>",
+    '<Delete xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="x" xml:lang="en"/>',
   ])("accepts %j", (text) => {
     expect(refused(text)).toBe("accepted");
   });
@@ -36,6 +37,8 @@ describe("XML in", () => {
     "<Delete></Other>",
     "<Delete/><Delete/>",
     "<Delete a=1/>",
+    '<Delete Key="a"/>',
+    '<Delete><Object Key="a"/></Delete>',
     "<Delete>&nbsp;</Delete>",
     "<Delete>&x;</Delete>",
     '<!DOCTYPE Delete [<!ENTITY x "y">]><Delete>&x;</Delete>',
@@ -63,6 +66,14 @@ describe("XML in", () => {
     expect(textOf(root.children[0]!, "Key")).toBe("a&b\rA<c>");
     expect(textOf(root, "__proto__")).toBe("x");
     expect(textOf(root, "constructor")).toBeUndefined();
+  });
+
+  it("does not ignore text where there should be elements", () => {
+    const inside = (text: string) => () =>
+      childrenOf(readXml(bytes(`<Delete>${text}</Delete>`), "Delete"), ["Object"]);
+    expect(inside(" \n<!-- a --><Object/>\t")()).toHaveLength(1);
+    expect(inside("a<Object/>")).toThrow(S3Refusal);
+    expect(inside("<Object/><![CDATA[a]]>")).toThrow(S3Refusal);
   });
 
   it("does not ignore what is not expected or said twice", () => {

@@ -232,6 +232,8 @@ describe("a lifecycle configuration", () => {
       "InvalidStorageClass",
     ],
     ["an element that nobody knows", document(rule(`${days(1)}<Colour/>`)), "MalformedXML"],
+    ["text for a filter", document(rule(days(1), "<Filter>tmp/</Filter>")), "MalformedXML"],
+    ["an attribute for a filter", document(rule(days(1), '<Filter Prefix="tmp/"/>')), "MalformedXML"],
     ["another document", "<CORSConfiguration/>", "MalformedXML"],
   ])("is refused with %s", async (_, body, code) => {
     expect(errorCodeOf(await putXml(body))).toBe(code);
