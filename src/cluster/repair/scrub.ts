@@ -111,7 +111,9 @@ export class Scrub {
     const cycle = this.#cycle;
     if (cycle !== undefined && cycle.finishedMs === undefined) return cycle;
     const nowMs = this.#options.clock.wallMs();
-    const isDue = cycle === undefined || nowMs >= cycle.startedMs + this.#options.intervalMs;
+    const sinceMs = cycle === undefined ? undefined : nowMs - cycle.startedMs;
+    // One that seems to come from the future was begun by a clock that was wrong.
+    const isDue = sinceMs === undefined || sinceMs < 0 || sinceMs >= this.#options.intervalMs;
     if (!isDue && !this.#isAsked) return undefined;
     this.#isAsked = false;
     return {

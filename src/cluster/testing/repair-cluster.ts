@@ -63,6 +63,8 @@ export class RepairCluster {
   readonly silent = new Set<number>();
   readonly inventories = new Map<number, Inventory>();
   readonly scrubs = new Map<number, Scrub>();
+  /** How far the wall clock of the nodes' scrubs is ahead of what it should be, in milliseconds. */
+  scrubAheadMs = 0;
   readonly events: string[] = [];
   readonly #platform;
   readonly #workers = new Map<string, ClusterWorker>();
@@ -208,6 +210,10 @@ export class RepairCluster {
     const store = new MemoryUpkeep();
     const scrub = new Scrub({
       ...shared,
+      clock: {
+        wallMs: () => clock.wallMs() + this.scrubAheadMs,
+        monotonicMs: () => clock.monotonicMs(),
+      },
       store,
       intervalMs: 14 * 24 * 3_600_000,
       bytesPerSecond: 1024 * 1024,

@@ -83,6 +83,8 @@ interface Made {
   readonly metadata?: Pick<Metadata, "submit" | "barrier" | "view">;
   readonly dayMs?: number;
   readonly isLeader?: () => boolean;
+  /** How far the worker's clock is before that of the log. */
+  readonly aheadMs?: () => number;
 }
 
 let ids = 0;
@@ -91,7 +93,7 @@ function make(made: Made = {}) {
   const worker = lifecycleWorker({
     metadata: made.metadata ?? node.metadata,
     isLeader: made.isLeader ?? (() => true),
-    clock: { wallMs: () => nowMs },
+    clock: { wallMs: () => nowMs + (made.aheadMs?.() ?? 0) },
     newId: () => {
       const id = new Uint8Array(16);
       const view = new DataView(id.buffer);
@@ -162,6 +164,42 @@ describe("a pass", () => {
     nowMs += 3_600_000;
     expect(await run()).toBe(1);
     expect(await keys()).toEqual([]);
+  });
+
+  it.each([
+    ["over", Number.POSITIVE_INFINITY],
+    ["under way", 1],
+  ])(
+    "that was begun while a clock was a year ahead, and is %s, holds up none behind it",
+    async (_, units) => {
+      await put("early");
+      await rules(rule({ expiration: { kind: "date", dateMs: MIDNIGHT } }));
+      let aheadMs = 365 * DAY_MS;
+      const { worker, run } = make({ aheadMs: () => aheadMs });
+      for (let unit = 0; unit < units && (await worker.runUnit(signal)) === "more"; unit++);
+      aheadMs = 0;
+      nowMs = MIDNIGHT;
+      await put("late");
+      await run();
+      await run();
+      expect(await keys()).toEqual([]);
+      nowMs += DAY_MS;
+      await put("later");
+      await run();
+      expect(await keys()).toEqual([]);
+    },
+  );
+
+  it("that was begun while a clock was hours ahead does not hide rules that are new", async () => {
+    await put("a");
+    await rules(rule({ expiration: { kind: "days", days: 9 } }));
+    let aheadMs = 6 * 60 * 60_000;
+    const { run } = make({ aheadMs: () => aheadMs });
+    await run();
+    aheadMs = 0;
+    nowMs += 60 * 60_000;
+    await rules(rule({ expiration: { kind: "date", dateMs: MIDNIGHT - DAY_MS } }));
+    expect(await run()).toBe(1);
   });
 
   it("goes over more than a page", async () => {

@@ -129,7 +129,8 @@ class LifecycleWorker implements Worker {
     const nowMs = this.#options.clock.wallMs();
     const { last } = this.#state;
     const everyMs = this.#passEveryMs;
-    if (last !== undefined && Math.floor(nowMs / everyMs) <= Math.floor(last.startedMs / everyMs)) {
+    // One that seems to come from the future was begun by a clock that was wrong: it holds up nothing.
+    if (last !== undefined && Math.floor(nowMs / everyMs) === Math.floor(last.startedMs / everyMs)) {
       return undefined;
     }
     return { startedMs: nowMs, position: { kind: "behind", bucket: "" }, counts: NO_COUNTS };
@@ -174,7 +175,8 @@ class LifecycleWorker implements Worker {
     const { dayMs } = this.#options;
     if (last === undefined || dayMs !== DAY_MS) return true;
     const isNewDay = Math.floor(pass.startedMs / DAY_MS) > Math.floor(last.startedMs / DAY_MS);
-    return isNewDay || Number(rules.modifiedAtMs) >= last.startedMs;
+    const isClockBack = pass.startedMs < last.startedMs;
+    return isNewDay || isClockBack || Number(rules.modifiedAtMs) >= last.startedMs;
   }
 
   #now(rules: BucketConfigurationRow): LifecycleNow {
