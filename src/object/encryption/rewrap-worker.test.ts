@@ -1,6 +1,7 @@
 /** The promise: after a rotation everything that is stored is wrapped by the newest version, whatever clients do meanwhile, and stays readable; then the old version can go. */
 import { create } from "@bufbuild/protobuf";
 import { beforeEach, describe, expect, it } from "vitest";
+import { AccessError, type Sealer } from "../../access/index.ts";
 import {
   RefusalCode,
   RemoveEncryptionKeyVersionSchema,
@@ -19,6 +20,7 @@ import { rewrapWorker } from "./rewrap-worker.ts";
 
 const BUCKET = "sealed";
 const KEY = "customer-key";
+const DAY_MS = 24 * 60 * 60_000;
 const SSE_S3: EncryptionRequest = { kind: "sse-s3" };
 const SSE_KMS: EncryptionRequest = { kind: "sse-kms", keyId: KEY, context: undefined, bucketKey: false };
 const signal = new AbortController().signal;
@@ -81,6 +83,7 @@ interface Made {
   readonly metadata?: Metadata;
   readonly keysPerSecond?: number;
   readonly isLeader?: () => boolean;
+  readonly sealer?: Sealer;
 }
 
 function make(made: Made = {}) {
@@ -88,7 +91,7 @@ function make(made: Made = {}) {
   const sleeps: number[] = [];
   const worker = rewrapWorker({
     metadata: made.metadata ?? node.metadata,
-    sealer: node.sealer,
+    sealer: made.sealer ?? node.sealer,
     random: new NodeRandom(),
     isLeader: made.isLeader ?? (() => true),
     clock: { wallMs: () => nowMs, monotonicMs: () => 0 },
@@ -312,5 +315,33 @@ describe("a data key that does not open", () => {
     expect(await removeVersion(KEY, 1)).toBe("done");
     expect(await read("good")).toBe("content of good");
     expect(await node.violations()).toEqual([]);
+  });
+
+  it("because its version of the ring does not unseal keeps no others from being wrapped anew", async () => {
+    await node.encryptionKey("foreign");
+    const KMS_FOREIGN: EncryptionRequest = { ...SSE_KMS, keyId: "foreign" };
+    await put("a", KMS_FOREIGN);
+    await put("b", SSE_KMS);
+    await node.encryptionKey("foreign");
+    await node.encryptionKey(KEY);
+    const sealer: Sealer = {
+      ...node.sealer,
+      open: (sealed, context) => {
+        if (context === "encryption-key/foreign/1") throw new AccessError("sealed-damaged", "it is damaged");
+        return node.sealer.open(sealed, context);
+      },
+    };
+    const { run, sum } = make({ sealer });
+    expect(await run()).toBe(1);
+    expect(sum(({ failed }) => failed)).toBe(2);
+    expect(await removeVersion(KEY, 1)).toBe("done");
+    expect(await removeVersion("foreign", 1)).toBe("ENCRYPTION_KEY_IN_USE");
+    // A clock that was ahead when the last pass had nothing but failures does not keep off the next one.
+    nowMs += 10 * 60_000 + DAY_MS;
+    await run();
+    nowMs -= DAY_MS;
+    await put("c", SSE_S3);
+    await node.encryptionKey(OBJECTS_KEY_ID);
+    expect(await run()).toBe(1);
   });
 });

@@ -5,6 +5,7 @@
  */
 
 import { create } from "@bufbuild/protobuf";
+import { AccessError } from "../../access/index.ts";
 import type { Worker, WorkerProgress } from "../../background/index.ts";
 import {
   type CommandResult,
@@ -112,7 +113,9 @@ class RewrapWorker implements Worker {
   async #begin(): Promise<RewrapPass | undefined> {
     const { last } = this.#state;
     const isFutile = last !== undefined && last.counts.rewrapped === 0 && last.counts.failed > 0;
-    if (isFutile && this.#options.clock.wallMs() - last.endedMs < FUTILE_PAUSE_MS) return undefined;
+    const sinceMs = isFutile ? this.#options.clock.wallMs() - last.endedMs : undefined;
+    // One that seems to have ended in the future ended by a clock that was wrong.
+    if (sinceMs !== undefined && sinceMs >= 0 && sinceMs < FUTILE_PAUSE_MS) return undefined;
     if (!(await this.#isNeeded())) return undefined;
     return { position: { kind: "behind", bucket: "" }, counts: NO_COUNTS };
   }
@@ -178,7 +181,7 @@ class RewrapWorker implements Worker {
     return newest !== undefined && keyVersion < newest.version;
   }
 
-  /** Undefined: the data key does not open. It stays as it is, and counted, so that its version is not removed. */
+  /** Undefined: the data key, or the ring's key, does not open. It stays as it is, and counted, so that its version is not removed. */
   async #target({ key, row, encryption }: StoredDataKey): Promise<RewrappedDataKey | undefined> {
     try {
       const dataKey = await this.#keys.open(encryption, undefined);
@@ -192,7 +195,9 @@ class RewrapWorker implements Worker {
         wrappedKey,
       });
     } catch (error) {
-      if (error instanceof ObjectError && error.code === "data-unavailable") return undefined;
+      const isDamaged = error instanceof ObjectError && error.code === "data-unavailable";
+      // An AccessError: the version of the ring that wraps it does not unseal.
+      if (isDamaged || error instanceof AccessError) return undefined;
       throw error;
     }
   }
