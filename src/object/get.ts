@@ -36,6 +36,8 @@ export async function getObject(context: ObjectContext, request: GetObjectReques
   for (let attempt = 1; ; attempt++) {
     const { bucket, row } = await freshVersion(context, request);
     const info = infoFromRow(row, shownVersionId(bucket, row));
+    // Before anything that tells of the content: its ETag, its size.
+    proveCustomerKey(row.attributes?.encryption, request.customerKey);
     checkReadPreconditions(info, request.preconditions);
     const range = resolveRange(row, request.range);
     const taken = takeBlobs(context, row.slices, storedRange(row, range));
@@ -52,7 +54,7 @@ export async function getObject(context: ObjectContext, request: GetObjectReques
       ...range,
       partial: request.range !== undefined,
       ...(request.range?.kind === "part" && { partChecksum: checksumOfPart(row, request.range.partNumber) }),
-      ...(heldBody(wanted, request) ?? { body: await streamedBody(context, wanted, request) }),
+      ...(heldBody(wanted) ?? { body: await streamedBody(context, wanted, request) }),
     };
   }
 }
@@ -69,12 +71,8 @@ interface WantedBytes {
 }
 
 /** A small body lies in the metadata: nothing has to be waited for. */
-function heldBody(
-  { row, range, taken }: WantedBytes,
-  { customerKey }: GetObjectRequest,
-): Pick<GetObjectResult, "body" | "held"> | undefined {
+function heldBody({ row, range, taken }: WantedBytes): Pick<GetObjectResult, "body" | "held"> | undefined {
   if (row.attributes?.encryption !== undefined) return undefined;
-  checkCustomerKey(undefined, customerKey);
   const held = heldBytes(row.slices, taken, range);
   return held && { body: pieceOf(held), held };
 }

@@ -1,3 +1,4 @@
+import { isCustomerKey, REDACTED } from "../auth/secret-values.ts";
 import { invalidArgument, S3Refusal } from "../errors.ts";
 import { MAX_QUERY_PARAMETERS } from "../limits.ts";
 import { percentDecode } from "./percent.ts";
@@ -29,7 +30,10 @@ function addParameter(parameters: Map<string, string>, query: string, start: num
   const nameEnd = equals < 0 || equals > end ? end : equals;
   const name = decode(query.slice(start, nameEnd));
   const value = nameEnd === end ? "" : decode(query.slice(nameEnd + 1, end));
-  if (parameters.has(name)) throw invalidArgument("A query parameter may be given only once.", name, value);
+  if (parameters.has(name)) {
+    const shown = isCustomerKey(name) ? REDACTED : value;
+    throw invalidArgument("A query parameter may be given only once.", name, shown);
+  }
   if (parameters.size === MAX_QUERY_PARAMETERS) {
     throw new S3Refusal("InvalidURI", "The query string has too many parameters.");
   }

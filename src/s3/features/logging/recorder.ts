@@ -1,5 +1,6 @@
 import type { ObjectStore } from "../../../object/index.ts";
 import type { Clock } from "../../../platform/index.ts";
+import { withoutSecrets } from "../../auth/secret-values.ts";
 import type { RequestHead, S3Response } from "../../http.ts";
 import type { FinishedExchange, RequestEvent } from "../../ports.ts";
 import type { AccessLogRecord } from "./delivery.ts";
@@ -45,6 +46,7 @@ export class AccessLogRecorder {
   ): string {
     const { headers, method, target } = request;
     const { hostId, clock } = this.#options;
+    const referer = headers.get("referer");
     return formatRecord({
       bucketOwnerId,
       bucket: event.bucket,
@@ -56,13 +58,14 @@ export class AccessLogRecorder {
       isWebsite: event.isWebsite,
       method,
       key: event.key,
+      // A presigned URL in a log would be good for as long as it lasts, and its key for ever.
       target: withoutSecrets(target),
       status: event.status,
       errorCode: event.errorCode,
       bytesSent: event.bytesOut,
       objectSize: objectSizeOf(request, response),
       totalMs: event.durationMs,
-      referer: headers.get("referer"),
+      referer: referer && withoutSecrets(referer),
       userAgent: headers.get("user-agent"),
       versionId: headerOf(response, "x-amz-version-id"),
       hostId,
@@ -77,11 +80,6 @@ export class AccessLogRecorder {
             : "none",
     });
   }
-}
-
-/** A presigned URL in a log would be good for as long as it lasts. */
-function withoutSecrets(target: string): string {
-  return target.replace(/(X-Amz-(?:Signature|Security-Token)=)[^&]*/gi, "$1REDACTED");
 }
 
 /** Of what was read or written as a whole. */
