@@ -79,6 +79,7 @@ export type { Operation, ResourceKind } from "./operations.ts";
 export { accountIdOf, ownerNamed } from "./owner.ts";
 export { conditionKeyName, type PolicyContext } from "./policy/context.ts";
 export { evaluatePolicy, type PolicyVerdict } from "./policy/evaluate.ts";
+export { kmsKeyId } from "./policy/kms-key.ts";
 export { fromNativePolicy, isNativePolicy } from "./policy/native-policy.ts";
 export { parsePolicy } from "./policy/parse-policy.ts";
 export { MAX_POLICY_BYTES, type Policy } from "./policy/policy.ts";

@@ -32,6 +32,7 @@ export const IS_WRITE: Readonly<Record<keyof ObjectStore, boolean>> = {
   listChanges: false,
   listParts: false,
   listUploads: false,
+  uploadEncryption: false,
   getBucketConfiguration: false,
   localBucketConfiguration: false,
   putBucketConfiguration: true,

@@ -62,6 +62,8 @@ export interface ObjectStore extends BucketAccesses, BucketConfigurations, Bucke
   uploadPartCopy(request: UploadPartCopyRequest): Promise<UploadPartCopyResult>;
   completeUpload(request: CompleteUploadRequest): Promise<PutObjectResult>;
   abortUpload(request: UploadAddress): Promise<void>;
+  /** Undefined: its parts are not encrypted, or there is no such upload. */
+  uploadEncryption(address: UploadAddress): Promise<EncryptionInfo | undefined>;
   listParts(
     request: UploadAddress & { readonly after: number; readonly limit: number },
   ): Promise<ListPartsResult>;

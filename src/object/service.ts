@@ -6,6 +6,7 @@ import { listChanges } from "./changes.ts";
 import { ObjectContext, type ObjectStoreOptions } from "./context.ts";
 import { copyObject } from "./copy.ts";
 import { deleteObject, deleteObjects } from "./delete.ts";
+import { uploadEncryption } from "./encryption/of-upload.ts";
 import { getObject, headObject } from "./get.ts";
 import { listObjects } from "./list.ts";
 import { listParts, listUploads } from "./list-uploads.ts";
@@ -47,6 +48,7 @@ export function createObjectStore(options: ObjectStoreOptions): ObjectStore {
     uploadPartCopy: (request) => uploadPartCopy(context, request),
     completeUpload: (request) => completeUpload(context, request),
     abortUpload: (request) => abortUpload(context, request),
+    uploadEncryption: (address) => uploadEncryption(context, address),
     listParts: (request) => listParts(context, request),
     listUploads: (request) => listUploads(context, request),
   });

@@ -8,8 +8,10 @@ import { SigningKeys } from "./auth/signing-keys.ts";
 import { anonymousCaller } from "./authorize/anonymous.ts";
 import { authorizationsOf } from "./authorize/authorizations.ts";
 import { type ExpectedOwner, expectedOwners } from "./authorize/expected-owners.ts";
-import { requestContext } from "./authorize/request-context.ts";
+import { isJudgedByBody, readJudgedBody } from "./authorize/judged-body.ts";
+import { requestContext, type ValuesBeside } from "./authorize/request-context.ts";
 import { RequestGate } from "./authorize/request-gate.ts";
+import { uploadAddedTo, uploadValues } from "./authorize/upload-values.ts";
 import type { RequiredDigest } from "./body/required-digest.ts";
 import { CallerAdmission } from "./caller-admission.ts";
 import { notImplemented, type S3ErrorCode, S3Refusal } from "./errors.ts";
@@ -117,6 +119,8 @@ interface Asked {
   /** Undefined: nobody. */
   readonly caller: Principal | undefined;
   readonly acting: Authenticated;
+  /** Of a form: how it was signed. */
+  readonly beside?: ValuesBeside;
 }
 
 const lowerCase = (domains: readonly string[] = []) => domains.map((domain) => domain.toLowerCase());
@@ -283,16 +287,25 @@ export class S3Gateway {
   async #act(operation: S3Operation, asked: Asked, progress: Progress): Promise<S3Response> {
     const { request, headers, query, caller, acting } = asked;
     const { clock, region } = this.#options;
-    const policyContext = requestContext({ request, headers, query, nowMs: clock.wallMs(), region });
+    const nowMs = clock.wallMs();
+    const isReadFirst = isJudgedByBody(operation.name);
+    // A body costs something before it is known whether the caller may: not without limits.
+    if (isReadFirst) this.#enter(acting.principal, request, progress);
+    const body = isReadFirst
+      ? await readJudgedBody(operation.name, { request, headers, acting, nowMs }, this.#options.hasher)
+      : undefined;
+    const upload = uploadAddedTo(operation);
+    const ofUpload = upload && (await uploadValues(upload, this.#options.store));
+    const beside = asked.beside ?? body?.values ?? ofUpload;
+    const policyContext = requestContext({ request, headers, query, nowMs, region, beside });
     const admission = this.#gate.authorize(
       caller,
       authorizationsOf(operation, headers, query),
       policyContext,
     );
     const admit = admission instanceof Promise ? await admission : admission;
-    // What a visitor is shown may be several objects, and is one request.
-    if (progress.surface !== "website") this.#admission.take(acting.principal, request);
-    progress.release = this.#admission.enter(acting.principal);
+    if (!isReadFirst) this.#enter(acting.principal, request, progress);
+    if (body?.kind === "failed") throw body.error;
     if (!isSupported(operation) || operation.name === "PostObject") {
       throw notImplemented(`The operation ${operation.name}`);
     }
@@ -306,7 +319,14 @@ export class S3Gateway {
       authenticated: acting,
       admit,
       allows,
+      judgedBody: body?.kind === "read" ? body.bytes : undefined,
     });
+  }
+
+  #enter(principal: Principal, request: S3Request, progress: Progress): void {
+    // What a visitor is shown may be several objects, and is one request.
+    if (progress.surface !== "website") this.#admission.take(principal, request);
+    progress.release = this.#admission.enter(principal);
   }
 
   /** A call of IAM or STS: its clients sign the whole body, so that it is read before anything of it is believed. */
@@ -394,6 +414,7 @@ export class S3Gateway {
       query: target.query,
       caller: credential?.principal,
       acting: { principal, payload: { kind: "unsigned" }, chain: undefined },
+      beside: { values: formValues(form.fields, credential !== undefined) },
     };
     const put = await this.#act(operation, asked, progress);
     return renderPosted(form, bucket, put, request);
@@ -478,6 +499,18 @@ export class S3Gateway {
     this.hooks.onUnexpectedError?.(error, requestId);
     return new S3Refusal("InternalError");
   }
+}
+
+/** A form's signature is in its fields, and is none of a head's; what is not signed has no kind of signature. */
+function formValues(
+  fields: ReadonlyMap<string, string>,
+  isSigned: boolean,
+): ReadonlyMap<string, string | undefined> {
+  const version = fields.has("x-amz-algorithm") ? "AWS4-HMAC-SHA256" : "AWS";
+  return new Map([
+    ["s3:authtype", isSigned ? "POST" : undefined],
+    ["s3:signatureversion", isSigned ? version : undefined],
+  ]);
 }
 
 /** A link to a public object must not make a page of it that its owner did not: only who signs says what the answer's headers are. */

@@ -7,6 +7,8 @@ export const MAX_LIST_ENTRIES = 1000;
 export const MAX_LISTED_BUCKETS = 10_000;
 /** Bodies that are read whole: XML of DeleteObjects (1,000 keys of 1,024 escaped bytes) and CompleteMultipartUpload (10,000 parts). */
 export const MAX_XML_BODY_BYTES = 8 * 1024 * 1024;
+/** Bytes of a body that is read before it is known whether its sender may send it: tags, retentions and legal holds. */
+export const MAX_JUDGED_BODY_BYTES = 64 * 1024;
 export const MAX_XML_DEPTH = 8;
 export const MAX_XML_ELEMENTS = 100_000;
 /** Where a single object of a website redirects. */

@@ -8,6 +8,7 @@
 
 import { conditionKeyName, type PolicyContext } from "./context.ts";
 import { blockContains, parseAddressBlock, parseIpAddress } from "./ip-address.ts";
+import { kmsKeyId, kmsKeyPattern } from "./kms-key.ts";
 import { compilePattern, matchesPattern, type Pattern } from "./pattern.ts";
 
 /** Undefined: the value in the policy is none of this operator's kind. */
@@ -145,6 +146,21 @@ const OPERATORS: ReadonlyMap<string, OperatorRow> = new Map([
   ["ArnNotLike", negative(arn)],
 ]);
 
+const KMS_KEY_ID = "s3:x-amz-server-side-encryption-aws-kms-key-id";
+
+/** The same key may be named by its id or by an ARN, on either side: ids are compared. */
+function ofKmsKey({ negated, compile }: OperatorRow): OperatorRow {
+  return {
+    negated,
+    compile: (value, options) => {
+      if (compile(value, options) === undefined) return undefined;
+      const compileId = compile === arn ? text(false, true) : compile;
+      const test = compileId(kmsKeyPattern(value), options);
+      return test && ((given, context) => test(kmsKeyId(given), context));
+    },
+  };
+}
+
 const SPELLING = /^(?:(ForAnyValue|ForAllValues):)?([A-Za-z]+?)(IfExists)?$/;
 
 /** One operator with one key, or what is wrong with it, in words. */
@@ -163,7 +179,8 @@ export function compileCondition(
       ? { ...shape, negated: false, kind: "null", isFixed: false, tests: [test] }
       : "Null takes true or false";
   }
-  const row = OPERATORS.get(name);
+  const known = OPERATORS.get(name);
+  const row = shape.key === KMS_KEY_ID && known !== undefined ? ofKmsKey(known) : known;
   if (row === undefined) return `there is no condition operator ${operator.slice(0, 64)}`;
   const tests: Test[] = [];
   for (const value of values) {

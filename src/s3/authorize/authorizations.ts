@@ -34,6 +34,11 @@ const VERSION_ACTIONS: ReadonlyMap<string, string> = new Map([
 const IMPLIED_ACTIONS: readonly (readonly [string, string])[] = [
   ["x-amz-tagging", "s3:PutObjectTagging"],
   ["x-amz-acl", "s3:PutObjectAcl"],
+  ["x-amz-grant-full-control", "s3:PutObjectAcl"],
+  ["x-amz-grant-read", "s3:PutObjectAcl"],
+  ["x-amz-grant-read-acp", "s3:PutObjectAcl"],
+  ["x-amz-grant-write", "s3:PutObjectAcl"],
+  ["x-amz-grant-write-acp", "s3:PutObjectAcl"],
   ["x-amz-object-lock-mode", "s3:PutObjectRetention"],
   ["x-amz-object-lock-legal-hold", "s3:PutObjectLegalHold"],
 ];

@@ -1,4 +1,5 @@
 import { conditionKeyName, type PolicyContext } from "../../access/index.ts";
+import type { Tag } from "../../object/index.ts";
 import { parseAmzDate } from "../auth/signature-claim.ts";
 import { fromHeaderValue, type RequestHeaders, type S3Request } from "../http.ts";
 import type { QueryParameters } from "../parse/query.ts";
@@ -10,6 +11,15 @@ export interface RequestContextInput {
   readonly query: QueryParameters;
   readonly nowMs: number;
   readonly region: string;
+  /** What is known of the request from elsewhere than its head. */
+  readonly beside?: ValuesBeside | undefined;
+}
+
+/** Where these are there, they count instead of what the head says, which then means nothing to the operation. */
+export interface ValuesBeside {
+  /** By the key as `conditionKeyName` spells it; undefined: the request has no such value, whatever its head says. */
+  readonly values?: ReadonlyMap<string, string | undefined>;
+  readonly tags?: readonly Tag[];
 }
 
 type Read = (input: RequestContextInput) => string | undefined;
@@ -58,11 +68,10 @@ const READERS: ReadonlyMap<string, Read> = new Map<string, Read>([
   ["s3:prefix", parameter("prefix")],
   ["s3:delimiter", parameter("delimiter")],
   ["s3:max-keys", parameter("max-keys")],
-  ["s3:versionid", parameter("versionId")],
   ["s3:object-lock-mode", header("x-amz-object-lock-mode")],
   ["s3:object-lock-legal-hold", header("x-amz-object-lock-legal-hold")],
   ["s3:object-lock-retain-until-date", header("x-amz-object-lock-retain-until-date")],
-  ["s3:object-lock-remaining-retention-days", remainingRetentionDays],
+  ["s3:object-lock-remaining-retention-days", remainingDaysOfHeader],
   [
     "s3:signatureversion",
     ({ headers, query }) => (isSigned(headers, query) ? "AWS4-HMAC-SHA256" : undefined),
@@ -76,24 +85,30 @@ const REQUEST_TAG_KEYS = "s3:requestobjecttagkeys";
 
 /** What policies may ask of a request. Nothing is read from it before one does. */
 export function requestContext(input: RequestContextInput): PolicyContext {
+  const { beside } = input;
   let tags: URLSearchParams | undefined;
   const requestTags = (): URLSearchParams => {
-    tags ??= new URLSearchParams(fromHeaderValue(input.headers.get("x-amz-tagging") ?? ""));
+    tags ??= beside?.tags
+      ? new URLSearchParams(beside.tags.map(({ key, value }): [string, string] => [key, value]))
+      : new URLSearchParams(fromHeaderValue(input.headers.get("x-amz-tagging") ?? ""));
     return tags;
   };
   return {
     values: (key) => {
       const name = conditionKeyName(key);
+      if (beside?.values?.has(name) === true) return listOf(beside.values.get(name));
       if (name === REQUEST_TAG_KEYS) return requestTags().size === 0 ? undefined : [...requestTags().keys()];
       if (name.startsWith(REQUEST_TAG)) {
         const value = requestTags().get(name.slice(REQUEST_TAG.length));
         return value === null ? undefined : [value];
       }
-      const value = READERS.get(name)?.(input);
-      return value === undefined ? undefined : [value];
+      return listOf(READERS.get(name)?.(input));
     },
   };
 }
+
+const listOf = (value: string | undefined): readonly string[] | undefined =>
+  value === undefined ? undefined : [value];
 
 function isSigned(headers: RequestHeaders, query: QueryParameters): boolean {
   return headers.has("authorization") || query.has("X-Amz-Signature");
@@ -111,7 +126,12 @@ function signatureAgeMs({ query, nowMs }: RequestContextInput): string | undefin
 
 const DAY_MS = 86_400_000;
 
-function remainingRetentionDays({ headers, nowMs }: RequestContextInput): string | undefined {
-  const until = Date.parse(headers.get("x-amz-object-lock-retain-until-date") ?? "");
-  return Number.isNaN(until) ? undefined : String(Math.max(0, Math.ceil((until - nowMs) / DAY_MS)));
+function remainingDaysOfHeader({ headers, nowMs }: RequestContextInput): string | undefined {
+  const untilMs = Date.parse(headers.get("x-amz-object-lock-retain-until-date") ?? "");
+  return Number.isNaN(untilMs) ? undefined : remainingRetentionDays(untilMs, nowMs);
+}
+
+/** As "s3:object-lock-remaining-retention-days" has it: days that have begun count. */
+export function remainingRetentionDays(untilMs: number, nowMs: number): string {
+  return String(Math.max(0, Math.ceil((untilMs - nowMs) / DAY_MS)));
 }

@@ -1,10 +1,11 @@
-import type {
-  Decision,
-  Denial,
-  ObjectAccess,
-  OperationRequest,
-  PolicyContext,
-  Principal,
+import {
+  conditionKeyName,
+  type Decision,
+  type Denial,
+  type ObjectAccess,
+  type OperationRequest,
+  type PolicyContext,
+  type Principal,
 } from "../../access/index.ts";
 import type { ObjectStore } from "../../object/index.ts";
 import { S3Refusal } from "../errors.ts";
@@ -109,9 +110,17 @@ export class RequestGate {
   }
 
   #decide(principal: Principal | undefined, authorization: Authorization, context: PolicyContext): Decision {
-    const request: OperationRequest = { ...authorization, context };
+    const request: OperationRequest = { ...authorization, context: contextOf(authorization, context) };
     return this.#authorizer.authorize(principal, request);
   }
+}
+
+/** A request may name several versions (the source of a copy, many to delete): each question has that of its own object. */
+function contextOf({ versionId }: Authorization, request: PolicyContext): PolicyContext {
+  const ownVersion = versionId === undefined ? undefined : [versionId];
+  return {
+    values: (key) => (conditionKeyName(key) === "s3:versionid" ? ownVersion : request.values(key)),
+  };
 }
 
 /** What only comes along with a request needs nobody's permission of its own, but it must not be denied. */

@@ -13,12 +13,15 @@ const DIGEST_OF: Readonly<Record<ChecksumAlgorithm, DigestAlgorithm>> = {
 };
 
 /**
- * Reads a small body into memory and verifies all that was promised about it. For XML: at most `MAX_XML_BODY_BYTES`. Rejects with
+ * Reads a small body into memory and verifies all that was promised about it. At most `maxBytes`, for XML. Rejects with
  * `ObjectError` "md5-mismatch", "sha256-mismatch", "checksum-mismatch" and what the source throws, or refuses "MalformedXML" when too long.
  */
-export async function readWholeBody(body: BodySource, hasher: Hasher): Promise<Uint8Array> {
-  if (body.sizeBytes > MAX_XML_BODY_BYTES)
-    throw new S3Refusal("MalformedXML", "The request body is too long.");
+export async function readWholeBody(
+  body: BodySource,
+  hasher: Hasher,
+  maxBytes: number = MAX_XML_BODY_BYTES,
+): Promise<Uint8Array> {
+  if (body.sizeBytes > maxBytes) throw new S3Refusal("MalformedXML", "The request body is too long.");
   const pieces: Uint8Array[] = [];
   for await (const piece of body.bytes) pieces.push(Uint8Array.from(piece));
   const bytes = pieces.length === 1 ? pieces[0]! : concatBytes(pieces);

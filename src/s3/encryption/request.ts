@@ -1,5 +1,6 @@
 /** What the headers of a request say about encryption. */
 
+import { kmsKeyId } from "../../access/index.ts";
 import { equalBytes, fromBase64 } from "../../base/index.ts";
 import type { CustomerKey, EncryptionRequest } from "../../object/index.ts";
 import { invalidArgument, notImplemented, S3Refusal } from "../errors.ts";
@@ -40,7 +41,7 @@ export function requestedEncryption(call: Call): EncryptionRequest | undefined {
     case "aws:kms":
       return {
         kind: "sse-kms",
-        keyId: kmsKeyId(headers.get(KMS_KEY_ID)),
+        keyId: requestedKeyId(headers.get(KMS_KEY_ID)),
         context: kmsContext(headers.get(KMS_CONTEXT)),
         bucketKey: headers.get(BUCKET_KEY)?.toLowerCase() === "true",
       };
@@ -65,10 +66,9 @@ function refuseStrayKmsHeaders(headers: RequestHeaders): void {
   }
 }
 
-/** A key's id, or an ARN that ends with it. */
-export function kmsKeyId(text: string | undefined): string | undefined {
-  if (text === undefined || text === "") return undefined;
-  return text.startsWith("arn:") ? text.slice(text.indexOf("/") + 1) : text;
+/** Of a key's id, or of an ARN that ends with it. */
+export function requestedKeyId(text: string | undefined): string | undefined {
+  return text === undefined || text === "" ? undefined : kmsKeyId(text);
 }
 
 function kmsContext(text: string | undefined): string | undefined {

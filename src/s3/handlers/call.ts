@@ -33,6 +33,8 @@ export interface Call extends HandlerContext {
   readonly authenticated: Authenticated;
   /** To be called with what a read has found, before anything of it is shown; undefined: nothing depends on it. */
   readonly admit: Admit | undefined;
+  /** The whole body, verified, where the request was judged by it; undefined: it has not been read. */
+  readonly judgedBody: Uint8Array | undefined;
   /** Whether the caller may also do this, for requests that name many things. */
   readonly allows: (authorization: Authorization) => boolean | Promise<boolean>;
 }

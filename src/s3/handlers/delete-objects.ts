@@ -62,7 +62,7 @@ async function refusalOfTarget(
     return new S3Refusal("AccessDenied");
   }
   if (!bypassGovernance) return undefined;
-  const mayBypass = await call.allows({ name: "BypassGovernanceRetention", bucket, key });
+  const mayBypass = await call.allows({ name: "BypassGovernanceRetention", bucket, key, versionId });
   return mayBypass ? undefined : new S3Refusal("AccessDenied");
 }
 

@@ -4,7 +4,7 @@ import {
   readBucketEncryption,
 } from "../../../object/index.ts";
 import { readDocument } from "../../body/document.ts";
-import { kmsKeyId } from "../../encryption/request.ts";
+import { requestedKeyId } from "../../encryption/request.ts";
 import { invalidArgument, notImplemented, S3Refusal } from "../../errors.ts";
 import { NO_CONTENT } from "../../handlers/buckets.ts";
 import type { Handlers } from "../../handlers/call.ts";
@@ -54,7 +54,7 @@ function read(root: XmlElement): BucketEncryption {
   if (byDefault === undefined) throw malformed(`a Rule has ${BY_DEFAULT}`);
   childrenOf(byDefault, ["SSEAlgorithm", "KMSMasterKeyID"]);
   const algorithm = textOf(byDefault, "SSEAlgorithm")?.trim();
-  const keyId = kmsKeyId(textOf(byDefault, "KMSMasterKeyID")?.trim());
+  const keyId = requestedKeyId(textOf(byDefault, "KMSMasterKeyID")?.trim());
   const bucketKey = textOf(rule, "BucketKeyEnabled")?.trim().toLowerCase() === "true";
   switch (algorithm) {
     case "AES256":

@@ -1,13 +1,14 @@
-import type { DefaultRetention, LegalHold, Retention } from "../../../object/index.ts";
+import type { DefaultRetention } from "../../../object/index.ts";
 import { readDocument } from "../../body/document.ts";
 import { S3Refusal } from "../../errors.ts";
 import type { Handlers } from "../../handlers/call.ts";
 import { changeJudged } from "../../handlers/judged-change.ts";
 import { NO_BODY } from "../../http.ts";
-import { isRetentionMode, parseIsoTime } from "../../parse/object-lock.ts";
+import { isRetentionMode } from "../../parse/object-lock.ts";
 import { isoTime, xmlResponse } from "../../render/document.ts";
 import { childrenOf, malformed, textOf, type XmlElement } from "../../xml/reader.ts";
 import { S3_NAMESPACE, XmlWriter } from "../../xml/writer.ts";
+import { readLegalHold, readRetention } from "./document.ts";
 import type { ObjectLockOperation } from "./operations.ts";
 
 const OK = { status: 200, headers: [], body: NO_BODY };
@@ -102,22 +103,4 @@ function renderConfiguration(retention: DefaultRetention | undefined): string {
     });
   }
   return xml.end();
-}
-
-/** An empty document takes the retention away. */
-function readRetention(root: XmlElement): Retention | undefined {
-  const children = childrenOf(root, ["Mode", "RetainUntilDate"]);
-  if (children.length === 0) return undefined;
-  const mode = textOf(root, "Mode")?.trim() ?? "";
-  const untilMs = parseIsoTime(textOf(root, "RetainUntilDate")?.trim() ?? "");
-  if (!isRetentionMode(mode)) throw malformed("Mode is GOVERNANCE or COMPLIANCE");
-  if (untilMs === undefined) throw malformed("RetainUntilDate is a time in ISO 8601");
-  return { mode, untilMs };
-}
-
-function readLegalHold(root: XmlElement): LegalHold {
-  childrenOf(root, ["Status"]);
-  const status = textOf(root, "Status")?.trim();
-  if (status !== "ON" && status !== "OFF") throw malformed("Status is ON or OFF");
-  return status;
 }
