@@ -1,18 +1,24 @@
 import { createHash } from "node:crypto";
 import { create } from "@bufbuild/protobuf";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
+import { Deferred } from "../base/index.ts";
 import type { NewBlob } from "../gen/skerry/meta/v1/commands_pb.js";
 import { type BlobRow, BlobRowSchema } from "../gen/skerry/meta/v1/rows_pb.js";
 import { NodeClock, NodeHasher, NodeTimers } from "../platform/node/index.ts";
-import { CHUNK_BYTES } from "../segment/index.ts";
-import { type BlobStore, type ClusterBlobStoreOptions, createClusterBlobStore } from "./index.ts";
+import { CHUNK_BYTES, type ChunkData } from "../segment/index.ts";
+import {
+  type BlobStore,
+  type ChunkTargets,
+  type ClusterBlobStoreOptions,
+  createClusterBlobStore,
+} from "./index.ts";
 import { MemoryTargets } from "./testing/memory-targets.ts";
 
 const hasher = new NodeHasher();
 const INLINE_BYTES = 1024;
 
 function storeOver(
-  targets: MemoryTargets,
+  targets: ChunkTargets,
   options: Partial<Pick<ClusterBlobStoreOptions, "stragglerMs" | "bufferBudgetBytes" | "findBlob">> = {},
 ): BlobStore {
   let next = 0;
@@ -194,6 +200,44 @@ describe("a source that breaks its promise", () => {
     }
     const { blob } = await write(store, pattern(8_000_000));
     expect(blob?.chunks).toHaveLength(2);
+  });
+
+  it("that is given up holds its memory as long as a disk reads it, and no longer", async () => {
+    const targets = new MemoryTargets([1], 1);
+    const reading: { readonly chunk: ChunkData; readonly done: Deferred<void> }[] = [];
+    const store = storeOver(
+      {
+        place: () => targets.place(),
+        distance: () => 0,
+        target: (nodeId) => {
+          const target = targets.target(nodeId);
+          // A disk goes on with a write that was begun, whoever gives up.
+          const write = (chunk: ChunkData): Promise<void> => {
+            const done = new Deferred<void>();
+            reading.push({ chunk, done });
+            return done.promise;
+          };
+          return target && { ...target, write };
+        },
+      },
+      { bufferBudgetBytes: CHUNK_BYTES },
+    );
+    const caller = new AbortController();
+    const bytes = pattern(CHUNK_BYTES);
+    const first = write(store, bytes, { signal: caller.signal });
+    await vi.waitFor(() => expect(reading).toHaveLength(1));
+    caller.abort(new Error("gone"));
+    await expect(first).rejects.toMatchObject({ code: "canceled" });
+    const second = write(store, bytes);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(reading).toHaveLength(1);
+    reading[0]?.done.resolve();
+    await vi.waitFor(() => expect(reading).toHaveLength(2));
+    reading[1]?.done.resolve();
+    await second;
+    // The same memory again: nothing is left to the collector.
+    const [before, after] = reading.map(({ chunk }) => chunk.pieces[0]?.buffer);
+    expect(after).toBe(before);
   });
 
   it("stops when the caller gives up", async () => {

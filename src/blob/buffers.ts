@@ -3,16 +3,17 @@ import { assert, WeightedSemaphore } from "../base/index.ts";
 /** Least size of a pooled buffer. */
 const SMALLEST_BYTES = 64 * 1024;
 
-/** A buffer that is held; `release` gives it back, `discard` frees its budget but leaves the memory to whoever may still read it. */
+/** A buffer that is held until nobody reads it any more. */
 export interface HeldBuffer {
   readonly bytes: Uint8Array;
+  /** Gives it back, to be used again. */
   release(): void;
-  discard(): void;
 }
 
 /**
  * Buffers for chunks on their way, in powers of two, over shared memory so that digests can be computed on another thread without a copy.
- * The budget bounds what all requests of a node hold together: when it is used up, requests wait instead of growing the process.
+ * The budget bounds what all requests of a node hold together: when it is used up, requests wait instead of growing the process. So nothing is left to the
+ * collector, which does not count shared memory and takes its time: what was given up is held like everything else until nobody reads it.
  */
 export class ChunkBuffers {
   readonly #budget: WeightedSemaphore;
@@ -31,13 +32,13 @@ export class ChunkBuffers {
     const permit = await this.#budget.acquire(size, signal);
     const bytes = this.#free.get(size)?.pop() ?? new Uint8Array(new SharedArrayBuffer(size));
     let held = true;
-    const giveBack = (keep: boolean): void => {
+    const release = (): void => {
       if (!held) return;
       held = false;
-      if (keep) this.#keep(size, bytes);
+      this.#keep(size, bytes);
       permit.release();
     };
-    return { bytes, release: () => giveBack(true), discard: () => giveBack(false) };
+    return { bytes, release };
   }
 
   #keep(size: number, bytes: Uint8Array): void {

@@ -12,13 +12,6 @@ export interface FanOutOptions {
   readonly signal: AbortSignal;
 }
 
-export interface ChunkOutcome {
-  /** Nodes that have made the chunk durable, in the order of the copyset. */
-  readonly nodeIds: readonly number[];
-  /** False when an abandoned write may still read the chunk's memory. */
-  readonly settled: boolean;
-}
-
 /**
  * Writes the chunks of one blob to its copyset, all nodes at once. A node that fails is replaced by a spare for the rest of the blob; one
  * that is merely slow is left behind once the others are a quorum. Neither is asked again for this blob.
@@ -35,26 +28,31 @@ export class FanOut {
     this.#spares = [...options.placement.spareNodeIds];
   }
 
-  /** Resolves when the chunk has a write quorum and the other nodes have answered or been left behind. */
-  write(chunk: ChunkData): Promise<ChunkOutcome> {
-    return new Promise<ChunkOutcome>((resolve, reject) => {
+  /**
+   * Resolves with the nodes that have made the chunk durable, in the order of the copyset, when these are a write quorum and the others have answered or been
+   * left behind. `onUnread` is called once, then or later: when no write reads the chunk's memory any more, those that were given up included.
+   */
+  write(chunk: ChunkData, onUnread: () => void): Promise<readonly number[]> {
+    return new Promise<readonly number[]>((resolve, reject) => {
       const { placement, timers, stragglerMs, signal } = this.#options;
       const durable = new Set<number>();
       const pending = new Map<number, AbortController>();
       let finished = false;
       let straggler: { cancel(): void } | undefined;
 
-      const finish = (settled: boolean): void => {
+      const end = (): void => {
         finished = true;
         straggler?.cancel();
         signal.removeEventListener("abort", onAbort);
+        if (pending.size === 0) onUnread();
+      };
+      const finish = (): void => {
+        end();
         const order = [...this.#active, ...[...durable].filter((id) => !this.#active.includes(id))];
-        resolve({ nodeIds: order.filter((id) => durable.has(id)), settled });
+        resolve(order.filter((id) => durable.has(id)));
       };
       const fail = (error: unknown): void => {
-        finished = true;
-        straggler?.cancel();
-        signal.removeEventListener("abort", onAbort);
+        end();
         for (const controller of pending.values()) controller.abort(error);
         reject(error);
       };
@@ -65,12 +63,12 @@ export class FanOut {
           this.#drop(nodeId);
           controller.abort(new BlobError("unavailable", "too slow: left behind"));
         }
-        finish(false);
+        finish();
       };
       const settle = (): void => {
         if (finished) return;
         if (durable.size >= placement.writeQuorum) {
-          if (pending.size === 0) finish(true);
+          if (pending.size === 0) finish();
           else straggler ??= timers.after(stragglerMs, leaveBehind);
         } else if (durable.size + pending.size < placement.writeQuorum) {
           fail(this.#refusal());
@@ -86,14 +84,18 @@ export class FanOut {
           target === undefined
             ? Promise.reject(new BlobError("unavailable", `node ${nodeId} has no address`))
             : target.write(chunk, placement.layoutEpoch, controller.signal);
+        const answered = (): void => {
+          pending.delete(nodeId);
+          if (finished && pending.size === 0) onUnread();
+        };
         written.then(
           () => {
-            pending.delete(nodeId);
+            answered();
             durable.add(nodeId);
             settle();
           },
           (error: unknown) => {
-            pending.delete(nodeId);
+            answered();
             if (finished) return;
             this.#replace(nodeId, error);
             startActive();

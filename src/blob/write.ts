@@ -1,9 +1,9 @@
 import { create } from "@bufbuild/protobuf";
-import { followSignal } from "../base/index.ts";
+import { Deferred, followSignal } from "../base/index.ts";
 import { type NewBlob, NewBlobSchema } from "../gen/skerry/meta/v1/commands_pb.js";
 import { type BlobChunk, BlobChunkSchema } from "../gen/skerry/meta/v1/rows_pb.js";
 import type { Digest, Hasher, Timers } from "../platform/index.ts";
-import { blockChecksums } from "../segment/index.ts";
+import { blockChecksums, type ChunkData } from "../segment/index.ts";
 import type { ChunkBuffers, HeldBuffer } from "./buffers.ts";
 import { BlobError } from "./errors.ts";
 import { FanOut } from "./fan-out.ts";
@@ -121,7 +121,7 @@ class BlobWriter {
   abandon(reason: unknown): void {
     this.#abort.abort(reason);
     this.#digest?.abandon();
-    this.#current?.held.discard();
+    if (this.#current !== undefined) releaseAfter(this.#current, this.#current.digesting);
     for (const chunk of this.#chunks) chunk.catch(() => undefined);
   }
 
@@ -172,24 +172,20 @@ class BlobWriter {
 
   async #write(chunk: Gathering, chunkIndex: number): Promise<BlobChunk> {
     const bytes = chunk.held.bytes.subarray(0, chunk.length);
-    let reusable = false;
-    try {
-      const writing = this.#fanOut.write({
-        blobId: this.#blobId,
-        chunkIndex,
-        length: chunk.length,
-        pieces: [bytes],
-        blockChecksums: blockChecksums(this.#options.hasher, [bytes], chunk.length),
-      });
-      writing.catch(() => undefined);
-      const blake3 = this.#options.hasher.blake3(bytes);
-      const [outcome] = await Promise.all([writing, ...chunk.digesting]);
-      reusable = outcome.settled;
-      return create(BlobChunkSchema, { length: chunk.length, blake3, nodeIds: outcome.nodeIds.map(BigInt) });
-    } finally {
-      if (reusable) chunk.held.release();
-      else chunk.held.discard();
-    }
+    const unread = new Deferred<void>();
+    releaseAfter(chunk, [unread.promise, ...chunk.digesting]);
+    const data: ChunkData = {
+      blobId: this.#blobId,
+      chunkIndex,
+      length: chunk.length,
+      pieces: [bytes],
+      blockChecksums: blockChecksums(this.#options.hasher, [bytes], chunk.length),
+    };
+    const writing = this.#fanOut.write(data, () => unread.resolve());
+    writing.catch(() => undefined);
+    const blake3 = this.#options.hasher.blake3(bytes);
+    const [nodeIds] = await Promise.all([writing, ...chunk.digesting]);
+    return create(BlobChunkSchema, { length: chunk.length, blake3, nodeIds: nodeIds.map(BigInt) });
   }
 
   #describe(chunks: BlobChunk[]): NewBlob {
@@ -201,6 +197,11 @@ class BlobWriter {
       chunks,
     });
   }
+}
+
+/** Gives a chunk's memory back when these have ended, one way or the other: until then it may be read. */
+function releaseAfter({ held }: Gathering, readers: readonly Promise<unknown>[]): void {
+  void Promise.allSettled(readers).then(() => held.release());
 }
 
 export function tooLong(sizeBytes: number): BlobError {
