@@ -64,8 +64,8 @@ export class LiveUnit implements SearchUnit {
     return this.#unit.sparseHits(leg, options);
   }
 
-  prepareText(query: TextQuery) {
-    return this.#unit.prepareText(query);
+  prepareText(query: TextQuery, pass?: () => Promise<void>) {
+    return this.#unit.prepareText(query, pass);
   }
 
   column(field: string) {

@@ -1,6 +1,7 @@
 import { followSignal } from "../../base/index.ts";
 import { SearchError } from "../errors.ts";
 import { checkLimit, LIMITS } from "../model/limits.ts";
+import { Checkpoint } from "../query/snapshot.ts";
 import type { ReadOptions } from "../service.ts";
 import type { EngineContext } from "./context.ts";
 
@@ -18,6 +19,18 @@ export interface Deadline {
  */
 export function workTimeMs({ store, clock }: Pick<EngineContext, "store" | "clock">): number {
   return Math.max(store.view.appliedTimeMs(), clock.wallMs());
+}
+
+/**
+ * For work that nobody gives up: `pass` of a query, which lets others run every few milliseconds. Rejects when the node stops, with the reason of `closing`.
+ */
+export function turnsOf({ clock, timers, closing }: EngineContext): () => Promise<void> {
+  const pause = () => new Promise<void>((resolve) => timers.endOfTurn(resolve));
+  const checkpoint = new Checkpoint(clock, { nowMs: clock.wallMs(), pause });
+  return async () => {
+    closing.throwIfAborted();
+    await checkpoint.pass();
+  };
 }
 
 /** At most LIMITS.deadlineMs from now. Whoever begins one ends it. */

@@ -45,31 +45,36 @@ export function resolvePlain({ upserts, deletes }: WriteBatch): ResolvedWrite {
   return { upserts, deletes, upserted: upserts.length, patched: 0, deleted: deletes.length };
 }
 
+export interface ResolveOptions {
+  readonly kernel: SearchKernel;
+  /** Documents that expire at or before this are not there. */
+  readonly nowMs: number;
+  /** Awaited between slices of work: the place to let others run, or to reject when the answer is no longer wanted. */
+  readonly pass: () => Promise<void>;
+}
+
 /** `batch` is fitted to the schema of the snapshot. Filters and conditions see the state as it was before the write. */
 export async function resolveWrite(
   batch: WriteBatch,
   snapshot: NamespaceSnapshot,
-  { kernel, nowMs }: { readonly kernel: SearchKernel; readonly nowMs: number },
+  options: ResolveOptions,
 ): Promise<ResolvedWrite> {
-  const resolver = new Resolver(batch, snapshot, kernel, nowMs);
-  return resolver.run();
+  return new Resolver(batch, snapshot, options).run();
 }
 
 class Resolver {
   readonly #batch: WriteBatch;
   readonly #snapshot: NamespaceSnapshot;
-  readonly #kernel: SearchKernel;
-  readonly #nowMs: number;
+  readonly #options: ResolveOptions;
   /** Every id that changes; undefined: it is deleted. */
   readonly #changed = new Map<DocumentId, Document | undefined>();
   #changedBytes = 0;
   readonly #counts = { upserted: 0, patched: 0, deleted: 0 };
 
-  constructor(batch: WriteBatch, snapshot: NamespaceSnapshot, kernel: SearchKernel, nowMs: number) {
+  constructor(batch: WriteBatch, snapshot: NamespaceSnapshot, options: ResolveOptions) {
     this.#batch = batch;
     this.#snapshot = snapshot;
-    this.#kernel = kernel;
-    this.#nowMs = nowMs;
+    this.#options = options;
   }
 
   async run(): Promise<ResolvedWrite> {
@@ -80,6 +85,7 @@ class Resolver {
     if (patchByFilter !== undefined) {
       for (const ids of inParts(await this.#matching(patchByFilter.filter))) {
         for (const document of (await this.#old(ids)).values()) {
+          await this.#options.pass();
           if (!this.#changed.has(document.id))
             this.#patch(document, patchByFilter.set, "patch_by_filter.set");
         }
@@ -89,6 +95,7 @@ class Resolver {
     for (const part of inParts(upserts)) {
       const old = await this.#oldFor(condition, part);
       for (const document of part) {
+        if (condition !== undefined) await this.#options.pass();
         if (condition?.(old.get(document.id), document) === false) continue;
         this.#put(document);
         this.#counts.upserted++;
@@ -100,7 +107,10 @@ class Resolver {
         condition,
         part.map((id) => ({ id })),
       );
-      for (const id of part) if (condition?.(old.get(id)) !== false) this.#delete(id);
+      for (const id of part) {
+        if (condition !== undefined) await this.#options.pass();
+        if (condition?.(old.get(id)) !== false) this.#delete(id);
+      }
     }
     return this.#result();
   }
@@ -110,6 +120,7 @@ class Resolver {
     for (const part of inParts(patches)) {
       const old = await this.#old(part.map(({ id }) => id));
       for (const patch of part) {
+        await this.#options.pass();
         const path = `patches[${at++}]`;
         const before = this.#changed.has(patch.id) ? this.#changed.get(patch.id) : old.get(patch.id);
         if (before === undefined) continue;
@@ -121,7 +132,7 @@ class Resolver {
 
   #condition(): DocumentPredicate | undefined {
     const { condition } = this.#batch;
-    return condition && this.#kernel.matcher(condition, this.#snapshot.schema);
+    return condition && this.#options.kernel.matcher(condition, this.#snapshot.schema);
   }
 
   #patch(before: Document, changes: FieldChanges, path: string): void {
@@ -158,7 +169,7 @@ class Resolver {
   }
 
   async #old(ids: readonly DocumentId[]): Promise<ReadonlyMap<DocumentId, Document>> {
-    const documents = await this.#snapshot.fetch(ids, this.#nowMs);
+    const documents = await this.#snapshot.fetch(ids, this.#options.nowMs);
     return new Map(
       documents.flatMap((document) => (document === undefined ? [] : [[document.id, document]])),
     );
@@ -166,7 +177,7 @@ class Resolver {
 
   async #matching(filter: Filter): Promise<readonly DocumentId[]> {
     const found = await Promise.all(
-      this.#snapshot.units().map((unit) => matchingIds(unit, filter, this.#nowMs)),
+      this.#snapshot.units().map((unit) => matchingIds(unit, filter, this.#options)),
     );
     const ids = found.flat();
     if (ids.length > MAX_FILTERED_DOCUMENTS) {
@@ -196,7 +207,12 @@ function* inParts<T>(items: readonly T[]): Iterable<readonly T[]> {
 }
 
 /** Ids of the live documents that pass a bound filter. */
-async function matchingIds(unit: SearchUnit, filter: Filter, nowMs: number): Promise<readonly DocumentId[]> {
-  const [live, matching] = await Promise.all([unit.liveRows(nowMs), unit.filterRows(filter)]);
+async function matchingIds(
+  unit: SearchUnit,
+  filter: Filter,
+  { nowMs, pass }: ResolveOptions,
+): Promise<readonly DocumentId[]> {
+  await pass();
+  const [live, matching] = await Promise.all([unit.liveRows(nowMs), unit.filterRows(filter, pass)]);
   return unit.documentIds(matching.copy().intersectWith(live).toRows());
 }

@@ -101,6 +101,38 @@ test("filters and conditions may name fields that the same write adds", async ()
   expect(documents.map((found) => found?.text.get("title"))).toEqual(["rocks", "rocks", "sea"]);
 });
 
+describe("a write that looks at many documents", () => {
+  const PATTERN = { kind: "regex", field: "name", pattern: "(?:a*){40}\\d*7", ignoreCase: false } as const;
+  const documents = Array.from({ length: 200 }, (_, at) =>
+    document(`id-${at}`, { name: `${"a".repeat(200)}${at}` }),
+  );
+
+  /** How often others have a turn, where every look at the clock is a slice later. */
+  async function turnsOf(parts: Partial<WriteBatch>, isFlushed: boolean) {
+    const { write, context, flush } = await begin();
+    await write({ upserts: documents });
+    if (isFlushed) await flush();
+    let nowMs = 0;
+    vi.spyOn(context.clock, "monotonicMs").mockImplementation(() => (nowMs += 10));
+    const turns = vi.spyOn(context.timers, "endOfTurn");
+    const answer = await write(parts);
+    return { answer, turns: turns.mock.calls.length };
+  }
+
+  const set = fields({ seen: 1 });
+  test.each<[string, Partial<WriteBatch>, object, number]>([
+    ["delete_by_filter", { deleteByFilter: PATTERN }, { deleted: 20 }, 8],
+    ["patch_by_filter", { patchByFilter: { filter: PATTERN, set } }, { patched: 20 }, 28],
+    ["if", { deletes: documents.map(({ id }) => id), condition: PATTERN }, { deleted: 20 }, 200],
+  ])("(%s) lets others run meanwhile", async (_, parts, counts, least) => {
+    for (const isFlushed of [false, true]) {
+      const { answer, turns } = await turnsOf(parts, isFlushed);
+      expect(answer).toMatchObject(counts);
+      expect(turns).toBeGreaterThanOrEqual(least);
+    }
+  });
+});
+
 describe("bytes", () => {
   const half = "t".repeat(500_000);
   /** Of a million bytes each. */

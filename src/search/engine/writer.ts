@@ -26,6 +26,7 @@ import type { Schema } from "../model/schema.ts";
 import type { WriteBatch } from "../model/write-batch.ts";
 import type { WriteOptions, WriteResult } from "../service.ts";
 import type { EngineContext } from "./context.ts";
+import { turnsOf } from "./moments.ts";
 import type { NamespaceStates } from "./namespace-states.ts";
 import { accepted, refusalError, refusalOf } from "./refusals.ts";
 import { type Idempotency, repeatedAnswer } from "./repetition.ts";
@@ -275,8 +276,9 @@ export class NamespaceWriter {
     const snapshot = await this.#states.snapshot(await this.#rowFor(ifVersion));
     checkVersion(waiting, snapshot.version, fit);
     const { kernel, clock } = this.#context;
+    const pass = turnsOf(this.#context);
     const grown = fit.isGrown ? await this.#states.withSchema(snapshot, fit.schema) : snapshot;
-    const write = await resolveWrite(batch, grown, { kernel, nowMs: clock.wallMs() });
+    const write = await resolveWrite(batch, grown, { kernel, nowMs: clock.wallMs(), pass });
     return { waiting, write, expectedVersion: ifVersion ?? snapshot.version };
   }
 

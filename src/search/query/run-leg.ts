@@ -114,7 +114,7 @@ async function textSearchOf(
   pass: () => Promise<void>,
 ): Promise<UnitSearch> {
   const query = textQueryOf(leg, schema);
-  const prepared = await Promise.all(units.map((unit) => unit.prepareText(query)));
+  const prepared = await Promise.all(units.map((unit) => unit.prepareText(query, pass)));
   const statistics = addTextStatistics(prepared.map((one) => one.statistics));
   return async (_, place, allowed, k) => {
     const { hits, scoredPostings } = (await prepared[place]?.search({ statistics, k, allowed, pass })) ?? {

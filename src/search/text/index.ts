@@ -12,7 +12,7 @@
  */
 
 export { analyzerOf } from "./analyzer/analyzer.ts";
-export { MemoryTextIndex, type TextFieldToIndex } from "./memory-index.ts";
+export { MemoryTextIndex, STEP_WORDS, type TextFieldToIndex } from "./memory-index.ts";
 export { parseTextQuery, type RequestedField, type TextQueryRequest } from "./parse-query.ts";
 export {
   type IndexedTextField,

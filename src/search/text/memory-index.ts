@@ -1,4 +1,5 @@
 import { type Analyzer, analyzerOf } from "./analyzer/analyzer.ts";
+import { segment } from "./analyzer/segment.ts";
 import { arrayPostings } from "./array-postings.ts";
 import { foundTerms } from "./expansion.ts";
 import { codeOfLength } from "./length-codes.ts";
@@ -34,8 +35,16 @@ export class MemoryTextIndex {
 
   /** Adds the next row: its text by name of the field. */
   add(texts: ReadonlyMap<string, string>): void {
-    const row = this.#rowCount++;
-    for (const field of this.#fields) field.add(row, texts.get(field.name));
+    const steps = this.addInSteps(texts);
+    while (steps.next().done !== true);
+  }
+
+  /** The same after some steps of at most `STEP_WORDS` words, between which the caller may do other things. Gives the number of words. Nothing else is added before it ends. */
+  *addInSteps(texts: ReadonlyMap<string, string>): Generator<void, number> {
+    let words = 0;
+    for (const field of this.#fields) words += yield* field.addInSteps(this.#rowCount, texts.get(field.name));
+    this.#rowCount++;
+    return words;
   }
 
   /** The first `rowCount` rows, whatever is added later. */
@@ -56,6 +65,9 @@ interface MemoryPostings {
   readonly positions: number[];
 }
 
+/** Words that one step adds: a few milliseconds. */
+export const STEP_WORDS = 1_024;
+
 const POSTING_BYTES = 16;
 const POSITION_BYTES = 8;
 const TERM_BYTES = 200;
@@ -75,17 +87,25 @@ class MemoryField {
     this.analyzer = analyzerOf(settings);
   }
 
-  add(row: number, text: string | undefined): void {
-    const tokens = text === undefined ? [] : this.analyzer.analyze(text);
-    for (const { term, position } of tokens) this.#addToken(row, term, position);
+  *addInSteps(row: number, text: string | undefined): Generator<void, number> {
+    const words = text === undefined ? [] : segment(text);
+    let tokens = 0;
+    for (const [at, word] of words.entries()) {
+      if (at > 0 && at % STEP_WORDS === 0) yield;
+      const term = this.analyzer.termOf(word);
+      if (term === undefined) continue;
+      this.#addToken(row, term, word.position);
+      tokens++;
+    }
     if (row >= this.lengthCodes.length) {
       const grown = new Uint8Array(this.lengthCodes.length * 2);
       grown.set(this.lengthCodes);
       this.lengthCodes = grown;
     }
-    this.lengthCodes[row] = codeOfLength(tokens.length);
-    this.documentsBefore.push(this.documentsBefore[row]! + (tokens.length > 0 ? 1 : 0));
-    this.tokensBefore.push(this.tokensBefore[row]! + tokens.length);
+    this.lengthCodes[row] = codeOfLength(tokens);
+    this.documentsBefore.push(this.documentsBefore[row]! + (tokens > 0 ? 1 : 0));
+    this.tokensBefore.push(this.tokensBefore[row]! + tokens);
+    return words.length;
   }
 
   #addToken(row: number, term: string, position: number): void {

@@ -9,7 +9,13 @@ import { compareIds, type Document, type DocumentId } from "../model/document.ts
 import type { Schema } from "../model/schema.ts";
 import type { SparseLeg, VectorLeg } from "../query/query.ts";
 import { RowSet } from "../rows/row-set.ts";
-import { MemoryTextIndex, type PreparedTextQuery, type TextIndex, type TextQuery } from "../text/index.ts";
+import {
+  MemoryTextIndex,
+  type PreparedTextQuery,
+  STEP_WORDS,
+  type TextIndex,
+  type TextQuery,
+} from "../text/index.ts";
 import { MemoryVectors, type VectorKernels, type VectorSteps } from "../vector/index.ts";
 import { MemorySparse } from "./memory-sparse.ts";
 import type {
@@ -38,6 +44,8 @@ export class MemoryUnit implements SearchUnit {
   /** The rows in the order of their ids, once it was asked for. */
   #byId: Uint32Array | undefined;
   #text: TextIndex | undefined;
+  /** Makes `#text`, a step for each of its values. */
+  #indexing: Iterator<void, TextIndex> | undefined;
 
   constructor(name: string, documents: readonly Document[], schema: Schema, kernels: VectorKernels) {
     this.name = name;
@@ -66,7 +74,7 @@ export class MemoryUnit implements SearchUnit {
       case "all-tokens":
       case "any-token":
       case "phrase":
-        return await this.#textIndex().matchingRows(textFilterQuery(leaf, this.#schema), pass);
+        return (await this.#textIndex(pass)).matchingRows(textFilterQuery(leaf, this.#schema), pass);
       case "glob":
       case "regex":
       case "fuzzy":
@@ -144,8 +152,8 @@ export class MemoryUnit implements SearchUnit {
     return Promise.resolve(known.search(vector, k, allowed));
   }
 
-  prepareText(query: TextQuery): Promise<PreparedTextQuery> {
-    return this.#textIndex().prepare(query);
+  async prepareText(query: TextQuery, pass?: () => Promise<void>): Promise<PreparedTextQuery> {
+    return (await this.#textIndex(pass)).prepare(query);
   }
 
   column(field: string): Promise<Column> {
@@ -176,13 +184,30 @@ export class MemoryUnit implements SearchUnit {
     return vectors;
   }
 
-  #textIndex(): TextIndex {
-    if (this.#text !== undefined) return this.#text;
-    const index = new MemoryTextIndex(
-      Array.from(this.#schema.text, ([name, settings]) => ({ name, settings })),
-    );
-    for (const document of this.#documents) index.add(document.text);
-    this.#text = index.view(this.rowCount);
+  /** Whoever asks first begins it, and all who wait for it go on with it: one that is given up takes nothing from the others. */
+  async #textIndex(pass: (() => Promise<void>) | undefined): Promise<TextIndex> {
+    this.#indexing ??= indexTexts(this.#documents, this.#schema);
+    while (this.#text === undefined) {
+      if (pass !== undefined) await pass();
+      // Another query may have ended it meanwhile.
+      if (this.#text !== undefined) break;
+      const step = this.#indexing.next();
+      if (step.done === true) this.#text = step.value;
+    }
     return this.#text;
   }
+}
+
+/** The texts of all documents; others may run between its steps of a few milliseconds. */
+function* indexTexts(documents: readonly Document[], { text }: Schema): Generator<void, TextIndex> {
+  const index = new MemoryTextIndex(Array.from(text, ([name, settings]) => ({ name, settings })));
+  let words = 0;
+  for (const document of documents) {
+    // A document without words takes some time as well.
+    words += 1 + (yield* index.addInSteps(document.text));
+    if (words < STEP_WORDS) continue;
+    words = 0;
+    yield;
+  }
+  return index.view(documents.length);
 }

@@ -33,8 +33,8 @@ export interface SearchUnit {
   vectorsApart(field: string, pass: () => Promise<void>): Promise<readonly number[]>;
   /** The best `k` of `allowed`, best first; ties by row. */
   sparseHits(leg: SparseLeg, options: LegOptions): Promise<LegHits>;
-  /** Looks the terms up: what this unit knows of them goes into the statistics of the snapshot, with which it is then searched. */
-  prepareText(query: TextQuery): Promise<PreparedTextQuery>;
+  /** Looks the terms up: what this unit knows of them goes into the statistics of the snapshot, with which it is then searched. `pass` is awaited between slices of work. */
+  prepareText(query: TextQuery, pass?: () => Promise<void>): Promise<PreparedTextQuery>;
   /** The values of an attribute, by row. */
   column(field: string): Promise<Column>;
   /** In the order of `rows`. Only what `fields` asks for is read; the others are absent. */
