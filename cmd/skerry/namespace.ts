@@ -16,7 +16,7 @@ import {
 } from "./namespace-calls.ts";
 import { addStoreCommands } from "./namespace-store.ts";
 import { addUpkeepCommands } from "./namespace-upkeep.ts";
-import { formatBytes, formatTime, printJson, printTable, type RemoteOptions } from "./remote.ts";
+import { formatBytes, formatTime, printJson, printJsonOf, printTable, type RemoteOptions } from "./remote.ts";
 import { wholeNumber } from "./whole-number.ts";
 
 export function addNamespaceCommands(program: Command): void {
@@ -44,7 +44,7 @@ export function addNamespaceCommands(program: Command): void {
           prefix,
           ...(project !== undefined && { project }),
         })) {
-          if (options.output === "json") printJson(row);
+          if (options.output === "json") await printJsonOf(row);
           else {
             const {
               indexed_documents: indexed = 0,
@@ -131,7 +131,7 @@ export function addNamespaceCommands(program: Command): void {
   on(family, "export <namespace>", "Every document, one JSON object a line").action(
     (name: string, options: RemoteOptions) =>
       withNamespace(name, options, async (namespace) => {
-        for await (const document of namespace.export()) printJson(document);
+        for await (const document of namespace.export()) await printJsonOf(document);
       }),
   );
 
