@@ -6,7 +6,7 @@ import {
   RefusalCode,
   UpdateNamespaceSchema,
 } from "../../gen/skerry/meta/v1/commands_pb.js";
-import { type NamespaceRow, NamespaceSettingsSchema } from "../../gen/skerry/meta/v1/rows_pb.js";
+import type { NamespaceRow } from "../../gen/skerry/meta/v1/rows_pb.js";
 import { SearchError } from "../errors.ts";
 import { addToSchema, checkSchema, equalSchemas } from "../model/check-schema.ts";
 import type { DocumentId } from "../model/document.ts";
@@ -45,12 +45,13 @@ import { flushNamespace } from "./flush.ts";
 import { findRow, readManifestAt, type SegmentRef } from "./manifest.ts";
 import { mergeNamespace } from "./merge.ts";
 import { type MergeLimits, smallestTogether } from "./merge-plan.ts";
-import { beginDeadline, type Deadline } from "./moments.ts";
-import { namespaceInfo, settingsOf } from "./namespace-info.ts";
+import { beginDeadline, type Deadline, workTimeMs } from "./moments.ts";
+import { namespaceInfo } from "./namespace-info.ts";
 import { NamespaceStates } from "./namespace-states.ts";
 import { readQuota, writeQuota } from "./quota.ts";
 import { measureRecall } from "./recall.ts";
 import { accepted, refusalOf } from "./refusals.ts";
+import { changedSettings, newSettings } from "./retention.ts";
 import { SCHEMA_FORMAT, schemaBytes, schemaOf } from "./schema-row.ts";
 import type { NamespaceSnapshot } from "./snapshot.ts";
 import { verifyNamespace } from "./verify.ts";
@@ -89,7 +90,7 @@ export class SearchEngine implements NamespaceService {
       ...name,
       schema: schemaBytes(options.schema),
       schemaFormat: SCHEMA_FORMAT,
-      settings: storedSettings(settings),
+      settings: newSettings(settings),
     });
     const result = await this.#context.store.submit({ case: "createNamespace", value });
     const isExisting = refusalOf(result) === RefusalCode.NAMESPACE_EXISTS;
@@ -139,7 +140,7 @@ export class SearchEngine implements NamespaceService {
           schema: { schema: schemaBytes(merged), schemaFormat: SCHEMA_FORMAT, expectedRevision },
         }),
         ...(changes.settings !== undefined && {
-          settings: storedSettings({ ...settingsOf(row), ...changes.settings }),
+          settings: changedSettings(row, changes.settings, workTimeMs(this.#context)),
         }),
       });
       const result = await store.submit({ case: "updateNamespace", value });
@@ -404,12 +405,4 @@ function isNow(row: NamespaceRow, at: PointInTime | undefined): boolean {
 function allTogether(segments: readonly SegmentRef[], limits: MergeLimits): readonly SegmentRef[] {
   const chosen = smallestTogether(segments, limits);
   return chosen.length <= 1 && chosen.every(({ deletes }) => deletes === undefined) ? [] : chosen;
-}
-
-function storedSettings({ defaultTtlSeconds, retentionSeconds, pinned }: NamespaceSettings) {
-  return create(NamespaceSettingsSchema, {
-    defaultTtlSeconds: BigInt(defaultTtlSeconds),
-    retentionSeconds: BigInt(retentionSeconds),
-    pinned,
-  });
 }

@@ -4,6 +4,7 @@ import { type ManifestRow, type NamespaceRow, NamespaceState } from "../../gen/s
 import { SearchError } from "../errors.ts";
 import type { BlobName, NamespaceStore, NamespaceView } from "../ports.ts";
 import type { PointInTime } from "../service.ts";
+import { historyFromMs } from "./retention.ts";
 
 export interface Manifest {
   readonly namespaceId: bigint;
@@ -42,8 +43,6 @@ export interface DeletesRef {
   readonly rows: number;
 }
 
-/** What the state machine keeps rows of the past for, at least, in milliseconds. */
-export const LEAST_RETENTION_MS = 60_000;
 const PAGE_ROWS = 1_000;
 /** More than one commit can remove, so that a full page ends behind the revision that it begins with. */
 const PAST_PAGE_ROWS = 16_384;
@@ -110,9 +109,8 @@ async function momentAt(view: NamespaceView, row: NamespaceRow, timeMs: number):
   if (timeMs < Number(row.createdAtMs))
     throw new SearchError("not-found", "the namespace was not there at this time");
   const next = await findBatch(view, row, ({ addedAtMs }) => addedAtMs > timeMs);
-  const retentionMs = Math.max(Number(row.settings?.retentionSeconds ?? 0n) * 1000, LEAST_RETENTION_MS);
-  const isOld = timeMs < view.appliedTimeMs() - retentionMs;
-  // Of what is older than the retention, batches may be gone that would have been found; the newest is not younger than the row says.
+  const isOld = timeMs < historyFromMs(row, view.appliedTimeMs());
+  // Batches may be gone that would have been found; the newest is not younger than the row says.
   if (isOld && (next !== undefined || timeMs < Number(row.updatedAtMs))) throw retentionOver();
   if (next === undefined) return { revision: row.revision, version: row.version };
   return { revision: next.addedRevision - 1n, version: next.firstVersion - 1n };

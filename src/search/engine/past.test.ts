@@ -67,3 +67,30 @@ test("a branch has no versions before its own first one, and none can be branche
   await settle();
   expect(await counts("branch")).toEqual([code, code, code, 4, 3]);
 });
+
+test("a longer retention does not reach back to what a shorter one has let go", async () => {
+  const { world, engine, count, settle } = await begin(3);
+  const time = (timeMs: number) => ({ kind: "time", timeMs }) as const;
+  const retain = (retentionSeconds: number) =>
+    engine.updateNamespace(named("main"), { settings: { retentionSeconds } });
+  const firstMs = world.nowMs - 2_000;
+  await settle();
+  await engine.write(named("main"), { upserts: [document("more")], patches: [], deletes: ["id-1"] });
+  const raisedMs = world.nowMs;
+  await retain(1_000_000);
+  // Of the three states that were here one is left, and nothing tells since when it was.
+  for (const timeMs of [firstMs, firstMs + 1_000, raisedMs - RETENTION_MS]) {
+    const at = time(timeMs);
+    await expect(count("main", at)).rejects.toMatchObject(refused);
+    await expect(engine.branch(named("main"), named("branch"), { at })).rejects.toMatchObject(refused);
+  }
+  expect(await count("main", time(raisedMs - RETENTION_MS / 2))).toBe(3);
+  // Nothing forgets it: not another setting, a shorter retention, nor time.
+  await engine.pin(named("main"));
+  await retain(RETENTION_MS / 1_000);
+  await retain(1_000_000);
+  world.replica.timeMs += 10 * RETENTION_MS;
+  await expect(count("main", time(firstMs))).rejects.toMatchObject(refused);
+  expect(await count("main", time(raisedMs - RETENTION_MS / 2))).toBe(3);
+  expect(await count("main", time(raisedMs))).toBe(2);
+});

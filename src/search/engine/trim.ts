@@ -2,8 +2,8 @@ import { create } from "@bufbuild/protobuf";
 import { TrimNamespaceSchema } from "../../gen/skerry/meta/v1/commands_pb.js";
 import { type ManifestRow, type NamespaceRow, NamespaceState } from "../../gen/skerry/meta/v1/rows_pb.js";
 import type { EngineContext } from "./context.ts";
-import { LEAST_RETENTION_MS } from "./manifest.ts";
 import { workTimeMs } from "./moments.ts";
+import { retentionMs } from "./retention.ts";
 
 /** Rows of one step. */
 const STEP_ROWS = 1_000;
@@ -44,9 +44,9 @@ async function rowsOver(
   row: NamespaceRow,
   nowMs: number,
 ): Promise<readonly ManifestRow[]> {
-  const retentionMs = Math.max(Number(row.settings?.retentionSeconds ?? 0n) * 1000, LEAST_RETENTION_MS);
+  const keptMs = retentionMs(row);
   const page = await store.view.manifestPast(row.namespaceId, { afterRevision: 0n, limit: STEP_ROWS });
-  return page.filter(({ removedAtMs }) => Number(removedAtMs) + retentionMs <= nowMs);
+  return page.filter(({ removedAtMs }) => Number(removedAtMs) + keptMs <= nowMs);
 }
 
 async function rowsOfDeleted(

@@ -2422,6 +2422,14 @@ export declare type NamespaceSettings = Message<"skerry.meta.v1.NamespaceSetting
    * @generated from field: bool pinned = 3;
    */
   pinned: boolean;
+
+  /**
+   * Not chosen by anybody: states before this time may have been trimmed although the retention reaches back to them, because it was shorter then. Whoever raises it
+   * says so. 0: it was never raised. In milliseconds.
+   *
+   * @generated from field: int64 history_from_ms = 4;
+   */
+  historyFromMs: bigint;
 };
 
 /**
