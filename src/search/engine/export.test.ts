@@ -5,6 +5,7 @@ import { RowSet } from "../rows/row-set.ts";
 import { MemoryUnit } from "../unit/memory-unit.ts";
 import { flushNamespace } from "./flush.ts";
 import { EngineWorld } from "./testing/engine-world.ts";
+import { trimNamespace } from "./trim.ts";
 
 const NAME = { org: "org", project: "project", name: "main" };
 
@@ -25,7 +26,7 @@ async function begin() {
   const flush = () => flushNamespace(context, engine.states, namespace.id);
   const page = (limit: number, cursor?: string) =>
     engine.exportPage(NAME, { consistency: "strong", limit, ...(cursor !== undefined && { cursor }) });
-  return { world, write, flush, page };
+  return { world, engine, context, write, flush, page };
 }
 
 test("a page looks at its own rows and not at all of them, in segments and in memory", async () => {
@@ -89,6 +90,38 @@ test("pages have what lives, in the order of the ids, in the state that the firs
   expect(found.map(({ id }) => id)).toEqual(wanted);
   expect(found.find(({ id }) => id === 5n)?.attributes.get("value")).toBe(3);
   expect(found.find(({ id }) => id === 30n)?.attributes.get("value")).toBe(2);
+});
+
+test("a state of the past is made once for all of its pages, as long as it may be read", async () => {
+  const { world, engine, context, write, flush, page } = await begin();
+  for (let id = 0n; id < 40n; id++) await write([document(id, 1)]);
+  let answer = await page(4);
+  await write([document(1n, 2)]);
+  await flush();
+  const [built, read] = [vi.spyOn(context.kernel, "memoryUnit"), vi.spyOn(context.driver, "read")];
+  const found = [...answer.documents];
+  for (let pages = 2; answer.nextCursor !== undefined; pages++) {
+    answer = await page(4, answer.nextCursor);
+    found.push(...answer.documents);
+    // Others are read meanwhile.
+    if (pages % 2 === 0) await engine.fetch(NAME, [1n], { consistency: "strong" });
+    expect(built.mock.calls.length).toBe(1);
+    expect(read.mock.calls.length).toBeLessThanOrEqual(1);
+  }
+  expect(found.map(({ attributes }) => attributes.get("value"))).toEqual(Array(40).fill(1));
+  // Of many versions the last ones.
+  const at = (version: bigint) =>
+    engine.fetch(NAME, [0n], { consistency: "strong", at: { kind: "version", version } });
+  for (let version = 1n; version <= 20n; version++) await at(version);
+  built.mockClear();
+  await at(20n);
+  expect(built.mock.calls.length).toBe(0);
+  await at(5n);
+  expect(built.mock.calls.length).toBe(1);
+  // What is kept is not what may be read.
+  world.replica.timeMs += 3_600_000 + 60_000;
+  while (await trimNamespace(context, world.view.namespace(1n)!));
+  await expect(at(20n)).rejects.toMatchObject({ code: "failed-precondition" });
 });
 
 test("a page of large documents ends early, and the next one goes on behind it", async () => {

@@ -5,7 +5,7 @@
 
 import { LRUCache } from "lru-cache";
 import { Mutex, toHex } from "../../base/index.ts";
-import type { NamespaceRow } from "../../gen/skerry/meta/v1/rows_pb.js";
+import type { NamespaceNameRow, NamespaceRow } from "../../gen/skerry/meta/v1/rows_pb.js";
 import { type BatchFrame, decodeBatchFile } from "../batch/batch-file.ts";
 import { decodeDeletesFile } from "../batch/deletes-file.ts";
 import { SearchError } from "../errors.ts";
@@ -26,7 +26,11 @@ const GUESSED_SHARE = 8;
 /** Of frames that are kept because they were written here. */
 const WRITTEN_BYTES = 64 * 1024 * 1024;
 
+/** States of the past that are kept: as many exports can go on without making one anew for each page. */
+const KEPT_PAST_STATES = 8;
+
 interface State {
+  readonly namespaceId: bigint;
   readonly snapshot: NamespaceSnapshot;
   readonly schemaRevision: bigint;
   /** Not dropped for the sake of others. */
@@ -35,8 +39,8 @@ interface State {
 
 export class NamespaceStates {
   readonly #context: EngineContext;
-  /** The least recently used first. */
-  readonly #states = new Map<bigint, State>();
+  /** Those of now by namespace, those of the past by their revision and version too; the least recently used first. */
+  readonly #states = new Map<string, State>();
   readonly #turns = new Map<bigint, Mutex>();
   /** By blob and schema: branches share what they have in common. */
   readonly #segments: LRUCache<string, Promise<SearchUnit>>;
@@ -58,7 +62,7 @@ export class NamespaceStates {
 
   /** Whether this node has something of the namespace in memory. */
   has(namespaceId: bigint): boolean {
-    return this.#states.has(namespaceId);
+    return this.#states.has(`${namespaceId}`);
   }
 
   /** The state that the metadata shows here now, or one of the past. */
@@ -85,7 +89,7 @@ export class NamespaceStates {
 
   /** Forgets what is held of a namespace. */
   drop(namespaceId: bigint): void {
-    this.#states.delete(namespaceId);
+    for (const [key, state] of this.#states) if (state.namespaceId === namespaceId) this.#states.delete(key);
     this.#turns.delete(namespaceId);
   }
 
@@ -94,17 +98,17 @@ export class NamespaceStates {
     const row = view.namespace(namespaceId);
     const name = row && view.namespaceName(row.org, row.project, row.name);
     if (row === undefined || name?.namespaceId !== namespaceId) throw deleted();
-    const state = this.#states.get(namespaceId);
+    const key = `${namespaceId}`;
+    const state = this.#states.get(key);
     const isSameSchema = state?.schemaRevision === name.schemaRevision;
     if (state !== undefined && isSameSchema && state.snapshot.manifest.revision === row.revision) {
-      this.#keep(namespaceId, state);
+      this.#keep(key, state);
       return state.snapshot;
     }
     const manifest = await readManifest(view, row);
     const schema = isSameSchema ? state.snapshot.schema : schemaOf(name);
     const snapshot = await this.#load(manifest, schema, state?.snapshot);
-    const pinned = row.settings?.pinned === true;
-    this.#keep(namespaceId, { snapshot, schemaRevision: name.schemaRevision, pinned });
+    this.#keep(key, stateOf(row, name, snapshot));
     return snapshot;
   }
 
@@ -112,25 +116,37 @@ export class NamespaceStates {
     const { view } = this.#context.store;
     const name = view.namespaceName(row.org, row.project, row.name);
     if (name?.namespaceId !== row.namespaceId) throw deleted();
-    return this.#load(await readManifestAt(view, row, at), schemaOf(name), undefined);
+    // Read each time: it says whether the state may still be read.
+    const manifest = await readManifestAt(view, row, at);
+    const key = `${row.namespaceId}/${manifest.revision}/${manifest.version}`;
+    const known = this.#states.get(key);
+    const state =
+      known?.schemaRevision === name.schemaRevision
+        ? known
+        : stateOf(row, name, await this.#load(manifest, schemaOf(name), undefined));
+    this.#keep(key, state);
+    const past = [...this.#states.keys()].filter(isPast);
+    for (const one of past.slice(0, -KEPT_PAST_STATES)) this.#states.delete(one);
+    return state.snapshot;
   }
 
-  /** Drops the namespaces that were not used for longest, until the others are within their budget: pinned ones have one of their own. */
-  #keep(namespaceId: bigint, state: State): void {
-    this.#states.delete(namespaceId);
-    this.#states.set(namespaceId, state);
+  /** Drops the states that were not used for longest, until the others are within their budget: those of pinned namespaces have one of their own. */
+  #keep(key: string, state: State): void {
+    this.#states.delete(key);
+    this.#states.set(key, state);
     const { memtableBytes, segmentBytes, pinnedBytes } = this.#context.settings;
-    this.#dropBeyond(pinnedBytes, true, namespaceId);
-    this.#dropBeyond(memtableBytes + segmentBytes, false, namespaceId);
+    this.#dropBeyond(pinnedBytes, true, key);
+    this.#dropBeyond(memtableBytes + segmentBytes, false, key);
   }
 
-  #dropBeyond(budgetBytes: number, pinned: boolean, used: bigint): void {
+  #dropBeyond(budgetBytes: number, pinned: boolean, used: string): void {
     const same = [...this.#states].filter(([, state]) => state.pinned === pinned);
     let bytes = same.reduce((sum, [, { snapshot }]) => sum + snapshot.sizeBytes, 0);
-    for (const [namespaceId, { snapshot }] of same) {
-      if (bytes <= budgetBytes || namespaceId === used) break;
+    for (const [key, { namespaceId, snapshot }] of same) {
+      if (bytes <= budgetBytes || key === used) break;
       bytes -= snapshot.sizeBytes;
-      this.drop(namespaceId);
+      this.#states.delete(key);
+      if (!isPast(key)) this.#turns.delete(namespaceId);
     }
   }
 
@@ -248,6 +264,19 @@ export class NamespaceStates {
       throw new SearchError("data-damaged", "a deletes file is not that of its segment");
     return deleted;
   }
+}
+
+function isPast(key: string): boolean {
+  return key.includes("/");
+}
+
+function stateOf(
+  row: NamespaceRow,
+  { schemaRevision }: NamespaceNameRow,
+  snapshot: NamespaceSnapshot,
+): State {
+  const pinned = row.settings?.pinned === true;
+  return { namespaceId: row.namespaceId, snapshot, schemaRevision, pinned };
 }
 
 function deleted(): SearchError {
