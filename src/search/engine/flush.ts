@@ -9,13 +9,14 @@ import {
 } from "../../gen/skerry/meta/v1/commands_pb.js";
 import { ManifestKind, type NamespaceRow, NamespaceWork } from "../../gen/skerry/meta/v1/rows_pb.js";
 import { encodeDeletesFile } from "../batch/deletes-file.ts";
+import type { Document } from "../model/document.ts";
 import type { RowSet } from "../rows/row-set.ts";
 import type { EngineContext } from "./context.ts";
 import { type WorkLease, withLease } from "./lease.ts";
 import { workTimeMs } from "./moments.ts";
 import type { NamespaceStates } from "./namespace-states.ts";
 import { accepted, refusalOf } from "./refusals.ts";
-import { isExpired, type NamespaceSnapshot } from "./snapshot.ts";
+import { isExpired, type NamespaceSnapshot, type SegmentView } from "./snapshot.ts";
 
 /** Whether the batches of a namespace are many, large or old enough to become a segment. */
 export function isFlushDue(row: NamespaceRow, context: EngineContext): boolean {
@@ -34,35 +35,67 @@ export function isFlushDue(row: NamespaceRow, context: EngineContext): boolean {
 /** Half of what a namespace may have. */
 const MANY_BATCHES = 2_048n;
 
-/** Makes a segment of all batches that there are. False: nothing was done, somebody else works on it or was faster. */
+/** Segments and rows of the past that a namespace may have: the state machine refuses more. */
+const MAX_SEGMENTS = 2_048;
+const MAX_PAST_ROWS = 1_000_000;
+
+/**
+ * "needs-merge": the namespace has as many segments as it may have. "needs-trim": it has as many rows of the past. "nothing": there was nothing to do, somebody else works on it or was
+ * faster.
+ */
+export type FlushOutcome = "flushed" | "needs-merge" | "needs-trim" | "nothing";
+
+/** Makes a segment of all batches that there are. */
 export async function flushNamespace(
   context: EngineContext,
   states: NamespaceStates,
   namespaceId: bigint,
-): Promise<boolean> {
-  const isDone = await withLease(context, { namespaceId, work: NamespaceWork.FLUSH }, async (lease) => {
-    const row = context.store.view.namespace(namespaceId);
-    if (row === undefined) return false;
-    const snapshot = await states.snapshot(row);
-    if (snapshot.manifest.batches.length === 0) return false;
-    const value = await flushCommand(context, snapshot, lease);
-    const result = await context.store.submit({ case: "commitIndex", value });
-    const refusal = refusalOf(result);
-    if (refusal === RefusalCode.MANIFEST_CHANGED || refusal === RefusalCode.NAMESPACE_LEASED) return false;
-    accepted(result, "indexCommitted");
-    return true;
-  });
-  return isDone === true;
+): Promise<FlushOutcome> {
+  const what = { namespaceId, work: NamespaceWork.FLUSH };
+  return (await withLease(context, what, (lease) => flush(context, states, namespaceId, lease))) ?? "nothing";
+}
+
+async function flush(
+  context: EngineContext,
+  states: NamespaceStates,
+  namespaceId: bigint,
+  lease: WorkLease,
+): Promise<FlushOutcome> {
+  const row = context.store.view.namespace(namespaceId);
+  if (row === undefined) return "nothing";
+  const snapshot = await states.snapshot(row);
+  if (snapshot.manifest.batches.length === 0) return "nothing";
+  const nowMs = context.clock.wallMs();
+  const documents = snapshot.memtable.documents().filter((document) => !isExpired(document, nowMs));
+  // Before a segment is made that the state machine would refuse.
+  const needed = neededFirst(row, snapshot, documents.length > 0);
+  if (needed !== undefined) return needed;
+  const value = await flushCommand(context, snapshot, { documents, lease });
+  const result = await context.store.submit({ case: "commitIndex", value });
+  const refusal = refusalOf(result);
+  if (refusal === RefusalCode.MANIFEST_CHANGED || refusal === RefusalCode.NAMESPACE_LEASED) return "nothing";
+  accepted(result, "indexCommitted");
+  return "flushed";
+}
+
+/** Undefined: there is room. */
+function neededFirst(
+  { totals }: NamespaceRow,
+  { manifest, segments }: NamespaceSnapshot,
+  addsSegment: boolean,
+): "needs-merge" | "needs-trim" | undefined {
+  if (addsSegment && Number(totals?.segments ?? 0n) >= MAX_SEGMENTS) return "needs-merge";
+  const deletes = segments.filter((view) => view.ref.deletes !== undefined && hasMoreGone(view)).length;
+  const past = Number(totals?.past ?? 0n) + manifest.batches.length + deletes;
+  return past > MAX_PAST_ROWS ? "needs-trim" : undefined;
 }
 
 async function flushCommand(
   context: EngineContext,
-  { manifest, memtable, segments, schema }: NamespaceSnapshot,
-  lease: WorkLease,
+  { manifest, segments, schema }: NamespaceSnapshot,
+  { documents, lease }: { readonly documents: readonly Document[]; readonly lease: WorkLease },
 ): Promise<CommitIndex> {
   const { driver, kernel, closing } = context;
-  const nowMs = context.clock.wallMs();
-  const documents = memtable.documents().filter((document) => !isExpired(document, nowMs));
   const command = create(CommitIndexSchema, {
     namespaceId: manifest.namespaceId,
     work: lease.work,
@@ -81,13 +114,16 @@ async function flushCommand(
       }),
     );
   }
-  for (const { ref, gone } of segments) {
-    const before = ref.deletes?.rows ?? 0;
-    if (gone.count() === before) continue;
+  for (const { ref, gone } of segments.filter(hasMoreGone)) {
     command.deletes.push(await newDeletes(context, gone, { case: "segmentNumber", value: ref.number }));
     if (ref.deletes !== undefined) command.removed.push(removedDeletes(ref.deletes.number));
   }
   return command;
+}
+
+/** Than its deletes say. */
+function hasMoreGone({ ref, gone }: SegmentView): boolean {
+  return gone.count() !== (ref.deletes?.rows ?? 0);
 }
 
 export async function newDeletes(

@@ -7,7 +7,7 @@ export interface DueMerge {
 
 /**
  * Namespaces whose segments may be merged: what this node has flushed, at once and again when it has come to rest. A namespace whose node went away is
- * looked at after its next flush. In memory: two numbers for each namespace that was flushed within `restMs`.
+ * looked at after its next flush, or when it cannot be flushed because it has too many segments. In memory: two numbers for each namespace that was flushed within `restMs`.
  */
 export class MergeQueue {
   readonly #restMs: number;
@@ -28,6 +28,11 @@ export class MergeQueue {
     this.#changed.add(namespaceId);
     this.#quiet.delete(namespaceId);
     this.#quiet.set(namespaceId, nowMs);
+  }
+
+  /** It has too many segments. Since when it rests does not change. */
+  full(namespaceId: bigint): void {
+    this.#changed.add(namespaceId);
   }
 
   /** Is not given again until it has changed, or is `postponed`. */

@@ -1,4 +1,5 @@
-import { expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
+import { StateView } from "../../meta/view.ts";
 import type { Document } from "../model/document.ts";
 import { EMPTY_SCHEMA } from "../model/schema.ts";
 import type { EngineSettings } from "./context.ts";
@@ -12,17 +13,24 @@ function document(id: bigint): Document {
   return { id, vectors: new Map(), sparse: new Map(), text: new Map(), attributes };
 }
 
-/** An engine whose background work only runs when it is told to. */
-async function begin(settings: Partial<EngineSettings>) {
-  const world = new EngineWorld("merge-test");
+afterEach(() => vi.restoreAllMocks());
+
+/** A node that has just been started, and whose background work only runs when it is told to. */
+function node(world: EngineWorld, settings: Partial<EngineSettings>) {
   const { engine, context } = world.engine({ flushAfterMs: 0, ...settings });
-  await engine.createNamespace(NAME, { schema: EMPTY_SCHEMA });
   const workers = searchWorkers({ context, states: engine.states, isLeader: () => true });
   const { signal } = new AbortController();
   const run = async (name: string) => {
     const worker = workers.find((one) => one.name === name)!;
     while ((await worker.runUnit(signal)) === "more");
   };
+  return { engine, context, run };
+}
+
+async function begin(settings: Partial<EngineSettings>) {
+  const world = new EngineWorld("merge-test");
+  const { engine, context, run } = node(world, settings);
+  await engine.createNamespace(NAME, { schema: EMPTY_SCHEMA });
   let [next, flushes] = [1n, 0];
   return {
     world,
@@ -74,6 +82,53 @@ test("a namespace that has come to rest becomes one segment, and not before", as
   world.replica.timeMs += 60_000;
   await merge();
   await check();
+});
+
+/** As if the namespace had so many in all. */
+function pretend(more: { readonly segments?: bigint; readonly past?: bigint }) {
+  const real = StateView.prototype.namespace;
+  return vi.spyOn(StateView.prototype, "namespace").mockImplementation(function (this: StateView, id) {
+    const row = real.call(this, id);
+    return row?.totals === undefined ? row : { ...row, totals: { ...row.totals, ...more } };
+  });
+}
+
+test("a namespace that is full of segments is merged by a node that never flushed it, and then flushed", async () => {
+  const { world, engine, flush, check, segments } = await begin({});
+  for (let i = 0; i < 4; i++) await flush(10);
+  await engine.write(NAME, { upserts: [document(1n)], patches: [], deletes: [] });
+  world.replica.timeMs += 1;
+  const fresh = node(world, {});
+  const built = vi.spyOn(fresh.context.kernel, "buildSegment");
+  const full = pretend({ segments: 2_048n });
+  // Looking is enough: no segment is made that would be refused, however often it is tried.
+  for (let i = 0; i < 3; i++) await fresh.run("search-flush");
+  expect(built).not.toHaveBeenCalled();
+  full.mockRestore();
+  expect(await segments()).toBe(4);
+  await fresh.run("search-merge");
+  expect(await segments()).toBe(1);
+  await fresh.run("search-flush");
+  expect(built).toHaveBeenCalledTimes(1);
+  expect((await engine.getNamespace(NAME)).statistics.unindexedBatches).toBe(0);
+  await check();
+});
+
+test("a namespace that is full of rows of the past waits until they are trimmed", async () => {
+  const { world, engine, flush, segments } = await begin({});
+  for (let i = 0; i < 4; i++) await flush(10);
+  await engine.write(NAME, { upserts: [document(1n)], patches: [], deletes: [] });
+  world.replica.timeMs += 1;
+  const fresh = node(world, {});
+  const built = vi.spyOn(fresh.context.kernel, "buildSegment");
+  const full = pretend({ past: 1_000_000n });
+  await fresh.run("search-flush");
+  full.mockRestore();
+  // A merge would be refused as well.
+  await fresh.run("search-merge");
+  expect([await segments(), built.mock.calls.length]).toEqual([4, 0]);
+  await fresh.run("search-flush");
+  expect(await segments()).toBe(5);
 });
 
 test("compact is done when nothing more fits together, however many segments that leaves", async () => {

@@ -60,10 +60,11 @@ function flushWorker({ context, states }: SearchWork, merges: MergeQueue): Worke
         lagMs = Math.max(lagMs, ageMs(context, row));
         bytes += Number(row.totals?.batchBytes ?? 0n);
         if (!isOurs(context, states, row)) continue;
-        if (await flushNamespace(context, states, namespaceId)) {
-          metrics.searchFlushes.increment();
-          merges.changed(namespaceId, context.clock.monotonicMs());
-        }
+        const outcome = await flushNamespace(context, states, namespaceId);
+        if (outcome === "needs-merge") merges.full(namespaceId);
+        if (outcome !== "flushed") continue;
+        metrics.searchFlushes.increment();
+        merges.changed(namespaceId, context.clock.monotonicMs());
       }
       if (page.length === PAGE_NAMESPACES) return "more";
       metrics.searchIndexingLag.set(lagMs / 1000);

@@ -206,7 +206,7 @@ describe.each(["fs", "s3"] as const)("segments by the driver %s", (kind) => {
     world.openStore = () => mended;
     world.replica.timeMs += 1;
     world.setStore("/outside");
-    expect(await flush()).toBe(true);
+    expect(await flush()).toBe("flushed");
     expect((await found()).length).toBe(2);
   });
 });

@@ -352,7 +352,13 @@ export class NodesRun {
       try {
         const { id } = await engine.getNamespace(named(life.name));
         const kind = this.prng.pick(["flush", "flush", "merge", "trim"]);
-        if (kind === "flush") await this.#counted(kind, flushNamespace(context, engine.states, id));
+        if (kind === "flush") {
+          const flushing = flushNamespace(context, engine.states, id);
+          await this.#counted(
+            kind,
+            flushing.then((outcome) => outcome === "flushed"),
+          );
+        }
         if (kind === "merge") {
           const plan = <T>(all: readonly T[]) => all.slice(0, 3);
           await this.#counted(kind, mergeNamespace(context, engine.states, id, plan));
