@@ -58,7 +58,10 @@ type ResultCase = NonNullable<CommandResult["result"]["case"]>;
 type ResultOf<C extends ResultCase> = Extract<CommandResult["result"], { case: C }>["value"];
 
 /** The value of a result; a refusal as an error. */
-export function accepted<C extends ResultCase>(result: CommandResult, expected: C): ResultOf<C> {
+export function accepted<C extends ResultCase>(
+  result: Pick<CommandResult, "result">,
+  expected: C,
+): ResultOf<C> {
   const { result: value } = result;
   if (value.case === "refusal") throw refusalError(value.value);
   if (value.case !== expected) throw new Error(`a command came to ${value.case}, not ${expected}`);

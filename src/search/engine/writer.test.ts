@@ -1,4 +1,6 @@
-import { describe, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import type { NamespaceRow } from "../../gen/skerry/meta/v1/rows_pb.js";
+import { StateView } from "../../meta/view.ts";
 import type { Document, FieldChanges } from "../model/document.ts";
 import { LIMITS } from "../model/limits.ts";
 import { EMPTY_SCHEMA } from "../model/schema.ts";
@@ -9,6 +11,8 @@ import { EngineWorld } from "./testing/engine-world.ts";
 
 const ID_IS = { kind: "compare", field: "id", operator: "eq" } as const;
 const NAME = { org: "org", project: "project", name: "main" };
+
+afterEach(() => vi.restoreAllMocks());
 
 function fields(attributes: Readonly<Record<string, string | number>>): FieldChanges {
   return {
@@ -58,6 +62,72 @@ describe("a write that is refused adds nothing to the schema", () => {
     // The type that was refused is not the field's.
     await write({ upserts: [document("a", { size: "large" })], ifVersion: 2n });
     expect(await added()).toEqual(["size"]);
+  });
+
+  test.each([
+    ["documents", { maxNamespaces: 0n, maxBytes: 0n, maxDocuments: 2n }],
+    ["bytes", { maxNamespaces: 0n, maxBytes: 200n, maxDocuments: 0n }],
+  ])("for a quota of %s", async (what, limits) => {
+    for (const project of ["", "project"]) {
+      const { write, added, engine } = await begin();
+      await engine.setQuota({ org: "org", project }, limits);
+      await write({ upserts: [document("a", { name: "n".repeat(20) })] });
+      const upserts = ["b", "c"].map((id) => document(id, { size: 1, more: "m".repeat(100) }));
+      await expect(write({ upserts })).rejects.toMatchObject({
+        code: "quota-exceeded",
+        details: { limit: `max_${what}`, scope: project === "" ? "organization" : "project" },
+      });
+      expect(await added()).toEqual(["name"]);
+    }
+  });
+
+  test("for batches that wait, and for keys, which those without one do not need", async () => {
+    const { write, added, world } = await begin();
+    await write({ upserts: [document("a")] });
+    const has = (change: (row: NamespaceRow) => NamespaceRow) => {
+      const real = StateView.prototype.namespace;
+      return vi.spyOn(StateView.prototype, "namespace").mockImplementation(function (this: StateView, id) {
+        const row = real.call(this, id);
+        return row && change(row);
+      });
+    };
+    const full = has((row) => ({ ...row, totals: { ...row.totals!, batches: 4_096n } }));
+    const waits = { code: "overloaded", details: { retryAfterMs: 1_000 } };
+    await expect(write({ upserts: [document("b", { size: 1 })] })).rejects.toMatchObject(waits);
+    full.mockRestore();
+    expect(await added()).toEqual([]);
+
+    const crowded = has((row) => ({ ...row, remembered: 100_000n }));
+    const writes = [
+      write({ upserts: [document("c")] }),
+      write({ upserts: [document("d", { plain: 1 })] }),
+      write({ upserts: [document("e", { keyed: 1 })] }, { idempotencyKey: "key" }),
+    ];
+    expect(await Promise.allSettled(writes)).toMatchObject([
+      { status: "fulfilled" },
+      { status: "fulfilled" },
+      { status: "rejected", reason: { code: "overloaded", details: { limit: "idempotencyKeys" } } },
+    ]);
+    crowded.mockRestore();
+    expect(await added()).toEqual(["plain"]);
+    expect(world.view.namespace(1n)?.version).toBe(3n);
+  });
+
+  test("for a key that came with another request to another node", async () => {
+    const { write, added, world } = await begin();
+    const options = { idempotencyKey: "key" };
+    const batch = (attributes: Readonly<Record<string, number>>) => ({
+      upserts: [document("a", attributes)],
+      patches: [],
+      deletes: [],
+    });
+    await world.engine().engine.write(NAME, batch({}), options);
+    // This node hears of it when it asks.
+    const real = StateView.prototype.rememberedBatch;
+    const lagging = vi.spyOn(StateView.prototype, "rememberedBatch").mockReturnValueOnce(undefined);
+    lagging.mockImplementation(real);
+    await expect(write(batch({ size: 1 }), options)).rejects.toMatchObject({ code: "idempotency-conflict" });
+    expect(await added()).toEqual([]);
   });
 
   test("for what it comes to", async () => {

@@ -9,9 +9,9 @@ import { assert, Deferred } from "../../base/index.ts";
 import {
   BatchFrameSchema,
   type BatchFrame as CommandFrame,
-  type CommandResult,
   CommitBatchSchema,
   type FrameOutcome,
+  type Refusal,
   RefusalCode,
   UpdateNamespaceSchema,
 } from "../../gen/skerry/meta/v1/commands_pb.js";
@@ -26,6 +26,7 @@ import type { Schema } from "../model/schema.ts";
 import type { WriteBatch } from "../model/write-batch.ts";
 import type { WriteOptions, WriteResult } from "../service.ts";
 import type { EngineContext } from "./context.ts";
+import { foreseenRefusal } from "./foreseen-refusal.ts";
 import { turnsOf } from "./moments.ts";
 import type { NamespaceStates } from "./namespace-states.ts";
 import { accepted, refusalError, refusalOf } from "./refusals.ts";
@@ -77,6 +78,12 @@ interface ReadyFrame {
   readonly waiting: Waiting;
   readonly write: ResolvedWrite;
   readonly expectedVersion: bigint | undefined;
+}
+
+interface ReadyFile {
+  readonly frames: readonly ReadyFrame[];
+  /** Of the batch file. */
+  readonly bytes: Uint8Array;
 }
 
 export class NamespaceWriter {
@@ -168,24 +175,36 @@ export class NamespaceWriter {
   }
 
   /** The schema grows last, when nothing is known any more that speaks against the writes: what is refused should not leave fields behind. */
-  async #commit(group: readonly Waiting[]): Promise<void> {
-    if (group.length === 0) return;
-    const row = this.#row();
-    this.#checkBacklog(row);
-    let isFresh = group[0]?.batch.ifVersion === undefined;
+  async #commit(waiting: readonly Waiting[]): Promise<void> {
+    this.#checkBacklog(this.#row());
+    let group = waiting;
+    let isFresh = false;
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-      const fit = this.#fit(group, row);
+      if (group.length === 0) return;
+      const fit = this.#fit(group, this.#row());
       if (fit.isGrown && !isFresh) {
-        // A node that lags behind knows neither the version nor the fields that others have added.
+        // A node that lags behind knows neither the version nor the fields that others have added, nor what is full.
         await this.#context.store.barrier();
         isFresh = true;
+        group = group.filter((one) => !this.#isRepeated(one));
         continue;
       }
       const { ready, refused } = await this.#resolved(fit);
-      if (ready.length > 0 && fit.isGrown && !(await this.#addToSchema(fit.schema, fit.schemaRevision)))
-        continue;
-      for (const { waiting, error } of refused) waiting.done.reject(error);
-      if (ready.length > 0) await this.#commitFrames(ready);
+      const file = ready.length === 0 ? undefined : this.#file(ready);
+      if (file !== undefined && fit.isGrown) {
+        const foreseen = this.#foreseen(file);
+        if (isFullOfKeys(foreseen)) {
+          group = group.filter((one) => !refusedForKey(one));
+          continue;
+        }
+        if (foreseen !== undefined) {
+          reject(refused);
+          throw refusalError(foreseen);
+        }
+        if (!(await this.#addToSchema(fit.schema, fit.schemaRevision))) continue;
+      }
+      reject(refused);
+      if (file !== undefined) await this.#commitFile(file);
       return;
     }
     throw new SearchError("overloaded", "the schema changes all the time", { retryAfterMs: RETRY_AFTER_MS });
@@ -293,34 +312,40 @@ export class NamespaceWriter {
     return this.#row();
   }
 
-  async #commitFrames(ready: readonly ReadyFrame[]): Promise<void> {
-    const { driver, checksum, store, closing } = this.#context;
+  #file(ready: readonly ReadyFrame[]): ReadyFile {
     const payloads = ready.map(({ write }) => encodeFrame(write));
-    const bytes = encodeBatchFile(payloads, checksum);
-    const blob = await driver.write([bytes], closing);
-    const frames = ready.map(commandFrame);
-    this.#states.written(
-      blob.blobId,
-      ready.map(({ write }) => write),
-      bytes.length,
-    );
-    const value = create(CommitBatchSchema, { namespaceId: this.#namespaceId, blob, frames });
-    const submitted = await store.submit({ case: "commitBatch", value });
-    if (isFullOfKeys(submitted)) return this.#commitPlain(ready);
-    const result = accepted(submitted, "batchCommitted");
-    for (const [at, frame] of ready.entries()) this.#answer(frame, result.outcomes[at]!, result.version);
+    return { frames: ready, bytes: encodeBatchFile(payloads, this.#context.checksum) };
   }
 
-  /** Those that came with a key are refused, and the others written without them. */
-  async #commitPlain(ready: readonly ReadyFrame[]): Promise<void> {
-    for (const { waiting } of ready) {
-      if (waiting.idempotency === undefined) continue;
-      const retryAfterMs = 4 * RETRY_AFTER_MS;
-      const message = "the namespace remembers as many idempotency keys as it can";
-      waiting.done.reject(new SearchError("overloaded", message, { limit: "idempotencyKeys", retryAfterMs }));
+  #foreseen({ frames, bytes }: ReadyFile): Refusal | undefined {
+    return foreseenRefusal(this.#context.store.view, this.#row(), {
+      sizeBytes: bytes.length,
+      upserts: frames.reduce((sum, { write }) => sum + write.upserted, 0),
+      keys: frames.filter(({ waiting }) => waiting.idempotency !== undefined).length,
+    });
+  }
+
+  async #commitFile({ frames, bytes }: ReadyFile): Promise<void> {
+    const { driver, store, closing } = this.#context;
+    const blob = await driver.write([bytes], closing);
+    this.#states.written(
+      blob.blobId,
+      frames.map(({ write }) => write),
+      bytes.length,
+    );
+    const value = create(CommitBatchSchema, {
+      namespaceId: this.#namespaceId,
+      blob,
+      frames: frames.map(commandFrame),
+    });
+    const { result } = await store.submit({ case: "commitBatch", value });
+    if (result.case === "refusal" && isFullOfKeys(result.value)) {
+      const plain = frames.filter(({ waiting }) => !refusedForKey(waiting));
+      if (plain.length > 0) await this.#commitFile(this.#file(plain));
+      return;
     }
-    const plain = ready.filter(({ waiting }) => waiting.idempotency === undefined);
-    if (plain.length > 0) await this.#commitFrames(plain);
+    const { outcomes, version } = accepted({ result }, "batchCommitted");
+    for (const [at, frame] of frames.entries()) this.#answer(frame, outcomes[at]!, version);
   }
 
   #answer({ waiting }: ReadyFrame, outcome: FrameOutcome, version: bigint): void {
@@ -343,10 +368,22 @@ export class NamespaceWriter {
   }
 }
 
-function isFullOfKeys({ result }: CommandResult): boolean {
-  if (result.case !== "refusal") return false;
-  const { code, detail } = result.value;
-  return code === RefusalCode.MANIFEST_FULL && detail === "idempotency keys";
+function reject(refused: readonly RefusedWrite[]): void {
+  for (const { waiting, error } of refused) waiting.done.reject(error);
+}
+
+/** No more keys are remembered: writes that came with one are refused, and the others go without them. */
+function isFullOfKeys(refusal: Refusal | undefined): boolean {
+  return refusal?.code === RefusalCode.MANIFEST_FULL && refusal.detail === "idempotency keys";
+}
+
+/** Whether it came with a key and has its answer now. */
+function refusedForKey({ idempotency, done }: Waiting): boolean {
+  if (idempotency === undefined) return false;
+  const retryAfterMs = 4 * RETRY_AFTER_MS;
+  const message = "the namespace remembers as many idempotency keys as it can";
+  done.reject(new SearchError("overloaded", message, { limit: "idempotencyKeys", retryAfterMs }));
+  return true;
 }
 
 /** Whether it may be done depends on what is there, and so on the writes in front of it. */
