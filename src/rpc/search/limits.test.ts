@@ -81,6 +81,15 @@ const query = (more: object): Call => ["POST", "/docs/query", more];
 const filter = (plain: unknown): Call => query({ filter: plain });
 const nested = (depth: number): unknown => (depth === 1 ? ["n", "Exists"] : ["Not", nested(depth - 1)]);
 
+/** Of two or three digits and letters, each another one after stemming: together they have few bytes. */
+function shortWord(at: number): string {
+  const rest = "0123456789bcdfghjklmnpqrtvwxz";
+  const [digit, more] = [at % 10, Math.floor(at / 10)];
+  if (more < rest.length) return `${digit}${rest[more]}`;
+  const last = more - rest.length;
+  return `${digit}${rest[last % rest.length]}${rest[Math.floor(last / rest.length)]}`;
+}
+
 /** A row for each name: that there is none is an error of types. */
 const ROWS: Readonly<Record<LimitName, Row | string>> = {
   nameCharacters: "part of what a name looks like: below",
@@ -111,6 +120,7 @@ const ROWS: Readonly<Record<LimitName, Row | string>> = {
   },
   batchBytes: "the bytes of a body come first: below",
   changedBytes: "a property of what is stored: below",
+  filteredDocuments: "a property of what is stored: below",
   filterDepth: { call: (size) => filter(nested(size)) },
   filterNodes: { call: (size) => filter(["Or", repeat(size - 1, () => ["n", "Exists"])]) },
   filterValues: { call: (size) => filter(["n", "In", repeat(size, (at) => at)]) },
@@ -118,12 +128,22 @@ const ROWS: Readonly<Record<LimitName, Row | string>> = {
   patternStates: {
     call: (size) => filter(["name", "Regex", size === LIMITS.patternStates ? "a{1000}" : "(a{40}){40}"]),
   },
+  filterPatternStates: {
+    // Each has a thousand states and the end.
+    call: (size) => filter(["Or", repeat(Math.ceil(size / 1_024), () => ["name", "Regex", "a{1000}"])]),
+  },
+  filterPatternLooks: "takes seconds: src/search/unit/filter-turns.test.ts",
   fuzzyDistance: { call: (size) => filter(["name", "Fuzzy", "skery", { distance: size }]) },
   topK: { call: (size) => query({ top_k: size }) },
   legs: { call: (size) => query({ legs: repeat(size, () => ({ text: "sea" })) }) },
   legCandidates: { call: (size) => query({ text: { query: "sea", candidates: size } }) },
   queries: { call: (size) => query({ queries: repeat(size, () => ({ top_k: 1 })) }) },
   queryTextBytes: { call: (size) => query({ text: "q".repeat(size) }) },
+  // Of the two text fields.
+  queryTerms: { call: (size) => query({ text: repeat(Math.ceil(size / 2), shortWord).join(" ") }) },
+  phraseWords: {
+    call: (size) => query({ text: { query: repeat(size, (at) => `w${at}`).join(" "), match: "phrase" } }),
+  },
   orderKeys: {
     call: (size) =>
       query({
@@ -219,6 +239,27 @@ describe("a limit", () => {
         error: { code: "limit_exceeded", details: { limit: "changedBytes", most: `${LIMITS.changedBytes}` } },
       },
     });
+  });
+
+  it("filteredDocuments is kept, and passed with its name", async () => {
+    const most = LIMITS.filteredDocuments;
+    const write = (more: object) => call("POST", "/many/documents", more);
+    await call("PUT", "/many", {});
+    for (let from = 0; from <= most; from += LIMITS.batchDocuments) {
+      const count = Math.min(LIMITS.batchDocuments, most + 1 - from);
+      await write({ upserts: repeat(count, (at) => ({ id: from + at })) });
+    }
+    const given = String(most + 1);
+    expect(await write({ delete_by_filter: ["id", "Exists"] })).toMatchObject({
+      status: 400,
+      body: {
+        error: {
+          code: "limit_exceeded",
+          details: { limit: "filteredDocuments", most: String(most), given },
+        },
+      },
+    });
+    expect((await write({ delete_by_filter: ["id", "Gt", 0] })).body).toMatchObject({ deleted: most });
   });
 
   it("answerBytes is kept, and passed with its name", async () => {

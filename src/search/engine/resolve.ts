@@ -18,9 +18,6 @@ import type { SearchUnit } from "../unit/ports.ts";
 import type { SearchKernel } from "./kernel.ts";
 import type { NamespaceSnapshot } from "./snapshot.ts";
 
-/** Documents that the filters of one write may change; a larger change is made in several. */
-export const MAX_FILTERED_DOCUMENTS = 50_000;
-
 const READ_AT_ONCE = 256;
 
 export interface ResolvedWrite extends BatchFrame {
@@ -180,11 +177,12 @@ class Resolver {
       this.#snapshot.units().map((unit) => matchingIds(unit, filter, this.#options)),
     );
     const ids = found.flat();
-    if (ids.length > MAX_FILTERED_DOCUMENTS) {
+    const most = LIMITS.filteredDocuments;
+    if (ids.length > most) {
       throw new SearchError(
         "limit-exceeded",
-        `a write changes at most ${MAX_FILTERED_DOCUMENTS} documents by a filter, not ${ids.length}: make the filter narrower`,
-        { limit: "filteredDocuments", most: MAX_FILTERED_DOCUMENTS, given: ids.length },
+        `a write changes at most ${most} documents by a filter, not ${ids.length}: make the filter narrower`,
+        { limit: "filteredDocuments", most, given: ids.length },
       );
     }
     return ids;

@@ -1,9 +1,5 @@
 import { SearchError } from "../errors.ts";
-
-/** States that the patterns of one filter have together: so many looks a character of each value may take. */
-const MAX_FILTER_STATES = 8_192;
-/** Looks at states that the patterns of one filter may take over all values of all units: some seconds. */
-const MAX_FILTER_LOOKS = 1_000_000_000;
+import { checkLimit, LIMITS } from "../model/limits.ts";
 
 /** What the parts of one filter cost together that look at values one by one: patterns and fuzzy matches. */
 export class FilterCost {
@@ -14,22 +10,18 @@ export class FilterCost {
   /** "limit-exceeded" when there are too many. */
   addStates(states: number): void {
     this.#states += states;
-    if (this.#states <= MAX_FILTER_STATES) return;
-    throw new SearchError(
-      "limit-exceeded",
-      `the patterns of a filter have at most ${MAX_FILTER_STATES} states together`,
-      { limit: "filterPatternStates", most: MAX_FILTER_STATES, given: this.#states },
-    );
+    checkLimit("filterPatternStates", this.#states);
   }
 
   /** "limit-exceeded" when there were too many. */
   addLooks(looks: number): void {
     this.#looks += looks;
-    if (this.#looks <= MAX_FILTER_LOOKS) return;
+    const most = LIMITS.filterPatternLooks;
+    if (this.#looks <= most) return;
     throw new SearchError(
       "limit-exceeded",
       "the patterns of the filter take too long on these values: shorter patterns, or such that begin with the characters that the values begin with, take less",
-      { limit: "filterPatternLooks", most: MAX_FILTER_LOOKS, given: this.#looks },
+      { limit: "filterPatternLooks", most, given: this.#looks },
     );
   }
 

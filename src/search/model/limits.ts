@@ -18,17 +18,27 @@ export const LIMITS = {
   batchBytes: 33_554_432,
   /** Of the documents that a write changes, as they are afterwards. */
   changedBytes: 33_554_432,
+  /** That the filters of a write change; a larger change is made in several. */
+  filteredDocuments: 50_000,
   filterDepth: 32,
   filterNodes: 1_024,
   filterValues: 10_000,
   patternBytes: 256,
   patternStates: 1_024,
+  /** Of the patterns of one filter together: so many looks a character of each value may take. */
+  filterPatternStates: 8_192,
+  /** At states that the patterns of one filter may take over all values of all units: some seconds. */
+  filterPatternLooks: 1_000_000_000,
   fuzzyDistance: 2,
   topK: 1_000,
   legs: 8,
   legCandidates: 10_000,
   queries: 16,
   queryTextBytes: 8_192,
+  /** Terms times fields of one text. */
+  queryTerms: 4_096,
+  /** Where a text has each of them everywhere, a phrase takes words times places. In scripts without spaces a character is a word. */
+  phraseWords: 256,
   orderKeys: 8,
   aggregations: 32,
   groupKeys: 4,

@@ -1,4 +1,4 @@
-import { invalid, SearchError } from "../errors.ts";
+import { invalid } from "../errors.ts";
 import { checkLimit } from "../model/limits.ts";
 import { type Analyzer, analyzerOf } from "./analyzer/analyzer.ts";
 import { segment, type Word } from "./analyzer/segment.ts";
@@ -29,10 +29,6 @@ export interface RequestedField {
 export const MAX_FUZZY_DISTANCE = 2;
 const MAX_SLOP = 100;
 const MAX_WEIGHT = 1_000;
-/** Tokens times fields of one query. */
-export const MAX_QUERY_TERMS = 4_096;
-/** Where a text has each of them everywhere, a phrase takes words times places. In scripts without spaces a character is a word. */
-const MAX_PHRASE_WORDS = 256;
 
 /** Analyzes a query for fields of a schema. Refuses weights, distances and sizes out of their bounds. No word that counts: no clause. */
 export function parseTextQuery(request: TextQueryRequest, fields: readonly RequestedField[]): TextQuery {
@@ -49,7 +45,7 @@ export function parseTextQuery(request: TextQueryRequest, fields: readonly Reque
   const analyzers = fields.map(({ settings }) => analyzerOf(settings));
   const pieces = request.operators === true ? piecesOf(request) : [pieceOf(request)];
   const clauses = mergeEqual(pieces.flatMap((piece) => clausesOf(piece, analyzers)));
-  checkTerms(clauses.length * fields.length);
+  checkLimit("queryTerms", clauses.length * fields.length);
   return { fields: fields.map(queryField), clauses };
 }
 
@@ -61,24 +57,6 @@ function queryField({ name, settings, weight }: RequestedField): TextQueryField 
 function checkRange(name: string, value: number, most: number): void {
   if (Number.isInteger(value) && value >= 0 && value <= most) return;
   throw invalid(`${name} is a whole number from 0 to ${most}, not ${value}`);
-}
-
-function checkTerms(given: number): void {
-  if (given <= MAX_QUERY_TERMS) return;
-  throw new SearchError("limit-exceeded", `a text query has at most ${MAX_QUERY_TERMS} terms in all fields`, {
-    limit: "queryTerms",
-    most: MAX_QUERY_TERMS,
-    given,
-  });
-}
-
-function checkPhrase(given: number): void {
-  if (given <= MAX_PHRASE_WORDS) return;
-  throw new SearchError("limit-exceeded", `a phrase has at most ${MAX_PHRASE_WORDS} words, not ${given}`, {
-    limit: "phraseWords",
-    most: MAX_PHRASE_WORDS,
-    given,
-  });
 }
 
 /** A part of the query's text with what its operators say. */
@@ -170,7 +148,7 @@ function phraseClauses(
   words: readonly Word[],
   analyzers: readonly Analyzer[],
 ): readonly TextClause[] {
-  checkPhrase(words.length);
+  checkLimit("phraseWords", words.length);
   const tokens = analyzers.map((analyzer) => phraseTokens(words, analyzer));
   if (tokens.every((ofField) => ofField.length === 0)) return [];
   return [{ occur: piece.occur, count: 1, match: { kind: "phrase", tokens, slop: piece.slop } }];
