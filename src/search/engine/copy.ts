@@ -2,7 +2,16 @@ import { SearchError } from "../errors.ts";
 import type { Document } from "../model/document.ts";
 import { documentBytes } from "../model/fit-document.ts";
 import type { Schema } from "../model/schema.ts";
-import type { NamespaceInfo, NamespaceName, NamespaceService, PointInTime } from "../service.ts";
+import type { WriteBatch } from "../model/write-batch.ts";
+import type {
+  ExportOptions,
+  ExportPage,
+  NamespaceInfo,
+  NamespaceName,
+  NamespaceSettings,
+  PointInTime,
+  WriteResult,
+} from "../service.ts";
 
 const PAGE_DOCUMENTS = 500;
 /** Documents of one write: a part of what a batch may have. A larger document is written alone. */
@@ -19,52 +28,77 @@ export interface CopyOptions {
 }
 
 /**
+ * What a copy does, with namespaces by their ids: while it runs, either name may come to be that of another namespace, which has nothing to do with it. Rejects "not-found" where the
+ * namespace of the id was deleted.
+ */
+export interface CopySteps {
+  /** "already-exists": there is one of this name. */
+  readonly create: (
+    name: NamespaceName,
+    options: { readonly schema: Schema; readonly settings: Partial<NamespaceSettings> },
+  ) => Promise<bigint>;
+  readonly exportPage: (namespaceId: bigint, options: ExportOptions) => Promise<ExportPage>;
+  readonly write: (namespaceId: bigint, batch: WriteBatch) => Promise<WriteResult>;
+  readonly update: (
+    namespaceId: bigint,
+    changes: { readonly settings: Partial<NamespaceSettings> },
+  ) => Promise<NamespaceInfo>;
+  readonly delete: (namespaceId: bigint) => Promise<void>;
+}
+
+/**
  * Writes every document of one state into a new namespace, as fast as that takes them: while too much waits to be indexed, it waits as well. When it fails, what
  * there is of the copy is deleted.
  */
 export async function copyNamespace(
-  service: NamespaceService,
-  source: NamespaceName,
+  steps: CopySteps,
+  from: NamespaceInfo,
   target: NamespaceName,
   options: CopyOptions,
 ): Promise<NamespaceInfo> {
-  const from = await service.getNamespace(source);
   const { defaultTtlSeconds, retentionSeconds } = from.settings;
   // Documents keep the times at which they expire: those without one get none now.
-  const { kind } = await service.createNamespace(target, {
+  const targetId = await steps.create(target, {
     schema: options.schema ?? from.schema,
     settings: { defaultTtlSeconds: 0, retentionSeconds },
   });
-  if (kind === "existing") throw alreadyThere();
   try {
     for (let cursor: string | undefined; ; ) {
       options.signal.throwIfAborted();
-      const page = await service.exportPage(source, {
+      const page = await steps.exportPage(from.id, {
         consistency: "strong",
         limit: PAGE_DOCUMENTS,
         ...(cursor === undefined ? options.at !== undefined && { at: options.at } : { cursor }),
       });
-      for (const upserts of writesOf(page.documents)) await write(service, target, upserts, options);
+      for (const upserts of writesOf(page.documents)) await write(steps, targetId, upserts, options);
       if (page.nextCursor === undefined) break;
       cursor = page.nextCursor;
     }
+    return await steps.update(targetId, { settings: { defaultTtlSeconds } });
   } catch (error) {
-    await service.deleteNamespace(target);
+    await deleteIfThere(steps, targetId);
     throw error;
   }
-  return service.updateNamespace(target, { settings: { defaultTtlSeconds } });
+}
+
+async function deleteIfThere(steps: CopySteps, namespaceId: bigint): Promise<void> {
+  try {
+    await steps.delete(namespaceId);
+  } catch (error) {
+    if (!(error instanceof SearchError) || error.code !== "not-found") throw error;
+  }
 }
 
 async function write(
-  service: NamespaceService,
-  target: NamespaceName,
+  steps: CopySteps,
+  targetId: bigint,
   upserts: readonly Document[],
   { signal, sleep }: CopyOptions,
 ): Promise<void> {
   for (;;) {
     signal.throwIfAborted();
     try {
-      await service.write(target, { upserts, patches: [], deletes: [] });
+      await steps.write(targetId, { upserts, patches: [], deletes: [] });
       return;
     } catch (error) {
       if (!(error instanceof SearchError) || error.code !== "overloaded") throw error;
@@ -87,8 +121,4 @@ function* writesOf(documents: readonly Document[]): Iterable<readonly Document[]
     bytes += more;
   }
   if (part.length > 0) yield part;
-}
-
-function alreadyThere(): SearchError {
-  return new SearchError("already-exists", "a namespace of this name exists");
 }

@@ -13,6 +13,7 @@ import type { DocumentId } from "../model/document.ts";
 import { checkLimit } from "../model/limits.ts";
 import type { Schema } from "../model/schema.ts";
 import type { WriteBatch } from "../model/write-batch.ts";
+import type { NamespaceStore } from "../ports.ts";
 import type { Query } from "../query/query.ts";
 import type {
   CompactReport,
@@ -39,10 +40,10 @@ import type {
 } from "../service.ts";
 import { AnswerBytes, fetchAnswer } from "./answer-bytes.ts";
 import type { EngineContext } from "./context.ts";
-import { copyNamespace } from "./copy.ts";
+import { type CopySteps, copyNamespace } from "./copy.ts";
 import { decodeExportCursor, encodeExportCursor } from "./export-cursor.ts";
 import { flushNamespace } from "./flush.ts";
-import { findRow, readManifestAt, type SegmentRef } from "./manifest.ts";
+import { findRow, liveRow, readManifestAt, type SegmentRef } from "./manifest.ts";
 import { mergeNamespace } from "./merge.ts";
 import { type MergeLimits, smallestTogether } from "./merge-plan.ts";
 import { beginDeadline, type Deadline, workTimeMs } from "./moments.ts";
@@ -62,6 +63,11 @@ import { NamespaceWriter } from "./writer.ts";
 const MAX_ATTEMPTS = 16;
 const MAX_IDEMPOTENCY_CHARACTERS = 256;
 
+interface NamespaceChanges {
+  readonly schema?: Schema;
+  readonly settings?: Partial<NamespaceSettings>;
+}
+
 /** Namespaces on this node. All that it holds is made of metadata and blobs; any other node serves the same. */
 export class SearchEngine implements NamespaceService {
   readonly states: NamespaceStates;
@@ -79,6 +85,20 @@ export class SearchEngine implements NamespaceService {
     name: NamespaceName,
     options: { readonly schema: Schema; readonly settings?: Partial<NamespaceSettings> },
   ): ReturnType<NamespaceService["createNamespace"]> {
+    const namespaceId = await this.#create(name, options);
+    if (namespaceId !== undefined) return { kind: "created", namespace: await this.#infoOf(namespaceId) };
+    const namespace = await this.getNamespace(name);
+    if (!equalSchemas(namespace.schema, options.schema)) {
+      throw new SearchError("already-exists", "a namespace of this name has another schema");
+    }
+    return { kind: "existing", namespace };
+  }
+
+  /** Its id; undefined: there is one of this name. */
+  async #create(
+    name: NamespaceName,
+    options: { readonly schema: Schema; readonly settings?: Partial<NamespaceSettings> },
+  ): Promise<bigint | undefined> {
     checkSchema(options.schema);
     const settings = {
       defaultTtlSeconds: 0,
@@ -93,18 +113,18 @@ export class SearchEngine implements NamespaceService {
       settings: newSettings(settings),
     });
     const result = await this.#context.store.submit({ case: "createNamespace", value });
-    const isExisting = refusalOf(result) === RefusalCode.NAMESPACE_EXISTS;
-    if (!isExisting) accepted(result, "namespaceCreated");
-    const namespace = await this.getNamespace(name);
-    if (isExisting && !equalSchemas(namespace.schema, options.schema)) {
-      throw new SearchError("already-exists", "a namespace of this name has another schema");
-    }
-    return { kind: isExisting ? "existing" : "created", namespace };
+    if (refusalOf(result) === RefusalCode.NAMESPACE_EXISTS) return undefined;
+    return accepted(result, "namespaceCreated").namespaceId;
   }
 
   async getNamespace(name: NamespaceName): Promise<NamespaceInfo> {
     await this.#context.store.barrier();
     return this.#info(findRow(this.#context.store, name));
+  }
+
+  async #infoOf(namespaceId: bigint): Promise<NamespaceInfo> {
+    await this.#context.store.barrier();
+    return this.#info(liveRow(this.#context.store, namespaceId));
   }
 
   async listNamespaces(options: ListNamespaces): Promise<readonly NamespaceInfo[]> {
@@ -124,14 +144,18 @@ export class SearchEngine implements NamespaceService {
     }
   }
 
-  async updateNamespace(
-    name: NamespaceName,
-    changes: { readonly schema?: Schema; readonly settings?: Partial<NamespaceSettings> },
+  updateNamespace(name: NamespaceName, changes: NamespaceChanges): Promise<NamespaceInfo> {
+    return this.#update((store) => findRow(store, name), changes);
+  }
+
+  async #update(
+    find: (store: NamespaceStore) => NamespaceRow,
+    changes: NamespaceChanges,
   ): Promise<NamespaceInfo> {
     const { store } = this.#context;
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       await store.barrier();
-      const row = findRow(store, name);
+      const row = find(store);
       const { schema, expectedRevision } = this.#schemaOf(row);
       const merged = changes.schema === undefined ? undefined : addToSchema(schema, changes.schema);
       const value = create(UpdateNamespaceSchema, {
@@ -146,7 +170,7 @@ export class SearchEngine implements NamespaceService {
       const result = await store.submit({ case: "updateNamespace", value });
       if (refusalOf(result) === RefusalCode.NAMESPACE_CHANGED) continue;
       accepted(result, "done");
-      return this.getNamespace(name);
+      return this.#infoOf(row.namespaceId);
     }
     throw new SearchError("overloaded", "the schema changes all the time", { retryAfterMs: 1_000 });
   }
@@ -154,9 +178,12 @@ export class SearchEngine implements NamespaceService {
   async deleteNamespace(name: NamespaceName): Promise<void> {
     const { store } = this.#context;
     await store.barrier();
-    const { namespaceId } = findRow(store, name);
+    await this.#delete(findRow(store, name).namespaceId);
+  }
+
+  async #delete(namespaceId: bigint): Promise<void> {
     const value = create(DeleteNamespaceSchema, { namespaceId });
-    accepted(await store.submit({ case: "deleteNamespace", value }), "done");
+    accepted(await this.#context.store.submit({ case: "deleteNamespace", value }), "done");
     this.states.drop(namespaceId);
   }
 
@@ -242,7 +269,10 @@ export class SearchEngine implements NamespaceService {
 
   async exportPage(name: NamespaceName, options: ExportOptions): Promise<ExportPage> {
     checkLimit("fetchDocuments", options.limit);
-    const row = await this.#found(name, options);
+    return this.#page(await this.#found(name, options), options);
+  }
+
+  async #page(row: NamespaceRow, options: ExportOptions): Promise<ExportPage> {
     const cursor =
       options.cursor === undefined ? undefined : decodeExportCursor(options.cursor, row.namespaceId);
     const at = cursor === undefined ? options.at : ({ kind: "version", version: cursor.version } as const);
@@ -318,8 +348,7 @@ export class SearchEngine implements NamespaceService {
       const result = await store.submit({ case: "branchNamespace", value });
       // A row was superseded while the command was on its way: it lies elsewhere now.
       if (refusalOf(result) === RefusalCode.MANIFEST_CHANGED) continue;
-      accepted(result, "namespaceCreated");
-      return this.getNamespace(target);
+      return this.#infoOf(accepted(result, "namespaceCreated").namespaceId);
     }
     throw new SearchError("overloaded", "the namespace changes all the time", { retryAfterMs: 1_000 });
   }
@@ -332,7 +361,29 @@ export class SearchEngine implements NamespaceService {
     const { closing, timers } = this.#context;
     const signal = options.signal === undefined ? closing : AbortSignal.any([closing, options.signal]);
     const sleep = (ms: number) => timers.sleep(ms, signal);
-    return copyNamespace(this, source, target, { ...options, signal, sleep });
+    const from = await this.getNamespace(source);
+    return copyNamespace(this.#copySteps(), from, target, { ...options, signal, sleep });
+  }
+
+  #copySteps(): CopySteps {
+    const { store } = this.#context;
+    return {
+      create: async (name, options) => {
+        const namespaceId = await this.#create(name, options);
+        if (namespaceId === undefined)
+          throw new SearchError("already-exists", "a namespace of this name exists");
+        // What is written next asks the rows of this node.
+        await store.barrier();
+        return namespaceId;
+      },
+      exportPage: async (namespaceId, options) => {
+        await store.barrier();
+        return this.#page(liveRow(store, namespaceId), options);
+      },
+      write: (namespaceId, batch) => this.#writerOf(namespaceId).write(batch, {}),
+      update: (namespaceId, changes) => this.#update(() => liveRow(store, namespaceId), changes),
+      delete: (namespaceId) => this.#delete(namespaceId),
+    };
   }
 
   // Caches, upkeep, checks
@@ -362,7 +413,8 @@ export class SearchEngine implements NamespaceService {
       deadline.signal.throwIfAborted();
       const choose = (segments: readonly SegmentRef[]) => allTogether(segments, this.#context.settings);
       await mergeNamespace(this.#context, this.states, before.id, choose);
-      const row = await this.#found(name, { consistency: "strong" });
+      await this.#context.store.barrier();
+      const row = liveRow(this.#context.store, before.id);
       const { segments } = await readManifestAt(this.#context.store.view, row, undefined);
       return {
         segmentsBefore: before.statistics.segments,

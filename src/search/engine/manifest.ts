@@ -254,3 +254,10 @@ export function findRow(
     throw new SearchError("not-found", `there is no namespace ${name.org}/${name.project}/${name.name}`);
   return row;
 }
+
+/** The row of the namespace of this id. Throws "not-found" once it was deleted, whatever its name is by now. */
+export function liveRow({ view }: Pick<NamespaceStore, "view">, namespaceId: bigint): NamespaceRow {
+  const row = view.namespace(namespaceId);
+  if (row?.state !== NamespaceState.LIVE) throw new SearchError("not-found", "the namespace was deleted");
+  return row;
+}
