@@ -27,6 +27,7 @@ export type { SearchKernel } from "./engine/kernel.ts";
 export { LocalKernel } from "./engine/local-kernel.ts";
 export { searchWorkers } from "./engine/workers.ts";
 export { SearchError, type SearchErrorCode } from "./errors.ts";
+export { UpsertCollector } from "./model/collect-upserts.ts";
 export type { AttributeValue, Document, DocumentId, Scalar } from "./model/document.ts";
 export { LIMITS } from "./model/limits.ts";
 export { checkName } from "./model/names.ts";
@@ -34,11 +35,13 @@ export { parseBatch } from "./model/parse-batch.ts";
 export { parseSchema } from "./model/plain-schema.ts";
 export { readId } from "./model/scalar.ts";
 export type { AttributeType, Schema } from "./model/schema.ts";
+export type { WriteBatch } from "./model/write-batch.ts";
 export type { BlobDriver, BlobName, NamespaceCommand, NamespaceStore, NamespaceView } from "./ports.ts";
 export { parseQuery } from "./query/parse-query.ts";
 export type { Query } from "./query/query.ts";
 export type { QueryResult } from "./query/result.ts";
 export type {
+  ListNamespaces,
   NamespaceInfo,
   NamespaceName,
   NamespaceScope,

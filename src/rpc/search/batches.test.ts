@@ -144,6 +144,24 @@ describe("a batch", () => {
     expect(asked).toEqual([]);
   });
 
+  it("is refused while its lines come when they are too large together", async () => {
+    const half = "t".repeat(500_000);
+    const body = Array.from(
+      { length: 40 },
+      (_, id) => `{"id":${id},"text":{"a":"${half}","b":"${half}"}}\n`,
+    ).join("");
+    const refused = await search.api.rest("POST", `${PATH}/documents`, {
+      key: "writer",
+      body,
+      type: "application/x-ndjson",
+    });
+    expect(refused).toMatchObject({
+      status: 413,
+      body: { error: { code: "limit_exceeded", details: { limit: "batchBytes", most: "33554432" } } },
+    });
+    expect(asked).toEqual([]);
+  });
+
   it("is refused with its limit when it is too large", async () => {
     const upserts = Array.from({ length: 10_001 }, (_, id) => ({ id }));
     expect(await search.post(`${PATH}/documents`, { upserts })).toMatchObject({

@@ -3,11 +3,12 @@ import type { DocumentService, UploadDocumentsRequest } from "../../gen/skerry/s
 import { Consistency } from "../../gen/skerry/search/v1/search_pb.js";
 import {
   type DocumentId,
-  LIMITS,
   type NamespaceService as Namespaces,
   parseBatch,
   readId,
   SearchError,
+  UpsertCollector,
+  type WriteBatch,
   type WriteOptions,
 } from "../../search/index.ts";
 import type { Guard } from "../guard.ts";
@@ -15,7 +16,7 @@ import { documentMessage } from "./messages.ts";
 import { namespaceName } from "./names.ts";
 import { at, named } from "./namespace-service.ts";
 import { batchToPlain, documentToPlain } from "./requests.ts";
-import { idMessage, idToPlain, type Plain } from "./values.ts";
+import { idMessage, idToPlain } from "./values.ts";
 
 /** Documents of one page of an export. */
 const EXPORT_PAGE = 500;
@@ -38,8 +39,7 @@ export function documentService(namespaces: Namespaces, guard: Guard): ServiceIm
         throw new ConnectError("the first message names the namespace", Code.InvalidArgument);
       const target = first.value;
       return guard.unary("DocumentService/UploadDocuments", context, named(target), async ({ principal }) => {
-        const upserts = await collect(target, messages);
-        const batch = parseBatch({ upserts });
+        const batch = await collect(target, messages);
         const written = await namespaces.write(
           namespaceName(principal, target),
           batch,
@@ -106,12 +106,12 @@ export function documentService(namespaces: Namespaces, guard: Guard): ServiceIm
   };
 }
 
-/** One batch is one message to the log: what a stream brings is bounded as a batch is. */
+/** One batch is one message to the log: what a stream brings is bounded as a batch is, while it comes. */
 async function collect(
   first: UploadDocumentsRequest,
   messages: AsyncIterator<UploadDocumentsRequest>,
-): Promise<Plain[]> {
-  const upserts: Plain[] = [];
+): Promise<WriteBatch> {
+  const upserts = new UpsertCollector();
   for (let next: IteratorResult<UploadDocumentsRequest> = { value: first }; next.done !== true; ) {
     const { document, org, project, namespace } = next.value;
     if (
@@ -121,16 +121,10 @@ async function collect(
     ) {
       throw new SearchError("invalid-argument", "an upload goes into one namespace");
     }
-    if (document !== undefined) upserts.push(documentToPlain(document));
-    if (upserts.length > LIMITS.batchDocuments) {
-      throw new SearchError("limit-exceeded", `a batch has at most ${LIMITS.batchDocuments} documents`, {
-        limit: "batchDocuments",
-        most: LIMITS.batchDocuments,
-      });
-    }
+    if (document !== undefined) upserts.add(documentToPlain(document));
     next = await messages.next();
   }
-  return upserts;
+  return upserts.batch();
 }
 
 /** In a path everything is a string: "#7" is the number 7, and "##7" the string "#7". */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { SearchError } from "../errors.ts";
 import { EVERY_FIELD } from "../testing/random-documents.ts";
+import { UpsertCollector } from "./collect-upserts.ts";
 import { fitBatch } from "./fit-batch.ts";
 import { parseBatch } from "./parse-batch.ts";
 import { EMPTY_SCHEMA } from "./schema.ts";
@@ -78,5 +79,38 @@ describe("a batch", () => {
     const large = { title: "x".repeat(500_000), body: "x".repeat(500_000) };
     const upserts = Array.from({ length: 34 }, (_, id) => ({ id, text: large }));
     expect(refusal(() => fitted({ upserts })).details.limit).toBe("batchBytes");
+  });
+});
+
+describe("documents that come one after the other", () => {
+  const collect = (documents: Iterable<unknown>) => {
+    const upserts = new UpsertCollector();
+    for (const document of documents) upserts.add(document);
+    return upserts.batch();
+  };
+  function* endless(attributes: object) {
+    for (let id = 0; ; id++) yield { id, attributes };
+  }
+
+  it("are the batch that they would be together", () => {
+    const upserts = [{ id: 1, attributes: { a: [true, "x"], b: null } }, { id: "b" }];
+    expect(collect(upserts)).toEqual(parseBatch({ upserts }));
+    expect(refusal(() => collect([{ id: 1 }, { id: [] }])).details.path).toBe("upserts[1].id");
+  });
+
+  it.each([
+    ["documents", {}, "batchDocuments"],
+    [
+      "bytes",
+      Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`f${i}`, "x".repeat(8_000)])),
+      "batchBytes",
+    ],
+    [
+      "values that have no bytes",
+      Object.fromEntries(Array.from({ length: 250 }, (_, i) => [`f${i}`, Array<string>(1_024).fill("")])),
+      "batchBytes",
+    ],
+  ])("are refused while they come when they have too many %s", (_, attributes, limit) => {
+    expect(refusal(() => collect(endless(attributes))).details.limit).toBe(limit);
   });
 });
