@@ -17,6 +17,13 @@ export function mayTouchNamespace(principal: Principal, path: string): boolean {
   return principal.namespaces.some((scope) => isWithin(path, scope));
 }
 
+/** What of a project ("org/project") the principal may touch: "all", or the namespaces of these names, each once, in their order. */
+export function namespacesWithin(principal: Principal, project: string): "all" | readonly string[] {
+  if (mayTouchNamespace(principal, project)) return "all";
+  const within = (principal.namespaces ?? []).filter((scope) => isWithin(scope, project));
+  return [...new Set(within.map((scope) => scope.slice(project.length + 1)))].sort();
+}
+
 /** Whether everything in `scope` is in one of the scopes. */
 export function isWithin(path: string, scope: string): boolean {
   return path === scope || path.startsWith(`${scope}/`);

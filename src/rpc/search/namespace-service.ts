@@ -1,5 +1,5 @@
 import type { ServiceImpl } from "@connectrpc/connect";
-import { mayTouchNamespace, type Principal } from "../../access/index.ts";
+import type { Principal } from "../../access/index.ts";
 import type { NamespaceService, Settings } from "../../gen/skerry/search/v1/search_pb.js";
 import {
   type NamespaceName,
@@ -17,6 +17,7 @@ import { type NamedNamespace, namespaceName, pathOf, projectNamed, targetName } 
 import { queriesOf } from "./queries.ts";
 import { quotaMessage, scopeAboveTouched, scopeNamed, scopeTouched } from "./quotas.ts";
 import { schemaToPlain } from "./requests.ts";
+import { visibleNamespaces } from "./visible-namespaces.ts";
 
 const DEFAULT_PAGE = 100;
 const CREATED = 201;
@@ -45,7 +46,7 @@ export function namespaceService(namespaces: Namespaces, guard: Guard): ServiceI
       guard.unary("NamespaceService/ListNamespaces", context, [], async ({ principal }) => {
         const home = projectNamed(principal, request.org, request.project);
         const limit = request.limit === 0 ? DEFAULT_PAGE : pageSize(request.limit);
-        const page = await namespaces.listNamespaces({
+        const page = await visibleNamespaces(namespaces, principal, {
           ...home,
           prefix: request.prefix,
           after: parsePageToken(request.cursor),
@@ -54,9 +55,7 @@ export function namespaceService(namespaces: Namespaces, guard: Guard): ServiceI
         const last = page.at(-1);
         const isMore = page.length === limit && last !== undefined;
         return {
-          namespaces: page
-            .filter(({ name }) => mayTouchNamespace(principal, pathOf(name)))
-            .map(namespaceMessage),
+          namespaces: page.map(namespaceMessage),
           ...(isMore && { nextCursor: toPageToken(last.name.name) }),
         };
       }),

@@ -62,6 +62,15 @@ describe("a namespace", () => {
     expect(asked.at(-1)?.arguments[0]).toEqual({ org: "default", project: "default", name: "docs" });
   });
 
+  it("has no name in the list of a project that the key reaches nothing in", async () => {
+    const page = await search.api.rest("GET", "/v1/orgs/other/projects/web/namespaces?limit=2", {
+      key: "organization",
+    });
+    expect(page).toMatchObject({ status: 200, body: { namespaces: [] } });
+    expect(page.body).not.toHaveProperty("next_cursor");
+    expect(asked).toEqual([]);
+  });
+
   it("is branched beside its source, or into another project that the key may write", async () => {
     await search.post("/v1/namespaces/docs/branch", { target: "next", at_version: 2 }, "project");
     expect(asked.at(-1)?.arguments).toEqual([
