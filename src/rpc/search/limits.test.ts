@@ -317,6 +317,8 @@ const OPERATORS: readonly (readonly [filter: unknown, ids: readonly (string | nu
   [["at", "Lte", "yesterday"], "refused"],
   [["f", "Gt", 0.25], ["a"]],
   [["f", "Gt", [1]], "refused"],
+  [["f", "Lt", 2 ** 63], ["a"]],
+  [["f", "In", [1e20, 0.5]], ["a"]],
   [["id", "Gte", "b"], ["b"]],
   [["n", "Gte"], "refused"],
   [

@@ -61,12 +61,16 @@ export function valueMessage(value: AttributeValue, type: AttributeType | undefi
   return create(ValueSchema, { kind: scalarKind(value, type) });
 }
 
+/** A whole number that 64 bits do not hold, as a sum of ints can be one, is the nearest float. */
 function scalarKind(value: Scalar, type: AttributeType | undefined): Value["kind"] {
   if (typeof value === "boolean") return { case: "boolValue", value };
   if (typeof value === "string") return { case: "stringValue", value };
   if (type === "datetime") return { case: "datetimeMs", value: BigInt(value) };
   if (typeof value === "bigint" || (type === "int" && Number.isSafeInteger(value))) {
-    return { case: "intValue", value: BigInt(value) };
+    const int = BigInt(value);
+    return BigInt.asIntN(64, int) === int
+      ? { case: "intValue", value: int }
+      : { case: "floatValue", value: Number(int) };
   }
   return { case: "floatValue", value };
 }

@@ -136,7 +136,8 @@ class Binder {
     if (field.type === "id") return readId(value, path);
     if (field.type === "int" && typeof value === "number" && Number.isFinite(value))
       return value === 0 ? 0 : value;
-    if (field.type === "float" && typeof value === "bigint") return value;
+    if (field.type === "float" && typeof value === "bigint" && BigInt.asIntN(64, value) === value)
+      return value;
     return fitScalar(value, field.type, path);
   }
 

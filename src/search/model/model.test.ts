@@ -95,6 +95,30 @@ describe("a document", () => {
     expect(Object.is(fitted({ id: 1, attributes: { price: -0 } }).attributes.get("price"), 0)).toBe(true);
   });
 
+  it("holds whole numbers of any size in its float fields, as JSON writes them", () => {
+    const price = (value: number | bigint) =>
+      fitted({ id: 1, attributes: { price: value } }).attributes.get("price");
+    expect(price(2n ** 63n)).toBe(2 ** 63);
+    expect(price(-(10n ** 20n))).toBe(-1e20);
+    expect(price(10n ** 308n)).toBe(1e308);
+    expect(refusal(() => price(10n ** 309n)).code).toBe("invalid-argument");
+  });
+
+  it("knows how many days a month has", () => {
+    const seen = (value: string) => fitted({ id: 1, attributes: { seen: value } }).attributes.get("seen");
+    expect(seen("2028-02-29")).toBe(Date.UTC(2028, 1, 29));
+    expect(seen("2000-02-29T23:59:59-01:00")).toBe(Date.UTC(2000, 2, 1, 0, 59, 59));
+    expect(seen("2027-12-31T00:00:00+14:00")).toBe(Date.UTC(2027, 11, 30, 10));
+    for (const none of [
+      "2027-02-29",
+      "2027-02-30T00:00:00Z",
+      "2027-04-31T23:00:00+01:00",
+      "1900-02-29",
+      "2027-01-32",
+    ])
+      expect(refusal(() => seen(none)).message, none).toContain("is no datetime");
+  });
+
   it.each([
     ["no id", {}, "has an id"],
     ["an empty id", { id: "" }, "not empty"],

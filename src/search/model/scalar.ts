@@ -39,7 +39,10 @@ export function readId(plain: unknown, path: string): DocumentId {
   return id;
 }
 
-/** One value of any type, in the form of `Scalar`, before its field is known. */
+/**
+ * One value of any type, in the form of `Scalar`, before its field is known. A whole number that is no int stays what it is: JSON has no other form of large floats, and
+ * `fitScalar` knows which is meant.
+ */
 export function readScalar(plain: unknown, path: string): Scalar {
   switch (typeof plain) {
     case "boolean":
@@ -48,7 +51,7 @@ export function readScalar(plain: unknown, path: string): Scalar {
       checkLimit("stringBytes", utf8Bytes(readString(plain, path)), { path });
       return plain;
     case "bigint":
-      return intOf(plain, path);
+      return isInt(plain) ? intOf(plain, path) : plain;
     case "number":
       if (!Number.isFinite(plain)) throw invalid(`${at(path)}a number is finite, not ${plain}`, { path });
       return plain === 0 ? 0 : plain;
@@ -72,7 +75,7 @@ export function fitScalar(value: Scalar, type: AttributeType, path: string): Sca
       break;
     case "float":
       if (typeof value === "number" && Number.isFinite(value)) return value === 0 ? 0 : value;
-      if (typeof value === "bigint") return Number(value);
+      if (typeof value === "bigint" && Number.isFinite(Number(value))) return Number(value);
       break;
     case "datetime":
       return datetimeOf(value, path);
@@ -85,17 +88,20 @@ export function fitScalar(value: Scalar, type: AttributeType, path: string): Sca
 
 /** Int: a number when it is safe, else a bigint within 64 bits, signed. */
 export function intOf(value: bigint, path: string): number | bigint {
-  if (value < LEAST_INT || value > GREATEST_INT)
-    throw invalid(`${at(path)}an int is from -2^63 to 2^63 - 1, not ${value}`, { path });
+  if (!isInt(value)) throw invalid(`${at(path)}an int is from -2^63 to 2^63 - 1, not ${value}`, { path });
   const small = Number(value);
   return Number.isSafeInteger(small) ? small : value;
+}
+
+function isInt(value: bigint): boolean {
+  return value >= LEAST_INT && value <= GREATEST_INT;
 }
 
 /** RFC 3339 ("2026-11-22", "2026-11-22T03:40:28.5Z", offsets; finer than a millisecond is cut off), or milliseconds since the Unix epoch. */
 function datetimeOf(value: Scalar, path: string): number {
   const ms =
     typeof value === "string"
-      ? RFC_3339.test(value)
+      ? RFC_3339.test(value) && isDayOfMonth(value)
         ? Date.parse(value.replace(" ", "T").replace(/(\.\d{3})\d+/, "$1"))
         : Number.NaN
       : value;
@@ -105,4 +111,10 @@ function datetimeOf(value: Scalar, path: string): number {
     `${at(path)}${quoted(value)} is no datetime: expected RFC 3339 or whole milliseconds since 1970-01-01T00:00:00Z`,
     { path },
   );
+}
+
+/** Whether the month has the day: `Date.parse` takes the 30th of February for the 2nd of March. */
+function isDayOfMonth(text: string): boolean {
+  const day = Number(text.slice(8, 10));
+  return day <= 28 || new Date(text.slice(0, 10)).getUTCDate() === day;
 }

@@ -156,7 +156,7 @@ class MetricState {
       case "sum":
         return this.#count === 0 ? null : this.#sum.result(whole);
       case "avg":
-        return this.#count === 0 ? null : Number(this.#sum.result(whole)) / this.#count;
+        return this.#count === 0 ? null : this.#sum.mean(whole, this.#count);
       case "min":
       case "max":
         return this.#extreme ?? null;

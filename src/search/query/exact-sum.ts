@@ -1,6 +1,9 @@
+/** Partial sums of numbers below this do not overflow, however many there are; numbers from it on are whole. */
+const HUGE = 2 ** 960;
+
 /**
  * A sum of numbers that is the same in every order: the exact sum, rounded once. Partial sums that do not overlap (Shewchuk, "Adaptive Precision
- * Floating-Point Arithmetic and Fast Robust Geometric Predicates", 1997); whole numbers beyond 2^53 are added as such.
+ * Floating-Point Arithmetic and Fast Robust Geometric Predicates", 1997); ints beyond 2^53, and floats that could overflow, are added as whole numbers.
  */
 export class ExactSum {
   readonly #partials: number[] = [];
@@ -9,6 +12,10 @@ export class ExactSum {
   add(value: number | bigint): void {
     if (typeof value === "bigint") {
       this.#large += value;
+      return;
+    }
+    if (Math.abs(value) >= HUGE) {
+      this.#large += BigInt(value);
       return;
     }
     let rest = value;
@@ -24,14 +31,25 @@ export class ExactSum {
     this.#partials.push(rest);
   }
 
-  /** Of whole numbers: a number when it is safe, else a bigint. Of others: the nearest number. */
+  /** Of whole numbers: a number when it is safe, else a bigint. Of others: the nearest number, which is infinite where the sum is. */
   result(whole: boolean): number | bigint {
     if (whole) {
-      const sum = this.#partials.reduce((total, partial) => total + BigInt(partial), this.#large);
+      const sum = this.#whole();
       const small = Number(sum);
       return Number.isSafeInteger(small) ? small : sum;
     }
-    return this.#rounded() + Number(this.#large);
+    return this.#large === 0n ? this.#rounded() : Number(this.#whole());
+  }
+
+  /** The sum divided by `count`, also where the sum is beyond all numbers. */
+  mean(whole: boolean, count: number): number {
+    const sum = Number(this.result(whole));
+    return Number.isFinite(sum) ? sum / count : Number(this.#whole() / BigInt(count));
+  }
+
+  /** Without what is behind the point. */
+  #whole(): bigint {
+    return this.#partials.reduce((total, partial) => total + BigInt(Math.trunc(partial)), this.#large);
   }
 
   #rounded(): number {
