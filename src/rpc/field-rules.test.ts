@@ -22,6 +22,7 @@ import { MetaService } from "../gen/skerry/admin/v1/meta_pb.js";
 import { SearchStoreService } from "../gen/skerry/admin/v1/search_store_pb.js";
 import { DocumentService, NamespaceService, QueryService } from "../gen/skerry/search/v1/search_pb.js";
 import { BucketService, ObjectService } from "../gen/skerry/storage/v1/storage_pb.js";
+import { MAX_RETENTION_SECONDS, MAX_TTL_SECONDS } from "../meta/limits.ts";
 import { ruleBroken } from "./field-rules.ts";
 import { as, TestApi } from "./testing/test-api.ts";
 
@@ -66,8 +67,11 @@ const VALUES: Readonly<
   consistency: { taken: [0, 1, 2], refused: [[3, "enum.defined_only"]] },
   samples: { taken: [0, 100], refused: [[101, "uint32.lte"]] },
   idempotency_key: { taken: ["", "ü".repeat(256)], refused: [["ü".repeat(257), "string.max_len"]] },
-  default_ttl_seconds: { taken: [0n, MOST_SAFE], refused: [[MOST_SAFE + 1n, "uint64.lte"]] },
-  retention_seconds: { taken: [0n, MOST_SAFE], refused: [[MOST_SAFE + 1n, "uint64.lte"]] },
+  default_ttl_seconds: { taken: [0n, MAX_TTL_SECONDS], refused: [[MAX_TTL_SECONDS + 1n, "uint64.lte"]] },
+  retention_seconds: {
+    taken: [0n, MAX_RETENTION_SECONDS],
+    refused: [[MAX_RETENTION_SECONDS + 1n, "uint64.lte"]],
+  },
   page_size: { taken: [0, 1000], refused: [[1001, "uint32.lte"]] },
   valid_for_seconds: { taken: [0, 604_800], refused: [[604_801, "uint32.lte"]] },
   grace_seconds: { taken: [0, 2_592_000], refused: [[2_592_001, "uint32.lte"]] },

@@ -650,14 +650,14 @@ export declare const NamespaceSchema: GenMessage<Namespace>;
  */
 export declare type Settings = Message<"skerry.search.v1.Settings"> & {
   /**
-   * Documents that name no time of their own expire so many seconds after they were written; 0: never.
+   * Documents that name no time of their own expire so many seconds after they were written, at most 100 years of 366 days; 0: never.
    *
    * @generated from field: optional uint64 default_ttl_seconds = 1;
    */
   defaultTtlSeconds?: bigint | undefined;
 
   /**
-   * How long a state can be read after it was replaced.
+   * How long a state can be read after it was replaced, at most 366 days.
    *
    * @generated from field: optional uint64 retention_seconds = 2;
    */
