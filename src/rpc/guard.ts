@@ -111,7 +111,14 @@ export class Guard implements RestAdmission {
   ): AsyncIterable<T> {
     const report = this.#begin(operation, context, touches);
     try {
-      yield* run(await this.#admit(operation, context, touches, report));
+      for await (const message of run(await this.#admit(operation, context, touches, report))) {
+        try {
+          yield message;
+        } catch (cause) {
+          // Of whoever writes to the caller: that it has left is no fault of the call.
+          throw new ConnectError("the caller is gone", Code.Canceled, undefined, undefined, cause);
+        }
+      }
       report.done("ok");
     } catch (error) {
       throw report.failed(error);
