@@ -22,11 +22,18 @@ export async function readBody(
 
 const NEWLINE = 0x0a;
 
+export interface BodyLine {
+  /** From 1, with empty lines counted. */
+  readonly number: number;
+  readonly bytes: Uint8Array;
+}
+
 /** The lines of a body, without empty ones. Throws PAYLOAD_TOO_LARGE for a line of more than `maxLineBytes`. */
 export async function* readLines(
   body: AsyncIterable<Uint8Array>,
   maxLineBytes: number,
-): AsyncIterable<Uint8Array> {
+): AsyncIterable<BodyLine> {
+  let number = 1;
   let begun: Uint8Array[] = [];
   let begunBytes = 0;
   for await (const piece of body) {
@@ -42,12 +49,13 @@ export async function* readLines(
       const line = concatBytes(begun);
       begun = [];
       begunBytes = 0;
-      if (!isBlank(line)) yield line;
+      if (!isBlank(line)) yield { number, bytes: line };
+      number++;
       from = end + 1;
     }
   }
   const last = concatBytes(begun);
-  if (!isBlank(last)) yield last;
+  if (!isBlank(last)) yield { number, bytes: last };
 }
 
 function isBlank(line: Uint8Array): boolean {

@@ -138,11 +138,12 @@ export class RestHandler {
 
   async *#messages({ route, request, line }: Call): AsyncIterable<Message> {
     const { maxBodyBytes, forms } = this.#options;
-    let number = 0;
-    for await (const bytes of readLines(request.body, maxBodyBytes)) {
-      number++;
+    for await (const { number, bytes } of readLines(request.body, maxBodyBytes)) {
       try {
-        yield requestMessage(route, line, parseJson(bytes), forms);
+        const json = parseJson(bytes);
+        // As a field of the message it would be as good as absent: a line that says nothing is a mistake.
+        if (json === null) throw new JsonError("", "a line is not null");
+        yield requestMessage(route, line, json, forms);
       } catch (error) {
         throw error instanceof JsonError ? invalid(error, number) : error;
       }
