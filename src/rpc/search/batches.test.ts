@@ -1,7 +1,17 @@
+import { create } from "@bufbuild/protobuf";
+import { createClient } from "@connectrpc/connect";
 import { describe, expect, it } from "vitest";
+import {
+  DocumentService,
+  type Value,
+  ValueListSchema,
+  ValueSchema,
+} from "../../gen/skerry/search/v1/search_pb.js";
+import { EngineWorld } from "../../search/engine/testing/engine-world.ts";
+import { parseSchema } from "../../search/index.ts";
 import { asked } from "../testing/fake-namespaces.ts";
 import { BIG, DOCS, lastAsked, NAME, PATH, SearchApi } from "../testing/search-api.ts";
-import { as, codeOf } from "../testing/test-api.ts";
+import { as, codeOf, TestApi } from "../testing/test-api.ts";
 
 const search = SearchApi.forTests();
 
@@ -107,6 +117,17 @@ describe("a batch", () => {
     expect(asked.at(-1)?.arguments[2]).toMatchObject({ idempotencyKey: "once" });
     await search.post(`${PATH}/documents`, { deletes: ["a"], idempotency_key: "twice" });
     expect(asked.at(-1)?.arguments[2]).toMatchObject({ idempotencyKey: "twice" });
+    const both = (body: object, inHeader: string) =>
+      search.api.rest("POST", `${PATH}/documents`, {
+        key: "writer",
+        body: JSON.stringify({ deletes: ["a"], ...body }),
+        header: { "idempotency-key": inHeader },
+      });
+    await both({}, "");
+    expect(asked.at(-1)?.arguments[2]).not.toHaveProperty("idempotencyKey");
+    await both({ idempotency_key: "twice" }, "twice");
+    expect(asked.at(-1)?.arguments[2]).toMatchObject({ idempotencyKey: "twice" });
+    expect(await both({ idempotency_key: "twice" }, "once")).toMatchObject({ status: 400 });
   });
 
   it("comes as one document a line, and as a stream", async () => {
@@ -130,9 +151,59 @@ describe("a batch", () => {
     expect(await codeOf(search.documents.uploadDocuments(elsewhere(), as("writer")))).toBe("InvalidArgument");
   });
 
+  it("tells what kinds of numbers new attributes have, where the protocol does", async () => {
+    const { engine } = new EngineWorld("number-kinds").engine();
+    const api = await TestApi.start(engine);
+    try {
+      const documents = createClient(DocumentService, api.http2());
+      const write = (attributes: Record<string, Value["kind"]>) =>
+        documents.writeDocuments(
+          {
+            ...DOCS,
+            upserts: [
+              {
+                id: { id: { case: "text", value: "a" } },
+                attributes: Object.fromEntries(
+                  Object.entries(attributes).map(([name, kind]) => [name, create(ValueSchema, { kind })]),
+                ),
+              },
+            ],
+          },
+          as("writer"),
+        );
+      const listed = (...kinds: Value["kind"][]): Value["kind"] => ({
+        case: "listValue",
+        value: create(ValueListSchema, { values: kinds.map((kind) => create(ValueSchema, { kind })) }),
+      });
+      await engine.createNamespace(NAME, { schema: parseSchema({}) });
+      await write({
+        at: { case: "datetimeMs", value: 1000n },
+        ratio: { case: "floatValue", value: 2 },
+        count: { case: "intValue", value: 2n },
+        mixed: listed({ case: "intValue", value: 2n }, { case: "floatValue", value: 2 }),
+        times: listed({ case: "datetimeMs", value: 1n }),
+      });
+      const { schema } = await engine.getNamespace(NAME);
+      expect([...schema.attributes].map(([name, { type }]) => [name, type])).toEqual([
+        ["at", "datetime"],
+        ["count", "int"],
+        ["mixed", "float"],
+        ["ratio", "float"],
+        ["times", "datetime"],
+      ]);
+      const both = listed({ case: "datetimeMs", value: 1n }, { case: "intValue", value: 1n });
+      expect(await codeOf(write({ other: both }))).toBe("InvalidArgument");
+      expect(await codeOf(write({ times: both }))).toBe("ok");
+    } finally {
+      await api.close();
+    }
+  });
+
   it.each([
     ["a line that is no document", '{"id":"a"}\n{"id":[]}\n', "upserts[1].id"],
     ["a line that is no JSON", '{"id":"a"}\n{\n', "line 2"],
+    ["a line after an empty one", '{"id":"a"}\n\n{\n', "line 3"],
+    ["a line that is null", '{"id":"a"}\nnull\n', "line 2"],
   ])("is refused whole for %s", async (_, body, place) => {
     const refused = await search.api.rest("POST", `${PATH}/documents`, {
       key: "writer",

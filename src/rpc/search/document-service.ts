@@ -1,5 +1,9 @@
 import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
-import type { DocumentService, UploadDocumentsRequest } from "../../gen/skerry/search/v1/search_pb.js";
+import type {
+  DocumentService,
+  UploadDocumentsRequest,
+  WriteDocumentsRequest,
+} from "../../gen/skerry/search/v1/search_pb.js";
 import { Consistency } from "../../gen/skerry/search/v1/search_pb.js";
 import {
   type DocumentId,
@@ -15,6 +19,7 @@ import type { Guard } from "../guard.ts";
 import { documentMessage } from "./messages.ts";
 import { namespaceName } from "./names.ts";
 import { at, named } from "./namespace-service.ts";
+import { NumberKindNotes } from "./number-kinds.ts";
 import { batchToPlain, documentToPlain } from "./requests.ts";
 import { idMessage, idToPlain } from "./values.ts";
 
@@ -28,7 +33,7 @@ export function documentService(namespaces: Namespaces, guard: Guard): ServiceIm
       guard.unary("DocumentService/WriteDocuments", context, named(request), ({ principal }) =>
         namespaces.write(
           namespaceName(principal, request),
-          parseBatch(batchToPlain(request)),
+          batchOf(request),
           writeOptions(request.idempotencyKey, context),
         ),
       ),
@@ -112,6 +117,7 @@ async function collect(
   messages: AsyncIterator<UploadDocumentsRequest>,
 ): Promise<WriteBatch> {
   const upserts = new UpsertCollector();
+  const kinds = new NumberKindNotes();
   for (let next: IteratorResult<UploadDocumentsRequest> = { value: first }; next.done !== true; ) {
     const { document, org, project, namespace } = next.value;
     if (
@@ -121,10 +127,21 @@ async function collect(
     ) {
       throw new SearchError("invalid-argument", "an upload goes into one namespace");
     }
-    if (document !== undefined) upserts.add(documentToPlain(document));
+    if (document !== undefined) {
+      upserts.add(documentToPlain(document));
+      kinds.note(document);
+    }
     next = await messages.next();
   }
-  return upserts.batch();
+  return kinds.addTo(upserts.batch());
+}
+
+function batchOf(request: WriteDocumentsRequest): WriteBatch {
+  const kinds = new NumberKindNotes();
+  for (const document of request.upserts) kinds.note(document);
+  for (const patch of request.patches) kinds.note(patch);
+  if (request.patchByFilter?.set !== undefined) kinds.note(request.patchByFilter.set);
+  return kinds.addTo(parseBatch(batchToPlain(request)));
 }
 
 /** In a path everything is a string: "#7" is the number 7, and "##7" the string "#7". */
@@ -140,10 +157,17 @@ export function consistencyOf(consistency: Consistency): "strong" | "eventual" {
   return consistency === Consistency.EVENTUAL ? "eventual" : "strong";
 }
 
+/** An empty key is none. */
 function writeOptions(
   given: string,
   { requestHeader, signal }: { readonly requestHeader: Headers; readonly signal: AbortSignal },
 ): WriteOptions {
-  const key = given === "" ? requestHeader.get(IDEMPOTENCY_HEADER) : given;
-  return { signal, ...(key !== null && { idempotencyKey: key }) };
+  const inHeader = requestHeader.get(IDEMPOTENCY_HEADER) ?? "";
+  if (given !== "" && inHeader !== "" && given !== inHeader) {
+    throw new SearchError("invalid-argument", "the header and the message have different idempotency keys", {
+      path: "idempotency_key",
+    });
+  }
+  const key = given === "" ? inHeader : given;
+  return { signal, ...(key !== "" && { idempotencyKey: key }) };
 }

@@ -21,3 +21,9 @@ it.each([
 ])("another request has others: %j", (other) => {
   expect(bytesOf({ upserts: [other] })).not.toBe(bytesOf({ upserts: [document] }));
 });
+
+it("are the same whether the protocol tells kinds of numbers or not", () => {
+  const batch = parseBatch({ upserts: [{ id: 1, attributes: { at: 5 } }] });
+  const told = { ...batch, numberKinds: new Map([["at", new Set(["datetime"] as const)]]) };
+  expect(requestBytes(told)).toEqual(requestBytes(batch));
+});

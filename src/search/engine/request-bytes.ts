@@ -3,9 +3,10 @@ import type { WriteBatch } from "../model/write-batch.ts";
 
 /**
  * A write as bytes that are the same for the same request and differ for others: for telling a repetition from another request. JSON in which an
- * array of numbers is its length, then the bytes of all these arrays in their order: as digits they would take longer than all the rest of a write.
+ * array of numbers is its length, then the bytes of all these arrays in their order: as digits they would take longer than all the rest of a write. The kinds of numbers are left out: the
+ * same request has other ones, or none, over another protocol.
  */
-export function requestBytes(batch: WriteBatch): Uint8Array {
+export function requestBytes({ numberKinds: _, ...batch }: WriteBatch): Uint8Array {
   const numbers: Uint8Array[] = [];
   const plain = (_key: string, value: unknown): unknown => {
     if (typeof value === "bigint") return { bigint: value.toString() };

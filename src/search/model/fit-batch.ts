@@ -18,7 +18,7 @@ export function fitBatch(
 ): { readonly batch: WriteBatch; readonly schema: Schema } {
   checkIds(batch);
   const changes = batch.patchByFilter === undefined ? [] : [batch.patchByFilter.set];
-  const schema = inferSchema([...batch.upserts, ...batch.patches, ...changes], current);
+  const schema = inferSchema([...batch.upserts, ...batch.patches, ...changes], current, batch.numberKinds);
   const upserts = batch.upserts.map((document, i) => fitDocument(document, schema, `upserts[${i}]`));
   checkLimit(
     "batchBytes",

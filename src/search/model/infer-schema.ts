@@ -8,12 +8,18 @@ import {
   type Schema,
   type VectorField,
 } from "./schema.ts";
+import type { NumberKind, NumberKinds } from "./write-batch.ts";
 
 /**
  * The schema with a field for every name in `documents` that it does not have. A vector becomes a cosine f32 field of its length; text English; an
- * attribute the type of its values: string, int (whole numbers only), float or bool. Datetime and uuid fields have to be declared.
+ * attribute the type of its values: string, int (whole numbers only), float or bool, and of numbers the kind as which they were given, where that is known. Uuid fields have to
+ * be declared, and datetime fields where no kind says so.
  */
-export function inferSchema(documents: Iterable<FieldChanges>, schema: Schema): Schema {
+export function inferSchema(
+  documents: Iterable<FieldChanges>,
+  schema: Schema,
+  kinds: NumberKinds = new Map(),
+): Schema {
   const vectors = new Map(schema.vectors);
   const sparse = new Map(schema.sparse);
   const text = new Map(schema.text);
@@ -38,7 +44,7 @@ export function inferSchema(documents: Iterable<FieldChanges>, schema: Schema): 
           field: name,
         },
       );
-    attributes.set(name, field);
+    attributes.set(name, ofKinds(field, name, kinds.get(name)));
   }
   const result = { vectors, sparse, text, attributes };
   const sizeOf = (s: Schema) => s.vectors.size + s.sparse.size + s.text.size + s.attributes.size;
@@ -73,6 +79,18 @@ function typeOf(value: Scalar): AttributeType {
   if (typeof value === "string") return "string";
   if (typeof value === "boolean") return "bool";
   return typeof value === "bigint" || Number.isSafeInteger(value) ? "int" : "float";
+}
+
+/** The field as what its numbers were given. */
+function ofKinds(
+  field: AttributeField,
+  name: string,
+  kinds: ReadonlySet<NumberKind> | undefined,
+): AttributeField {
+  if (kinds === undefined || !isNumber(field.type)) return field;
+  if (!kinds.has("datetime")) return kinds.has("float") ? { ...field, type: "float" } : field;
+  if (kinds.size === 1) return { ...field, type: "datetime" };
+  throw invalid(`attribute "${name}" is a datetime in one place and a number in another`, { field: name });
 }
 
 function isNumber(type: AttributeType): boolean {
