@@ -35,7 +35,7 @@ export { parseBatch } from "./model/parse-batch.ts";
 export { parseSchema } from "./model/plain-schema.ts";
 export { readId } from "./model/scalar.ts";
 export type { AttributeType, Schema } from "./model/schema.ts";
-export type { NumberKind, NumberKinds, WriteBatch } from "./model/write-batch.ts";
+export type { NumberKind, WriteBatch } from "./model/write-batch.ts";
 export type { BlobDriver, BlobName, NamespaceCommand, NamespaceStore, NamespaceView } from "./ports.ts";
 export { parseQuery } from "./query/parse-query.ts";
 export type { Query } from "./query/query.ts";

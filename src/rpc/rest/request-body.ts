@@ -22,7 +22,7 @@ export async function readBody(
 
 const NEWLINE = 0x0a;
 
-export interface BodyLine {
+interface BodyLine {
   /** From 1, with empty lines counted. */
   readonly number: number;
   readonly bytes: Uint8Array;
