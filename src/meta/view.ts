@@ -336,7 +336,13 @@ export class StateView implements MetadataView {
       atMs: Number(fromBinary(RememberedBatchRowSchema, value).committedAtMs),
       hash: key.slice(-2 * BLAKE3_BYTES),
     }));
-    const oldest = [...all].sort((a, b) => a.atMs - b.atMs).slice(0, limit);
+    // Numbers alone are put in order in less than half the time of rows, of which there may be 100,000.
+    const times = Float64Array.from(all, ({ atMs }) => atMs).sort();
+    const last = times[Math.min(limit, times.length) - 1] ?? 0;
+    const oldest = all
+      .filter(({ atMs }) => atMs <= last)
+      .sort((a, b) => a.atMs - b.atMs)
+      .slice(0, limit);
     return oldest.flatMap(({ hash }) => fromHex(hash) ?? []);
   }
 
