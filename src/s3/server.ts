@@ -38,6 +38,8 @@ export interface S3ServerOptions {
   readonly trustedProxies?: TrustedProxies;
   /** Called with each large piece of a body that has been handed to the operating system: its memory is not needed any more. */
   readonly recycle?: (piece: Uint8Array) => void;
+  /** A connection could not be accepted: the process has no file descriptor left, for one. The server goes on. */
+  readonly onFault?: (error: Error) => void;
 }
 
 /** One request under way. */
@@ -101,6 +103,7 @@ export class S3Server {
       const { host, port } = address;
       server.listen({ host, port, reusePort: options.isShared === true }, () => {
         server.off("error", reject);
+        server.on("error", (error) => this.#options.onFault?.(error));
         const bound = server.address() as AddressInfo;
         resolve({ host: bound.address, port: bound.port });
       });

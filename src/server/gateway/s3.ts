@@ -117,6 +117,7 @@ export function createS3(parts: S3Parts): S3Server {
     timers: platform.timers,
     trustedProxies: new TrustedProxies(config["listeners.trusted_proxies"]),
     recycle: parts.recycle,
+    onFault: (error) => parts.logger.warn("S3 could not accept a connection", { error }),
     limits: { maxConnections: Math.ceil(DEFAULT_SERVER_LIMITS.maxConnections / parts.threads) },
     ...(tls && { tls: { cert: tls.certificate, key: tls.key } }),
   });
