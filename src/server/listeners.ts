@@ -26,6 +26,7 @@ import {
   showReplays,
   strangersLimiter,
 } from "./caller-limits.ts";
+import { closeSurfaces, type Surface } from "./closing.ts";
 import { type Config, loadTls } from "./config/index.ts";
 import type { Engines } from "./engines/engines.ts";
 import type { Closers } from "./engines/options.ts";
@@ -35,8 +36,6 @@ import { startMetricsServer } from "./metrics-server.ts";
 import { Observing } from "./observing.ts";
 import { StrangerEntries } from "./stranger-entries.ts";
 
-/** How long requests in flight may go on when the node stops, in milliseconds. */
-const STOP_GRACE_MS = 10_000;
 const MAINTENANCE_STATES = ["off", "entering", "quiesced", "exiting"] as const;
 
 export interface ListenersOptions {
@@ -90,11 +89,11 @@ export async function startListeners(options: ListenersOptions, closers: Closers
   const replays = replayGuard(counted);
   if (replays !== undefined) showReplays(metrics, replays);
   const shared: Shared = { gate, observing, identities, limits, trustedProxies, replays };
-  const api = await startApi(options, shared);
-  closers.push(() => api.close(STOP_GRACE_MS));
   const accessLogs = createAccessLogs(options);
-  // After the last request was answered.
-  closers.push(() => accessLogs.runUnit(AbortSignal.timeout(STOP_GRACE_MS)).then(() => undefined));
+  const surfaces: Surface[] = [];
+  closers.push(() => closeSurfaces({ surfaces, accessLogs, clock }));
+  const api = await startApi(options, shared);
+  surfaces.push(api);
   const { listener: s3, address: s3Address } = await S3Listener.open({
     ...options,
     parts: {
@@ -111,8 +110,8 @@ export async function startListeners(options: ListenersOptions, closers: Closers
     accessLogs,
     audit,
   });
+  surfaces.push(s3);
   metrics.onRender(() => metrics.requestsInFlight.set(s3.inflight, { surface: "s3" }));
-  closers.push(() => s3.close(STOP_GRACE_MS));
   return { s3Address, apiAddress: api.address, workers: [accessLogs] };
 }
 
