@@ -4,6 +4,7 @@
  * production.
  *
  * - `ports.ts`: the interfaces, with what each call promises. `errors.ts`: what they reject with.
+ * - `progress-watch.ts`: ends transfers whose client stalls, for all listeners of clients.
  * - `node/`: the implementations on Node. Import them from `platform/node/index.ts`, and only in `server`, `cmd` and tests.
  * - `sim/`: the implementations on virtual time, all of it drawn from one seed.
  * - `testing/`: one conformance suite for each port; both implementations pass them.
@@ -14,3 +15,4 @@
 export { makeDurableDirectory } from "./durable-directory.ts";
 export { DiskError, StreamFailure } from "./errors.ts";
 export type * from "./ports.ts";
+export { type ProgressLimits, ProgressWatch, type Transfer } from "./progress-watch.ts";

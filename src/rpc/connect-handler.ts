@@ -2,13 +2,12 @@
 
 import type { ConnectRouter, ContextValues } from "@connectrpc/connect";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
+import type { IncomingBodies } from "./incoming-bodies.ts";
 import type { AnyRequest, AnyResponse } from "./listener.ts";
-import type { TimelyBody } from "./timely-body.ts";
 
 export interface ConnectHandlerOptions {
   readonly router: ConnectRouter;
-  /** Of messages that are collected before their method runs. */
-  readonly timely: TimelyBody;
+  readonly bodies: IncomingBodies;
   readonly onUnexpectedError: (error: unknown) => void;
 }
 
@@ -19,15 +18,19 @@ export type ConnectHandler = (
   values: () => ContextValues,
 ) => boolean;
 
-export function connectHandler({ router, timely, onUnexpectedError }: ConnectHandlerOptions): ConnectHandler {
+export function connectHandler({ router, bodies, onUnexpectedError }: ConnectHandlerOptions): ConnectHandler {
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
   return (request, response, values) => {
     const handle = handlers.get(request.url?.split("?", 1)[0] ?? "");
     if (handle === undefined) return false;
-    const asked = universalRequestFromNodeRequest(request, response, undefined, values());
-    const { methodKind } = handle.method;
-    const isStream = methodKind === "client_streaming" || methodKind === "bidi_streaming";
-    const body = isStream ? asked.body : timely(asked.body as AsyncIterable<Uint8Array>);
+    const contextValues = values();
+    const asked = universalRequestFromNodeRequest(request, response, undefined, contextValues);
+    const body = bodies.open(asked.body as AsyncIterable<Uint8Array>, {
+      request,
+      response,
+      values: contextValues,
+      mayPause: handle.method.methodKind === "bidi_streaming",
+    });
     handle({ ...asked, body })
       .then((answer) => universalResponseToNodeResponse(answer, response))
       // That a caller has left is no fault.

@@ -1,11 +1,13 @@
-import { connect as connectHttp2 } from "node:http2";
+import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
 import { connect, type Socket } from "node:net";
 import { Code, type ConnectError, createClient } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Health, HealthCheckResponse_ServingStatus } from "../gen/grpc/health/v1/health_pb.js";
+import { ServerReflection } from "../gen/grpc/reflection/v1/reflection_pb.js";
 import { BucketService, ObjectService } from "../gen/skerry/storage/v1/storage_pb.js";
 import type { ListenerLimits } from "./listener-limits.ts";
+import { asked } from "./testing/fake-namespaces.ts";
 import { as, codeOf, TestApi } from "./testing/test-api.ts";
 
 /** Long enough for whatever is cut before its time to be noticed by the test's own limit. */
@@ -150,6 +152,143 @@ describe("a connection that does not go on", () => {
       `POST ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer reader\r\nContent-Type: ${type}\r\nContent-Length: 9\r\n\r\n{`,
     );
     expect(await all).toMatch(/deadline_exceeded|DEADLINE_EXCEEDED/);
+  });
+});
+
+describe("a streamed upload that does not go on", () => {
+  const header = { part: { case: "header" as const, value: { bucket: "photos", key: "k", size: 2n } } };
+  const half = { part: { case: "data" as const, value: new Uint8Array(1) } };
+  const forever = () => new Promise<never>(() => undefined);
+
+  it.each([
+    ["Connect, HTTP/1.1", (baseUrl: string) => createConnectTransport({ baseUrl, httpVersion: "1.1" })],
+    ["Connect, HTTP/2", (baseUrl: string) => createConnectTransport({ baseUrl, httpVersion: "2" })],
+    ["gRPC", (baseUrl: string) => createGrpcTransport({ baseUrl })],
+  ])("is told so, and nothing is stored (%s)", async (_, transportTo) => {
+    await start({ stallTimeoutMs: 50, drainTimeoutMs: 20 });
+    const transport = transportTo(api.baseUrl);
+    await createClient(BucketService, transport).createBucket({ bucket: "photos" }, as("admin"));
+    const client = createClient(ObjectService, transport);
+    async function* messages() {
+      yield header;
+      yield half;
+      await forever();
+    }
+    expect(await codeOf(client.putObject(messages(), as("writer")))).toBe("DeadlineExceeded");
+    expect(await codeOf(client.headObject({ bucket: "photos", key: "k" }, as("reader")))).toBe("NotFound");
+    expect(api.events.find(({ operation }) => operation === "ObjectService/PutObject")).toMatchObject({
+      outcome: "deadlineexceeded",
+      key: "k",
+    });
+  });
+
+  it("is told so in the midst of its lines", async () => {
+    await start({ stallTimeoutMs: 20, drainTimeoutMs: 20 });
+    const { all } = await speak(
+      'POST /v1/namespaces/docs/documents HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer writer\r\nContent-Type: application/x-ndjson\r\nContent-Length: 90\r\n\r\n{"id":"a"}\n',
+    );
+    expect(await all).toContain('"deadline_exceeded"');
+    expect(asked.filter(({ method }) => method === "write")).toEqual([]);
+  });
+
+  it("is none where caller and node talk in turns", async () => {
+    await start({ stallTimeoutMs: 1 });
+    const reflection = createClient(ServerReflection, createGrpcTransport({ baseUrl: api.baseUrl }));
+    const listing = { messageRequest: { case: "listServices" as const, value: "" } };
+    async function* requests() {
+      yield listing;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      yield listing;
+    }
+    let answers = 0;
+    for await (const _ of reflection.serverReflectionInfo(requests(), as("reader"))) answers++;
+    expect(answers).toBe(2);
+  });
+});
+
+describe("messages that arrive at the same time", () => {
+  const LIMITS = { maxHeldBytes: 4 * MIB, maxHeldBytesPerConnection: MIB };
+  const SIZE_BYTES = MIB / 2;
+  let sessions: ClientHttp2Session[];
+  beforeEach(() => {
+    sessions = [];
+  });
+  afterEach(() => {
+    for (const session of sessions) session.destroy();
+  });
+
+  function connection(): ClientHttp2Session {
+    const session = connectHttp2(api.baseUrl);
+    sessions.push(session);
+    return session;
+  }
+
+  /** A call whose message of half a MiB lacks its end. Its answer is "" until there is one. */
+  function begin(session: ClientHttp2Session, path: string, type: string) {
+    const call = session.request({
+      ":method": "POST",
+      ":path": path,
+      "content-type": type,
+      authorization: "Bearer writer",
+    });
+    const told = { status: 0, text: "" };
+    call.on("error", () => undefined);
+    call.on("response", (head) => {
+      told.status = head[":status"] ?? 0;
+      told.text += head["grpc-message"] ?? "";
+    });
+    call.on("trailers", (trailers) => {
+      told.text += trailers["grpc-message"] ?? "";
+    });
+    call.on("data", (bytes: Buffer) => {
+      told.text += bytes.toString();
+    });
+    const answered = new Promise<typeof told>((resolve) => call.once("end", () => resolve(told)));
+    const taken = new Promise<void>((resolve) =>
+      call.write(Buffer.alloc(SIZE_BYTES - 1, " "), () => resolve()),
+    );
+    return { call, answered, taken };
+  }
+
+  const LIST = "/v1/namespaces/docs/query";
+  it.each([
+    ["REST", LIST, "application/json"],
+    ["Connect", LIST_BUCKETS, "application/json"],
+  ])("are refused beyond the limit of their connection, and no others (%s)", async (_, path, type) => {
+    await start(LIMITS);
+    const [crowded, other] = [connection(), connection()];
+    const [one, two] = [begin(crowded, path, type), begin(crowded, path, type)];
+    await Promise.all([one.taken, two.taken]);
+    const third = await begin(crowded, path, type).answered;
+    expect([third.status, third.text]).toEqual([429, expect.stringContaining("resource_exhausted")]);
+    expect(third.text).toContain("too many bytes of messages of this connection are under way");
+    const elsewhere = begin(other, path, type);
+    await elsewhere.taken;
+    for (const { call, answered } of [one, two, elsewhere]) {
+      call.end("{");
+      // Whole, and no JSON.
+      expect((await answered).status).toBe(400);
+    }
+    // What was held is free again.
+    const later = begin(crowded, path, type);
+    later.call.end("{");
+    expect((await later.answered).status).toBe(400);
+  });
+
+  it("are counted for streams up to the message that is handed on", async () => {
+    await start(LIMITS);
+    const client = (service: typeof ObjectService) => createClient(service, api.http2());
+    await createClient(BucketService, api.http2()).createBucket({ bucket: "photos" }, as("admin"));
+    const value = new Uint8Array(SIZE_BYTES);
+    async function* messages(pieces: number, bytes: Uint8Array) {
+      const size = BigInt(pieces * bytes.length);
+      yield { part: { case: "header" as const, value: { bucket: "photos", key: "k", size } } };
+      for (let piece = 0; piece < pieces; piece++) yield { part: { case: "data" as const, value: bytes } };
+    }
+    const stored = await client(ObjectService).putObject(messages(8, value), as("writer"));
+    expect(stored.object?.size).toBe(BigInt(8 * SIZE_BYTES));
+    const large = client(ObjectService).putObject(messages(1, new Uint8Array(2 * MIB)), as("writer"));
+    expect(await codeOf(large)).toBe("ResourceExhausted");
   });
 });
 

@@ -3,6 +3,7 @@ import {
   Code,
   ConnectError,
   type ContextKey,
+  type ContextValues,
   createContextKey,
   type HandlerContext,
 } from "@connectrpc/connect";
@@ -40,6 +41,11 @@ const PROGRESS: ContextKey<Progress | undefined> = createContextKey<Progress | u
 interface Progress {
   readonly principal: Principal;
   isReported: boolean;
+}
+
+/** Who is counted for what the call costs: its key, or without one its address. */
+export function callerOf(values: ContextValues): string {
+  return values.get(PROGRESS)?.principal.keyId ?? values.get(CALL_INFO).remoteAddress;
 }
 
 export interface GuardOptions {

@@ -7,9 +7,12 @@ export interface ListenerLimits {
   readonly headersTimeoutMs: number;
   /** A connection of HTTP/2 without a call is ended after this. */
   readonly idleTimeoutMs: number;
-  /** How long a caller may take for each `minProgressBytes` of a message that is collected before its call begins. */
+  /** How long a caller may keep the node waiting for each `minProgressBytes` of a request, the last ones too. */
   readonly stallTimeoutMs: number;
   readonly minProgressBytes: number;
+  /** Bytes of messages of calls under way: in all, of which each key has at most as much as is left for others, and on one connection. */
+  readonly maxHeldBytes: number;
+  readonly maxHeldBytesPerConnection: number;
   /** For the rest of a body that nobody reads any more, after the answer. */
   readonly drainTimeoutMs: number;
   /** Open calls of Health/Watch, which need no key: in all, and from one address. */
@@ -24,6 +27,8 @@ export const DEFAULT_LISTENER_LIMITS: ListenerLimits = {
   idleTimeoutMs: 300_000,
   stallTimeoutMs: 30_000,
   minProgressBytes: 16 * 1024,
+  maxHeldBytes: 512 * 1024 * 1024,
+  maxHeldBytesPerConnection: 256 * 1024 * 1024,
   drainTimeoutMs: 10_000,
   maxWatches: 1_000,
   maxWatchesPerAddress: 100,

@@ -120,7 +120,7 @@ export class ApiListener {
     const server = createHttp1Server(
       {
         headersTimeout: headersTimeoutMs,
-        // Uploads may take as long as they want; what is collected first is looked after by `timelyBody`.
+        // Whole requests may take as long as they make progress, which `IncomingBodies` looks after.
         requestTimeout: 0,
         connectionsCheckingInterval: checkingIntervalMs(headersTimeoutMs),
       },
@@ -163,8 +163,7 @@ export class ApiListener {
 
   #serveSessions(server: Http2Server | Http2SecureServer): void {
     server.on("request", (request: AnyRequest, response: AnyResponse) => {
-      const session = "stream" in request ? request.stream.session : undefined;
-      this.#serve((session as ServerHttp2Session | undefined) ?? request.socket, request, response);
+      this.#serve(carrierOf(request), request, response);
     });
     server.on("session", (session: ServerHttp2Session) => {
       keep(this.#sessions, session);
@@ -234,6 +233,12 @@ export class ApiListener {
       request.once("close", () => timer.cancel());
     });
   }
+}
+
+/** The connection or session that a request came on. */
+export function carrierOf(request: AnyRequest): Socket | ServerHttp2Session {
+  const session = "stream" in request ? request.stream.session : undefined;
+  return (session as ServerHttp2Session | undefined) ?? request.socket;
 }
 
 /** Over HTTP/1.1 the caller learns that no other request may follow. */

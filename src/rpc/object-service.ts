@@ -19,6 +19,7 @@ import {
   type PutObjectResult,
 } from "../object/index.ts";
 import type { Guard } from "./guard.ts";
+import { HELD_BYTES } from "./message-memory.ts";
 import { pageSize, parsePageToken, toPageToken } from "./pages.ts";
 
 /** Bytes in one message of a download. */
@@ -34,7 +35,7 @@ export function objectService(objects: ObjectStore, guard: Guard): ServiceImpl<t
         const result = await objects.putObject({
           bucket,
           key,
-          body: bodyOf(header, messages),
+          body: bodyOf(header, messages, () => context.values.get(HELD_BYTES)?.passOn()),
           attributes: attributesOf(header),
           ...preconditionsOf(header.conditions),
           owner: principal.owner,
@@ -119,14 +120,20 @@ async function firstHeader(messages: AsyncIterator<PutObjectRequest>): Promise<P
   return part.value;
 }
 
-function bodyOf(header: PutObjectHeader, messages: AsyncIterator<PutObjectRequest>): BodySource {
+/** `passedOn` is called when a message has gone where it belongs. */
+function bodyOf(
+  header: PutObjectHeader,
+  messages: AsyncIterator<PutObjectRequest>,
+  passedOn: () => void,
+): BodySource {
   const sizeBytes = Number(header.size);
-  return { sizeBytes, bytes: dataOf(messages, sizeBytes), expected: {} };
+  return { sizeBytes, bytes: dataOf(messages, sizeBytes, passedOn), expected: {} };
 }
 
 async function* dataOf(
   messages: AsyncIterator<PutObjectRequest>,
   sizeBytes: number,
+  passedOn: () => void,
 ): AsyncIterable<Uint8Array> {
   let received = 0;
   for (;;) {
@@ -139,6 +146,7 @@ async function* dataOf(
     if (received > sizeBytes)
       throw new ObjectError("body-too-long", `more than the ${sizeBytes} bytes of the header`);
     yield part.value;
+    passedOn();
   }
   if (received < sizeBytes) {
     throw new ObjectError("body-truncated", `${received} of the ${sizeBytes} bytes of the header`);

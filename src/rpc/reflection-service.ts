@@ -3,6 +3,7 @@ import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import { Code, type ServiceImpl } from "@connectrpc/connect";
 import type { ServerReflection, ServerReflectionRequest } from "../gen/grpc/reflection/v1/reflection_pb.js";
 import type { Guard } from "./guard.ts";
+import { HELD_BYTES } from "./message-memory.ts";
 
 /**
  * Lets grpcurl and its like ask which services there are and of what messages they are made. Any valid key may.
@@ -22,6 +23,7 @@ export function reflectionService(
             originalRequest: { host: request.host, messageRequest: request.messageRequest },
             messageResponse: index.answer(request),
           };
+          context.values.get(HELD_BYTES)?.passOn();
         }
       }),
   };

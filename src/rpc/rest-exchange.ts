@@ -5,12 +5,17 @@ import { CALL_INFO } from "./guard.ts";
 import type { AnyRequest, AnyResponse, Http1Response } from "./listener.ts";
 import { errorAnswer, type RestAnswer, type RestHandler, restError } from "./rest/index.ts";
 
+export interface RestExchange {
+  readonly request: AnyRequest;
+  readonly response: AnyResponse;
+  readonly body: AsyncIterable<Uint8Array>;
+  readonly values: ContextValues;
+}
+
 /** Never rejects. */
 export async function serveRest(
   rest: RestHandler,
-  request: AnyRequest,
-  response: AnyResponse,
-  values: ContextValues,
+  { request, response, body, values }: RestExchange,
 ): Promise<void> {
   const { requestId } = values.get(CALL_INFO);
   const caller = callerOf(response);
@@ -19,7 +24,7 @@ export async function serveRest(
       verb: request.method ?? "",
       target: request.url ?? "",
       header: headerOf(request),
-      body: request,
+      body,
       signal: caller,
       requestId,
       values,

@@ -14,6 +14,7 @@ import type { SocketAddress, Timers } from "../platform/index.ts";
 import { type ConnectHandler, connectHandler } from "./connect-handler.ts";
 import { CALL_INFO, Guard } from "./guard.ts";
 import { healthService } from "./health-service.ts";
+import { IncomingBodies } from "./incoming-bodies.ts";
 import { type AnyRequest, type AnyResponse, ApiListener, type Http1Response } from "./listener.ts";
 import { DEFAULT_LISTENER_LIMITS, type ListenerLimits } from "./listener-limits.ts";
 import { reflectionService } from "./reflection-service.ts";
@@ -21,7 +22,6 @@ import { type ImplementedService, jsonForms, RestHandler } from "./rest/index.ts
 import { serveRest } from "./rest-exchange.ts";
 import { implementedServices, type RpcServices } from "./routes.ts";
 import { SEARCH_FORMS } from "./search/query-forms.ts";
-import { type TimelyBody, timelyBody } from "./timely-body.ts";
 
 /** One message of a request, in bytes: the body limit of the API. */
 const MAX_MESSAGE_BYTES = 32 * 1024 * 1024;
@@ -59,7 +59,7 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
   const limits = { ...DEFAULT_LISTENER_LIMITS, ...options.listenerLimits };
   /** Set when the listener begins to close, and when what has not ended by then is cut. */
   const [stopping, cut] = [new AbortController(), new AbortController()];
-  const timely = timelyBody(options.timers, limits);
+  const bodies = new IncomingBodies({ ...options, limits });
   const guard = new Guard(options);
   const services = implementedServices(options, guard);
   const rest = new RestHandler({
@@ -69,7 +69,6 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
     maxBodyBytes: MAX_MESSAGE_BYTES,
     timeoutMs: REST_TIMEOUT_MS,
     timers: options.timers,
-    timely,
     shutdownSignal: cut.signal,
   });
   const valuesOf = (request: AnyRequest): ContextValues =>
@@ -77,7 +76,7 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
       requestId: options.newRequestId(),
       remoteAddress: addressOf(request, options.trustedProxies),
     });
-  const connect = connectMethods(options, { services, guard, limits, timely, stopping, cut });
+  const connect = connectMethods(options, { services, guard, limits, bodies, stopping, cut });
   const listener = new ApiListener({
     tls: options.tls,
     timers: options.timers,
@@ -87,16 +86,18 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
       if (servePage(options, request, response)) return;
       if (!hasUrl(request)) refuseTarget(response);
       else if (!connect(request, response, () => valuesOf(request))) {
-        void serveRest(rest, request, response, valuesOf(request));
+        const call = { request, response, values: valuesOf(request) };
+        void serveRest(rest, { ...call, body: bodies.open(request, { ...call, mayPause: false }) });
       }
     },
   });
   const address = await listener.listen(options.listen);
   return {
     address,
-    close: (graceMs) => {
+    close: async (graceMs) => {
       stopping.abort();
-      return listener.close(graceMs, () => cut.abort());
+      await listener.close(graceMs, () => cut.abort());
+      bodies.close();
     },
   };
 }
@@ -105,13 +106,13 @@ interface ConnectParts {
   readonly services: readonly ImplementedService[];
   readonly guard: Guard;
   readonly limits: ListenerLimits;
-  readonly timely: TimelyBody;
+  readonly bodies: IncomingBodies;
   readonly stopping: AbortController;
   readonly cut: AbortController;
 }
 
 function connectMethods(options: RpcServerOptions, parts: ConnectParts): ConnectHandler {
-  const { services, guard, timely, cut } = parts;
+  const { services, guard, bodies, cut } = parts;
   const router = createConnectRouter({
     readMaxBytes: MAX_MESSAGE_BYTES,
     maxTimeoutMs: MAX_TIMEOUT_MS,
@@ -122,7 +123,7 @@ function connectMethods(options: RpcServerOptions, parts: ConnectParts): Connect
   describeItself(router, options, parts);
   return connectHandler({
     router,
-    timely,
+    bodies,
     onUnexpectedError: (error) => options.hooks.onUnexpectedError?.(error, ""),
   });
 }

@@ -1,6 +1,6 @@
 import { connect } from "node:net";
 import { beforeEach, describe, expect, it } from "vitest";
-import { ManualTime } from "./testing/manual-time.ts";
+import { ManualTime } from "../platform/testing/manual-time.ts";
 import { codeOf, RawGateway, sign } from "./testing/raw-gateway.ts";
 import { rawHead } from "./testing/raw-http.ts";
 import { WRITER } from "./testing/rig.ts";

@@ -11,11 +11,10 @@ import { createServer as createTlsServer, type Server as TlsServer } from "node:
 import type { AddressInfo, Socket } from "node:net";
 import type { ClientOrigin, TrustedProxies } from "../access/index.ts";
 import { type Transient, TransientSet } from "../base/index.ts";
-import type { Clock, SocketAddress, Timers } from "../platform/index.ts";
+import { type Clock, ProgressWatch, type SocketAddress, type Timers } from "../platform/index.ts";
 import { S3Refusal } from "./errors.ts";
 import type { Answer, S3Gateway } from "./gateway.ts";
 import { NodeRequest } from "./http-server/node-request.ts";
-import { ProgressWatch } from "./http-server/progress-watch.ts";
 import { RequestBody } from "./http-server/request-body.ts";
 import { type OpenStream, openStream, type Sent, sendResponse } from "./http-server/send-response.ts";
 import { DEFAULT_SERVER_LIMITS, type ServerLimits } from "./http-server/server-limits.ts";

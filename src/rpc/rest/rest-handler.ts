@@ -37,8 +37,6 @@ export interface RestOptions {
   /** After which a call is cut, in milliseconds. */
   readonly timeoutMs: number;
   readonly timers: Timers;
-  /** How bodies are read that are collected before their method runs. */
-  readonly timely: (body: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
   readonly shutdownSignal: AbortSignal;
 }
 
@@ -130,8 +128,8 @@ export class RestHandler {
   }
 
   async #message({ route, request, line }: Call): Promise<Message> {
-    const { maxBodyBytes, forms, timely } = this.#options;
-    const bytes = await readBody(timely(request.body), request.header, maxBodyBytes);
+    const { maxBodyBytes, forms } = this.#options;
+    const bytes = await readBody(request.body, request.header, maxBodyBytes);
     if (bytes.length > 0 && route.body === "") throw new JsonError("", "this request has no body");
     return requestMessage(route, line, bytes.length === 0 ? undefined : parseJson(bytes), forms);
   }

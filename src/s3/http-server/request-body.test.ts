@@ -2,8 +2,8 @@ import { randomBytes } from "node:crypto";
 import { createServer, type RequestListener, request } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, expect, it } from "vitest";
+import { ProgressWatch } from "../../platform/index.ts";
 import { NodeClock, NodeTimers } from "../../platform/node/index.ts";
-import { ProgressWatch } from "./progress-watch.ts";
 import { RequestBody } from "./request-body.ts";
 
 const closing: (() => void)[] = [];

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { ObjectError } from "../../object/index.ts";
+import type { ProgressWatch, Transfer } from "../../platform/index.ts";
 import { S3Refusal } from "../errors.ts";
-import type { ProgressWatch, Transfer } from "./progress-watch.ts";
 
 /** Bytes that are kept ahead of the reader before the socket is asked to stop. */
 const READ_AHEAD_BYTES = 256 * 1024;

@@ -4,9 +4,9 @@ import { type AddressInfo, connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect as connectTls } from "node:tls";
 import { afterEach, describe, expect, test } from "vitest";
+import { ProgressWatch } from "../../platform/index.ts";
 import { NodeClock, NodeTimers } from "../../platform/node/index.ts";
 import { certificate } from "../testing/certificate.ts";
-import { ProgressWatch } from "./progress-watch.ts";
 import { openStream, sendResponse } from "./send-response.ts";
 
 const closing: (() => void)[] = [];

@@ -1,6 +1,6 @@
 import type { ServerResponse } from "node:http";
+import type { ProgressWatch } from "../../platform/index.ts";
 import type { S3Response } from "../http.ts";
-import type { ProgressWatch } from "./progress-watch.ts";
 
 export interface Sent {
   readonly bytesOut: number;

@@ -18,6 +18,7 @@ import {
 import { SingleNode } from "../../object/testing/single-node.ts";
 import type { SocketAddress } from "../../platform/index.ts";
 import { NodeClock, NodeRandom, NodeTimers, PlainHasher } from "../../platform/node/index.ts";
+import type { ManualTime } from "../../platform/testing/manual-time.ts";
 import { type GatewayOptions, S3Gateway } from "../gateway.ts";
 import type { ServerLimits } from "../http-server/server-limits.ts";
 import { s3OperationRows } from "../operations.ts";
@@ -25,7 +26,6 @@ import type { Credential, CredentialSource, OwnerDirectory, RequestEvent } from 
 import { queryOperationRows } from "../query/operations.ts";
 import { S3Server } from "../server.ts";
 import { type FaultyStore, faultyStore } from "./faulty-store.ts";
-import type { ManualTime } from "./manual-time.ts";
 
 export const WRITER = { accessKeyId: "SKWRITER000000000001", secretAccessKey: "writer/secret+key" };
 export const READER = { accessKeyId: "SKREADER000000000001", secretAccessKey: "reader/secret+key" };

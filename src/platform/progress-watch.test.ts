@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { ManualTime } from "../testing/manual-time.ts";
 import { ProgressWatch } from "./progress-watch.ts";
+import { ManualTime } from "./testing/manual-time.ts";
 
 describe("a client is cut off only for what it keeps us waiting", () => {
   let time: ManualTime;

@@ -1,5 +1,5 @@
-import { type Transient, TransientSet } from "../../base/index.ts";
-import type { Clock, Timer, Timers } from "../../platform/index.ts";
+import { type Transient, TransientSet } from "../base/index.ts";
+import type { Clock, Timer, Timers } from "./ports.ts";
 
 export interface ProgressLimits {
   /** A client may keep us waiting this long for each `minProgressBytes`, and not longer. */

@@ -1,4 +1,4 @@
-import type { Clock, Timer, Timers } from "../../platform/index.ts";
+import type { Clock, Timer, Timers } from "../ports.ts";
 
 interface Pending {
   readonly atMs: number;
