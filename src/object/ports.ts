@@ -131,6 +131,8 @@ export interface Checksum {
  */
 export interface BodySource {
   readonly sizeBytes: number;
+  /** So many bytes more may come, as the source learns only at its end: a few, as they are held. Only for an object that is put as a whole. */
+  readonly slackBytes?: number;
   /** A piece is valid until the next one is asked for: who keeps it copies it. */
   readonly bytes: AsyncIterable<Uint8Array>;
   /** What the whole body must hash to. Trailer checksums are known only at the end: `checksumAfterEnd`. */

@@ -13,6 +13,7 @@ import { checkKey } from "./names.ts";
 import type { BodySource, ChecksumAlgorithm, PutObjectRequest, PutObjectResult } from "./ports.ts";
 import { preconditionsMessage } from "./preconditions.ts";
 import { expectResult } from "./refusals.ts";
+import { storeOpenEnded } from "./store-open-ended.ts";
 import { rowsOf, type StoredBody } from "./stored-body.ts";
 import { shownVersionId } from "./version-id.ts";
 import { checkFuture } from "./version-settings.ts";
@@ -44,7 +45,7 @@ export async function putObject(context: ObjectContext, request: PutObjectReques
       bucketId: bucket.bucketId,
       key: request.key,
       versionId,
-      size: BigInt(request.body.sizeBytes),
+      size: BigInt(stored.sizeBytes),
       etag: stored.etag,
       attributes: attributesToRow(request.attributes, stored.checksum, checksumType, encryption),
       ...stored.rows,
@@ -101,6 +102,11 @@ export async function storeBody(
     });
   }
   const judge = new BodyDigests(body, options.fallbackChecksum);
+  const { slackBytes } = body;
+  if (slackBytes !== undefined) {
+    const { key, signal } = options;
+    return storeOpenEnded(context, { ...body, slackBytes }, { judge, key, signal });
+  }
   if (options.key !== undefined) {
     return storeSealed(context, body, { judge, key: options.key, signal: options.signal });
   }
@@ -114,5 +120,5 @@ export async function storeBody(
     .catch((error: unknown) => {
       throw translate(error);
     });
-  return { ...judge.verify(written.digests), rows: rowsOf(written) };
+  return { ...judge.verify(written.digests), rows: rowsOf(written), sizeBytes: body.sizeBytes };
 }

@@ -4,6 +4,7 @@ import type { Checksum } from "./ports.ts";
 
 /** A body whose bytes are durable and whose promises were kept. */
 export interface StoredBody {
+  readonly sizeBytes: number;
   readonly etag: string;
   readonly checksum: Checksum | undefined;
   /** What the commit names. */
@@ -20,4 +21,9 @@ export function rowsOf(written: BlobWritten): StoredBody["rows"] {
     length: blob.size,
   };
   return { blobs: [blob], slices: [slice] };
+}
+
+/** Of a body that lies in two blobs. */
+export function joinedRows(first: StoredBody["rows"], second: StoredBody["rows"]): StoredBody["rows"] {
+  return { blobs: [...first.blobs, ...second.blobs], slices: [...first.slices, ...second.slices] };
 }

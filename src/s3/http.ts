@@ -17,6 +17,8 @@ export interface S3Request extends RequestHead {
    * `S3Refusal` "RequestTimeout" when it stalls. Iterating it sends "100 Continue" where the client waits for that.
    */
   readonly body: AsyncIterable<Uint8Array>;
+  /** So many bytes more than Content-Length may come: a form does not say how long its file is. */
+  readonly slackBytes?: number;
   /** Address of the client without its port. */
   readonly remoteAddress: string;
   /** Whether the client reached us over TLS. */

@@ -6,11 +6,20 @@ import { ObjectError } from "../errors.ts";
 
 const SEALED_FRAME_BYTES = FRAME_BYTES + FRAME_TAG_BYTES;
 
-/** The frames of a body of exactly `sizeBytes`; what the source throws passes through. Nothing for an empty body. */
+/** Where bytes lie in the body that is sealed: without an end it is a whole number of frames. */
+export interface FramePlace {
+  readonly firstFrame: number;
+  readonly isEnd: boolean;
+}
+
+const WHOLE_BODY: FramePlace = { firstFrame: 0, isEnd: true };
+
+/** The frames of a body, or of a part of one, of exactly `sizeBytes`; what the source throws passes through. Nothing for an empty body. */
 export async function* sealFrames(
   plaintext: AsyncIterable<Uint8Array>,
   sizeBytes: number,
   cipher: FrameCipher,
+  { firstFrame, isEnd }: FramePlace = WHOLE_BODY,
 ): AsyncGenerator<Uint8Array> {
   const frame = new Uint8Array(Math.min(FRAME_BYTES, sizeBytes));
   const frames = Math.ceil(sizeBytes / FRAME_BYTES);
@@ -26,7 +35,7 @@ export async function* sealFrames(
       filled += count;
       const last = index === frames - 1;
       if (filled === (last ? sizeBytes - index * FRAME_BYTES : FRAME_BYTES)) {
-        yield cipher.seal(index, last, frame.subarray(0, filled));
+        yield cipher.seal(firstFrame + index, last && isEnd, frame.subarray(0, filled));
         index += 1;
         filled = last ? frame.length : 0;
       }

@@ -24,7 +24,8 @@ export async function storeSealed(
       digests: [],
       signal: options.signal,
     });
-    return { ...options.judge.verify(await digest.finish()), rows: rowsOf(written) };
+    const { sizeBytes } = body;
+    return { ...options.judge.verify(await digest.finish()), rows: rowsOf(written), sizeBytes };
   } catch (error) {
     digest.abandon();
     throw translate(error);

@@ -43,7 +43,11 @@ export function openBody(
       "x-amz-trailer and x-amz-content-sha256 do not agree on a trailer.",
     );
   }
-  if (!chunked) return { sizeBytes: plainLength(headers), bytes: request.body, expected };
+  const { slackBytes } = request;
+  if (!chunked) {
+    const sizeBytes = plainLength(headers);
+    return { sizeBytes, bytes: request.body, expected, ...(slackBytes !== undefined && { slackBytes }) };
+  }
   const sizeBytes = requiredLength(headers, "x-amz-decoded-content-length");
   const decoded = decodeAwsChunked(request.body, {
     decodedBytes: sizeBytes,

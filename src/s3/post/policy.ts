@@ -125,13 +125,19 @@ function startsWith(field: string, value: string, prefix: string): boolean {
   return value.startsWith(prefix);
 }
 
-/** Refuses "EntityTooLarge" and "EntityTooSmall". */
-export function checkLength(policy: PostPolicy, sizeBytes: number): void {
+/** As far as it is known: up to `slackBytes` more may come. */
+export interface FileLength {
+  readonly sizeBytes: number;
+  readonly slackBytes?: number;
+}
+
+/** Refuses "EntityTooLarge" and "EntityTooSmall", when it is sure. */
+export function checkLength(policy: PostPolicy, { sizeBytes, slackBytes = 0 }: FileLength): void {
   for (const condition of policy.conditions) {
     if (condition.kind !== "length") continue;
     const details = { ProposedSize: String(sizeBytes) };
     if (sizeBytes > condition.greatest) throw new S3Refusal("EntityTooLarge", undefined, details);
-    if (sizeBytes < condition.least) throw new S3Refusal("EntityTooSmall", undefined, details);
+    if (sizeBytes + slackBytes < condition.least) throw new S3Refusal("EntityTooSmall", undefined, details);
   }
 }
 

@@ -1,5 +1,5 @@
 /** The promise: a browser can upload with a form exactly what its signed policy allows, and nothing else. */
-import { createHmac } from "node:crypto";
+import { createHash, createHmac } from "node:crypto";
 import { CreateBucketCommand, GetObjectCommand, type S3Client } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { formatAmzDate } from "../auth/signature-claim.ts";
@@ -24,6 +24,9 @@ afterAll(async () => {
 
 type Fields = Readonly<Record<string, string>>;
 const HOUR_MS = 3_600_000;
+/** A larger file is not held while its form is read. */
+const MAX_HELD_BYTES = 1024 * 1024;
+const SIZE_BYTES = MAX_HELD_BYTES + 10;
 
 function policyOf(conditions: readonly unknown[], expiresAtMs = Date.now() + HOUR_MS): string {
   const expiration = new Date(expiresAtMs).toISOString();
@@ -161,24 +164,63 @@ describe("a form", () => {
     await expect(stored("unreadable")).rejects.toMatchObject({ name: "NoSuchKey" });
   });
 
+  /** With what stands between the last field and the end of the form. */
+  function post(fields: Fields, end: string): Promise<Response> {
+    const parts = Object.entries(fields).map(
+      ([name, value]) => `--B\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`,
+    );
+    const headers = { "Content-Type": "multipart/form-data; boundary=B" };
+    return fetch(`${rig.endpoint}/${Bucket}`, { method: "POST", body: `${parts.join("")}${end}`, headers });
+  }
+
+  const FRAME_BYTES = 64 * 1024;
+  const sizes = [
+    5,
+    MAX_HELD_BYTES - 1,
+    MAX_HELD_BYTES + 1,
+    20 * FRAME_BYTES,
+    20 * FRAME_BYTES + 1,
+    3_000_001,
+  ];
+  it.each(sizes.flatMap((size) => ["", "\n", "\r\n"].map((end) => [size, end] as const)))(
+    "ends with its boundary, whatever line break follows: %i bytes, %j",
+    async (size, end) => {
+      const file = Buffer.alloc(size, "\r\n--x").toString();
+      for (const encryption of [undefined, "AES256"]) {
+        const key = `ends ${size} ${encryption}`;
+        const wish: Fields = encryption === undefined ? {} : { "x-amz-server-side-encryption": encryption };
+        const conditions = [...OPEN, ["starts-with", "$x-amz-server-side-encryption", ""]];
+        const answer = await post({ key, ...wish, ...version4(conditions), file }, `--B--${end}`);
+        expect([answer.status, await answer.text()]).toEqual([204, ""]);
+        const md5 = createHash("md5").update(file).digest("hex");
+        expect(answer.headers.get("etag")).toBe(`"${md5}"`);
+        expect((await stored(key)).toString() === file).toBe(true);
+      }
+    },
+  );
+
   it.each([
-    ["without a line break at its end", "", ""],
-    ["with a field behind its file", '--B\r\nContent-Disposition: form-data; name="x"\r\n\r\ny\r\n', "\r\n"],
-  ])("%s carries a small file, and of a large one is told why not", async (_, behind, end) => {
-    const conditions = { key: "ends", ...version4(OPEN) };
-    const post = (file: string) => {
-      const fields = Object.entries({ ...conditions, file }).map(
-        ([name, value]) => `--B\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`,
-      );
-      const headers = { "Content-Type": "multipart/form-data; boundary=B" };
-      const body = `${fields.join("")}${behind}--B--${end}`;
-      return fetch(`${rig.endpoint}/${Bucket}`, { method: "POST", body, headers });
-    };
-    expect((await post("small")).status).toBe(204);
-    const answer = await post("x".repeat(2 * 1024 * 1024));
+    ["a field", '--B\r\nContent-Disposition: form-data; name="x"\r\n\r\ny\r\n--B--\r\n'],
+    ["an epilogue", "--B--\r\nthat nobody reads"],
+  ])("may have %s behind a small file, and of a large one is told why not", async (_, end) => {
+    const fields = { key: "behind", ...version4(OPEN) };
+    expect((await post({ ...fields, file: "small" }, end)).status).toBe(204);
+    const answer = await post({ ...fields, file: "x".repeat(2 * MAX_HELD_BYTES) }, end);
     expect(answer.status).toBe(400);
-    expect(await answer.text()).toContain("CRLF must follow the closing boundary");
-    expect((await stored("ends")).toString()).toBe("small");
+    expect(await answer.text()).toContain("nothing but CRLF may follow the closing boundary");
+    expect((await stored("behind")).toString()).toBe("small");
+  });
+
+  it.each([
+    [[0, SIZE_BYTES - 1], "EntityTooLarge"],
+    [[0, SIZE_BYTES], "status 204"],
+    [[SIZE_BYTES, SIZE_BYTES], "status 204"],
+    [[SIZE_BYTES + 1, SIZE_BYTES + 2], "EntityTooSmall"],
+  ])("has to keep the range of its length to the byte, however it ends: %j", async (range, outcome) => {
+    const conditions = [{ bucket: Bucket }, ["starts-with", "$key", ""], ["content-length-range", ...range]];
+    const fields = { key: "range", ...version4(conditions), file: "x".repeat(SIZE_BYTES) };
+    for (const end of ["--B--", "--B--\n", "--B--\r\n"])
+      expect(await codeOf(await post(fields, end))).toBe(outcome);
   });
 
   it("with a wrong checksum stores nothing", async () => {

@@ -9,10 +9,13 @@ import { percentEncode, percentEncodePath } from "../parse/percent.ts";
 import { childrenOf, readXml, textOf } from "../xml/reader.ts";
 import { XmlWriter } from "../xml/writer.ts";
 import { boundaryOf, type FormHead, FormReader } from "./form-reader.ts";
-import { checkLength, checkPolicy, type PostPolicy, parsePolicy } from "./policy.ts";
+import { checkLength, checkPolicy, type FileLength, type PostPolicy, parsePolicy } from "./policy.ts";
 
 /** A file up to this size is held in memory, so that fields may follow it; a larger one must be the form's last field. */
 const MAX_HELD_FILE_BYTES = 1024 * 1024;
+/** What ends a form, behind its boundary. The line break need not be there (RFC 2046, section 5.1.1), which is seen only when all of the file has come. */
+const END_OF_FORM = "--\r\n";
+const OPTIONAL_END_BYTES = 2;
 const MAX_REDIRECT_CHARACTERS = 2048;
 
 /** A form that was read up to its file. */
@@ -35,7 +38,7 @@ export async function readForm(request: S3Request, bucket: string): Promise<Post
   const fields = new Map([...head.fields, ["bucket", bucket], ["key", key]]);
   const policyText = head.fields.get("policy");
   const policy = policyText === undefined ? undefined : parsePolicy(policyText);
-  const file = await fileOf(request, reader, boundary);
+  const file = await fileOf(request, reader, { boundary, policy });
   return { key, fields, policy, headers: headersOf(head, file.sizeBytes), file };
 }
 
@@ -43,7 +46,7 @@ export async function readForm(request: S3Request, bucket: string): Promise<Post
 export function checkForm(form: PostForm, nowMs: number): void {
   if (form.policy === undefined) return;
   checkPolicy(form.policy, form.fields, nowMs);
-  checkLength(form.policy, form.file.sizeBytes);
+  checkLength(form.policy, form.file);
 }
 
 function keyOf({ fields, fileName }: FormHead): string {
@@ -58,37 +61,44 @@ function keyOf({ fields, fileName }: FormHead): string {
   return key.replaceAll(/\$\{filename\}/g, () => fileName);
 }
 
-/** The length of a file is known when it is held, or else from what follows the last field of a form. */
-async function fileOf(request: S3Request, reader: FormReader, boundary: string): Promise<BodySource> {
+/** The length of a file is known when it is held, or else, up to a line break, from what follows the last field of a form. */
+async function fileOf(
+  request: S3Request,
+  reader: FormReader,
+  { boundary, policy }: { readonly boundary: string; readonly policy: PostPolicy | undefined },
+): Promise<BodySource> {
   const totalBytes = parseWhole(request.headers.get("content-length") ?? "");
-  const tailBytes = `\r\n--${boundary}--\r\n`.length;
-  const restBytes = totalBytes === undefined ? undefined : totalBytes - reader.bytesBeforeFile;
-  if (restBytes !== undefined && restBytes - tailBytes > MAX_HELD_FILE_BYTES) {
-    const sizeBytes = restBytes - tailBytes;
+  const tailBytes = `\r\n--${boundary}${END_OF_FORM}`.length;
+  const sizeBytes = totalBytes === undefined ? 0 : totalBytes - reader.bytesBeforeFile - tailBytes;
+  if (sizeBytes + OPTIONAL_END_BYTES > MAX_HELD_FILE_BYTES) {
     if (sizeBytes > MAX_SINGLE_PUT_BYTES) throw new S3Refusal("EntityTooLarge");
-    return { sizeBytes, bytes: wholeFile(reader, sizeBytes), expected: {} };
+    const length = { sizeBytes, slackBytes: OPTIONAL_END_BYTES };
+    return { ...length, bytes: wholeFile(reader, length, policy), expected: {} };
   }
   const held = await hold(reader);
   return { sizeBytes: held.length, bytes: once(held), expected: {} };
 }
 
-/**
- * The length was promised before the first byte, and another one would be found out only at the end: so the form has to end as all browsers end theirs, though
- * RFC 2046 does not ask for the last line break.
- */
-async function* wholeFile(reader: FormReader, sizeBytes: number): AsyncGenerator<Uint8Array> {
+/** The length was promised before the first byte: what stands behind the file, but for the end of the form, is found out only at its end. */
+async function* wholeFile(
+  reader: FormReader,
+  { sizeBytes, slackBytes }: Required<FileLength>,
+  policy: PostPolicy | undefined,
+): AsyncGenerator<Uint8Array> {
   let receivedBytes = 0;
   for await (const piece of reader.file()) {
     receivedBytes += piece.length;
-    if (receivedBytes > sizeBytes) break;
+    if (receivedBytes > sizeBytes + slackBytes) break;
     yield piece;
   }
-  if (receivedBytes !== sizeBytes) {
+  if (receivedBytes < sizeBytes || receivedBytes > sizeBytes + slackBytes) {
     throw new S3Refusal(
       "MalformedPOSTRequest",
-      `A file of more than ${MAX_HELD_FILE_BYTES} bytes must be the form's last field, and CRLF must follow the closing boundary, with nothing behind it.`,
+      `A file of more than ${MAX_HELD_FILE_BYTES} bytes must be the form's last field, and nothing but CRLF may follow the closing boundary.`,
     );
   }
+  if (receivedBytes > MAX_SINGLE_PUT_BYTES) throw new S3Refusal("EntityTooLarge");
+  if (policy !== undefined) checkLength(policy, { sizeBytes: receivedBytes });
   await reader.finish();
 }
 
@@ -148,11 +158,13 @@ function taggingHeader(document: string): string {
 /** The file of a form as the body of a request. */
 export function asPut(request: S3Request, form: PostForm): S3Request {
   const { target, remoteAddress, secure, signal } = request;
+  const { slackBytes } = form.file;
   return {
     method: "PUT",
     target,
     headers: form.headers,
     body: form.file.bytes,
+    ...(slackBytes !== undefined && { slackBytes }),
     remoteAddress,
     secure,
     signal,

@@ -58,7 +58,7 @@ function policyLabel(policyText: string, { fields, file }: Read): string {
   if (parsed.kind === "refused") return parsed.label;
   const kept = refusable([S3Refusal], () => checkPolicy(parsed.value, fields, NOW_MS));
   same(kept.kind === "value", dumbPolicy(parsed.value, fields), "whether a form keeps its policy");
-  const length = refusable([S3Refusal], () => checkLength(parsed.value, file.length));
+  const length = refusable([S3Refusal], () => checkLength(parsed.value, { sizeBytes: file.length }));
   const fits = parsed.value.conditions.every(
     (condition) =>
       condition.kind !== "length" || (condition.least <= file.length && file.length <= condition.greatest),
