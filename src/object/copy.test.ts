@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { ObjectAttributes } from "./index.ts";
+import type { CopyObjectRequest, ObjectAttributes } from "./index.ts";
 import { ATTRIBUTES, BUCKET, md5, ObjectRig, upTo } from "./testing/object-rig.ts";
 import { OWNER } from "./testing/single-node.ts";
 
@@ -7,8 +7,14 @@ const rig = ObjectRig.forEachTest();
 const { get, put } = rig;
 
 describe("a copy", () => {
-  const copy = (sourceKey: string, key: string, attributes?: ObjectAttributes) =>
+  const copy = (
+    sourceKey: string,
+    key: string,
+    attributes?: ObjectAttributes,
+    more: Partial<CopyObjectRequest> = {},
+  ) =>
     rig.node.objects.copyObject({
+      ...more,
       sourceBucket: BUCKET,
       sourceKey,
       bucket: BUCKET,
@@ -36,6 +42,21 @@ describe("a copy", () => {
     await copy("a", "a", { ...ATTRIBUTES, contentType: "image/png" });
     expect(await rig.node.objects.headObject({ bucket: BUCKET, key: "a" })).toMatchObject({
       attributes: { contentType: "image/png" },
+    });
+    expect(await rig.node.violations()).toEqual([]);
+  });
+
+  it("onto itself is one with a storage class, though it be the same, and not with another checksum alone", async () => {
+    const checksumAlgorithm = "SHA256" as const;
+    const onto = (more: Partial<CopyObjectRequest>) => copy("a", "a", undefined, more);
+    await put("a", "content");
+    await expect(onto({ checksumAlgorithm })).rejects.toMatchObject({ code: "copy-to-itself" });
+    const { storageClass } = ATTRIBUTES;
+    const copied = await onto({ checksumAlgorithm, storageClass });
+    expect(copied.checksum?.algorithm).toBe("SHA256");
+    expect(await rig.node.objects.headObject({ bucket: BUCKET, key: "a" })).toMatchObject({
+      attributes: { storageClass, userMetadata: ATTRIBUTES.userMetadata },
+      checksum: copied.checksum,
     });
     expect(await rig.node.violations()).toEqual([]);
   });

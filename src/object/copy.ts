@@ -49,18 +49,21 @@ export async function copyObject(
   }
 }
 
-function changesNothing(source: ObjectRow, request: CopyObjectRequest): boolean {
+/**
+ * As S3 decides it: by what is asked for, though it be what is there already (a storage class), and by a default encryption of the bucket; another checksum
+ * is no change.
+ */
+function changesNothing(context: ObjectContext, bucket: BucketRow, request: CopyObjectRequest): boolean {
   const isSameKey = request.sourceBucket === request.bucket && request.sourceKey === request.key;
   if (!isSameKey || request.sourceVersionId !== undefined) return false;
-  const changes = request.attributes ?? request.encryption ?? request.tags ?? request.websiteRedirect;
-  if (changes !== undefined) return false;
-  const { storageClass } = attributesFromRow(source.attributes);
-  return request.storageClass === undefined || request.storageClass === storageClass;
+  const { attributes, tags, websiteRedirect, storageClass } = request;
+  const encryption = wantedEncryption(context, bucket, request.encryption);
+  return (attributes ?? tags ?? websiteRedirect ?? storageClass ?? encryption) === undefined;
 }
 
 async function copyOnce(context: ObjectContext, request: CopyObjectRequest): Promise<CopyObjectResult> {
   const { bucket: sourceBucket, row: source } = await freshSource(context, request);
-  if (changesNothing(source, request)) {
+  if (changesNothing(context, sourceBucket, request)) {
     throw new ObjectError(
       "copy-to-itself",
       "a copy onto itself must change the metadata, the tags, the storage class, the website redirect or the encryption",
