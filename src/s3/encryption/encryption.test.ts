@@ -347,6 +347,9 @@ describe("a bucket's encryption", () => {
     expect(await s3.send(upload)).toMatchObject({ SSEKMSKeyId: "key-1" });
     const copy = new CopyObjectCommand({ Bucket: "by-default", Key: "copy", CopySource: `${Bucket}/plain` });
     expect(await s3.send(copy)).toMatchObject({ SSEKMSKeyId: "key-1" });
+    const onto = { Bucket: "by-default", Key: "copy", CopySource: "by-default/copy" };
+    const summed = new CopyObjectCommand({ ...onto, ChecksumAlgorithm: "SHA256" });
+    expect(await s3.send(summed)).toMatchObject({ SSEKMSKeyId: "key-1" });
     await s3.send(new DeleteBucketEncryptionCommand({ Bucket: "by-default" }));
     expect((await failureOf(get())).name).toBe("ServerSideEncryptionConfigurationNotFoundError");
     expect((await s3.send(new PutObjectCommand(target))).ServerSideEncryption).toBeUndefined();
