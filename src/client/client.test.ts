@@ -2,8 +2,8 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { format } from "./http.ts";
-import { and, eq, fuzzy, gte, isIn, not, SkerryClient, SkerryError } from "./index.ts";
+import { ArgumentError, and, eq, fuzzy, gte, isIn, not, SkerryClient, SkerryError } from "./index.ts";
+import { format } from "./json.ts";
 
 interface Answer {
   readonly status?: number;
@@ -237,9 +237,54 @@ describe("the client", () => {
     ]);
   });
 
-  it("takes no name that is none", async () => {
-    const { skerry } = await client([written]);
-    expect(() => skerry.namespace("a/b")).toThrow(TypeError);
+  it.each(["a/b", "", "..", "acme/../x", "acme/web/", "UPPER", "a b", "x".repeat(64)])(
+    "takes no name that is none: %j",
+    async (name) => {
+      const { seen, skerry } = await client([written]);
+      expect(() => skerry.namespace(name)).toThrow(ArgumentError);
+      await expect(skerry.namespace("docs").branch(name)).rejects.toThrow(ArgumentError);
+      await expect(skerry.namespace("docs").copy(name)).rejects.toThrow(ArgumentError);
+      expect(seen).toEqual([]);
+    },
+  );
+
+  it("asks no other project or organization than the one that is named", async () => {
+    const { seen, skerry } = await client([{ body: '{"quota":{},"namespaces":[]}' }]);
+    for (const scope of ["acme/..", "..", "", "acme/", "a/b/c"]) {
+      await expect(skerry.quota(scope)).rejects.toThrow(ArgumentError);
+      await expect(skerry.setQuota(scope, { max_documents: 5 })).rejects.toThrow(ArgumentError);
+    }
+    for (const project of ["acme", "acme/..", "a/b/c", ""])
+      await expect(skerry.namespaces({ project })[Symbol.asyncIterator]().next()).rejects.toThrow(
+        ArgumentError,
+      );
+    expect(seen).toEqual([]);
+    await skerry.quota("acme");
+    await skerry.quota("acme/web");
+    expect(seen.map(({ url }) => url)).toEqual(["/v1/orgs/acme/quota", "/v1/orgs/acme/projects/web/quota"]);
+  });
+
+  it("sends nothing that would arrive as something else", async () => {
+    const { seen, skerry } = await client([written]);
+    const docs = skerry.namespace("docs");
+    await expect(docs.write({ delete_by_filter: eq("price", Number("abc")) })).rejects.toThrow(
+      new ArgumentError("delete_by_filter[2]: NaN cannot be written as JSON"),
+    );
+    await expect(docs.write({ if_version: Number.NaN, upserts: [{ id: 1 }] })).rejects.toThrow("if_version");
+    await expect(docs.write({ deletes: [1] }, { idempotencyKey: "" })).rejects.toThrow(ArgumentError);
+    expect(seen).toEqual([]);
+  });
+
+  it("leaves out options of an export that are undefined", async () => {
+    const { seen, skerry } = await client([{ body: "" }]);
+    const options = { consistency: undefined, at_version: 3 } as unknown as { at_version: number };
+    for await (const _ of skerry.namespace("docs").export(options));
+    expect(seen[0]?.url).toBe("/v1/namespaces/docs/export?at_version=3");
+  });
+
+  it("says of an answer that is no JSON that it does not know it", async () => {
+    const { skerry } = await client([{ body: "<html>It works!</html>" }]);
+    await expect(skerry.namespace("docs").info()).rejects.toMatchObject({ code: "unknown", status: 200 });
   });
 });
 
@@ -331,6 +376,45 @@ describe("what takes long", () => {
     const { seen, skerry } = await client([refusal(503, "unavailable"), { body: "{}" }]);
     await skerry.namespace("docs").compact();
     expect(seen.map(({ body }) => body)).toEqual(["{}", "{}"]);
+  });
+});
+
+describe("what is done once", () => {
+  const branch = (skerry: SkerryClient) => skerry.namespace("docs").branch("draft");
+  const remove = (skerry: SkerryClient) => skerry.namespace("docs").delete();
+
+  it.each([
+    ["a branch", branch],
+    ["a delete", remove],
+  ])("%s is not repeated when its answer was lost", async (_, call) => {
+    for (const lost of ["cut", refusal(502, "bad_gateway"), refusal(504, "deadline_exceeded")] as const) {
+      const { seen, skerry } = await client([lost, refusal(409, "its own traces")]);
+      await expect(call(skerry)).rejects.not.toMatchObject({ code: "its own traces" });
+      expect(seen.length).toBe(1);
+    }
+  });
+
+  it("a branch that an attempt before may have made is not refused as somebody else's", async () => {
+    const exists = refusal(409, "already_exists");
+    const unsure = await client([refusal(503, "unavailable"), exists]);
+    await expect(branch(unsure.skerry)).rejects.toMatchObject({ code: "unavailable" });
+    for (const before of [[], [refusal(429, "overloaded")]]) {
+      const { skerry } = await client([...before, exists]);
+      await expect(branch(skerry)).rejects.toMatchObject({ code: "already_exists" });
+    }
+    const made = await client([refusal(503, "unavailable"), { body: '{"namespace":{"namespace":"draft"}}' }]);
+    expect(await branch(made.skerry)).toEqual({ namespace: "draft" });
+  });
+
+  it("a namespace that an attempt before may have deleted is gone", async () => {
+    const gone = refusal(404, "not_found");
+    const { seen, skerry } = await client([refusal(503, "unavailable"), gone]);
+    await remove(skerry);
+    expect(seen.length).toBe(2);
+    for (const before of [[], [refusal(429, "overloaded")]]) {
+      const never = await client([...before, gone]);
+      await expect(remove(never.skerry)).rejects.toMatchObject({ code: "not_found" });
+    }
   });
 });
 

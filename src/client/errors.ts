@@ -26,3 +26,8 @@ export class SkerryError extends Error {
     this.details = facts.details ?? {};
   }
 }
+
+/** An argument that no call can be made with: a name that is none, a number that JSON cannot hold. The message names the place. */
+export class ArgumentError extends TypeError {
+  override readonly name = "ArgumentError";
+}

@@ -1,5 +1,6 @@
 import { SkerryError } from "./errors.ts";
 import { Exchange } from "./exchange.ts";
+import { format, parse } from "./json.ts";
 
 export interface ClientOptions {
   /** Of any node: "http://127.0.0.1:8080". */
@@ -21,9 +22,17 @@ export interface Call {
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
-  /** It may take minutes: it has no time limit, and is repeated only where the server has not begun with it. */
+  /** Done twice it is not what it is done once: it is not repeated when its answer was lost. */
+  readonly isOnce?: boolean;
+  /** It may take minutes: it has no time limit, and is repeated like what is done once. */
   readonly isLong?: boolean;
 }
+
+/**
+ * The answer to a call whose last attempt was refused, or an error in its place. `before`: how an attempt before it failed that may have been done
+ * nevertheless.
+ */
+type Settle<T> = (refused: SkerryError, before: SkerryError | undefined) => T;
 
 const DEFAULT_ATTEMPTS = 4;
 const DEFAULT_TIMEOUT_MS = 30_000;
@@ -33,14 +42,16 @@ const MAX_DELAY_MS = 5_000;
 const MAX_RETRY_AFTER_MS = 30_000;
 /** Not now; the server says so before it has done anything, or the call may be done twice without harm. */
 const RETRYABLE: ReadonlySet<number> = new Set([0, 429, 502, 503, 504]);
-/** The server's own words that it has not begun. */
-const RETRYABLE_WHEN_LONG: ReadonlySet<number> = new Set([429, 503]);
+/** The server's own words that it has not begun, or that it does not know. */
+const RETRYABLE_ONCE: ReadonlySet<number> = new Set([429, 503]);
+/** The only one of them that says for certain that nothing was done. */
+const NOT_BEGUN = 429;
 /** What a header can hold. Checked here, because `fetch` would show the key in its error. */
 const PRINTABLE_ASCII = /^[\x20-\x7e]*$/;
 
 /**
- * Calls over HTTP and JSON. What failed for now is tried again: after the time that the server names, or after a pause that doubles, with jitter. Every call
- * of this client may be repeated: reads, and writes with their idempotency key.
+ * Calls over HTTP and JSON. What failed for now is tried again: after the time that the server names, or after a pause that doubles, with jitter. Reads may be
+ * repeated, and writes with their idempotency key; what may not says `isOnce`.
  */
 export class Http {
   readonly #options: ClientOptions;
@@ -55,13 +66,14 @@ export class Http {
     this.#options = options;
   }
 
-  async json<T>(call: Call): Promise<T> {
-    return parse(await this.#repeated(call, (exchange) => exchange.text())) as T;
+  /** Rejects with what `settle` throws, which is the last refusal unless it is given. */
+  json<T>(call: Call, settle: Settle<T> = rethrow): Promise<T> {
+    return this.#repeated(call, async (exchange) => parseAnswer<T>(await exchange.text()), settle);
   }
 
   /** The lines of the answer's body as they come. What fails after the first is not repeated. */
   async *lines(call: Call): AsyncIterable<string> {
-    const exchange = await this.#repeated(call, (begun) => Promise.resolve(begun));
+    const exchange = await this.#repeated(call, (begun) => Promise.resolve(begun), rethrow);
     let rest = "";
     for await (const text of exchange.pieces()) {
       const lines = (rest + text).split("\n");
@@ -71,19 +83,21 @@ export class Http {
     if (rest !== "") yield rest;
   }
 
-  /** What `use` makes of an answer of 2xx; everything else is a SkerryError. */
-  async #repeated<T>(call: Call, use: (exchange: Exchange) => Promise<T>): Promise<T> {
+  /** What `use` makes of an answer of 2xx; everything else is a SkerryError for `settle`. */
+  async #repeated<T>(call: Call, use: (exchange: Exchange) => Promise<T>, settle: Settle<T>): Promise<T> {
     const attempts = this.#options.maxAttempts ?? DEFAULT_ATTEMPTS;
-    const retryable = call.isLong === true ? RETRYABLE_WHEN_LONG : RETRYABLE;
+    const isOnce = call.isOnce === true || call.isLong === true;
+    const retryable = isOnce ? RETRYABLE_ONCE : RETRYABLE;
+    let before: SkerryError | undefined;
     for (let attempt = 1; ; attempt++) {
       const exchange = this.#exchange(call);
       const refused = await this.#attempt(exchange, use);
       if ("done" in refused) return refused.done;
       const { error } = refused;
       const isLast = attempt >= attempts || !retryable.has(error.status) || call.signal?.aborted === true;
-      if (isLast) throw error;
       const delayMs = exchange.retryAfterMs ?? backoffMs(attempt);
-      if (delayMs > MAX_RETRY_AFTER_MS) throw error;
+      if (isLast || delayMs > MAX_RETRY_AFTER_MS) return settle(error, before);
+      if (error.status !== NOT_BEGUN) before = error;
       await sleep(delayMs, call.signal);
     }
   }
@@ -122,6 +136,20 @@ export class Http {
   }
 }
 
+function rethrow(refused: SkerryError): never {
+  throw refused;
+}
+
+/** Of an answer of 2xx. SkerryError "unknown" for what is no JSON: somebody else answers at the endpoint. */
+export function parseAnswer<T>(text: string): T {
+  try {
+    return parse(text) as T;
+  } catch (cause) {
+    const message = `the answer is no JSON: ${text.slice(0, 200)}`;
+    throw new SkerryError(message, { code: "unknown", status: 200, cause });
+  }
+}
+
 function refusal(status: number, text: string): SkerryError {
   try {
     const { error } = parse(text) as {
@@ -152,45 +180,4 @@ function sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
     }, ms);
     signal?.addEventListener("abort", stop, { once: true });
   });
-}
-
-/** Whole numbers beyond 2^53 are bigints here, and plain numbers on the wire. Source: ECMAScript, JSON.parse source text access. */
-export function parse(text: string): unknown {
-  if (!/\d{16}/.test(text)) return JSON.parse(text);
-  return JSON.parse(text, (_name, value: unknown, context?: { readonly source?: string }) => {
-    const source = context?.source;
-    const isLost = typeof value === "number" && !Number.isSafeInteger(value) && source !== undefined;
-    return isLost && /^-?\d+$/.test(source) ? BigInt(source) : value;
-  });
-}
-
-/** Vectors of 32-bit floats go as base64 of their little-endian bytes: a quarter of the bytes of their digits, and read at once. */
-export function format(value: unknown): string {
-  const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown };
-  return JSON.stringify(value, (_name, item: unknown) => {
-    if (typeof item === "bigint") return rawJSON(String(item));
-    return item instanceof Float32Array ? base64OfFloats(item) : item;
-  });
-}
-
-/** Bytes that become characters in one call: more arguments than some engines take are too many. */
-const CHARACTERS_AT_ONCE = 8192;
-const IS_LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
-
-function base64OfFloats(vector: Float32Array): string {
-  const bytes = littleEndian(vector);
-  // Node and Bun have it in native code, which is ten times as fast; browsers have not.
-  if (typeof Buffer !== "undefined")
-    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64");
-  let text = "";
-  for (let at = 0; at < bytes.length; at += CHARACTERS_AT_ONCE)
-    text += String.fromCharCode(...bytes.subarray(at, at + CHARACTERS_AT_ONCE));
-  return btoa(text);
-}
-
-function littleEndian(vector: Float32Array): Uint8Array {
-  if (IS_LITTLE_ENDIAN) return new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength);
-  const view = new DataView(new ArrayBuffer(vector.byteLength));
-  for (let at = 0; at < vector.length; at++) view.setFloat32(4 * at, vector[at]!, true);
-  return new Uint8Array(view.buffer);
 }

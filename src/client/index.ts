@@ -6,18 +6,21 @@
  *   await docs.write({ upserts: [{ id: 1, text: { title: "rocks" }, attributes: { year: 2024 } }] });
  *   const { results } = await docs.query({ text: "rock", filter: gte("year", 2023) });
  *
- * Calls that failed for now are repeated, with the same idempotency key where they write. Errors are `SkerryError` with the server's code.
+ * Calls that failed for now are repeated, with the same idempotency key where they write. Errors are `SkerryError` with the server's code, and `ArgumentError`
+ * for what no call can be made with.
  */
 import { type ClientOptions, Http } from "./http.ts";
+import { namespacePath, projectPath, quotaPath } from "./names.ts";
 import { Namespace } from "./namespace.ts";
 import type { NamespaceInfo, Quota, QuotaLimits } from "./types.ts";
 
-export { SkerryError } from "./errors.ts";
+export { ArgumentError, SkerryError } from "./errors.ts";
 export * from "./filters.ts";
-export { type ClientOptions, parse as parseJson } from "./http.ts";
+export type { ClientOptions } from "./http.ts";
+export { format as formatJson, parse as parseJson } from "./json.ts";
 export { type LongCallOptions, Namespace, type WriteOptions } from "./namespace.ts";
 export type * from "./types.ts";
-export type { UpsertAllOptions, UpsertProgress } from "./upsert-all.ts";
+export { UpsertAllError, type UpsertAllOptions, type UpsertProgress } from "./upsert-all.ts";
 
 export class SkerryClient {
   readonly #http: Http;
@@ -26,13 +29,9 @@ export class SkerryClient {
     this.#http = new Http(options);
   }
 
-  /** By "name", in the project of the key, or "org/project/name". */
+  /** By "name", in the project of the key, or "org/project/name". Throws ArgumentError, a TypeError, for what is no such name; so do the methods below. */
   namespace(name: string): Namespace {
-    const parts = name.split("/").map(encodeURIComponent);
-    const [org, project, namespace] = parts;
-    if (parts.length === 1) return new Namespace(this.#http, `/v1/namespaces/${org}`);
-    if (parts.length !== 3) throw new TypeError(`a namespace is "name" or "org/project/name", not "${name}"`);
-    return new Namespace(this.#http, `/v1/orgs/${org}/projects/${project}/namespaces/${namespace}`);
+    return new Namespace(this.#http, namespacePath(name));
   }
 
   /** What an organization ("org") or a project ("org/project") holds and may hold. */
@@ -50,8 +49,7 @@ export class SkerryClient {
   async *namespaces(
     options: { readonly project?: string; readonly prefix?: string } = {},
   ): AsyncIterable<NamespaceInfo> {
-    const [org, project] = options.project?.split("/").map(encodeURIComponent) ?? [];
-    const path = org === undefined ? "/v1/namespaces" : `/v1/orgs/${org}/projects/${project}/namespaces`;
+    const path = projectPath(options.project);
     let cursor: string | undefined = "";
     while (cursor !== undefined) {
       const query = new URLSearchParams({ prefix: options.prefix ?? "", cursor });
@@ -61,10 +59,4 @@ export class SkerryClient {
       cursor = page.next_cursor;
     }
   }
-}
-
-function quotaPath(scope: string): string {
-  const [org, project, ...rest] = scope.split("/").map(encodeURIComponent);
-  if (rest.length > 0) throw new TypeError(`a quota is of "org" or "org/project", not "${scope}"`);
-  return project === undefined ? `/v1/orgs/${org}/quota` : `/v1/orgs/${org}/projects/${project}/quota`;
 }

@@ -1,5 +1,6 @@
-import type { Http } from "./http.ts";
-import { parse } from "./http.ts";
+import { ArgumentError } from "./errors.ts";
+import { type Http, parseAnswer } from "./http.ts";
+import { checkTarget } from "./names.ts";
 import type {
   CompactReport,
   Document,
@@ -56,15 +57,26 @@ export class Namespace {
     return (await this.#json<{ namespace: NamespaceInfo }>("PATCH", "", changes)).namespace;
   }
 
+  /**
+   * Its branches stay. Not repeated when the answer was lost: by then the name may be that of another one. SkerryError "unreachable" and "timeout" leave open
+   * whether it was deleted.
+   */
   async delete(): Promise<void> {
-    await this.#json("DELETE", "");
+    await this.#http.json<unknown>(
+      { method: "DELETE", path: this.#path, isOnce: true },
+      (refused, before) => {
+        // It is gone, by the attempt before or by somebody else.
+        if (before === undefined || refused.code !== "not_found") throw refused;
+      },
+    );
   }
 
   /** One atomic batch: durable, and seen by every strong read, when it resolves. */
-  write(
+  async write(
     batch: WriteBatch,
     { idempotencyKey = crypto.randomUUID(), signal }: WriteOptions = {},
   ): Promise<WriteResult> {
+    if (idempotencyKey === "") throw new ArgumentError("an idempotency key is not empty");
     return this.#http.json<WriteResult>({
       method: "POST",
       path: `${this.#path}/documents`,
@@ -74,7 +86,7 @@ export class Namespace {
     });
   }
 
-  /** Any number of documents, in batches. */
+  /** Any number of documents, in batches. Rejects with UpsertAllError for the first batch that was refused. */
   upsertAll(
     documents: Iterable<Document> | AsyncIterable<Document>,
     options: UpsertAllOptions = {},
@@ -145,22 +157,30 @@ export class Namespace {
     options: Omit<ReadOptions, "timeout_ms"> & { readonly signal?: AbortSignal } = {},
   ): AsyncIterable<Document> {
     const { signal, ...read } = options;
-    const query = new URLSearchParams(
-      Object.entries(read).map(([name, value]): [string, string] => [name, String(value)]),
-    );
+    const query = new URLSearchParams();
+    for (const [name, value] of Object.entries(read)) if (value !== undefined) query.set(name, String(value));
     const path = `${this.#path}/export?${query}`;
     for await (const line of this.#http.lines({ method: "GET", path, signal })) {
-      const { document } = parse(line) as { readonly document?: Document };
+      const { document } = parseAnswer<{ readonly document?: Document }>(line);
       if (document !== undefined) yield document;
     }
   }
 
-  /** `target`: "name" beside this one, or "org/project/name". */
+  /**
+   * `target`: "name" beside this one, or "org/project/name". Not repeated when the answer was lost. SkerryError "unreachable", "timeout" and "unavailable" leave
+   * open whether it was made.
+   */
   async branch(
     target: string,
     at: { readonly at_version?: number | bigint; readonly at_time_ms?: number } = {},
   ): Promise<NamespaceInfo> {
-    return (await this.#json<{ namespace: NamespaceInfo }>("POST", "/branch", { target, ...at })).namespace;
+    checkTarget(target);
+    const call = { method: "POST", path: `${this.#path}/branch`, body: { target, ...at }, isOnce: true };
+    const { namespace } = await this.#http.json<{ namespace: NamespaceInfo }>(call, (refused, before) => {
+      // That one may have been made by the attempt before, or by somebody else.
+      throw refused.code === "already_exists" ? (before ?? refused) : refused;
+    });
+    return namespace;
   }
 
   /** Writes every document again, into a schema that may be another one. */
@@ -172,6 +192,7 @@ export class Namespace {
       readonly schema?: Schema;
     } = {},
   ): Promise<NamespaceInfo> {
+    checkTarget(target);
     const { signal, ...body } = options;
     return (await this.#long<{ namespace: NamespaceInfo }>("/copy", { target, ...body }, signal)).namespace;
   }
