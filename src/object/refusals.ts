@@ -97,9 +97,18 @@ export function refusalError(refusal: Refusal): ObjectError {
   if (code === undefined) {
     throw new Error(`the state machine refused with ${RefusalCode[refusal.code]}: ${refusal.detail}`);
   }
-  return new ObjectError(code, refusal.detail || MESSAGE_OF[code] || code, {
+  return new ObjectError(code, messageOf(code, refusal.detail), {
     details: refusal.detail === "" ? {} : { Detail: refusal.detail },
   });
+}
+
+/** `detail`: "" or what it is about. */
+function messageOf(code: ObjectErrorCode, detail: string): string {
+  const message = MESSAGE_OF[code] ?? code;
+  if (detail === "") return message;
+  // A word alone: what the bucket still has, and the name of the condition.
+  if (code === "bucket-not-empty") return `the bucket still has ${detail}`;
+  return code === "precondition-failed" ? `${message}: ${detail}` : detail;
 }
 
 type ResultCase = NonNullable<CommandResult["result"]["case"]>;
