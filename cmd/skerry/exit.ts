@@ -31,10 +31,10 @@ function describe(error: unknown): { readonly message: string; readonly exitCode
       message: `${error.message}\n  what to do: ${error.advice}`,
       exitCode: FOR_THE_OPERATOR.has(error.code) ? 5 : 1,
     };
-  if (error instanceof ConnectError && NO_API.test(error.rawMessage))
+  if (error instanceof ConnectError && isNoApi(error.rawMessage))
     return { message: noApi(error.rawMessage), exitCode: 2 };
   if (error instanceof ConnectError)
-    return { message: connectMessage(error), exitCode: CONNECT_EXIT[error.code] ?? 1 };
+    return { message: connectMessage(error), exitCode: connectExitCode(error.code) };
   if (error instanceof DiskError) return { message: diskMessage(error), exitCode: 1 };
   // What the operating system says of an address; it comes from several threads, which keep the message only.
   if (error instanceof Error && /^(listen|getaddrinfo) E[A-Z]+/.test(error.message))
@@ -69,26 +69,52 @@ function diskMessage(error: DiskError): string {
   }
 }
 
-const CONNECT_EXIT: Partial<Record<Code, number>> = {
-  [Code.InvalidArgument]: 2,
-  [Code.NotFound]: 4,
-  [Code.Unavailable]: 3,
-  [Code.DeadlineExceeded]: 3,
-  [Code.ResourceExhausted]: 3,
-  [Code.Aborted]: 3,
-  [Code.PermissionDenied]: 5,
-  [Code.Unauthenticated]: 5,
-  [Code.AlreadyExists]: 5,
-  [Code.FailedPrecondition]: 5,
-};
+/** Exit codes for codes of the API, as REST and docs/operating/exit-codes.md write them. Everything else failed: 1. */
+const EXIT_CODES: ReadonlyMap<string, number> = new Map([
+  ["invalid_argument", 2],
+  ["limit_exceeded", 2],
+  ["payload_too_large", 2],
+  ["out_of_range", 2],
+  ["unavailable", 3],
+  ["overloaded", 3],
+  ["resource_exhausted", 3],
+  ["deadline_exceeded", 3],
+  ["aborted", 3],
+  ["unreachable", 3],
+  ["timeout", 3],
+  ["not_found", 4],
+  ["unauthenticated", 5],
+  ["permission_denied", 5],
+  ["already_exists", 5],
+  ["failed_precondition", 5],
+  ["schema_conflict", 5],
+  ["version_conflict", 5],
+  ["idempotency_conflict", 5],
+  ["quota_exceeded", 5],
+]);
+
+/** Of a code of the API: "not_found". */
+export function exitCodeOf(code: string): number {
+  return EXIT_CODES.get(code) ?? 1;
+}
+
+function connectExitCode(code: Code): number {
+  return exitCodeOf(Code[code].replace(/(?<=[a-z])(?=[A-Z])/g, "_").toLowerCase());
+}
 
 /** Nobody there, as the system says it; or somebody who took the connection and said nothing, as Connect says it. */
 const NO_ANSWER =
   /ECONNREFUSED|ENOTFOUND|ECONNRESET|EAI_AGAIN|EHOSTUNREACH|ETIMEDOUT|^PING timed out|^the operation timed out/;
-/** HTTP/1 where HTTP/2 was expected, no TLS where TLS was expected, and a server that has none of Skerry's paths. */
-const NO_API = /^Protocol error|SSL routines|^HTTP 404/;
+/** HTTP/1 where HTTP/2 was expected, no HTTP at all, no TLS where TLS was expected, and a server that has none of Skerry's paths. */
+const NO_API = /^Protocol error|SSL routines|Parse Error|^HTTP 404/;
 
-function noApi(rawMessage: string): string {
+/** Whether an error of the connection says that something else is at the endpoint. */
+export function isNoApi(rawMessage: string): boolean {
+  return NO_API.test(rawMessage);
+}
+
+/** Says so, and what it is from that one knows. */
+export function noApi(rawMessage: string): string {
   const why = rawMessage.includes("SSL routines") ? "it does not speak TLS" : rawMessage.split("\n")[0];
   return `the endpoint is not the API of a node (${why}): it has a port of its own, api.listen, and is https:// where the node has TLS`;
 }

@@ -103,7 +103,7 @@ interface CreateOptions {
 }
 
 function choice<T>(table: Readonly<Record<string, T>>, value: string, option: string): T {
-  const found = table[value];
+  const found = Object.hasOwn(table, value) ? table[value] : undefined;
   if (found === undefined) throw new CommandError(`${option} is one of ${Object.keys(table).join(", ")}`, 2);
   return found;
 }

@@ -1,25 +1,20 @@
 /** What the commands of namespaces have in common. */
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import type { Writable } from "node:stream";
 import type { Command } from "commander";
-import { type Namespace, parseJson, SkerryClient, SkerryError } from "../../src/client/index.ts";
-import { CommandError } from "./exit.ts";
+import {
+  ArgumentError,
+  formatJson,
+  type Namespace,
+  parseJson,
+  SkerryClient,
+  SkerryError,
+} from "../../src/client/index.ts";
+import { CommandError, exitCodeOf, isNoApi, noApi } from "./exit.ts";
 import { patientFetch } from "./patient-fetch.ts";
 import { addRemoteOptions, apiKey, endpointOf, type RemoteOptions } from "./remote.ts";
 import { seconds } from "./waiting.ts";
-
-/** Exit codes of the program for codes of the API. Everything else failed: 1. */
-const EXIT_CODES: Readonly<Record<string, number>> = {
-  invalid_argument: 2,
-  limit_exceeded: 2,
-  unavailable: 3,
-  overloaded: 3,
-  resource_exhausted: 3,
-  unreachable: 3,
-  timeout: 3,
-  not_found: 4,
-  unauthenticated: 5,
-  permission_denied: 5,
-};
 
 export function on(family: Command, usage: string, description: string): Command {
   return addRemoteOptions(family.command(usage)).description(description);
@@ -48,28 +43,40 @@ export function withNamespace(
   options: RemoteOptions,
   run: (namespace: Namespace) => Promise<void>,
 ): Promise<void> {
-  return translated(async () => run(await asUsage(() => client(options).namespace(name))));
+  return translated(() => run(client(options).namespace(name)));
 }
 
+/** Errors of the client as those of a command. */
 export async function translated(run: () => Promise<void>): Promise<void> {
   try {
     await run();
   } catch (error) {
     if (error instanceof DOMException && error.name === "TimeoutError")
       throw new CommandError("no answer within --timeout; what the node has begun may go on", 3);
-    if (!(error instanceof SkerryError)) throw error;
-    throw new CommandError(error.message, EXIT_CODES[error.code] ?? 1);
+    if (error instanceof ArgumentError) throw new CommandError(error.message, 2);
+    if (error instanceof SkerryError) throw refused(error);
+    throw error;
   }
 }
 
-/** The client throws TypeErrors for names that are none. */
-export async function asUsage<T>(run: () => T | Promise<T>): Promise<T> {
-  try {
-    return await run();
-  } catch (error) {
-    if (error instanceof TypeError) throw new CommandError(error.message, 2);
-    throw error;
-  }
+/** What the program says of an error of the client, and ends with. */
+export function refused({ code, status, message }: SkerryError): CommandError {
+  if (code === "unreachable" && isNoApi(message)) return new CommandError(noApi(message), 2);
+  // Else the code is that of the API, or of an answer that is not in its form.
+  if (code !== "unknown") return new CommandError(message, exitCodeOf(code));
+  const isForNow = status === 429 || (status >= 502 && status <= 504);
+  if (isForNow) return new CommandError(message, exitCodeOf("unavailable"));
+  return status < 500 ? new CommandError(noApi(message), 2) : new CommandError(message);
+}
+
+/** One line of JSON, with all digits of whole numbers: what `ns export` writes is what `ns upsert` reads. */
+export function printJson(value: unknown): void {
+  process.stdout.write(`${formatJson(value)}\n`);
+}
+
+/** The same of one value of many: resolves when there is room for the next, so that what a slow reader has not taken does not pile up in memory. */
+export async function printJsonOf(value: unknown, output: Writable = process.stdout): Promise<void> {
+  if (!output.write(`${formatJson(value)}\n`)) await once(output, "drain");
 }
 
 /** JSON itself, or "@file". */

@@ -2,8 +2,8 @@
 import type { Command } from "commander";
 import type { VerifyReport } from "../../src/client/index.ts";
 import { CommandError } from "./exit.ts";
-import { on, onAll, waitOf, withNamespace } from "./namespace-calls.ts";
-import { formatBytes, printJson, printTable, type RemoteOptions } from "./remote.ts";
+import { on, onAll, printJson, waitOf, withNamespace } from "./namespace-calls.ts";
+import { formatBytes, printTable, type RemoteOptions } from "./remote.ts";
 import { wholeNumber } from "./whole-number.ts";
 
 export function addUpkeepCommands(family: Command): void {

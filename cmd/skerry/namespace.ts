@@ -1,22 +1,21 @@
-import { createReadStream } from "node:fs";
-import { createInterface } from "node:readline";
 import type { Command } from "commander";
-import type { Document, Query, Quota, Schema, SkerryClient } from "../../src/client/index.ts";
+import type { Query, Quota, Schema, SkerryClient } from "../../src/client/index.ts";
 import { CommandError } from "./exit.ts";
 import {
-  asUsage,
   client,
-  json,
   jsonOption,
   on,
   onAll,
+  printJson,
+  printJsonOf,
   translated,
   waitOf,
   withNamespace,
 } from "./namespace-calls.ts";
 import { addStoreCommands } from "./namespace-store.ts";
 import { addUpkeepCommands } from "./namespace-upkeep.ts";
-import { formatBytes, formatTime, printJson, printJsonOf, printTable, type RemoteOptions } from "./remote.ts";
+import { upsertLines } from "./namespace-upsert.ts";
+import { formatBytes, formatTime, printTable, type RemoteOptions } from "./remote.ts";
 import { wholeNumber } from "./whole-number.ts";
 
 export function addNamespaceCommands(program: Command): void {
@@ -82,13 +81,7 @@ export function addNamespaceCommands(program: Command): void {
     .option("--batch <documents>", "documents of one atomic batch", "500")
     .action((name: string, file: string | undefined, options: RemoteOptions & { batch: string }) =>
       withNamespace(name, options, async (namespace) => {
-        const done = await namespace.upsertAll(documentsOf(file), {
-          batchDocuments: batchSize(options.batch),
-          onProgress: ({ documents }) => {
-            if (process.stderr.isTTY) process.stderr.write(`\r${documents} documents`);
-          },
-        });
-        if (process.stderr.isTTY) process.stderr.write("\n");
+        const done = await upsertLines(namespace, file, batchSize(options.batch));
         if (options.output === "json") printJson(done);
       }),
     );
@@ -167,7 +160,7 @@ interface QuotaOptions {
 
 /** Limits that are not named stay. */
 async function quotaOf(skerry: SkerryClient, scope: string, options: QuotaOptions): Promise<Quota> {
-  const present = await asUsage(() => skerry.quota(scope));
+  const present = await skerry.quota(scope);
   const { maxNamespaces, maxBytes, maxDocuments } = options;
   if (maxNamespaces === undefined && maxBytes === undefined && maxDocuments === undefined) return present;
   return skerry.setQuota(scope, {
@@ -195,21 +188,6 @@ function showQuota(quota: Quota, { output }: RemoteOptions): void {
       ["documents", String(quota.documents), limit(quota.max_documents)],
     ],
   );
-}
-
-async function* documentsOf(file: string | undefined): AsyncIterable<Document> {
-  const input = file === undefined ? process.stdin : createReadStream(file);
-  let number = 0;
-  try {
-    for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
-      number++;
-      if (line.trim() !== "") yield json(line, `${file ?? "standard input"}, line ${number}`) as Document;
-    }
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT")
-      throw new CommandError(`there is no file ${file}`, 2);
-    throw error;
-  }
 }
 
 function batchSize(text: string): number {

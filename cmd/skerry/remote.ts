@@ -1,6 +1,4 @@
-import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import type { Writable } from "node:stream";
 import type { DescService } from "@bufbuild/protobuf";
 import { type Client, createClient, type Interceptor } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
@@ -115,21 +113,12 @@ function readKeyFile(path: string): string {
 
 /** One line of JSON, with 64-bit numbers as numbers where they are exact. */
 export function printJson(value: unknown): void {
-  process.stdout.write(jsonLine(value));
-}
-
-/** The same of one value of many: resolves when there is room for the next, so that what a slow reader has not taken does not pile up in memory. */
-export async function printJsonOf(value: unknown, output: Writable = process.stdout): Promise<void> {
-  if (!output.write(jsonLine(value))) await once(output, "drain");
-}
-
-function jsonLine(value: unknown): string {
   const text = JSON.stringify(value, (name, item: unknown) => {
     if (name === "$typeName") return undefined;
     if (typeof item !== "bigint") return item;
     return Number.isSafeInteger(Number(item)) ? Number(item) : String(item);
   });
-  return `${text}\n`;
+  process.stdout.write(`${text}\n`);
 }
 
 export function printTable(head: readonly string[], rows: readonly (readonly string[])[]): void {

@@ -1,6 +1,6 @@
 import { Writable } from "node:stream";
 import { expect, it } from "vitest";
-import { printJsonOf } from "./remote.ts";
+import { printJsonOf } from "./namespace-calls.ts";
 
 it("what a slow reader has not taken does not pile up", async () => {
   const taken: string[] = [];
