@@ -19,7 +19,10 @@ const FAMILIES: Readonly<Record<string, () => Promise<(program: Command) => void
   ops: async () => (await import("./ops.ts")).addOpsCommands,
   audit: async () => (await import("./audit.ts")).addAuditCommands,
   config: async () => (await import("./config.ts")).addConfigCommands,
+  completion: async () => (await import("./completion.ts")).addCompletionCommand,
 };
+/** What is asked for alone, so that nothing else has to be loaded. The script for completion is made of all families. */
+const isAlone = (family: string) => Object.hasOwn(FAMILIES, family) && family !== "completion";
 
 const program = new Command("skerry")
   .description("A storage cluster: S3 gateway and Connect API over one Raft-replicated store.")
@@ -45,7 +48,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 try {
   const [, , asked = ""] = process.argv;
   if (asked === "server") runWithNodeFlags();
-  const families = Object.hasOwn(FAMILIES, asked) ? [asked] : Object.keys(FAMILIES);
+  const families = isAlone(asked) ? [asked] : Object.keys(FAMILIES);
   for (const family of families) (await FAMILIES[family]?.())?.(program);
   await program.parseAsync();
 } catch (error) {

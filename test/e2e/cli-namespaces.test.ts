@@ -150,3 +150,10 @@ describe("refusals", () => {
     });
   });
 });
+
+it("the script for a shell has the commands of every family", async () => {
+  const script = await done("completion", "bash");
+  for (const path of ["dev", "cluster join-token", "key rotate", "object cp", "ns store show"])
+    expect(script).toContain(`|" ${path}"`);
+  expect(await say("completion", "tcsh")).toMatchObject({ exitCode: 2, stdout: "" });
+});
