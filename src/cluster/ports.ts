@@ -52,6 +52,7 @@ export type ClusterMetadata = Pick<Metadata, "submit" | "barrier" | "onChange"> 
 export type ClusterView = Pick<
   MetadataView,
   | "appliedIndex"
+  | "appliedTimeMs"
   | "cluster"
   | "nodes"
   | "copysets"

@@ -220,6 +220,9 @@ export class Inventory {
       const sinceMs = known.get(hex);
       if (sinceMs === undefined) {
         if (known.size + added.size < MAX_UNKNOWN_BLOBS) added.set(hex, nowMs);
+      } else if (sinceMs > nowMs) {
+        // Noted by a clock that was ahead: since when is not known, so since now.
+        added.set(hex, nowMs);
       } else if (nowMs - sinceMs >= unknownKeptMs && (await this.#remove(blobId))) removed.push(hex);
     }
     await writeUnknown(store, added, removed);

@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { beforeEach, describe, expect, test } from "vitest";
-import { fromHex } from "../../base/index.ts";
+import { fromHex, toHex } from "../../base/index.ts";
 import {
   BeginBlobDeleteSchema,
   DeleteObjectsSchema,
@@ -15,6 +15,7 @@ import {
   UNKNOWN_KEPT_MS,
   WRITE_LIMIT_MS,
 } from "../testing/repair-cluster.ts";
+import { writeUnknown } from "./upkeep-rows.ts";
 
 const CHUNK_BYTES = 4 * 1024 * 1024;
 let cluster: RepairCluster;
@@ -360,6 +361,21 @@ describe("the inventory", () => {
     expect(isThere()).toBe(false);
     expect(cluster.events).toContain("inventory 2: removed");
     await expectTrue();
+  });
+
+  test("removes bytes that belong to nothing also when a clock that was ahead has noted when they were seen", async () => {
+    const blobId = cluster.newBlobId();
+    const name = nameOf({ blobId, chunkIndex: 0 });
+    cluster.disk(2).chunks.set(name, bytes(1));
+    await writeUnknown(cluster.upkeeps.get(2)!, new Map([[toHex(blobId), Number.MAX_SAFE_INTEGER]]), []);
+    await cluster.wait(WRITE_LIMIT_MS + 3_600_000);
+    await pass();
+    await cluster.wait(UNKNOWN_KEPT_MS - 60_000);
+    await pass();
+    expect(cluster.disk(2).chunks.has(name)).toBe(true);
+    await cluster.wait(3_600_000);
+    await pass();
+    expect(cluster.disk(2).chunks.has(name)).toBe(false);
   });
 
   test("leaves a blob alone that is committed in the meantime", async () => {

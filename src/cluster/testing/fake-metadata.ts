@@ -31,6 +31,7 @@ export class FakeMetadata implements ClusterMetadata {
   maintenance: MaintenanceRow | undefined;
   idleSessions: { readonly sessionId: bigint; readonly usedMs: number }[] = [];
   appliedIndex = 1_000;
+  appliedTimeMs = 0;
   readonly submitted: CommandBody[] = [];
   barriers = 0;
   /** Reads of all copysets. */
@@ -44,6 +45,7 @@ export class FakeMetadata implements ClusterMetadata {
 
   readonly view: ClusterView = {
     appliedIndex: () => this.appliedIndex,
+    appliedTimeMs: () => this.appliedTimeMs,
     cluster: () => this.cluster,
     nodes: async () => this.nodes,
     copysets: async () => {

@@ -65,6 +65,8 @@ export class RepairCluster {
   readonly scrubs = new Map<number, Scrub>();
   /** How far the wall clock of the nodes' scrubs is ahead of what it should be, in milliseconds. */
   scrubAheadMs = 0;
+  /** What each node remembers of its upkeep. */
+  readonly upkeeps = new Map<number, UpkeepStore>();
   readonly events: string[] = [];
   readonly #platform;
   readonly #workers = new Map<string, ClusterWorker>();
@@ -208,6 +210,7 @@ export class RepairCluster {
       },
     };
     const store = new MemoryUpkeep();
+    this.upkeeps.set(nodeId, store);
     const scrub = new Scrub({
       ...shared,
       clock: {

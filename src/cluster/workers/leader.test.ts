@@ -5,6 +5,8 @@ import { CommandResultSchema, RefusalCode } from "../../gen/skerry/meta/v1/comma
 import {
   ClusterRowSchema,
   CompletedUploadRowSchema,
+  MaintenanceRowSchema,
+  MaintenanceState,
   type NodeRow,
   NodeRowSchema,
   OplogRowSchema,
@@ -22,6 +24,7 @@ import {
   HOUSEKEEPING_BATCH,
   type LeaderWorkerOptions,
   leaderWorkers,
+  leftMaintenanceWorker,
   nodeActivationWorker,
   nodeDepartureWorker,
   oplogTrimWorker,
@@ -32,7 +35,8 @@ import {
 type NodeRowInit = Exclude<MessageInitShape<typeof NodeRowSchema>, NodeRow>;
 
 const signal = new AbortController().signal;
-const nowMs = 10 * 24 * 3600 * 1000;
+const DAY_MS = 24 * 3600 * 1000;
+const nowMs = 10 * DAY_MS;
 
 class FakeRaft implements RaftControl {
   role: "leader" | "follower" = "leader";
@@ -252,6 +256,18 @@ describe("blobs without a reference", () => {
     ]);
   });
 
+  test("are ordered to go when their grace is over by the time of the cluster, which a clock that was ahead has moved on", async () => {
+    metadata.appliedTimeMs = nowMs + 30 * DAY_MS;
+    metadata.pendingDeletes = [
+      { blobId: Uint8Array.of(1), sinceMs: metadata.appliedTimeMs - 60_001 },
+      { blobId: Uint8Array.of(2), sinceMs: metadata.appliedTimeMs - 60_000 },
+    ];
+    await blobDeletionWorker(options).runUnit(signal);
+    expect(metadata.submitted).toMatchObject([
+      { case: "beginBlobDelete", value: { blobIds: [Uint8Array.of(1)] } },
+    ]);
+  });
+
   test("go in batches", async () => {
     metadata.pendingDeletes = blobIds(HOUSEKEEPING_BATCH + 1).map((blobId) => ({ blobId, sinceMs: 0 }));
     expect(await blobDeletionWorker(options).runUnit(signal)).toBe("more");
@@ -287,6 +303,34 @@ describe("blobs without a reference", () => {
   });
 });
 
+describe("a change of the maintenance mode", () => {
+  beforeEach(() => {
+    metadata.maintenance = create(MaintenanceRowSchema, {
+      state: MaintenanceState.EXITING,
+      epoch: 4n,
+      waitingNodeIds: [2n, 3n],
+    });
+  });
+
+  test("does not wait for a node that was removed and has left the Raft group", async () => {
+    metadata.nodes = [row(1), row(2), row(3, { state: NODE_STATE.removed, hasLeft: true })];
+    const worker = leftMaintenanceWorker(options);
+    expect(await worker.runUnit(signal)).toBe("more");
+    expect(metadata.submitted).toMatchObject([
+      { case: "acknowledgeMaintenance", value: { nodeId: 3n, epoch: 4n } },
+    ]);
+    metadata.maintenance!.waitingNodeIds = [2n];
+    expect(await worker.runUnit(signal)).toBe("idle");
+    expect(metadata.submitted).toHaveLength(1);
+  });
+
+  test("waits for nodes that may still write: those that are silent, and those that are about to leave", async () => {
+    metadata.nodes = [row(2), row(3, { state: NODE_STATE.removed })];
+    expect(await leftMaintenanceWorker(options).runUnit(signal)).toBe("idle");
+    expect(metadata.submitted).toEqual([]);
+  });
+});
+
 describe("the oplog", () => {
   const rows = (first: bigint) => [create(OplogRowSchema, { sequence: first })];
 
@@ -314,13 +358,12 @@ describe("the oplog", () => {
 
 describe("housekeeping", () => {
   test("forgets uploads that were completed long ago", async () => {
-    const day = 24 * 3600 * 1000;
     metadata.completedUploads = [
       create(CompletedUploadRowSchema, {
         uploadId: Uint8Array.of(1),
-        completedAtMs: BigInt(nowMs - day - 1),
+        completedAtMs: BigInt(nowMs - DAY_MS - 1),
       }),
-      create(CompletedUploadRowSchema, { uploadId: Uint8Array.of(2), completedAtMs: BigInt(nowMs - day) }),
+      create(CompletedUploadRowSchema, { uploadId: Uint8Array.of(2), completedAtMs: BigInt(nowMs - DAY_MS) }),
     ];
     expect(await forgetUploadsWorker(options).runUnit(signal)).toBe("idle");
     expect(metadata.submitted).toMatchObject([
@@ -336,6 +379,17 @@ describe("housekeeping", () => {
     ];
     expect(await closeSessionsWorker(options).runUnit(signal)).toBe("idle");
     expect(metadata.submitted).toMatchObject([{ case: "closeSessions", value: { sessionIds: [5n] } }]);
+  });
+
+  test("goes by the time of the cluster where that is ahead of this clock", async () => {
+    const aheadMs = nowMs + 30 * DAY_MS;
+    metadata.appliedTimeMs = aheadMs;
+    const [uploadId, completedAtMs] = [Uint8Array.of(1), BigInt(aheadMs - DAY_MS - 1)];
+    metadata.completedUploads = [create(CompletedUploadRowSchema, { uploadId, completedAtMs })];
+    metadata.idleSessions = [{ sessionId: 5n, usedMs: aheadMs - 2 * DAY_MS }];
+    await forgetUploadsWorker(options).runUnit(signal);
+    await closeSessionsWorker(options).runUnit(signal);
+    expect(metadata.submitted.map((body) => body.case)).toEqual(["forgetCompletedUploads", "closeSessions"]);
   });
 
   test("does not run in circles when it is refused", async () => {

@@ -6,6 +6,7 @@
 import { create } from "@bufbuild/protobuf";
 import {
   AcknowledgeDiscardSchema,
+  AcknowledgeMaintenanceSchema,
   AcknowledgeUnlinkSchema,
   BeginBlobDeleteSchema,
   CloseSessionsSchema,
@@ -57,6 +58,7 @@ export function leaderWorkers(options: LeaderWorkerOptions): readonly ClusterWor
     copysetWorker(options),
     blobDeletionWorker(options),
     removedNodesWorker(options),
+    leftMaintenanceWorker(options),
     oplogTrimWorker(options),
     forgetUploadsWorker(options),
     closeSessionsWorker(options),
@@ -168,13 +170,21 @@ export function copysetWorker(options: LeaderWorkerOptions): ClusterWorker {
   });
 }
 
+/**
+ * What a command that is proposed now is stamped with at the least. Rows have that time: where the clock of a leader was ahead it is ahead of this one, and what is old
+ * by it is old enough.
+ */
+function leaderTimeMs(clock: Pick<Clock, "wallMs">, view: Pick<ClusterView, "appliedTimeMs">): number {
+  return Math.max(clock.wallMs(), view.appliedTimeMs());
+}
+
 /** Orders the bytes of blobs to be unlinked that have had no reference for longer than the grace. */
 export function blobDeletionWorker(options: LeaderWorkerOptions): ClusterWorker {
   const { metadata, raft, clock } = options;
   return onLeader(raft, "blob-deletion", 5_000, async (signal) => {
     const cluster = metadata.view.cluster();
     if (cluster === undefined) return "idle";
-    const beforeMs = clock.wallMs() - cluster.deleteGraceSeconds * 1000;
+    const beforeMs = leaderTimeMs(clock, metadata.view) - cluster.deleteGraceSeconds * 1000;
     // A clock or a row that makes no sense must never delete.
     if (!Number.isFinite(beforeMs)) return "idle";
     const blobIds = await metadata.view.pendingDeletes(beforeMs, HOUSEKEEPING_BATCH);
@@ -227,6 +237,27 @@ async function leftBehindBy(view: ClusterView, nodeId: bigint): Promise<CommandB
   return { case: "reportLost", value };
 }
 
+/**
+ * A change of the maintenance mode does not wait for a node that is gone for good: it is acknowledged in its name. Not before it has left the Raft group, for until then
+ * its writes may still be committed.
+ */
+export function leftMaintenanceWorker(options: LeaderWorkerOptions): ClusterWorker {
+  const { metadata, raft } = options;
+  return onLeader(raft, "left-maintenance", 1_000, async (signal) => {
+    const row = metadata.view.maintenance();
+    if (row === undefined || row.waitingNodeIds.length === 0) return "idle";
+    const nodes = await metadata.view.nodes();
+    const gone = nodes.find(({ nodeId, hasLeft }) => hasLeft && row.waitingNodeIds.includes(nodeId));
+    if (gone === undefined) return "idle";
+    const value = create(AcknowledgeMaintenanceSchema, { nodeId: gone.nodeId, epoch: row.epoch });
+    const result = await metadata.submit(
+      { case: "acknowledgeMaintenance", value },
+      { timeoutMs: submitTimeoutMs, signal },
+    );
+    return isDone(result) ? "more" : "idle";
+  });
+}
+
 /** Keeps the oplog at its length. */
 export function oplogTrimWorker(options: LeaderWorkerOptions): ClusterWorker {
   const { metadata, raft } = options;
@@ -253,7 +284,7 @@ export function oplogTrimWorker(options: LeaderWorkerOptions): ClusterWorker {
 export function forgetUploadsWorker(options: LeaderWorkerOptions): ClusterWorker {
   const { metadata, raft, clock } = options;
   return onLeader(raft, "completed-uploads", 60_000, async (signal) => {
-    const beforeMs = clock.wallMs() - COMPLETED_UPLOADS_KEPT_MS;
+    const beforeMs = leaderTimeMs(clock, metadata.view) - COMPLETED_UPLOADS_KEPT_MS;
     const rows = await metadata.view.completedUploads(beforeMs, HOUSEKEEPING_BATCH);
     if (rows.length === 0) return "idle";
     const value = create(ForgetCompletedUploadsSchema, { uploadIds: rows.map((row) => row.uploadId) });
@@ -268,7 +299,7 @@ export function closeSessionsWorker(options: LeaderWorkerOptions): ClusterWorker
   const { metadata, raft, clock } = options;
   return onLeader(raft, "idle-sessions", 60_000, async (signal) => {
     const sessionIds = await metadata.view.idleSessions(
-      clock.wallMs() - SESSIONS_KEPT_MS,
+      leaderTimeMs(clock, metadata.view) - SESSIONS_KEPT_MS,
       HOUSEKEEPING_BATCH,
     );
     if (sessionIds.length === 0) return "idle";
