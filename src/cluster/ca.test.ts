@@ -2,7 +2,9 @@ import { X509Certificate as NodeX509 } from "node:crypto";
 import { beforeAll, describe, expect, test } from "vitest";
 import { createPrng } from "../base/index.ts";
 import {
+  CA_NOT_BEFORE_MS,
   CA_VALIDITY_MS,
+  CLOCK_SKEW_MS,
   type ClusterCa,
   certificateChainPem,
   certificateFingerprint,
@@ -47,6 +49,13 @@ describe("the CA", () => {
     expect(certificate.verify(certificate.publicKey)).toBe(true);
     expect(certificate.checkIssued(certificate)).toBe(true);
     expect(certificateValidity(ca.certificatePem).notAfterMs).toBe(nowMs + CA_VALIDITY_MS);
+  });
+
+  test("is valid at once for everybody, also when the founder's clock is ahead", async () => {
+    const ahead = await createClusterCa({ clusterId, nowMs: nowMs + 3 * 24 * 3600 * 1000, random });
+    expect(certificateValidity(ahead.certificatePem).notBeforeMs).toBe(CA_NOT_BEFORE_MS);
+    const { certificatePem } = await issue({ ca: ahead });
+    expect(certificateValidity(certificatePem).notBeforeMs).toBe(nowMs - CLOCK_SKEW_MS);
   });
 
   test("its fingerprint is the one that other programs compute", async () => {

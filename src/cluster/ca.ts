@@ -1,7 +1,7 @@
 /**
  * The cluster's own certificate authority. It signs nothing but node certificates, and a node trusts nothing else.
  *
- *   CA     ECDSA P-256, CN=skerry-ca <cluster id>, path length 0, certificate and CRL signing, 10 years
+ *   CA     ECDSA P-256, CN=skerry-ca <cluster id>, path length 0, certificate and CRL signing, 10 years from the founding, and since 2020
  *   node   ECDSA P-256, CN=skerry-node-<node id>, URI SAN skerry://<cluster id>/node/<node id>, server and client authentication, 1 year
  *
  * Names of hosts are not in the certificates: a node is who its URI says, wherever it runs. Of a request for a certificate only the public
@@ -29,7 +29,12 @@ import {
 
 export const CA_VALIDITY_MS = 10 * 365 * 24 * 3600 * 1000;
 export const NODE_VALIDITY_MS = 365 * 24 * 3600 * 1000;
-/** Certificates are valid from a little earlier on, for nodes whose clock is behind. */
+/**
+ * A CA is valid from here on, long before any is founded: nodes know it by its fingerprint, so nothing is gained by a later date, and a founder whose clock is ahead would keep
+ * everybody out until then.
+ */
+export const CA_NOT_BEFORE_MS = Date.UTC(2020, 0, 1);
+/** Certificates of nodes are valid from a little earlier on, for nodes whose clock is behind. */
 export const CLOCK_SKEW_MS = 3600 * 1000;
 /** Greatest length of a PEM text that is parsed, in characters. */
 export const MAX_PEM_CHARACTERS = 16 * 1024;
@@ -66,7 +71,7 @@ export async function createClusterCa(options: CreateCaOptions): Promise<Cluster
     serialNumber: serialNumber(options.random),
     subject: name,
     issuer: name,
-    notBefore: new Date(options.nowMs - CLOCK_SKEW_MS),
+    notBefore: new Date(Math.min(CA_NOT_BEFORE_MS, options.nowMs)),
     notAfter: new Date(options.nowMs + (options.validityMs ?? CA_VALIDITY_MS)),
     publicKey: keys.publicKey,
     signingKey: keys.privateKey,

@@ -175,7 +175,7 @@ function refusal(address: SocketAddress, code: StreamErrorCode, message: string)
   const clusterCode = ERROR_CODES[code] ?? "join-unavailable";
   const advice =
     ADVICE[clusterCode] ??
-    "check the address, that the node there is running, and that the token is of its cluster";
+    "check the address, that the node there is running, that the clocks of both machines are right, and that the token is of its cluster";
   return new ClusterError(clusterCode, `${formatAddress(address)}: ${message}`, advice, {
     cause: new StreamFailure(code, message),
   });

@@ -23,6 +23,7 @@ import {
   type NodeCredentials,
   PeerIdentityError,
   secured,
+  whyNotNow,
 } from "./network-tls.ts";
 import { UNARY_CONTENT_TYPE, UnaryClientStream } from "./network-unary.ts";
 
@@ -224,6 +225,9 @@ function errorOfDial(cause: unknown): StreamError {
   const error = cause instanceof Error ? cause : new Error(String(cause));
   const code = "code" in error && typeof error.code === "string" ? error.code : "";
   if (error instanceof PeerIdentityError) return { code: "unauthenticated", message: error.message };
+  // It may be over when the clocks are right.
+  const dates = whyNotNow("the peer's certificate", code);
+  if (dates !== undefined) return { code: "unavailable", message: dates };
   if (CHAIN_ERROR.test(code)) {
     return { code: "unauthenticated", message: "the peer's certificate is not one of this cluster's CA" };
   }

@@ -16,6 +16,7 @@ import { identityOfNames } from "./network-tls.ts";
 
 const SERVER = { clusterId: "c1", nodeId: 1 };
 const CLIENT = { clusterId: "c1", nodeId: 2 };
+const HOUR_MS = 3_600_000;
 const CALL = "/test.v1.TestService/Call";
 const OPEN_CALL = "/test.v1.TestService/OpenCall";
 const TALK = "/test.v1.TestService/Talk";
@@ -200,7 +201,14 @@ describe("TLS between nodes", () => {
       async (): Promise<TestCredentials | undefined> =>
         authority.issueLeaf({ uris: ["skerry://c1/node/2"], validForMs: -1_000 }),
       401,
-      "unauthenticated",
+      "the client certificate is over by the clock of this machine",
+    ],
+    [
+      "whose time has not come yet",
+      async (): Promise<TestCredentials | undefined> =>
+        authority.issueLeaf({ uris: ["skerry://c1/node/2"], validInMs: HOUR_MS }),
+      401,
+      "the client certificate is not valid yet by the clock of this machine",
     ],
     [
       "of another cluster under the same CA",
@@ -307,6 +315,31 @@ describe("TLS between nodes", () => {
     expect(await call(dial(foreign, 1))).toBe("unauthenticated");
     const cousin = await join({ clusterId: "c2", nodeId: 2 });
     expect(await call(dial(cousin, 1))).toBe("unauthenticated");
+  });
+
+  it.each([
+    ["over", { validForMs: -1_000 }],
+    ["not valid yet", { validInMs: HOUR_MS }],
+  ])("a node whose certificate is %s is told from one of another cluster", async (verdict, dates) => {
+    const identity = { clusterId: "c1", nodeId: 3 };
+    const leaf = await authority.issueLeaf({ uris: ["skerry://c1/node/3"], ...dates });
+    const [port = 0] = await freePorts(1);
+    const wrong = createNodeNetwork({ identity, ...leaf, limits: TEST_LIMITS });
+    networks.push(wrong);
+    const { address } = await wrong.listen({ host: "127.0.0.1", port }, new Map());
+    const options = { caFingerprintSha256: authority.fingerprintSha256, limits: TEST_LIMITS };
+    for (const connection of [
+      (await join()).connect({ address }, "control"),
+      createAnonymousConnection(address, options),
+    ]) {
+      connections.push(connection);
+      const recorder = new StreamRecorder(
+        connection.openStream(CALL, { kind: "unary", maxMessageBytes: 1_000 }),
+      );
+      await expect.poll(() => recorder.isClosed, { timeout: 10_000, interval: 2 }).toBe(true);
+      const message = expect.stringContaining(`${verdict} by the clock of this machine (20`) as string;
+      expect(recorder.closes).toMatchObject([{ code: "unavailable", message }]);
+    }
   });
 
   it("a joining node believes only the CA that its fingerprint names", async () => {

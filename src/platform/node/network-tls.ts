@@ -110,6 +110,10 @@ export function callerOf(socket: TLSSocket, clusterId: string, caCertificatePem:
   const certificate = socket.getPeerX509Certificate();
   if (certificate === undefined) return { kind: "anonymous" };
   // OpenSSL's verdict covers dates, usage and chain; the signature is checked again here because the verdict on a resumed session is an old one.
+  const dates = socket.authorized
+    ? undefined
+    : whyNotNow("the client certificate", String(socket.authorizationError));
+  if (dates !== undefined) return refused("unauthenticated", dates);
   if (!socket.authorized || !isIssuedBy(certificate, certificatesOf(caCertificatePem))) {
     return refused("unauthenticated", "the client certificate is not one of this cluster's CA");
   }
@@ -118,6 +122,19 @@ export function callerOf(socket: TLSSocket, clusterId: string, caCertificatePem:
   if (identity.clusterId !== clusterId)
     return refused("permission_denied", "the caller is of another cluster");
   return { kind: "node", identity };
+}
+
+/** OpenSSL's verdicts on dates, as Node names them. */
+const DATE_ERRORS: ReadonlyMap<string, string> = new Map([
+  ["CERT_NOT_YET_VALID", "not valid yet"],
+  ["CERT_HAS_EXPIRED", "over"],
+]);
+
+/** The words for a certificate that is refused for its dates; undefined: OpenSSL's `code` says something else. */
+export function whyNotNow(whose: string, code: string): string | undefined {
+  const verdict = DATE_ERRORS.get(code);
+  if (verdict === undefined) return undefined;
+  return `${whose} is ${verdict} by the clock of this machine (${new Date().toISOString()}): check the clocks of both`;
 }
 
 function refused(code: StreamError["code"], message: string): Caller {

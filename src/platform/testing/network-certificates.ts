@@ -23,6 +23,8 @@ export interface TestLeaf {
   readonly hosts?: readonly string[];
   /** When the certificate stops being valid, relative to now; negative for one that has expired. */
   readonly validForMs?: number;
+  /** Until its time comes; by default that was a day ago. */
+  readonly validInMs?: number;
 }
 
 export interface TestAuthority {
@@ -73,7 +75,7 @@ async function issue(
     serialNumber: randomSerial(),
     subject: "CN=node",
     issuer: ca.subject,
-    notBefore: new Date(Date.now() - DAY_MS),
+    notBefore: new Date(Date.now() + (leaf.validInMs ?? -DAY_MS)),
     notAfter: new Date(Date.now() + (leaf.validForMs ?? DAY_MS)),
     signingAlgorithm: ALGORITHM,
     publicKey: keys.publicKey,
