@@ -1,9 +1,12 @@
 /** What an operator reads when a node may not be drained, removed, or made the leader. */
 
 import { unreachable } from "../base/index.ts";
-import type { MembershipRefusal } from "../cluster/index.ts";
+import { DEFAULT_FAILURE_DETECTOR, type MembershipRefusal } from "../cluster/index.ts";
 import type { NodeRow } from "../gen/skerry/meta/v1/rows_pb.js";
 import { AdminError } from "./errors.ts";
+
+/** So long nothing was heard of a node that may be removed by force, in milliseconds: as long as heartbeats take to call it dead. */
+export const FORCE_SILENCE_MS = DEFAULT_FAILURE_DETECTOR.deadAfterMs;
 
 interface Words {
   readonly message: string;
@@ -61,6 +64,12 @@ function words(refusal: MembershipRefusal, name: string): Words {
       return {
         message: `${name} answers: a node that is alive is not removed by force`,
         advice: "drain it (`skerry cluster remove NODE` does), or stop it first",
+      };
+    case "not-dead-yet":
+      return {
+        message: `${name} does not answer, but was heard of less than ${FORCE_SILENCE_MS / 1000} s ago, or has not been waited for so long: it may come back`,
+        advice:
+          "try again in a while; `skerry cluster status` shows `dead`; if it stays so, one direction of its connections works: ask another node, or stop it",
       };
     case "dead":
       return {

@@ -14,7 +14,7 @@ import { type Metadata, MetaError } from "../meta/index.ts";
 import type { Clock, Timers } from "../platform/index.ts";
 import type { RaftGroup } from "../raft/index.ts";
 import { AdminError } from "./errors.ts";
-import { membershipError } from "./membership-refusals.ts";
+import { FORCE_SILENCE_MS, membershipError } from "./membership-refusals.ts";
 import type { Held, MembershipAdmin } from "./ports.ts";
 
 /** How long a voter has to take over, in milliseconds: several of the core's attempts. */
@@ -88,8 +88,18 @@ export class MembershipAdministration implements MembershipAdmin {
       confState: raft.status().confState,
       replicationFactor: metadata.view.cluster()?.replicationFactor ?? 1,
       isAlive: (nodeId: number) => health.peer(nodeId).state === "alive",
+      isSilent: (nodeId: number) => this.#isSilent(nodeId),
     };
     return { nodes, view };
+  }
+
+  /** As far as this node can tell: on no stream of either end, and, where it leads, not in the Raft group either. */
+  #isSilent(nodeId: number): boolean {
+    const { health, raft, clock } = this.#options;
+    const { state, heardMs } = health.peer(nodeId);
+    const isHeard = heardMs !== undefined && clock.monotonicMs() - heardMs <= FORCE_SILENCE_MS;
+    const isFollowing = raft.status().progress.some((peer) => peer.nodeId === nodeId && peer.recentlyActive);
+    return state === "dead" && !isHeard && !isFollowing;
   }
 
   #held(nodeId: number): Held {

@@ -114,6 +114,7 @@ describe("nodes that can reach each other", () => {
       nodeId: 7,
       state: "unknown",
       lastSeenMs: undefined,
+      heardMs: undefined,
       health: undefined,
     });
   });
@@ -163,6 +164,11 @@ describe("a node that is gone", () => {
     bench.local.set(2, localHealth({ appliedIndex: 77n }));
     await bench.run(12_000);
     expect(first.peer(2)).toMatchObject({ state: "dead", health: { appliedIndex: 77n } });
+    const silentMs = () => first.peer(1).heardMs! - first.peer(2).heardMs!;
+    expect(silentMs()).toBeLessThan(1_000);
+    bench.services.get(2)!.close();
+    await bench.run(12_000);
+    expect(silentMs()).toBeGreaterThan(10_000);
   });
 
   test("that was never there becomes dead", async () => {

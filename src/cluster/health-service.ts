@@ -74,6 +74,7 @@ export class HealthService implements HealthView {
   readonly #deadAfterMs: number;
   readonly #links = new Map<number, Link>();
   readonly #health = new Map<number, NodeHealth>();
+  readonly #heardMs = new Map<number, number>();
   readonly #stateHashes = new Map<number, StateHashHistory>();
   readonly #listeners = new Set<(peer: PeerHealth) => void>();
   #timer: Timer | undefined;
@@ -115,12 +116,14 @@ export class HealthService implements HealthView {
 
   peer(nodeId: number): PeerHealth {
     if (nodeId === this.#options.identity.nodeId) {
-      return { nodeId, state: "alive", lastSeenMs: this.#now(), health: this.#ownHealth() };
+      const nowMs = this.#now();
+      return { nodeId, state: "alive", lastSeenMs: nowMs, heardMs: nowMs, health: this.#ownHealth() };
     }
     return {
       nodeId,
       state: this.#detector.state(nodeId),
       lastSeenMs: this.#detector.lastSeenMs(nodeId),
+      heardMs: this.#heardMs.get(nodeId),
       health: this.#health.get(nodeId),
     };
   }
@@ -194,6 +197,7 @@ export class HealthService implements HealthView {
     if (successor?.incarnation === link.peer.incarnation) return;
     this.#detector.forget(nodeId);
     this.#health.delete(nodeId);
+    this.#heardMs.delete(nodeId);
     this.#stateHashes.delete(nodeId);
   }
 
@@ -255,6 +259,7 @@ export class HealthService implements HealthView {
     const link = this.#links.get(Number(health.nodeId));
     if (link === undefined || !isFrom(health, link.peer)) return;
     this.#health.set(link.peer.nodeId, health);
+    this.#heardMs.set(link.peer.nodeId, this.#now());
     this.#rememberStateHash(health);
   }
 

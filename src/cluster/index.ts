@@ -33,7 +33,11 @@ export {
 } from "./ca.ts";
 export type { Copyset, PlannedCopyset, SpareOptions, Writability } from "./copysets.ts";
 export { ClusterError, type ClusterErrorCode } from "./errors.ts";
-export type { FailureDetectorOptions, PeerTransition } from "./failure-detector.ts";
+export {
+  DEFAULT_FAILURE_DETECTOR,
+  type FailureDetectorOptions,
+  type PeerTransition,
+} from "./failure-detector.ts";
 export {
   completeFounding,
   type FoundingCommandOptions,

@@ -32,6 +32,7 @@ function healthOf(others: Record<number, PeerHealth["state"] | "full" | "failing
       nodeId,
       state: state === "full" || state === "failing" ? "alive" : state,
       lastSeenMs: undefined,
+      heardMs: undefined,
       health: create(NodeHealthSchema, {
         storageWritable: state !== "full" && state !== "failing",
         storageFull: state === "full",

@@ -15,6 +15,8 @@ interface Situation {
   readonly learners?: readonly number[];
   readonly votersOutgoing?: readonly number[];
   readonly dead?: readonly number[];
+  /** Neither alive nor dead. */
+  readonly suspect?: readonly number[];
 }
 
 function situation({ rows = {}, count = 4, ...more }: Situation = {}): MembershipView {
@@ -36,7 +38,8 @@ function situation({ rows = {}, count = 4, ...more }: Situation = {}): Membershi
       votersOutgoing: more.votersOutgoing ?? [],
       learnersNext: [],
     },
-    isAlive: (nodeId) => more.dead?.includes(nodeId) !== true,
+    isAlive: (nodeId) => more.dead?.includes(nodeId) !== true && more.suspect?.includes(nodeId) !== true,
+    isSilent: (nodeId) => more.dead?.includes(nodeId) === true,
   };
 }
 
@@ -120,6 +123,7 @@ describe("a node is removed", () => {
   test.each<[string, number, Situation, string | undefined]>([
     ["with what it held, when it is dead", 3, { dead: [3], count: 3 }, undefined],
     ["while it is alive: never", 3, {}, "alive"],
+    ["after some seconds of silence: not yet", 3, { suspect: [3] }, "not-dead-yet"],
     ["when the other voters would be no quorum: never", 3, { dead: [2, 3] }, "quorum"],
     ["when it is the only voter: never", 1, { voters: [1], learners: [2, 3, 4], dead: [1] }, "last-voter"],
     ["while another one is leaving: never", 4, { rows: { 3: removed }, dead: [4] }, "membership-changing"],

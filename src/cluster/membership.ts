@@ -14,6 +14,8 @@ export interface MembershipView {
   readonly replicationFactor: number;
   /** Whether a node answers now. */
   readonly isAlive: (nodeId: number) => boolean;
+  /** Whether nothing has been heard of a node for so long that it is taken for dead. Not the opposite of `isAlive`: a node that was silent for some seconds is neither. */
+  readonly isSilent: (nodeId: number) => boolean;
 }
 
 /** Why something is not done with a node. A closed set. */
@@ -30,6 +32,8 @@ export type MembershipRefusal =
   | { readonly kind: "not-drained"; readonly blobs: number; readonly bytes: number }
   /** A node that answers is drained, never removed by force. */
   | { readonly kind: "alive" }
+  /** Nor is one that answered a few seconds ago, or has not been waited for yet. */
+  | { readonly kind: "not-dead-yet" }
   | { readonly kind: "dead" }
   | { readonly kind: "not-a-voter" };
 
@@ -54,9 +58,15 @@ export function whyNotRemoved(
   if (node.state === NODE_STATE.removed) return { kind: "removed" };
   const problem = changing(view) ?? quorumWithout(Number(node.nodeId), view);
   if (problem !== undefined) return problem;
-  if (options.force) return view.isAlive(Number(node.nodeId)) ? { kind: "alive" } : undefined;
+  if (options.force) return whyNotGone(Number(node.nodeId), view);
   if (node.state === NODE_STATE.active) return redundancyWithout(node, view) ?? notDrained(options.held);
   return options.held.blobs > 0 ? notDrained(options.held) : undefined;
+}
+
+/** Removed by force is for ever: a pause, or a connection that comes back, must not be taken for the end of a node. */
+function whyNotGone(nodeId: number, view: MembershipView): MembershipRefusal | undefined {
+  if (view.isAlive(nodeId)) return { kind: "alive" };
+  return view.isSilent(nodeId) ? undefined : { kind: "not-dead-yet" };
 }
 
 /** Why a node may not lead; undefined: it may. */
@@ -109,7 +119,7 @@ function redundancyWithout(node: NodeRow, view: MembershipView): MembershipRefus
 
 /** Who is to lead when `leaderNodeId` no longer does: of the voters that answer, an active one before others, the furthest first. */
 export function heirOf(
-  view: Omit<MembershipView, "replicationFactor">,
+  view: Omit<MembershipView, "replicationFactor" | "isSilent">,
   leaderNodeId: number,
   appliedIndexOf: (nodeId: number) => number,
 ): number | undefined {

@@ -33,6 +33,8 @@ export interface PeerHealth {
   readonly state: "alive" | "suspect" | "dead" | "unknown";
   /** On this node's monotonic clock. */
   readonly lastSeenMs: number | undefined;
+  /** When it last said something about itself, on the stream of either end; on this node's monotonic clock. It may be heard without being alive here: it cannot be dialled. */
+  readonly heardMs: number | undefined;
   readonly health: NodeHealth | undefined;
 }
 

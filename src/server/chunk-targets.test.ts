@@ -19,6 +19,7 @@ test("as long as the disks of all nodes that could take bytes are full, writes a
       nodeId,
       state: "alive",
       lastSeenMs: undefined,
+      heardMs: undefined,
       health: create(NodeHealthSchema, { storageWritable: disk === "well", storageFull: disk === "full" }),
     }),
     all: () => [],

@@ -272,6 +272,7 @@ export class RepairCluster {
       nodeId,
       state: this.silent.has(nodeId) ? "dead" : "alive",
       lastSeenMs: undefined,
+      heardMs: undefined,
       health: undefined,
     }),
     all: () => [],

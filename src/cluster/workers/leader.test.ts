@@ -82,7 +82,13 @@ beforeEach(() => {
   peers = new Map();
   const health: HealthView = {
     peer: (nodeId) =>
-      peers.get(nodeId) ?? { nodeId, state: "unknown", lastSeenMs: undefined, health: undefined },
+      peers.get(nodeId) ?? {
+        nodeId,
+        state: "unknown",
+        lastSeenMs: undefined,
+        heardMs: undefined,
+        health: undefined,
+      },
     all: () => [...peers.values()],
     onChange: () => () => {},
   };
@@ -103,7 +109,7 @@ function row(nodeId: number, change: NodeRowInit = {}): NodeRow {
 
 function alive(nodeId: number, appliedIndex: number): PeerHealth {
   const health = create(NodeHealthSchema, { nodeId: BigInt(nodeId), appliedIndex: BigInt(appliedIndex) });
-  return { nodeId, state: "alive", lastSeenMs: 0, health };
+  return { nodeId, state: "alive", lastSeenMs: 0, heardMs: 0, health };
 }
 
 function blobIds(count: number): Uint8Array[] {
