@@ -191,6 +191,23 @@ describe("a node that is alone", () => {
       await cluster.stop();
     }
   });
+
+  it("without its log is refused, and not told to have itself removed", { timeout: 120_000 }, async () => {
+    const cluster = await TestCluster.start({ nodes: 1 });
+    try {
+      const node = cluster.node(1);
+      await cluster.kill(node, "SIGTERM");
+      rmSync(join(node.directory, "raft"), { recursive: true });
+      const { exitCode, stderr } = await skerry(["server"], { env: cluster.environmentOf(node) });
+      expect([exitCode, stderr]).toEqual([
+        EXIT_OPERATOR,
+        expect.stringContaining("restore the whole data directory"),
+      ]);
+      expect(stderr).not.toContain("cluster remove");
+    } finally {
+      await cluster.stop();
+    }
+  });
 });
 
 function segmentsOf(node: TestNode): string[] {

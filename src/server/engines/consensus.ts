@@ -14,6 +14,7 @@ import type { DiskError, SocketAddress } from "../../platform/index.ts";
 import { type RaftEvent, type RaftPeer, type StartedRaft, WalError } from "../../raft/index.ts";
 import { raftAddressOf } from "../identity.ts";
 import { measuredMetadata } from "../measured.ts";
+import { checkNotStranded, withAdviceForAlone } from "./alone.ts";
 import { checkLife, type EarlierStarts, joinAnew, logMissing, logOutdated, noteStart } from "./node-life.ts";
 import { type Closers, type EnginesOptions, META_GROUP_ID } from "./options.ts";
 import { noteStateDamage, openStateStore } from "./state-store.ts";
@@ -41,7 +42,9 @@ export async function startConsensus(
 ): Promise<Consensus> {
   const { platform, identified } = options;
   const { identity } = identified.stored;
-  const earlier = await checkLife(options);
+  const earlier = await checkLife(options).catch((error: unknown) => {
+    throw withAdviceForAlone(options, error);
+  });
   const stateDirectory = await openStateStore(options);
   closers.push(() => stateDirectory.close());
   const stopOnce = once((error: Error) => stopFor(options, error));
@@ -62,8 +65,10 @@ export async function startConsensus(
     memory,
     onUnreadable,
   });
+  const { index: appliedIndex } = await machine.restored();
   const raft = await startRaft(options, machine, earlier);
   closers.push(() => raft.close());
+  checkNotStranded(options, { fenced: raft.status().fenced, appliedIndex });
   await noteStart(options, earlier);
   const replicated = new ReplicatedMetadata({ ...platform, nodeId: identity.nodeId, machine, log: raft });
   const metadata = measuredMetadata(replicated, options.metrics, platform.clock);
@@ -114,7 +119,7 @@ async function startRaft(
     },
   });
   return starting.catch((error: unknown) => {
-    throw startError(error, identity.name, dataDirectory);
+    throw withAdviceForAlone(options, startError(error, identity.name, dataDirectory));
   });
 }
 
