@@ -104,11 +104,17 @@ function statusRow(node: NodeStatus, { raft }: GetStatusResponse): string[] {
     String(node.raftTerm),
     String(node.appliedIndex),
     node.snapshotReceivedBytes > 0n ? `snapshot, ${formatBytes(node.snapshotReceivedBytes)}` : String(lag),
-    node.storageWritable ? "writable" : "read-only",
+    storageState(node),
     formatBytes(node.storageUsedBytes),
     formatBytes(node.storageFreeBytes),
     `${node.heldBlobs} blobs`,
   ];
+}
+
+/** A disk that is full takes bytes again once there is room; one that is read-only has failed. */
+function storageState({ storageWritable, storageFull }: NodeStatus): string {
+  if (storageWritable) return "writable";
+  return storageFull ? "full" : "read-only";
 }
 
 function raftRole(node: NodeStatus, raft: GetStatusResponse["raft"]): string {

@@ -131,6 +131,7 @@ export class ClusterAdministration implements ClusterAdmin {
       s3Address: row.s3Address,
       apiAddress: row.apiAddress,
       storageWritable: health?.storageWritable ?? false,
+      storageFull: health?.storageFull ?? false,
       storageUsedBytes: Number(health?.storageUsedBytes ?? 0n),
       storageFreeBytes: Number(health?.storageFreeBytes ?? 0n),
       appliedIndex: Number(health?.appliedIndex ?? 0n),

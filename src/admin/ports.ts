@@ -94,6 +94,7 @@ export interface NodeDescription {
   readonly s3Address: string;
   readonly apiAddress: string;
   readonly storageWritable: boolean;
+  readonly storageFull: boolean;
   readonly storageUsedBytes: number;
   readonly storageFreeBytes: number;
   readonly appliedIndex: number;

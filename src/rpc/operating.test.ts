@@ -26,7 +26,14 @@ describe("membership", () => {
       maxVoters: 5,
       raft: { firstIndex: 1n, lastIndex: 3n, progress: [{ nodeId: 1n, matchIndex: 3n, state: "replicate" }] },
       nodes: [
-        { heldBlobs: 4n, heldBytes: 5n, raftFenced: true, raftLastIndex: 3n, snapshotReceivedBytes: 6n },
+        {
+          heldBlobs: 4n,
+          heldBytes: 5n,
+          raftFenced: true,
+          raftLastIndex: 3n,
+          snapshotReceivedBytes: 6n,
+          storageFull: true,
+        },
       ],
       workers: [
         { name: "unlink", state: "failing", lastError: "no disk", progressDone: 1n, progressTotal: 0n },

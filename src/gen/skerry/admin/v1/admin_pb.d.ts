@@ -801,6 +801,13 @@ export declare type NodeStatus = Message<"skerry.admin.v1.NodeStatus"> & {
    * @generated from field: uint64 snapshot_received_bytes = 19;
    */
   snapshotReceivedBytes: bigint;
+
+  /**
+   * It takes no new bytes because its disk is full; storage_writable is false then.
+   *
+   * @generated from field: bool storage_full = 20;
+   */
+  storageFull: boolean;
 };
 
 /**
@@ -954,7 +961,7 @@ export declare const TransferLeadershipResponseSchema: GenMessage<TransferLeader
  */
 export declare type OperationRefused = Message<"skerry.admin.v1.OperationRefused"> & {
   /**
-   * "removed", "state", "membership-changing", "last-voter", "quorum", "redundancy", "not-drained", "alive", "dead", "not-a-voter".
+   * "removed", "state", "membership-changing", "last-voter", "quorum", "redundancy", "not-drained", "alive", "not-dead-yet", "dead", "not-a-voter".
    *
    * @generated from field: string reason = 1;
    */
