@@ -27,6 +27,7 @@ import { createIds, createObjects } from "./objects.ts";
 import type { Certificates, Closers, EnginesOptions } from "./options.ts";
 import { refuseRemoved } from "./removed-peers.ts";
 import { openSearch, type Search } from "./search.ts";
+import { warnOfMissingSegments } from "./segments-watch.ts";
 import { Settling } from "./settling.ts";
 import { createBlobs, createTargets, openSegments } from "./storage.ts";
 import { Damages, Upkeep } from "./upkeep.ts";
@@ -137,6 +138,13 @@ export class Engines {
     this.#consensus = await startConsensus(options, this.#closers, peerAddress);
     const damages = new Damages();
     this.#segments = await openSegments(options, this.#closers, (damage) => damages.add(damage));
+    const { liveBytes, deadBytes } = this.#segments.status();
+    warnOfMissingSegments({
+      directory: `${options.dataDirectory}/segments`,
+      storedBytes: liveBytes + deadBytes,
+      heldBlobs: () => this.metadata.view.holdings(this.identity.nodeId).blobs,
+      logger: options.logger,
+    });
     this.#health = new HealthService({
       ...options.platform,
       identity: this.identity,
