@@ -51,6 +51,8 @@ export class RaftUnavailable extends Error {
 export type RaftFatalKind =
   /** A write or sync of the WAL failed. Never retried: the pages may be gone although the next sync says yes. */
   | "wal"
+  /** The log is an older one: a peer has heard of a later start of this node, or the leader of entries that it has acknowledged. */
+  | "outdated"
   /** The core found that something impossible has happened. */
   | "core"
   /** The state machine threw. */

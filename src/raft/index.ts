@@ -16,6 +16,7 @@
  * - `core/` decides: synchronous, no clock, no I/O. `shell/` does what it says and tells it what was done.
  * - `wal/` is what a node remembers: term, vote, entries. Its format is drawn in `docs/internals/wal.md`.
  * - `transport/` carries messages; every frame is checked against the TLS identity of its sender.
+ * - `starts/` tells a directory that was put back from an older copy, or started twice, from the node.
  * - `thread/` puts all of it on a thread of its own (`startRaftThread`); `startRaftInline` runs the same on the calling thread, for the
  *   simulator and for tests.
  *

@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import type { Sealer } from "../access/index.ts";
 import { RecycledBuffers } from "../base/index.ts";
 import {
+  ClusterError,
   certificateChainPem,
   certificateRenewalWorker,
   createIssuer,
@@ -173,7 +174,9 @@ class Node implements RunningNode {
   }
 
   #fatal(error: Error): void {
-    this.#start.logger.error("the node cannot go on", { error });
+    // What an operator has to do something about is no bug, and has no use for a stack.
+    const what = error instanceof ClusterError ? { error: error.message, advice: error.advice } : { error };
+    this.#start.logger.error("the node cannot go on", what);
     this.#start.onFatal(error);
   }
 

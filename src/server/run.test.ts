@@ -1,6 +1,7 @@
 import { EventEmitter } from "node:events";
 import { PassThrough } from "node:stream";
 import { expect, it } from "vitest";
+import { ClusterError } from "../cluster/index.ts";
 import { runUntilStopped } from "./run.ts";
 
 class FakeProcess extends EventEmitter {
@@ -52,3 +53,12 @@ it("a node that cannot go on is stopped, and the process has failed", async () =
   expect(await runUntilStopped({ start, failed, process, stdin: undefined })).toBe(1);
   expect(started.stops).toBe(1);
 });
+
+it.each(["node-removed", "log-outdated"] as const)(
+  "a node that ends as %s is not to be started again",
+  async (code) => {
+    const failed = Promise.resolve(new ClusterError(code, "it has to go", "join anew"));
+    const start = () => Promise.resolve(node());
+    expect(await runUntilStopped({ start, failed, process: new FakeProcess(), stdin: undefined })).toBe(5);
+  },
+);

@@ -1,6 +1,6 @@
 import type { EventEmitter } from "node:events";
 import type { Readable } from "node:stream";
-import { ClusterError } from "../cluster/index.ts";
+import { ClusterError, type ClusterErrorCode } from "../cluster/index.ts";
 import { createLogger, createMetrics } from "../observe/index.ts";
 import { createNodePlatform } from "../platform/node/index.ts";
 import type { Config } from "./config/index.ts";
@@ -15,7 +15,8 @@ const FATAL_GRACE_MS = 2000;
 const START_GRACE_MS = 10_000;
 
 /** Starting again would be refused: docs/operating/exit-codes.md. */
-const EXIT_REMOVED = 5;
+const EXIT_REFUSED = 5;
+const REFUSED_CODES: ReadonlySet<ClusterErrorCode> = new Set(["node-removed", "log-outdated"]);
 
 export interface RunOptions {
   readonly join: JoinRequest | undefined;
@@ -102,5 +103,5 @@ export async function runUntilStopped({ start, failed, process, stdin }: Stoppab
 }
 
 function exitCodeOf(error: Error): number {
-  return error instanceof ClusterError && error.code === "node-removed" ? EXIT_REMOVED : 1;
+  return error instanceof ClusterError && REFUSED_CODES.has(error.code) ? EXIT_REFUSED : 1;
 }

@@ -100,6 +100,31 @@ describe("a node whose disk lost something", () => {
     await expectAll(node);
   });
 
+  it("everything, and an older copy of all of it in its place: refused while it runs, then at once; the right one starts", {
+    timeout: 180_000,
+  }, async () => {
+    const node = cluster.node(2);
+    const [older, newer] = [join(cluster.directory, "older-whole"), join(cluster.directory, "newer-whole")];
+    await cluster.kill(node, "SIGTERM");
+    cpSync(node.directory, older, { recursive: true });
+    cluster.launch(node);
+    await cluster.ready(node);
+    await put(node, "since the copy");
+    await cluster.kill(node, "SIGTERM");
+    cpSync(node.directory, newer, { recursive: true });
+    replaceTree(node.directory, older);
+    for (let start = 0; start < 2; start++) {
+      const { exitCode, said } = await refused(node);
+      expect([exitCode, said]).toEqual([EXIT_OPERATOR, expect.stringContaining("older than the node")]);
+      expect(said).toContain("skerry cluster remove node-2 --force");
+      expect(said).not.toContain("RaftFatal");
+    }
+    replaceTree(node.directory, newer);
+    cluster.launch(node);
+    await cluster.ready(node);
+    await expectAll(node);
+  });
+
   it("its log, and an older one in its place: refused; with the right one it starts", {
     timeout: 180_000,
   }, async () => {

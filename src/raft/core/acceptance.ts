@@ -1,4 +1,5 @@
 import type { Message, Snapshot } from "../types.ts";
+import { RaftLogOutdated } from "./invariant.ts";
 import type { Raft } from "./raft.ts";
 
 /** A follower takes its leader's entries, or says where the logs may agree (paper 5.3). */
@@ -20,6 +21,13 @@ export function acceptEntries(raft: Raft, { from: to, ...append }: Message): voi
 
 /** A follower hears that its leader leads, and how much is committed of what is known to agree. */
 export function acceptHeartbeat(raft: Raft, heartbeat: Message): void {
+  const lastIndex = raft.log.lastIndex();
+  // A leader tells no more than this node has acknowledged to it.
+  if (heartbeat.commit > lastIndex) {
+    throw new RaftLogOutdated(
+      `the leader knows that this log went up to ${heartbeat.commit}, and it ends at ${lastIndex}`,
+    );
+  }
   raft.log.commitTo(heartbeat.commit);
   raft.send({ type: "MsgHeartbeatResp", to: heartbeat.from, context: heartbeat.context });
 }

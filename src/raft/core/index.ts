@@ -98,6 +98,7 @@
 
 export type { Configuration } from "./configuration.ts";
 export { ENTRY_OVERHEAD_BYTES, entriesSizeBytes, isConfChange, limitEnd } from "./entry.ts";
+export { RaftLogOutdated } from "./invariant.ts";
 export { LogUnavailable, type LogUnavailableReason } from "./log-unavailable.ts";
 export { type MessageFields, message } from "./message.ts";
 export type { ConfChangeCodec, ElectionRandom, RawNodeOptions } from "./options.ts";

@@ -75,6 +75,8 @@ function stepRejection(raft: Raft, rejection: Message, progress: Progress): void
 
 /** A member, or this node's own disk, has everything up to `index`. */
 function stepAcknowledgement(raft: Raft, { from, index }: Message, progress: Progress): void {
+  // Whoever has committed what this log does not hold is of another history (a log was put back from an older copy), and does not count here.
+  if (index > raft.log.lastIndex()) return;
   const confirmsProbe = progress.match === index && progress.state === "StateProbe";
   if (!progress.maybeUpdate(index) && !confirmsProbe) return;
   resumeReplication(raft, index, progress);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Entry, Message } from "../types.ts";
+import { RaftLogOutdated } from "./invariant.ts";
 import { MemoryStorage } from "./memory-storage.ts";
 import { message } from "./message.ts";
 import type { RawNodeOptions } from "./options.ts";
@@ -364,7 +365,21 @@ describe("5.3 Log replication", () => {
   it("a leader that knows of committed entries which this log acknowledged and has not stops the node", () => {
     const one = node({ log: logOf(1, 1) });
     const heartbeat = message({ type: "MsgHeartbeat", from: 2, to: 1, term: 1, commit: 3 });
-    expect(() => one.raw.step(heartbeat)).toThrow("has the log lost entries?");
+    expect(() => one.raw.step(heartbeat)).toThrow(RaftLogOutdated);
+  });
+
+  it("a member that has committed what the leader's log does not hold is not counted, and does not stop the leader", () => {
+    const one = node();
+    one.raw.campaign();
+    drain(one);
+    one.raw.step(message({ type: "MsgVoteResp", from: 3, to: 1, term: 1 }));
+    drain(one);
+    const last = one.raw.lastIndex;
+    for (const index of [last + 2, last + 3]) {
+      one.raw.step(message({ type: "MsgAppResp", from: 2, to: 1, term: one.raw.term, index }));
+      one.raw.step(message({ type: "MsgHeartbeatResp", from: 2, to: 1, term: one.raw.term }));
+    }
+    expect(one.raw.status().progress.find(({ id }) => id === 2)).toMatchObject({ match: 0 });
   });
 });
 

@@ -1,5 +1,5 @@
 import { assert } from "../../base/index.ts";
-import { RawNode, type StepResult } from "../core/index.ts";
+import { RaftLogOutdated, RawNode, type StepResult } from "../core/index.ts";
 import { RaftFatal } from "../errors.ts";
 import type { StateMachine } from "../ports.ts";
 import { confChangeCodec } from "../transport/index.ts";
@@ -40,7 +40,11 @@ export interface MemberOptions {
 }
 
 /** Messages that could make a node promise something about its log. */
-const ELECTION_MESSAGES: ReadonlySet<Message["type"]> = new Set(["MsgVote", "MsgPreVote", "MsgTimeoutNow"]);
+export const ELECTION_MESSAGES: ReadonlySet<Message["type"]> = new Set([
+  "MsgVote",
+  "MsgPreVote",
+  "MsgTimeoutNow",
+]);
 
 /** A verified snapshot that the core cannot look at before what it is applying is applied. */
 interface HeldSnapshot {
@@ -286,7 +290,7 @@ export class Member {
     try {
       action();
     } catch (error) {
-      this.#fatal("core", error);
+      this.#fatal(error instanceof RaftLogOutdated ? "outdated" : "core", error);
     }
   }
 

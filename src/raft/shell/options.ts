@@ -127,6 +127,11 @@ export interface RaftStart {
   readonly bootstrap?: RaftBootstrap;
   /** Refuse to start when the log is missing: true on every start but the first of a node. */
   readonly requireExisting?: boolean;
+  /**
+   * How often this directory was started, with this start: peers that have heard of a later start refuse this one, and it ends as "outdated".
+   * Undefined: that is not looked at.
+   */
+  readonly startNumber?: number | undefined;
   readonly settings?: Partial<RaftSettings>;
   readonly stateMachine: StateMachine;
   /** Called once; everything has stopped by then. The process must exit. */

@@ -7,7 +7,7 @@ import type { ConfChangeType, Message, NodeId } from "../types.ts";
 import { resetWal, type Wal, type WalOptions } from "../wal/index.ts";
 import { type Fence, FencedMember, type Repaired } from "./fenced-member.ts";
 import { LogCache } from "./log-cache.ts";
-import { Member } from "./member.ts";
+import { ELECTION_MESSAGES, Member } from "./member.ts";
 import type {
   MemberInspection,
   RaftEvent,
@@ -55,6 +55,7 @@ export class RaftShell implements StartedInlineRaft {
   #standing: RaftStatus;
   #closing: Promise<void> | undefined;
   #peers: readonly RaftPeer[];
+  #ticks = 0;
 
   constructor(options: ShellOptions, transport: RaftTransport, start: ShellStart) {
     const { platform, merged } = options;
@@ -155,7 +156,10 @@ export class RaftShell implements StartedInlineRaft {
 
   /** What the transport brings. */
   received(messages: readonly Message[]): void {
-    if (this.#mode.kind !== "stopped") this.#mode.member.step(messages);
+    if (this.#mode.kind === "stopped") return;
+    this.#mode.member.step(
+      this.#mayElect() ? messages : messages.filter(({ type }) => !ELECTION_MESSAGES.has(type)),
+    );
   }
 
   snapshotWanted(from: NodeId): void {
@@ -271,8 +275,17 @@ export class RaftShell implements StartedInlineRaft {
     return true;
   }
 
+  /**
+   * Whether each peer has been asked if it knows of a later start of this node, so that a vote is not given on the strength of an older log. Those that do
+   * not answer hold nothing up for longer than an election timeout, before which no node campaigns by itself.
+   */
+  #mayElect(): boolean {
+    return this.#ticks >= this.#options.merged.electionTicks || !this.#transport.isAsking;
+  }
+
   #tick(): void {
     if (this.#mode.kind === "stopped") return;
+    this.#ticks++;
     this.#mode.member.tick();
     this.#reads.tick();
     this.#reads.start();

@@ -1,6 +1,7 @@
 import { assert } from "../../base/index.ts";
 import { RaftFatal, WalError } from "../errors.ts";
 import type { RestoredState, StateMachine } from "../ports.ts";
+import { StartRecords } from "../starts/index.ts";
 import { RaftTransport, type TransportLimits } from "../transport/index.ts";
 import type { ConfState, HardState, SnapshotMetadata } from "../types.ts";
 import { openWal, type ReplayedGroup, type Wal, type WalOptions } from "../wal/index.ts";
@@ -24,6 +25,7 @@ export async function startRaftInline(start: RaftInlineStart): Promise<StartedIn
   // Until the shell stands, whoever starts it hears of an error by the rejection.
   let shell: RaftShell | undefined;
   let early: Error | undefined;
+  let older: RaftFatal | undefined;
   const walOptions: WalOptions = {
     disk: start.platform.disk,
     crc32c: (bytes, seed) => start.platform.hasher.crc32c(bytes, seed),
@@ -41,9 +43,14 @@ export async function startRaftInline(start: RaftInlineStart): Promise<StartedIn
   try {
     const transport = await RaftTransport.start({
       ...start,
+      starts: await openStarts(start),
       ...start.identity,
       ...start.platform,
       limits: transportLimits(merged),
+      onOlderStart: (_by, message) => {
+        older = new RaftFatal("outdated", message);
+        shell?.fatal(older);
+      },
       onMessages: (_from, messages) => shell?.received(messages),
       onSnapshotWanted: (from) => shell?.snapshotWanted(from),
       onUnreachable: (nodeId) => shell?.unreachable(nodeId),
@@ -54,11 +61,24 @@ export async function startRaftInline(start: RaftInlineStart): Promise<StartedIn
       throw early;
     }
     shell = new RaftShell({ ...start, merged, walOptions }, transport, begin);
+    if (older !== undefined) shell.fatal(older);
     return shell;
   } catch (error) {
     if (shell === undefined && begin.kind === "member") await begin.wal.close();
     throw error;
   }
+}
+
+/** The log's directory is there. */
+async function openStarts({
+  platform,
+  directory,
+  startNumber,
+}: RaftInlineStart): Promise<StartRecords | undefined> {
+  if (startNumber === undefined) return undefined;
+  const { disk, random, hasher } = platform;
+  const checksum = (bytes: Uint8Array) => hasher.crc32c(bytes);
+  return StartRecords.open({ disk, random, checksum, directory, startNumber });
 }
 
 function transportLimits(settings: RaftSettings): TransportLimits {

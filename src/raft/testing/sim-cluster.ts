@@ -1,6 +1,7 @@
 /** Members of one group on simulated machines: what the tests of the shell are written with. */
 
 import type { Prng } from "../../base/index.ts";
+import type { SocketAddress } from "../../platform/index.ts";
 import { SimMachine, type SimProcess, Simulation } from "../../platform/sim/index.ts";
 import type { RaftFatal } from "../errors.ts";
 import type { RaftPeer } from "../ports.ts";
@@ -29,6 +30,9 @@ export interface StartOptions {
   readonly bootstrap?: RaftBootstrap;
   readonly requireExisting?: boolean;
   readonly settings?: Partial<RaftSettings>;
+  /** Undefined: of a version that does not tell its starts. 1 where nothing is said. */
+  readonly startNumber?: number | undefined;
+  readonly listen?: SocketAddress;
 }
 
 /** One machine, and what runs on it. */
@@ -91,6 +95,7 @@ export class SimMember {
         advertiseHost: hostOf(this.nodeId),
         peers: this.#cluster.peers(),
         ...options,
+        startNumber: "startNumber" in options ? options.startNumber : 1,
         settings: { ...TEST_SETTINGS, ...options.settings },
         stateMachine,
         onFatal: (error) => this.fatal.push(error),

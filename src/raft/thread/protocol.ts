@@ -20,6 +20,7 @@ export interface ThreadStart {
   readonly peers: readonly RaftPeer[];
   readonly bootstrap?: RaftBootstrap;
   readonly requireExisting?: boolean;
+  readonly startNumber?: number | undefined;
   readonly settings?: Partial<RaftSettings>;
   /** What `readIndexNow` gives there: written before anything that follows from it leaves the Raft thread, so that whoever was told of a commit finds it. */
   readonly readIndex: SharedIndex;

@@ -1,6 +1,7 @@
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { concatBytes } from "../../base/index.ts";
 import {
   ExchangeRequestSchema,
   ExchangeResponseSchema,
@@ -15,6 +16,7 @@ import {
   encodeAcceptance,
   encodeAddress,
   encodeFrame,
+  encodeStarts,
   framedSize,
 } from "./frame-codec.ts";
 import { decodeMessage, encodeMessage, isWireMessage } from "./message-codec.ts";
@@ -201,16 +203,30 @@ describe("frames", () => {
       fc.property(fc.array(message, { maxLength: 4 }), fc.boolean(), (messages, wantsSnapshot) => {
         const prefix = encodeAddress(address);
         const frame = encodeFrame(prefix, messages, wantsSnapshot);
-        expect(decodeFrame(frame)).toEqual({ ...address, messages, wantsSnapshot });
+        expect(decodeFrame(frame)).toEqual({ ...address, messages, wantsSnapshot, starts: [] });
         const wire = fromBinary(ExchangeRequestSchema, frame);
         // In another order: the fields of the address come first.
         const other = toBinary(ExchangeRequestSchema, wire);
-        expect(decodeFrame(other)).toEqual({ ...address, messages, wantsSnapshot });
+        expect(decodeFrame(other)).toEqual({ ...address, messages, wantsSnapshot, starts: [] });
         expect(other.length).toBe(frame.length);
         const sizes = messages.reduce((sum, each) => sum + framedSize(each), 0);
         expect(frame.length).toBe(prefix.length + sizes + (wantsSnapshot ? 2 : 0));
       }),
     );
+  });
+
+  test("tell the starts of their sender, as the generated code does", () => {
+    const starts = [
+      { number: 1, nonce: 2 ** 53 - 1 },
+      { number: 300, nonce: 0 },
+    ];
+    const frame = encodeFrame(concatBytes([encodeAddress(address), encodeStarts(starts)]), [], true);
+    expect(decodeFrame(frame)).toEqual({ ...address, messages: [], wantsSnapshot: true, starts });
+    const wire = fromBinary(ExchangeRequestSchema, frame);
+    expect(wire.starts).toMatchObject(
+      starts.map(({ number, nonce }) => ({ number: BigInt(number), nonce: BigInt(nonce) })),
+    );
+    expect(decodeFrame(toBinary(ExchangeRequestSchema, wire)).starts).toEqual(starts);
   });
 
   test("are answered with an incarnation", () => {

@@ -1,3 +1,4 @@
+import type { NodeStart } from "../starts/index.ts";
 import type { Message } from "../types.ts";
 import { messageSize, readMessage, writeMessage } from "./message-codec.ts";
 import { bytesFieldSize, numberFieldSize, WireReader, WireWriter } from "./wire.ts";
@@ -21,6 +22,8 @@ export interface FrameAddress {
 export interface Frame extends FrameAddress {
   readonly messages: readonly Message[];
   readonly wantsSnapshot: boolean;
+  /** The last starts of the sender, oldest first; only in the first frame of a stream, and not from every version. */
+  readonly starts: readonly NodeStart[];
 }
 
 /** The fields of an address as they stand at the beginning of every frame of a stream. */
@@ -51,12 +54,34 @@ export function encodeAddress(address: FrameAddress): Uint8Array {
   return writer.bytes;
 }
 
+/** The starts of the sender as they stand in the first frame of a stream, beside its address. */
+export function encodeStarts(starts: readonly NodeStart[]): Uint8Array {
+  const sizes = starts.map(({ number, nonce }) => numberFieldSize(number) + numberFieldSize(nonce));
+  const writer = new WireWriter(sizes.reduce((sum, size) => sum + bytesFieldSize(size), 0));
+  for (const [i, { number, nonce }] of starts.entries()) {
+    writer.header(11, sizes[i] as number);
+    writer.number(1, number);
+    writer.number(2, nonce);
+  }
+  return writer.bytes;
+}
+
+function readStart(reader: WireReader): NodeStart {
+  let [number, nonce] = [0, 0];
+  while (reader.next()) {
+    if (reader.field === 1) number = reader.number();
+    else if (reader.field === 2) nonce = reader.number();
+    else reader.skip();
+  }
+  return { number, nonce };
+}
+
 /** What a message adds to a frame. */
 export function framedSize(message: Message): number {
   return bytesFieldSize(messageSize(message));
 }
 
-/** A frame; `address` from `encodeAddress`. */
+/** A frame; `address` from `encodeAddress`, in the first one with `encodeStarts` behind it. */
 export function encodeFrame(
   address: Uint8Array,
   messages: readonly Message[],
@@ -81,6 +106,7 @@ export function decodeFrame(bytes: Uint8Array): Frame {
   let [groupId, fromNodeId, toNodeId, fromPort] = [0, 0, 0, 0];
   let wantsSnapshot = false;
   const messages: Message[] = [];
+  const starts: NodeStart[] = [];
   const reader = new WireReader(bytes);
   while (reader.next()) {
     switch (reader.field) {
@@ -116,6 +142,9 @@ export function decodeFrame(bytes: Uint8Array): Frame {
       case 10:
         fromPort = reader.number();
         break;
+      case 11:
+        starts.push(readStart(reader.message()));
+        break;
       default:
         reader.skip();
     }
@@ -131,6 +160,7 @@ export function decodeFrame(bytes: Uint8Array): Frame {
     fromPort,
     messages,
     wantsSnapshot,
+    starts,
   };
 }
 

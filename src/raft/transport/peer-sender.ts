@@ -9,16 +9,18 @@ import type {
   Timers,
 } from "../../platform/index.ts";
 import type { RaftPeer } from "../ports.ts";
+import type { NodeStart } from "../starts/index.ts";
 import type { Message } from "../types.ts";
 import type { TransportEvent } from "./events.ts";
 import {
   decodeAcceptance,
   encodeAddress,
   encodeFrame,
+  encodeStarts,
   type FrameAddress,
   framedSize,
 } from "./frame-codec.ts";
-import { EXCHANGE_METHOD, type TransportLimits } from "./limits.ts";
+import { EXCHANGE_METHOD, OLDER_START_CODE, type TransportLimits } from "./limits.ts";
 
 export interface PeerSenderOptions {
   readonly network: Network;
@@ -27,6 +29,10 @@ export interface PeerSenderOptions {
   readonly limits: TransportLimits;
   readonly address: FrameAddress;
   readonly peer: RaftPeer;
+  /** Of this node, oldest first. Undefined: it does not tell them. */
+  readonly starts: readonly NodeStart[] | undefined;
+  /** The peer has accepted a start of this node that this directory does not know of. */
+  readonly onOlderStart: (nodeId: number, message: string) => void;
   /** Messages to the peer were lost: the core must probe again. */
   readonly onUnreachable: (nodeId: number) => void;
   readonly onEvent: (event: TransportEvent) => void;
@@ -43,12 +49,16 @@ export class PeerSender {
   readonly #options: PeerSenderOptions;
   readonly #connection: PeerConnection;
   readonly #address: Uint8Array;
+  readonly #firstAddress: Uint8Array;
   #stream: MessageStream | undefined;
+  #isFirstFrame = false;
   #accepted = false;
   #writable = false;
   #queue: Message[] = [];
   #queueBytes = 0;
   #wantsSnapshot = false;
+  #wasAccepted = false;
+  #wantsHello = false;
   #failures = 0;
   #backoff: Timer | undefined;
   #closed = false;
@@ -58,8 +68,15 @@ export class PeerSender {
     this.#options = options;
     this.peer = peer;
     this.#address = encodeAddress(address);
+    this.#firstAddress = concatBytes([this.#address, encodeStarts(options.starts ?? [])]);
     const target = { address: { host: peer.host, port: peer.port }, nodeId: peer.nodeId };
     this.#connection = network.connect(target, "raft");
+    this.#hello();
+  }
+
+  /** The peer has answered, or could not be reached: what it knows of the starts of this node has been heard, or cannot be. */
+  get isAsked(): boolean {
+    return this.#wasAccepted || this.#failures > 0;
   }
 
   /** Queues messages, all to this peer, in order. */
@@ -91,6 +108,16 @@ export class PeerSender {
     this.#flush();
   }
 
+  /**
+   * Tells the peer the starts of this node, once in its life, also when there is nothing else to say: each peer has to know of the latest start,
+   * not only those that this node has had something to tell.
+   */
+  #hello(): void {
+    if (this.#options.starts === undefined || this.#wasAccepted || !this.#ready()) return;
+    this.#wantsHello = true;
+    this.#flush();
+  }
+
   close(): void {
     this.#closed = true;
     this.#backoff?.cancel();
@@ -112,6 +139,7 @@ export class PeerSender {
       maxMessageBytes: maxFrameBytes,
     });
     this.#stream = stream;
+    this.#isFirstFrame = true;
     this.#accepted = false;
     this.#writable = true;
     stream.onMessage = (pieces) => this.#onAcceptance(stream, concatBytes(pieces));
@@ -137,6 +165,7 @@ export class PeerSender {
     }
     if (this.#accepted) return;
     this.#accepted = true;
+    this.#wasAccepted = true;
     this.#failures = 0;
     onEvent({ kind: "peer-connected", peer: peer.nodeId });
   }
@@ -148,15 +177,18 @@ export class PeerSender {
     this.#queue = [];
     this.#queueBytes = 0;
     this.#wantsSnapshot = false;
+    this.#wantsHello = false;
     if (this.#closed) return;
-    const { timers, onEvent, onUnreachable, peer } = this.#options;
+    const { timers, onEvent, onUnreachable, onOlderStart, peer, starts } = this.#options;
     this.#backoff = timers.after(this.#backoffMs(), () => {
       this.#backoff = undefined;
+      this.#hello();
     });
     this.#failures++;
     const { code, message } = error ?? { code: "ended", message: "the peer ended the stream" };
     onEvent({ kind: "peer-disconnected", peer: peer.nodeId, code, message });
     onUnreachable(peer.nodeId);
+    if (code === OLDER_START_CODE && starts !== undefined) onOlderStart(peer.nodeId, message);
   }
 
   #backoffMs(): number {
@@ -167,10 +199,13 @@ export class PeerSender {
   }
 
   #flush(): void {
-    while (this.#writable && (this.#queue.length > 0 || this.#wantsSnapshot)) {
+    while (this.#writable && (this.#queue.length > 0 || this.#wantsSnapshot || this.#wantsHello)) {
       const stream = this.#stream;
       if (stream === undefined) return;
-      const frame = encodeFrame(this.#address, this.#takeFrame(), this.#wantsSnapshot);
+      const address = this.#isFirstFrame ? this.#firstAddress : this.#address;
+      const frame = encodeFrame(address, this.#takeFrame(), this.#wantsSnapshot);
+      this.#isFirstFrame = false;
+      this.#wantsHello = false;
       this.#wantsSnapshot = false;
       if (stream.send([frame])) continue;
       this.#writable = false;

@@ -44,6 +44,7 @@ const FRAME: Frame = {
   fromPort: 7401,
   messages: [messageOf({})],
   wantsSnapshot: false,
+  starts: [],
 };
 
 describe("a frame", () => {

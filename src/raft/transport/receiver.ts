@@ -1,9 +1,11 @@
 import { concatBytes } from "../../base/index.ts";
 import type { MessageStream, PeerIdentity, StreamErrorCode, StreamHandler } from "../../platform/index.ts";
 import type { RaftPeer } from "../ports.ts";
+import type { NodeStart } from "../starts/index.ts";
 import type { Message, MessageType } from "../types.ts";
 import type { TransportEvent } from "./events.ts";
 import { decodeFrame, encodeAcceptance, type Frame } from "./frame-codec.ts";
+import { OLDER_START_CODE } from "./limits.ts";
 import { WireError } from "./wire.ts";
 
 export interface ReceiverOptions {
@@ -16,11 +18,22 @@ export interface ReceiverOptions {
   readonly incarnationOf: (nodeId: number) => string | undefined;
   /** Nodes that were removed from the cluster: nothing is taken from them, whatever their certificate says. */
   readonly isRefused: (nodeId: number) => boolean;
+  /** Whether a peer that tells these starts, at least one, may speak; what it may is durable when that resolves. */
+  readonly admit: (nodeId: number, starts: readonly NodeStart[]) => boolean | Promise<boolean>;
   /** A stream was accepted whose first frame says where its sender can be reached. */
   readonly onIntroduced: (peer: RaftPeer) => void;
   readonly onMessages: (from: number, messages: readonly Message[]) => void;
   readonly onSnapshotWanted: (from: number) => void;
   readonly onEvent: (event: TransportEvent) => void;
+}
+
+/** A stream, and how far it has come. */
+interface Incoming {
+  readonly stream: MessageStream;
+  readonly peer: PeerIdentity | undefined;
+  stage: "first" | "admitting" | "accepted" | "over";
+  /** What came before it was accepted. */
+  readonly held: Frame[];
 }
 
 export interface Refusal {
@@ -99,20 +112,18 @@ export class Receiver implements StreamHandler {
   }
 
   open(stream: MessageStream, peer: PeerIdentity | undefined): void {
-    let accepted = false;
+    const incoming: Incoming = { stream, peer, stage: "first", held: [] };
     stream.onMessage = (pieces) => {
       if (this.#closed) return;
       const frame = this.#read(stream, pieces, peer);
       if (frame === undefined) return;
-      if (!accepted) {
-        accepted = true;
-        this.#accept(stream, frame);
-      }
-      if (frame.messages.length > 0) this.#options.onMessages(frame.fromNodeId, frame.messages);
-      if (frame.wantsSnapshot) this.#options.onSnapshotWanted(frame.fromNodeId);
+      if (incoming.stage === "accepted") this.#deliver(frame);
+      else incoming.held.push(frame);
+      if (incoming.stage === "first") this.#admit(incoming, frame);
     };
     stream.onEnd = () => stream.end();
     stream.onClose = () => {
+      incoming.stage = "over";
       if (peer !== undefined && this.#streams.get(peer.nodeId) === stream) this.#streams.delete(peer.nodeId);
     };
   }
@@ -121,6 +132,49 @@ export class Receiver implements StreamHandler {
     this.#closed = true;
     for (const stream of [...this.#streams.values()]) stream.fail("unavailable", "this node is stopping");
     this.#streams.clear();
+  }
+
+  /** Nothing of the stream is taken before it is known, and durable, that no later start of its sender has spoken. */
+  #admit(incoming: Incoming, { fromNodeId, starts }: Frame): void {
+    const admitted = starts.length === 0 || this.#options.admit(fromNodeId, starts);
+    if (typeof admitted === "boolean") {
+      this.#decide(incoming, admitted);
+      return;
+    }
+    const { stream, peer } = incoming;
+    incoming.stage = "admitting";
+    // What is in flight already is held, and it is no more than that.
+    stream.pause();
+    admitted.then(
+      (isLatest) => {
+        stream.resume();
+        this.#decide(incoming, isLatest);
+      },
+      (error: unknown) => {
+        stream.resume();
+        this.#refuse(stream, peer, { code: "unavailable", message: `the start cannot be noted: ${error}` });
+      },
+    );
+  }
+
+  #decide(incoming: Incoming, isLatest: boolean): void {
+    const { stream, peer, held } = incoming;
+    const [first] = held;
+    if (this.#closed || incoming.stage === "over" || first === undefined) return;
+    if (!isLatest) {
+      const present = first.starts.at(-1)?.number ?? 0;
+      const message = `node ${this.#options.nodeId} knows of a start of node ${first.fromNodeId} that its start ${present} knows nothing of`;
+      this.#refuse(stream, peer, { code: OLDER_START_CODE, message });
+      return;
+    }
+    incoming.stage = "accepted";
+    this.#accept(stream, first);
+    for (const frame of held.splice(0)) this.#deliver(frame);
+  }
+
+  #deliver(frame: Frame): void {
+    if (frame.messages.length > 0) this.#options.onMessages(frame.fromNodeId, frame.messages);
+    if (frame.wantsSnapshot) this.#options.onSnapshotWanted(frame.fromNodeId);
   }
 
   #accept(stream: MessageStream, frame: Frame): void {

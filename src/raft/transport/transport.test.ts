@@ -45,6 +45,7 @@ class Node {
   readonly wanted: number[] = [];
   readonly unreachable: number[] = [];
   readonly events: TransportEvent[] = [];
+  readonly older: { readonly by: number; readonly message: string }[] = [];
   readonly machine: SimMachine;
   readonly nodeId: number;
   readonly #world: Harness;
@@ -72,6 +73,7 @@ class Node {
       peers: peersOf(known),
       onMessages: (_from, messages) => this.received.push(...messages),
       onSnapshotWanted: (from) => this.wanted.push(from),
+      onOlderStart: (by, message) => this.older.push({ by, message }),
       onUnreachable: (nodeId) => this.unreachable.push(nodeId),
       onEvent: (event) => this.events.push(event),
     });

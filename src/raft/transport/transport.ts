@@ -1,5 +1,6 @@
 import type { Listener, Network, Random, SocketAddress, Timers } from "../../platform/index.ts";
 import type { RaftPeer } from "../ports.ts";
+import type { StartRecords } from "../starts/index.ts";
 import type { Message, NodeId } from "../types.ts";
 import type { TransportEvent } from "./events.ts";
 import { EXCHANGE_METHOD, type TransportLimits } from "./limits.ts";
@@ -20,6 +21,10 @@ export interface TransportOptions {
   /** The host by which peers reach this node. "": none, and it introduces itself to nobody. */
   readonly advertiseHost: string;
   readonly peers: readonly RaftPeer[];
+  /** Undefined: this node neither tells its starts nor looks at those of others. */
+  readonly starts?: Pick<StartRecords, "own" | "admit" | "forget" | "settled"> | undefined;
+  /** This node is an older start than one that a peer has accepted: it must not go on. */
+  readonly onOlderStart: (by: NodeId, message: string) => void;
   /** In the order in which the peer sent them. */
   readonly onMessages: (from: NodeId, messages: readonly Message[]) => void;
   /** The log of a peer is damaged; it asks for a snapshot. */
@@ -67,6 +72,7 @@ export class RaftTransport {
     const introduce: Introductions = { to: () => undefined };
     const receiver = new Receiver({
       ...options,
+      admit: (nodeId, starts) => options.starts?.admit(nodeId, starts) ?? true,
       onIntroduced: (peer) => introduce.to(peer),
       maxFrameBytes: options.limits.maxFrameBytes,
       incarnationOf: (nodeId) => senders.get(nodeId)?.peer.incarnation,
@@ -93,6 +99,12 @@ export class RaftTransport {
     }
   }
 
+  /** Whether some of the peers that are named may still say that this node is an older start. */
+  get isAsking(): boolean {
+    if (this.#options.starts === undefined) return false;
+    return [...this.#senders.values()].some(({ isAsked }) => !isAsked);
+  }
+
   askForSnapshot(from: NodeId): void {
     this.#senders.get(from)?.askForSnapshot();
   }
@@ -103,7 +115,10 @@ export class RaftTransport {
    */
   setPeers(peers: readonly RaftPeer[], refused: readonly NodeId[] = []): void {
     this.#refused.clear();
-    for (const nodeId of refused) this.#refused.add(nodeId);
+    for (const nodeId of refused) {
+      this.#refused.add(nodeId);
+      this.#options.starts?.forget(nodeId);
+    }
     const named = new Map(peers.map((peer) => [peer.nodeId, peer]));
     named.delete(this.#options.nodeId);
     const before = this.#named;
@@ -124,6 +139,8 @@ export class RaftTransport {
     this.#senders.clear();
     this.#receiver.close();
     await this.#listener.close();
+    // The next process on this directory writes the same files.
+    await this.#options.starts?.settled();
   }
 
   /**
@@ -161,7 +178,7 @@ export class RaftTransport {
       fromHost: advertiseHost,
       fromPort: advertiseHost === "" ? 0 : this.address.port,
     };
-    return new PeerSender({ ...this.#options, address, peer });
+    return new PeerSender({ ...this.#options, starts: this.#options.starts?.own, address, peer });
   }
 }
 

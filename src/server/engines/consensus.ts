@@ -1,3 +1,4 @@
+import { Deferred } from "../../base/index.ts";
 import { ClusterError, parseAddress } from "../../cluster/index.ts";
 import {
   createStateMemory,
@@ -15,7 +16,15 @@ import { type RaftEvent, type RaftPeer, type StartedRaft, WalError } from "../..
 import { raftAddressOf } from "../identity.ts";
 import { measuredMetadata } from "../measured.ts";
 import { checkNotStranded, withAdviceForAlone } from "./alone.ts";
-import { checkLife, type EarlierStarts, joinAnew, logMissing, logOutdated, noteStart } from "./node-life.ts";
+import {
+  checkLife,
+  type EarlierStarts,
+  joinAnew,
+  logMissing,
+  logOutdated,
+  noteOutdated,
+  noteStart,
+} from "./node-life.ts";
 import { type Closers, type EnginesOptions, META_GROUP_ID } from "./options.ts";
 import { noteStateDamage, openStateStore } from "./state-store.ts";
 import { watchTime } from "./time-watch.ts";
@@ -66,10 +75,12 @@ export async function startConsensus(
     onUnreadable,
   });
   const { index: appliedIndex } = await machine.restored();
-  const raft = await startRaft(options, machine, earlier);
+  const noted = new Deferred<void>();
+  const raft = await startRaft(options, machine, earlier, noted.promise);
   closers.push(() => raft.close());
   checkNotStranded(options, { fenced: raft.status().fenced, appliedIndex });
   await noteStart(options, earlier);
+  noted.resolve();
   const replicated = new ReplicatedMetadata({ ...platform, nodeId: identity.nodeId, machine, log: raft });
   const metadata = measuredMetadata(replicated, options.metrics, platform.clock);
   watchRaft(options.metrics, raft, metadata);
@@ -99,6 +110,7 @@ async function startRaft(
   options: EnginesOptions,
   stateMachine: MetaStateMachine,
   earlier: EarlierStarts,
+  noted: Promise<void>,
 ): Promise<StartedRaft> {
   const { config, dataDirectory, identified, logger, metrics } = options;
   const { identity, foundingCaKeyPem } = identified.stored;
@@ -110,9 +122,13 @@ async function startRaft(
     peers: identified.peers.flatMap(raftPeerOf),
     ...(foundingCaKeyPem !== undefined && { bootstrap: { voters: [identity.nodeId] } }),
     requireExisting: earlier.count > 0,
+    startNumber: earlier.count + 1,
     settings: { walSegmentBytes: config["raft.wal_segment_size"], ...options.tuning?.raft },
     stateMachine,
-    onFatal: (error) => stopFor(options, error),
+    onFatal: (error) => {
+      if (error.kind === "outdated") void noted.then(() => stopOutdated(options, error));
+      else stopFor(options, error);
+    },
     onEvent: (event) => {
       countRaftEvent(metrics, event);
       logRaftEvent(logger, event);
@@ -121,6 +137,11 @@ async function startRaft(
   return starting.catch((error: unknown) => {
     throw withAdviceForAlone(options, startError(error, identity.name, dataDirectory));
   });
+}
+
+/** Peers know better than this directory: it is noted, so that no later start asks them again. After the start is noted, which would undo it. */
+function stopOutdated(options: EnginesOptions, error: Error): void {
+  noteOutdated(options, error).then(options.onFatal, options.onFatal);
 }
 
 /** The node ends; what it ends for is noted when the next start has to know. */

@@ -44,6 +44,22 @@ export async function noteRemoved(
   return nodeRemoved(identity);
 }
 
+/**
+ * The log is an older one, as others say: the number beside it is taken away, so that each later start finds the same. Returns what to tell the operator,
+ * also when that could not be written: the others will say it again.
+ */
+export async function noteOutdated(options: LifeOptions, cause: Error): Promise<ClusterError> {
+  const { disk } = options.platform;
+  const path = `${logDirectory(options)}/${STARTS_FILE}`;
+  try {
+    if (await disk.exists(path)) await disk.remove(path);
+    await disk.syncDirectory(logDirectory(options));
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error;
+  }
+  return logOutdated(options.identified.stored.identity, options.dataDirectory, cause);
+}
+
 export type LifeOptions = Pick<EnginesOptions, "platform" | "identified" | "dataDirectory">;
 
 export function logMissing(identity: Pick<NodeIdentity, "name">, dataDirectory: string): ClusterError {
@@ -54,11 +70,18 @@ export function logMissing(identity: Pick<NodeIdentity, "name">, dataDirectory: 
   );
 }
 
-export function logOutdated(identity: Pick<NodeIdentity, "name">, dataDirectory: string): ClusterError {
+/** `cause` says how others know. */
+export function logOutdated(
+  identity: Pick<NodeIdentity, "name">,
+  dataDirectory: string,
+  cause?: Error,
+): ClusterError {
+  const how = cause === undefined ? "" : ` (${cause.message})`;
   return new ClusterError(
     "log-outdated",
-    `the Raft log of ${identity.name} is older than the node: it was restored from a backup, or copied from another disk`,
+    `the Raft log of ${identity.name} is older than the node: it was restored from a backup, copied from another disk, or started on another machine too${how}`,
     joinAnew(identity.name, dataDirectory),
+    cause && { cause },
   );
 }
 

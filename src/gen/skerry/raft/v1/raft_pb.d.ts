@@ -74,6 +74,15 @@ export declare type ExchangeRequest = Message$1<"skerry.raft.v1.ExchangeRequest"
    * @generated from field: uint32 from_port = 10;
    */
   fromPort: number;
+
+  /**
+   * In the first message of a stream: the last starts of the sender, oldest first, the present one last. Whoever has accepted a start that is not
+   * among them, though it would have to be, or a later one, ends the stream with DATA_LOSS: the sender's directory is an older copy. Empty: from a
+   * version that does not tell its starts.
+   *
+   * @generated from field: repeated skerry.raft.v1.NodeStart starts = 11;
+   */
+  starts: NodeStart[];
 };
 
 /**
@@ -81,6 +90,33 @@ export declare type ExchangeRequest = Message$1<"skerry.raft.v1.ExchangeRequest"
  * Use `create(ExchangeRequestSchema)` to create a new message.
  */
 export declare const ExchangeRequestSchema: GenMessage<ExchangeRequest>;
+
+/**
+ * NodeStart names one start of a node.
+ *
+ * @generated from message skerry.raft.v1.NodeStart
+ */
+export declare type NodeStart = Message$1<"skerry.raft.v1.NodeStart"> & {
+  /**
+   * Grows with each start.
+   *
+   * @generated from field: uint64 number = 1;
+   */
+  number: bigint;
+
+  /**
+   * Drawn at the start.
+   *
+   * @generated from field: uint64 nonce = 2;
+   */
+  nonce: bigint;
+};
+
+/**
+ * Describes the message skerry.raft.v1.NodeStart.
+ * Use `create(NodeStartSchema)` to create a new message.
+ */
+export declare const NodeStartSchema: GenMessage<NodeStart>;
 
 /**
  * ExchangeResponse is sent once when the stream is accepted, then rarely (keep-alive).
