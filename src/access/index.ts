@@ -74,7 +74,7 @@ export {
   RateLimiter,
   rateName,
 } from "./limits.ts";
-export { mayTouchNamespace, namespacesWithin, organizationsOf, projectOf } from "./namespaces.ts";
+export { namespacesWithin, organizationsOf, projectOf } from "./namespaces.ts";
 export type { Operation, ResourceKind } from "./operations.ts";
 export { accountIdOf, ownerNamed } from "./owner.ts";
 export { conditionKeyName, type PolicyContext } from "./policy/context.ts";
