@@ -1,6 +1,7 @@
 import { Code, type ConnectError, createContextValues, type HandlerContext } from "@connectrpc/connect";
 import { expect, test } from "vitest";
 import type { Principal } from "../access/index.ts";
+import type { ObjectStore } from "../object/index.ts";
 import { Guard, type GuardOptions } from "./guard.ts";
 import type { RpcEvent } from "./ports.ts";
 
@@ -13,6 +14,7 @@ function begin(answer: () => AsyncIterable<number>) {
     },
     gate: { authorize: () => ({ kind: "allow" }) },
     clock: { monotonicMs: () => 0, wallMs: () => 0 },
+    objects: { asOfNow: () => undefined } as Partial<ObjectStore> as ObjectStore,
     limits: { take: () => ({ kind: "allow" }), enter: () => () => undefined },
     hooks: { onCall: (event) => events.push(event), onUnexpectedError: (error) => unexpected.push(error) },
   };

@@ -16,6 +16,7 @@ import type { ScenarioSettings } from "./scenario/settings.ts";
 import type { Trace } from "./trace.ts";
 import { Waiting } from "./waiting.ts";
 import { failureOf } from "./workload/answers.ts";
+import { asServed } from "./workload/as-served.ts";
 import type { ClientWorld } from "./workload/client.ts";
 import { SimulatedClient, type Task } from "./workload/client.ts";
 import type { PlannedOperation } from "./workload/plan.ts";
@@ -199,10 +200,12 @@ export class Phases {
         forget();
         resolve(isAbsent);
       };
-      objects.headObject({ bucket: BUCKET, key: keyName(key) }).then(
-        () => end(false),
-        (error: unknown) => end(failureOf(error) === "absent"),
-      );
+      asServed(objects)
+        .headObject({ bucket: BUCKET, key: keyName(key) })
+        .then(
+          () => end(false),
+          (error: unknown) => end(failureOf(error) === "absent"),
+        );
     });
   }
 

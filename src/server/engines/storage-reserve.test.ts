@@ -48,8 +48,8 @@ describe("a disk that segments have filled up to the reserve", () => {
     expect(member.events.filter(({ kind }) => kind === "log-compacted").length).toBeGreaterThan(5);
   });
 
-  it("ends the node where the reserve is but a segment of the log", async () => {
-    const { cluster, member } = await fullNode("no reserve", LOG.walSegmentBytes);
+  it("ends the node where the reserve is but half a segment of the log", async () => {
+    const { cluster, member } = await fullNode("no reserve", LOG.walSegmentBytes / 2);
     for (const value of values) {
       member.raft.propose(new TextEncoder().encode(value));
       await cluster.simulation.runFor(10);

@@ -5,6 +5,7 @@ import type { Coverage } from "../coverage.ts";
 import { CheckFailure } from "../failure.ts";
 import type { Trace } from "../trace.ts";
 import { failureOf, nameOf } from "./answers.ts";
+import { asServed } from "./as-served.ts";
 import type { Caller, Execution, Operations } from "./operations.ts";
 import type { PlannedClient, PlannedOperation } from "./plan.ts";
 
@@ -88,7 +89,7 @@ export class SimulatedClient {
     const abort = new AbortController();
     const execution = task.begin({
       client: this.#plan.client,
-      objects: engines.objects,
+      objects: asServed(engines.objects),
       search: engines.search.engine,
       signal: abort.signal,
     });
