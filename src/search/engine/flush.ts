@@ -17,6 +17,7 @@ import { workTimeMs } from "./moments.ts";
 import type { NamespaceStates } from "./namespace-states.ts";
 import { accepted, refusalOf } from "./refusals.ts";
 import { isExpired, type NamespaceSnapshot, type SegmentView } from "./snapshot.ts";
+import { MAX_LIVE_SEGMENTS, MAX_PAST_ROWS } from "./state-limits.ts";
 
 /** Whether the batches of a namespace are many, large or old enough to become a segment. */
 export function isFlushDue(row: NamespaceRow, context: EngineContext): boolean {
@@ -34,10 +35,6 @@ export function isFlushDue(row: NamespaceRow, context: EngineContext): boolean {
 
 /** Half of what a namespace may have. */
 const MANY_BATCHES = 2_048n;
-
-/** Segments and rows of the past that a namespace may have: the state machine refuses more. */
-const MAX_SEGMENTS = 2_048;
-const MAX_PAST_ROWS = 1_000_000;
 
 /**
  * "needs-merge": the namespace has as many segments as it may have. "needs-trim": it has as many rows of the past. "nothing": there was nothing to do, somebody else works on it or was
@@ -84,9 +81,9 @@ function neededFirst(
   { manifest, segments }: NamespaceSnapshot,
   addsSegment: boolean,
 ): "needs-merge" | "needs-trim" | undefined {
-  if (addsSegment && Number(totals?.segments ?? 0n) >= MAX_SEGMENTS) return "needs-merge";
+  if (addsSegment && (totals?.segments ?? 0n) >= MAX_LIVE_SEGMENTS) return "needs-merge";
   const deletes = segments.filter((view) => view.ref.deletes !== undefined && hasMoreGone(view)).length;
-  const past = Number(totals?.past ?? 0n) + manifest.batches.length + deletes;
+  const past = (totals?.past ?? 0n) + BigInt(manifest.batches.length + deletes);
   return past > MAX_PAST_ROWS ? "needs-trim" : undefined;
 }
 

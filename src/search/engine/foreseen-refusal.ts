@@ -2,10 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { type Refusal, RefusalCode, RefusalSchema } from "../../gen/skerry/meta/v1/commands_pb.js";
 import type { NamespaceRow, SearchScopeRow } from "../../gen/skerry/meta/v1/rows_pb.js";
 import type { NamespaceView } from "../ports.ts";
-
-/** Batches that are in no segment, and idempotency keys, that a namespace may have: the state machine refuses more. */
-const MAX_BATCHES = 4_096n;
-const MAX_KEYS = 100_000n;
+import { MAX_LIVE_BATCHES, MAX_REMEMBERED_BATCHES } from "./state-limits.ts";
 
 /** What a commit of a batch file adds. */
 export interface AddedBatch {
@@ -25,9 +22,9 @@ export function foreseenRefusal(
   { org, project, totals, remembered }: NamespaceRow,
   { sizeBytes, upserts, keys }: AddedBatch,
 ): Refusal | undefined {
-  if ((totals?.batches ?? 0n) >= MAX_BATCHES)
+  if ((totals?.batches ?? 0n) >= MAX_LIVE_BATCHES)
     return refusal(RefusalCode.MANIFEST_FULL, "batches that are not indexed");
-  if (keys > 0 && remembered + BigInt(keys) > MAX_KEYS)
+  if (keys > 0 && remembered + BigInt(keys) > MAX_REMEMBERED_BATCHES)
     return refusal(RefusalCode.MANIFEST_FULL, "idempotency keys");
   for (const [scope, name] of [
     ["", "organization"],

@@ -4,9 +4,8 @@ import { create } from "@bufbuild/protobuf";
 import { type NamespaceRow, NamespaceSettingsSchema } from "../../gen/skerry/meta/v1/rows_pb.js";
 import type { NamespaceSettings } from "../service.ts";
 import { settingsOf } from "./namespace-info.ts";
+import { LEAST_RETENTION_MS } from "./state-limits.ts";
 
-/** What the state machine keeps rows of the past for, at least, in milliseconds. */
-const LEAST_RETENTION_MS = 60_000;
 /** So much later than it was asked for, in milliseconds, a longer retention may take effect: until then rows are trimmed by the shorter one. */
 const TAKES_EFFECT_MS = 60_000;
 
@@ -34,7 +33,7 @@ export function changedSettings(row: NamespaceRow, changes: Partial<NamespaceSet
 }
 
 function keptMs(retentionSeconds: number): number {
-  return Math.max(retentionSeconds * 1000, LEAST_RETENTION_MS);
+  return Math.max(retentionSeconds * 1000, Number(LEAST_RETENTION_MS));
 }
 
 function storedSettings({ defaultTtlSeconds, retentionSeconds, pinned }: NamespaceSettings, fromMs: number) {
