@@ -11,27 +11,24 @@
  *   identity/life.json           how often Raft was started here, and whether the cluster has removed this node
  *   identity/peers.json          other nodes' addresses as last seen; a hint, may be missing
  *
- * Every file is written under another name, made durable, renamed, and the directory made durable. `node.json` is written last, and it alone
- * decides: a crash leaves the old identity or the new one, with files of no meaning beside it, which the next write removes. Its own SHA-256
- * stands in its last field. What does not fit together is refused, never mended: an identity is not made up again.
+ * Every file is replaced as a whole (`replaceFile`). `node.json` is written last, and it alone decides: a crash leaves the old identity or the new
+ * one, with files of no meaning beside it, which the next write removes. Its own SHA-256 stands in its last field. What does not fit together is
+ * refused, never mended: an identity is not made up again.
  */
 
 import { fromHex, toHex } from "../base/index.ts";
-import { DiskError } from "../platform/index.ts";
+import { DiskError, readSmallFile, replaceFile } from "../platform/index.ts";
 import type { Disk, Hasher } from "../platform/ports.ts";
 import { ClusterError } from "./errors.ts";
 import type { NodeIdentity } from "./ports.ts";
 
 export const IDENTITY_FORMAT_VERSION = 1;
-/** Greatest size of a file in the identity directory, in bytes. */
-export const MAX_IDENTITY_FILE_BYTES = 256 * 1024;
 
 const DIRECTORY = "identity";
 const NODE_FILE = "node.json";
 const JOINING_FILE = "joining.json";
 const PEERS_FILE = "peers.json";
 const LIFE_FILE = "life.json";
-const TEMPORARY_SUFFIX = ".tmp";
 /** In the data directory: rows of the root keys, sealed and hashed. Written before the identity of a founder, removed after the first commit. */
 export const FOUNDING_KEYS_FILE = "founding-keys.json";
 /** What may lie in a data directory that was never used: made by file systems, by the lock that keeps others out, and by a founding that a crash ended. */
@@ -349,19 +346,8 @@ export class NodeDirectory {
     }
   }
 
-  async #writeFile(name: string, bytes: Uint8Array): Promise<void> {
-    const path = `${this.#directory}/${name}`;
-    const temporary = `${path}${TEMPORARY_SUFFIX}`;
-    if (await this.#disk.exists(temporary)) await this.#disk.remove(temporary);
-    const file = await this.#disk.open(temporary, "create");
-    try {
-      await file.write(0, [bytes]);
-      await file.syncData();
-    } finally {
-      await file.close();
-    }
-    await this.#disk.rename(temporary, path);
-    await this.#disk.syncDirectory(this.#directory);
+  #writeFile(name: string, bytes: Uint8Array): Promise<void> {
+    return replaceFile(this.#disk, `${this.#directory}/${name}`, bytes);
   }
 
   async #readText(name: string): Promise<string | undefined> {
@@ -370,22 +356,8 @@ export class NodeDirectory {
   }
 
   /** Undefined when there is no such file. */
-  async #readFile(name: string): Promise<Uint8Array | undefined> {
-    try {
-      const file = await this.#disk.open(`${this.#directory}/${name}`, "read");
-      try {
-        const sizeBytes = await file.sizeBytes();
-        if (sizeBytes > MAX_IDENTITY_FILE_BYTES) throw damaged(`${name} has ${sizeBytes} bytes`);
-        const bytes = new Uint8Array(sizeBytes);
-        const count = await file.read(0, bytes);
-        return bytes.subarray(0, count);
-      } finally {
-        await file.close();
-      }
-    } catch (error) {
-      if (error instanceof DiskError && error.code === "not-found") return undefined;
-      throw error;
-    }
+  #readFile(name: string): Promise<Uint8Array | undefined> {
+    return readSmallFile(this.#disk, `${this.#directory}/${name}`);
   }
 }
 

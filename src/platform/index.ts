@@ -4,6 +4,7 @@
  * production.
  *
  * - `ports.ts`: the interfaces, with what each call promises. `errors.ts`: what they reject with.
+ * - `durable-directory.ts`, `durable-file.ts`: making a directory, and replacing a small file, so that a power loss takes nothing of it.
  * - `progress-watch.ts`: ends transfers whose client stalls, for all listeners of clients.
  * - `node/`: the implementations on Node. Import them from `platform/node/index.ts`, and only in `server`, `cmd` and tests.
  * - `sim/`: the implementations on virtual time, all of it drawn from one seed.
@@ -13,6 +14,7 @@
  */
 
 export { makeDurableDirectory } from "./durable-directory.ts";
+export { readSmallFile, removeIfPresent, replaceFile } from "./durable-file.ts";
 export { DiskError, StreamFailure } from "./errors.ts";
 export type * from "./ports.ts";
 export { type ProgressLimits, ProgressWatch, type Transfer } from "./progress-watch.ts";

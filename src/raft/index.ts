@@ -56,6 +56,7 @@ export {
   type StartedRaft,
   startRaftInline,
 } from "./shell/index.ts";
+export { forgetStartCount, readStartCount, writeStartCount } from "./starts/index.ts";
 export {
   type RaftThreadStart,
   type RaftTls,

@@ -27,7 +27,7 @@ import { PutKeySchema, RefusalCode } from "../gen/skerry/meta/v1/commands_pb.js"
 import { type KeyRow, KeyRowSchema } from "../gen/skerry/meta/v1/rows_pb.js";
 import { Accounts, IdentityStore } from "../identity/index.ts";
 import type { Metadata } from "../meta/index.ts";
-import { DiskError, type Platform, type Random } from "../platform/index.ts";
+import { DiskError, type Platform, type Random, readSmallFile } from "../platform/index.ts";
 import { createNodePlatform } from "../platform/node/index.ts";
 import type { Config } from "./config/index.ts";
 import { describeSelf } from "./identity.ts";
@@ -154,17 +154,10 @@ async function saveFoundingKeys(
 }
 
 async function loadFoundingKeys(platform: Platform, dataDirectory: string): Promise<readonly KeyRow[]> {
-  const path = `${dataDirectory}/${FOUNDING_KEYS_FILE}`;
-  if (!(await platform.disk.exists(path))) return [];
-  const file = await platform.disk.open(path, "read");
-  try {
-    const bytes = new Uint8Array(await file.sizeBytes());
-    await file.read(0, bytes);
-    const rows = JSON.parse(new TextDecoder().decode(bytes)) as string[];
-    return rows.map((row) => fromBinary(KeyRowSchema, fromBase64(row) ?? EMPTY_BYTES));
-  } finally {
-    await file.close();
-  }
+  const bytes = await readSmallFile(platform.disk, `${dataDirectory}/${FOUNDING_KEYS_FILE}`);
+  if (bytes === undefined) return [];
+  const rows = JSON.parse(new TextDecoder().decode(bytes)) as string[];
+  return rows.map((row) => fromBinary(KeyRowSchema, fromBase64(row) ?? EMPTY_BYTES));
 }
 
 async function removeFoundingKeys(platform: Platform, dataDirectory: string): Promise<void> {

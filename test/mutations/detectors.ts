@@ -13,6 +13,8 @@ export const LOG: Detector = { file: "src/raft/wal/wal.test.ts", isSeeded: false
 export const MEMBER_IMAGES: Detector = { file: "src/raft/shell/crash-images.test.ts", isSeeded: false };
 /** The same of chunks, with their index and without. */
 export const SEGMENT_IMAGES: Detector = { file: "src/segment/crash-images.test.ts", isSeeded: false };
+/** The same of a small file that is replaced. */
+export const FILE_IMAGES: Detector = { file: "src/platform/crash-images.test.ts", isSeeded: false };
 /** The same of the metadata's directory. */
 export const STATE_IMAGES: Detector = { file: "src/meta/snapshot/crash-images.test.ts", isSeeded: false };
 /** Random commands against a dumb model, with all invariants after each. */

@@ -1,4 +1,12 @@
-import { directed, LOG, LOG_IMAGES, MEMBER_IMAGES, SEGMENT_IMAGES, STATE_IMAGES } from "./detectors.ts";
+import {
+  directed,
+  FILE_IMAGES,
+  LOG,
+  LOG_IMAGES,
+  MEMBER_IMAGES,
+  SEGMENT_IMAGES,
+  STATE_IMAGES,
+} from "./detectors.ts";
 import type { Mutation } from "./mutation.ts";
 
 /** The write-ahead log, segments and snapshots on a disk. */
@@ -148,12 +156,21 @@ export const DURABILITY: readonly Mutation[] = [
     withinSeeds: 1,
   },
   {
-    name: "current-not-synced",
-    what: "the file that names the live state is renamed into place before its bytes are durable",
-    file: "src/meta/snapshot/current-file.ts",
+    name: "replacement-not-synced",
+    what: "a small file is renamed into place before its bytes are durable",
+    file: "src/platform/durable-file.ts",
     find: "    await file.syncData();\n",
     replace: "",
-    detector: STATE_IMAGES,
+    detector: FILE_IMAGES,
+    withinSeeds: 1,
+  },
+  {
+    name: "replacement-name-not-synced",
+    what: "a small file is called replaced before its name is durable",
+    file: "src/platform/durable-file.ts",
+    find: '  await disk.syncDirectory(path.slice(0, path.lastIndexOf("/")) || "/");\n',
+    replace: "",
+    detector: FILE_IMAGES,
     withinSeeds: 1,
   },
   {

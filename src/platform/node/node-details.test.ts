@@ -1,12 +1,13 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ClassicLevel } from "classic-level";
 import { afterAll, describe, expect, it } from "vitest";
 import { EMPTY_BYTES } from "../../base/index.ts";
+import { replaceFile } from "../durable-file.ts";
 import { DiskError } from "../errors.ts";
-import type { Digest, StoreChange } from "../ports.ts";
+import type { Digest, DiskFile, OpenMode, StoreChange } from "../ports.ts";
 import { diskErrorOf } from "./disk-errors.ts";
 import { LevelStores, NodeDisk, NodeHasher } from "./index.ts";
 import { storeErrorOf } from "./level-errors.ts";
@@ -78,6 +79,35 @@ describe("NodeDiskFile", () => {
     const again = await disk.open(`${directory}/a`, "read");
     expect(await again.sizeBytes()).toBe(1024 * 1024);
     await again.close();
+  });
+});
+
+describe("a replaced file", () => {
+  it("is its owner's alone before there is anything in it, whatever lay there", async () => {
+    const path = `${emptyDirectory()}/key`;
+    for (const left of [path, `${path}.new`]) {
+      writeFileSync(left, "not a secret");
+      chmodSync(left, 0o644);
+    }
+    const seen: unknown[] = [];
+    const look = (at: string): void => {
+      const { mode, size } = statSync(at);
+      seen.push({ permissions: mode & 0o777, size });
+    };
+    class WatchedDisk extends NodeDisk {
+      override async open(at: string, mode: OpenMode): Promise<DiskFile> {
+        const file = await super.open(at, mode);
+        look(at);
+        return file;
+      }
+    }
+    await replaceFile(new WatchedDisk(), path, new TextEncoder().encode("a secret"));
+    look(path);
+    expect(seen).toEqual([
+      { permissions: 0o600, size: 0 },
+      { permissions: 0o600, size: 8 },
+    ]);
+    expect(readFileSync(path, "utf8")).toBe("a secret");
   });
 });
 

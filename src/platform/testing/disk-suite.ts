@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { readSmallFile, removeIfPresent, replaceFile } from "../durable-file.ts";
 import { DiskError } from "../errors.ts";
 import type { Disk, DiskErrorCode } from "../ports.ts";
 
@@ -17,6 +18,7 @@ export function diskSuite(name: string, create: () => Promise<DiskUnderTest>): v
   describe(`${name}: Disk`, () => {
     filesAndBytes(create);
     directories(create);
+    replacements(create);
     refusals(create);
   });
 }
@@ -185,6 +187,48 @@ function directories(create: () => Promise<DiskUnderTest>): void {
     expect(space.totalBytes).toBeGreaterThan(0);
     expect(space.freeBytes).toBeGreaterThanOrEqual(0);
     expect(space.freeBytes).toBeLessThanOrEqual(space.totalBytes);
+  });
+}
+
+function replacements(create: () => Promise<DiskUnderTest>): void {
+  it("replaces a file as a whole, there or not, and leaves nothing beside it", async () => {
+    const { disk, directory, run } = await create();
+    expect(await run(readSmallFile(disk, `${directory}/f`))).toBeUndefined();
+    for (const content of ["first", "the second", "", "4th"]) {
+      await run(replaceFile(disk, `${directory}/f`, text(content)));
+      expect(await run(readSmallFile(disk, `${directory}/f`))).toEqual(text(content));
+    }
+    expect(await run(disk.list(directory))).toEqual([{ name: "f", kind: "file" }]);
+  });
+
+  it("replaces a file in spite of what an interrupted replacement has left", async () => {
+    const { disk, directory, run } = await create();
+    await run(replaceFile(disk, `${directory}/f`, text("before")));
+    await run(replaceFile(disk, `${directory}/f.new`, text("longer than what is to come")));
+    await run(replaceFile(disk, `${directory}/f`, text("after")));
+    expect(await run(readSmallFile(disk, `${directory}/f`))).toEqual(text("after"));
+    expect(await run(disk.list(directory))).toEqual([{ name: "f", kind: "file" }]);
+  });
+
+  it("reads no more of a file than a small one has", async () => {
+    const { disk, directory, run } = await create();
+    await run(replaceFile(disk, `${directory}/f`, new Uint8Array(300 * 1024)));
+    expect((await run(readSmallFile(disk, `${directory}/f`)))?.length).toBe(256 * 1024);
+  });
+
+  it("removes a file that is there or not", async () => {
+    const { disk, directory, run } = await create();
+    await run(replaceFile(disk, `${directory}/f`, text("x")));
+    for (let i = 0; i < 2; i++) {
+      await run(removeIfPresent(disk, `${directory}/f`));
+      expect(await run(disk.list(directory))).toEqual([]);
+    }
+  });
+
+  it("replaces no file in a directory that does not exist", async () => {
+    const { disk, directory, run } = await create();
+    await expectCode(run(replaceFile(disk, `${directory}/missing/f`, text("x"))), "not-found");
+    expect(await run(readSmallFile(disk, `${directory}/missing/f`))).toBeUndefined();
   });
 }
 

@@ -1,12 +1,9 @@
-import type { Disk } from "../../platform/index.ts";
-
 /** The CRC-32C of bytes. */
 export type Checksum = (bytes: Uint8Array) => number;
 
 export type NumberRows = readonly (readonly number[])[];
 
 const HEAD = "skerry starts 1\n";
-const MAX_FILE_BYTES = 256 * 1024;
 
 /**
  * Rows of whole numbers as text, with a checksum as its last line:
@@ -33,36 +30,4 @@ export function decodeRows(bytes: Uint8Array, columns: number, checksum: Checksu
   const numbers = rows.map((row) => row.split(" ").map(Number));
   const areRows = numbers.every((row) => row.length === columns && row.every(Number.isSafeInteger));
   return areRows ? numbers : undefined;
-}
-
-/** The bytes of a file; undefined where there is none. Rejects with a DiskError. */
-export async function readSmallFile(disk: Disk, path: string): Promise<Uint8Array | undefined> {
-  if (!(await disk.exists(path))) return undefined;
-  const file = await disk.open(path, "read");
-  try {
-    const bytes = new Uint8Array(Math.min(await file.sizeBytes(), MAX_FILE_BYTES));
-    return bytes.subarray(0, await file.read(0, bytes));
-  } finally {
-    await file.close();
-  }
-}
-
-/** Durable when it resolves; a crash on the way leaves the old file or the new one. Rejects with a DiskError. */
-export async function replaceFile(
-  disk: Disk,
-  directory: string,
-  name: string,
-  bytes: Uint8Array,
-): Promise<void> {
-  const temporary = `${directory}/${name}.new`;
-  if (await disk.exists(temporary)) await disk.remove(temporary);
-  const file = await disk.open(temporary, "create");
-  try {
-    await file.write(0, [bytes]);
-    await file.syncData();
-  } finally {
-    await file.close();
-  }
-  await disk.rename(temporary, `${directory}/${name}`);
-  await disk.syncDirectory(directory);
 }

@@ -1,8 +1,8 @@
 import { Mutex } from "../../base/index.ts";
-import type { Disk, Random } from "../../platform/index.ts";
+import { type Disk, type Random, readSmallFile, replaceFile } from "../../platform/index.ts";
 import type { NodeId } from "../types.ts";
 import { MAX_TOLD_STARTS, type NodeStart, standingOf } from "./node-start.ts";
-import { type Checksum, decodeRows, encodeRows, readSmallFile, replaceFile } from "./number-file.ts";
+import { type Checksum, decodeRows, encodeRows } from "./number-file.ts";
 
 /** Holds the last starts of this node: number, nonce. */
 const OWN_FILE = "own-starts";
@@ -53,7 +53,7 @@ export class StartRecords {
     const number = Math.max(least, (before.at(-1)?.number ?? 0) + 1);
     const own = [...before, { number, nonce: drawNonce(random) }].slice(-MAX_TOLD_STARTS);
     const rows = own.map((start) => [start.number, start.nonce]);
-    await replaceFile(disk, directory, OWN_FILE, encodeRows(rows, checksum));
+    await replaceFile(disk, `${directory}/${OWN_FILE}`, encodeRows(rows, checksum));
     // What is not readable is forgotten: it speaks of others, and they say it again.
     const peerBytes = await readSmallFile(disk, `${directory}/${PEERS_FILE}`);
     const peers = peerBytes === undefined ? [] : (decodeRows(peerBytes, 3, checksum) ?? []);
@@ -96,7 +96,7 @@ export class StartRecords {
       const changes = this.#changes;
       if (this.#written === changes) return;
       const rows = [...this.#peers].map(([nodeId, { number, nonce }]) => [nodeId, number, nonce]);
-      await replaceFile(disk, directory, PEERS_FILE, encodeRows(rows, checksum));
+      await replaceFile(disk, `${directory}/${PEERS_FILE}`, encodeRows(rows, checksum));
       this.#written = changes;
     });
   }

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { type Disk, replaceFile } from "../../platform/index.ts";
 import { SimMachine, Simulation } from "../../platform/sim/index.ts";
 import { MAX_TOLD_STARTS, standingOf } from "./node-start.ts";
+import { forgetStartCount, readStartCount, writeStartCount } from "./start-count.ts";
 import { StartRecords } from "./start-records.ts";
 
 const at = (number: number, nonce: number) => ({ number, nonce });
@@ -56,17 +58,23 @@ class Directories {
     this.machine = new SimMachine(this.simulation, "node-1");
   }
 
-  async open(startNumber: number): Promise<StartRecords> {
-    const { platform } = this.machine.boot();
-    const { disk, random, hasher } = platform;
+  open(startNumber: number): Promise<StartRecords> {
+    const { disk, random, hasher } = this.machine.boot().platform;
     const checksum = (bytes: Uint8Array) => hasher.crc32c(bytes);
-    return this.simulation.complete(
-      (async () => {
-        await disk.makeDirectory("/raft");
-        await disk.syncDirectory("/");
-        return StartRecords.open({ disk, random, checksum, directory: "/raft", startNumber });
-      })(),
-    );
+    const options = { disk, random, checksum, directory: "/raft", startNumber };
+    return this.simulation.complete(prepare(disk).then(() => StartRecords.open(options)));
+  }
+
+  /** Of a process that has just started. */
+  async disk(): Promise<Disk> {
+    const { disk } = this.machine.boot().platform;
+    await this.simulation.complete(prepare(disk));
+    return disk;
+  }
+
+  async write(name: string, text: string): Promise<void> {
+    const disk = await this.disk();
+    await this.simulation.complete(replaceFile(disk, `/raft/${name}`, new TextEncoder().encode(text)));
   }
 
   async damage(name: string): Promise<void> {
@@ -81,6 +89,11 @@ class Directories {
     );
     this.machine.crash("keep");
   }
+}
+
+async function prepare(disk: Disk): Promise<void> {
+  await disk.makeDirectory("/raft");
+  await disk.syncDirectory("/");
 }
 
 describe("the records of a node", () => {
@@ -150,5 +163,47 @@ describe("the records of a node", () => {
     expect(second.own).toHaveLength(1);
     expect(standingOf(second.own, first.own.at(-1))).toBe("later");
     expect(await directories.simulation.complete(Promise.resolve(second.admit(2, [at(1, 1)])))).toBe(true);
+  });
+});
+
+describe("what versions to come must read", () => {
+  test("are rows of numbers with a checksum", async () => {
+    const directories = new Directories("starts/format");
+    await directories.write(
+      "own-starts",
+      "skerry starts 1\n4 8102938102\n5 9007199254740991\ncrc32c a2dd3548\n",
+    );
+    await directories.write("peer-starts", "skerry starts 1\n2 7 70\n3 9 90\ncrc32c 68a0bfe2\n");
+    const records = await directories.open(5);
+    expect(records.own.slice(0, -1)).toEqual([at(4, 8102938102), at(5, 9007199254740991)]);
+    expect(records.own.at(-1)?.number).toBe(6);
+    expect([records.admit(2, [at(7, 70)]), records.admit(3, [at(8, 1)])]).toEqual([true, false]);
+  });
+
+  test("is a count in digits, and 0 for anything else", async () => {
+    const directories = new Directories("starts/count");
+    const { simulation } = directories;
+    const count = async (): Promise<number> =>
+      simulation.complete(readStartCount(await directories.disk(), "/raft"));
+    expect(await count()).toBe(0);
+    await simulation.complete(writeStartCount(await directories.disk(), "/raft", 17));
+    directories.machine.crash("drop");
+    expect(await count()).toBe(17);
+    for (const [text, expected] of [
+      ["18\n", 18],
+      ["18", 0],
+      ["018\n", 0],
+      ["", 0],
+      ["18\n19\n", 0],
+    ] as const) {
+      await directories.write("starts", text);
+      expect(await count(), JSON.stringify(text)).toBe(expected);
+    }
+    await directories.write("starts", "18\n");
+    for (let i = 0; i < 2; i++) {
+      await simulation.complete(forgetStartCount(await directories.disk(), "/raft"));
+      directories.machine.crash("drop");
+      expect(await count()).toBe(0);
+    }
   });
 });

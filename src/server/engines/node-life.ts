@@ -1,10 +1,7 @@
 import { ClusterError, type NodeDirectory, type NodeIdentity } from "../../cluster/index.ts";
 import { type Disk, DiskError } from "../../platform/index.ts";
+import { forgetStartCount, readStartCount, writeStartCount } from "../../raft/index.ts";
 import type { EnginesOptions } from "./options.ts";
-
-/** Lies in the log's directory and holds the number of the start that last used it. */
-const STARTS_FILE = "starts";
-const MAX_STARTS_BYTES = 32;
 
 /** What the data directory says about earlier starts of Raft. */
 export interface EarlierStarts {
@@ -21,8 +18,10 @@ export async function checkLife(options: LifeOptions): Promise<EarlierStarts> {
   const { identity } = options.identified.stored;
   const life = await options.identified.directory.loadLife();
   if (life.removed) throw nodeRemoved(identity);
-  const { hasSegments, starts } = await readLog(options.platform.disk, logDirectory(options));
-  if (life.raftStarts > 0 && !hasSegments) throw logMissing(identity, options.dataDirectory);
+  const { disk } = options.platform;
+  if (life.raftStarts > 0 && !(await hasSegments(disk, logDirectory(options))))
+    throw logMissing(identity, options.dataDirectory);
+  const starts = await readStartCount(disk, logDirectory(options));
   if (starts < life.raftStarts) throw logOutdated(identity, options.dataDirectory);
   return { count: Math.max(life.raftStarts, starts) };
 }
@@ -31,7 +30,7 @@ export async function checkLife(options: LifeOptions): Promise<EarlierStarts> {
 export async function noteStart(options: LifeOptions, earlier: EarlierStarts): Promise<void> {
   const raftStarts = earlier.count + 1;
   // The log's own number first: a crash in between leaves it the greater one, which is no reason for doubt.
-  await writeStarts(options.platform.disk, logDirectory(options), raftStarts);
+  await writeStartCount(options.platform.disk, logDirectory(options), raftStarts);
   await options.identified.directory.saveLife({ raftStarts, removed: false });
 }
 
@@ -49,11 +48,8 @@ export async function noteRemoved(
  * also when that could not be written: the others will say it again.
  */
 export async function noteOutdated(options: LifeOptions, cause: Error): Promise<ClusterError> {
-  const { disk } = options.platform;
-  const path = `${logDirectory(options)}/${STARTS_FILE}`;
   try {
-    if (await disk.exists(path)) await disk.remove(path);
-    await disk.syncDirectory(logDirectory(options));
+    await forgetStartCount(options.platform.disk, logDirectory(options));
   } catch (error) {
     if (!(error instanceof DiskError)) throw error;
   }
@@ -102,45 +98,11 @@ function logDirectory({ dataDirectory }: LifeOptions): string {
   return `${dataDirectory}/raft`;
 }
 
-async function readLog(disk: Disk, directory: string) {
-  const names = await namesIn(disk, directory);
-  const hasSegments = names.some((name) => name.endsWith(".wal"));
-  const starts = names.includes(STARTS_FILE) ? await readStarts(disk, `${directory}/${STARTS_FILE}`) : 0;
-  return { hasSegments, starts };
-}
-
-async function namesIn(disk: Disk, directory: string): Promise<readonly string[]> {
+async function hasSegments(disk: Disk, directory: string): Promise<boolean> {
   try {
-    return (await disk.list(directory)).map(({ name }) => name);
+    return (await disk.list(directory)).some(({ name }) => name.endsWith(".wal"));
   } catch (error) {
-    if (error instanceof DiskError && error.code === "not-found") return [];
+    if (error instanceof DiskError && error.code === "not-found") return false;
     throw error;
   }
-}
-
-/** 0 for what cannot be read: such a log is not the one that the identity speaks of. */
-async function readStarts(disk: Disk, path: string): Promise<number> {
-  const file = await disk.open(path, "read");
-  try {
-    const bytes = new Uint8Array(MAX_STARTS_BYTES);
-    const text = new TextDecoder().decode(bytes.subarray(0, await file.read(0, bytes)));
-    return /^[1-9][0-9]{0,14}\n$/.test(text) ? Number(text) : 0;
-  } finally {
-    await file.close();
-  }
-}
-
-/** Durable when it resolves; a crash on the way leaves the old number or the new one. */
-async function writeStarts(disk: Disk, directory: string, starts: number): Promise<void> {
-  const temporary = `${directory}/${STARTS_FILE}.new`;
-  if (await disk.exists(temporary)) await disk.remove(temporary);
-  const file = await disk.open(temporary, "create");
-  try {
-    await file.write(0, [new TextEncoder().encode(`${starts}\n`)]);
-    await file.syncData();
-  } finally {
-    await file.close();
-  }
-  await disk.rename(temporary, `${directory}/${STARTS_FILE}`);
-  await disk.syncDirectory(directory);
 }
