@@ -352,3 +352,38 @@ describe("peers", () => {
     expect(await bench.run((directory) => directory.loadPeers())).toEqual([]);
   });
 });
+
+describe("what is written at once is written one after the other", () => {
+  const life = { raftStarts: 3, removed: true };
+  const peersOf = (count: number) =>
+    Array.from({ length: count }, (_, nodeId) => ({
+      nodeId,
+      incarnation: "i",
+      peerAddress: "10.0.0.1:7400",
+    }));
+
+  test.each([
+    ["the peers, twice", (directory: NodeDirectory) => directory.savePeers(peersOf(200))],
+    ["the peers, while a certificate is renewed", (directory: NodeDirectory) => directory.replace(renewed)],
+  ])("%s", async (_, other) => {
+    for (let seed = 0; seed < 20; seed++) {
+      const bench = new Bench(`at-once-${seed}`);
+      await bench.run((directory) => directory.create(stored));
+      await bench.run(async (directory) => {
+        let isRunning = true;
+        const running = other(directory).finally(() => {
+          isRunning = false;
+        });
+        for (let round = 0; isRunning || round === 0; round++) {
+          await directory.savePeers(peersOf(2)).catch((cause: unknown) => {
+            throw new Error(`seed ${seed}, round ${round}`, { cause });
+          });
+          await directory.saveLife(life);
+        }
+        await running;
+      });
+      expect(await bench.run((directory) => directory.loadPeers())).toEqual(peersOf(2));
+      expect(await bench.run((directory) => directory.loadLife())).toEqual(life);
+    }
+  });
+});

@@ -16,7 +16,7 @@
  * refused, never mended: an identity is not made up again.
  */
 
-import { fromHex, toHex } from "../base/index.ts";
+import { fromHex, Mutex, toHex } from "../base/index.ts";
 import { DiskError, readSmallFile, replaceFile } from "../platform/index.ts";
 import type { Disk, Hasher } from "../platform/ports.ts";
 import { ClusterError } from "./errors.ts";
@@ -108,6 +108,8 @@ export class NodeDirectory {
   readonly #hasher: Pick<Hasher, "digest">;
   readonly #dataDirectory: string;
   readonly #directory: string;
+  /** A file is replaced once at a time, and none while those of an older identity are removed. */
+  readonly #writing = new Mutex();
 
   constructor(options: NodeDirectoryOptions) {
     this.#disk = options.disk;
@@ -143,38 +145,43 @@ export class NodeDirectory {
    * Writes the identity of a node that has none, after `before`, which finds the data directory made. Throws ClusterError "identity-exists" when there is
    * one.
    */
-  async create(stored: StoredIdentity, before?: () => Promise<void> | undefined): Promise<void> {
-    const state = await this.inspect();
-    if (state.kind === "member") throw identityExists();
-    await this.#prepare();
-    await before?.();
-    await this.#store(stored);
+  create(stored: StoredIdentity, before?: () => Promise<void> | undefined): Promise<void> {
+    return this.#writing.run(async () => {
+      const state = await this.inspect();
+      if (state.kind === "member") throw identityExists();
+      await this.#prepare();
+      await before?.();
+      await this.#store(stored);
+    });
   }
 
   /** Replaces certificates, keys or the founding key of the same node. Throws ClusterError "identity-exists" for another node's. */
-  async replace(stored: StoredIdentity): Promise<void> {
-    const present = (await this.load()).identity;
-    const same =
-      present.clusterId === stored.identity.clusterId &&
-      present.nodeId === stored.identity.nodeId &&
-      present.incarnation === stored.identity.incarnation;
-    if (!same) throw identityExists();
-    await this.#store(stored);
+  replace(stored: StoredIdentity): Promise<void> {
+    return this.#writing.run(async () => {
+      const present = (await this.load()).identity;
+      const same =
+        present.clusterId === stored.identity.clusterId &&
+        present.nodeId === stored.identity.nodeId &&
+        present.incarnation === stored.identity.incarnation;
+      if (!same) throw identityExists();
+      await this.#store(stored);
+    });
   }
 
   /** Keeps what a join has begun with. */
-  async saveDraft(draft: JoiningDraft): Promise<void> {
-    const state = await this.inspect();
-    if (state.kind === "member") throw identityExists();
-    await this.#prepare();
-    await this.#writeFile(
-      JOINING_FILE,
-      encodeText(`${JSON.stringify({ format: IDENTITY_FORMAT_VERSION, ...draft })}\n`),
-    );
+  saveDraft(draft: JoiningDraft): Promise<void> {
+    const text = `${JSON.stringify({ format: IDENTITY_FORMAT_VERSION, ...draft })}\n`;
+    return this.#writing.run(async () => {
+      const state = await this.inspect();
+      if (state.kind === "member") throw identityExists();
+      await this.#prepare();
+      await this.#writeFile(JOINING_FILE, encodeText(text));
+    });
   }
 
-  async savePeers(peers: readonly PeerAddress[]): Promise<void> {
-    await this.#writeFile(PEERS_FILE, encodeText(`${JSON.stringify(peers)}\n`));
+  savePeers(peers: readonly PeerAddress[]): Promise<void> {
+    const bytes = encodeText(`${JSON.stringify(peers)}\n`);
+    return this.#writing.run(() => this.#writeFile(PEERS_FILE, bytes));
   }
 
   /** None when the file is missing or unreadable: it is a hint. */
@@ -199,7 +206,8 @@ export class NodeDirectory {
   async saveLife({ raftStarts, removed }: NodeLife): Promise<void> {
     const content = { format: IDENTITY_FORMAT_VERSION, raftStarts, removed };
     const sha256 = this.#sha256(encodeText(JSON.stringify(content)));
-    await this.#writeFile(LIFE_FILE, encodeText(`${JSON.stringify({ ...content, sha256 })}\n`));
+    const bytes = encodeText(`${JSON.stringify({ ...content, sha256 })}\n`);
+    await this.#writing.run(() => this.#writeFile(LIFE_FILE, bytes));
   }
 
   async #store(stored: StoredIdentity): Promise<void> {
