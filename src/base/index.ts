@@ -9,6 +9,7 @@
  * - `recycled-buffers`: large buffers that are used again. `recent-set`: the latest so many things.
  * - `transient-set`, `sequence-window`: things that come and go all the time, such as the requests under way.
  * - `thread-port`, `packed-bytes`: what threads say to each other, and how byte strings get across.
+ * - `slewed-time`: a time that never goes back, and does not stand still either.
  * - `shared-table`: named numbers that several threads count together.
  * - `deferred`, `bounded-queue`, `semaphore`, `mutex`: the few things that wait, first come, first served.
  */
@@ -41,6 +42,7 @@ export { type Permit, WeightedSemaphore } from "./semaphore.ts";
 export { SequenceWindow } from "./sequence-window.ts";
 export { createSharedIndex, loadIndex, type SharedIndex, storeIndex } from "./shared-index.ts";
 export { SHARED_TABLE_SEED_BYTES, SharedTable } from "./shared-table.ts";
+export { ClusterTime, SlewedTime } from "./slewed-time.ts";
 export type { ThreadPort } from "./thread-port.ts";
 export { type Transient, TransientSet } from "./transient-set.ts";
 export { readVarint, type Varint, varintLength, writeVarint } from "./varint.ts";

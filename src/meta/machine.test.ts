@@ -179,6 +179,7 @@ describe("the configuration", () => {
       term: 1,
       confState: CONFIGURATION,
       isInstalled: false,
+      timeMs: node.log.timeMs,
     });
     await world.simulation.complete(node.machine.checkpoint());
     world.machine("one").crash("drop");
@@ -188,6 +189,7 @@ describe("the configuration", () => {
       term: 1,
       confState: CONFIGURATION,
       isInstalled: false,
+      timeMs: node.log.timeMs,
     });
   });
 

@@ -131,11 +131,11 @@ export class MetaStateMachine {
     this.#configurationIsUnwritten = true;
   }
 
-  async restored(): Promise<SnapshotMark & { readonly isInstalled: boolean }> {
+  async restored(): Promise<SnapshotMark & { readonly isInstalled: boolean; readonly timeMs: number }> {
     const installed = this.#options.store.get(INSTALLED_KEY);
     const isInstalled =
       installed !== undefined && new TextDecoder().decode(installed) === String(this.#state.appliedIndex);
-    return { ...this.#mark(), isInstalled };
+    return { ...this.#mark(), isInstalled, timeMs: Number(this.#state.nowMs) };
   }
 
   /** Makes everything applied so far durable; returns its index. */

@@ -31,7 +31,7 @@ export interface StateMachine {
    * at `index`, so that both go into one batch: data, applied index and configuration are never out of step after a crash.
    */
   configurationChanged(index: number, confState: ConfState): void;
-  /** What the store durably or not durably holds at start: where `apply` goes on. Index 0 and empty configuration: nothing yet. */
+  /** What the store durably or not durably holds, at start or after `installSnapshot`: where `apply` goes on. Index 0 and empty configuration: nothing yet. */
   restored(): Promise<RestoredState>;
   /** Makes everything applied so far durable; returns the index up to which the log may now be cut. */
   checkpoint(): Promise<number>;
@@ -48,6 +48,8 @@ export interface StateMachine {
 export interface RestoredState extends SnapshotMetadata {
   /** It is a received snapshot and nothing else: the log may not have heard of it before the node stopped. */
   readonly isInstalled: boolean;
+  /** The greatest stamp of all entries in it, in milliseconds since the epoch. */
+  readonly timeMs: number;
 }
 
 /** What the rest of the node sees of its Raft group, on whatever thread that runs. */

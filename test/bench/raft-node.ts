@@ -51,7 +51,7 @@ const stateMachine: StateMachine = {
   configurationChanged: (_, confState) => {
     applied = { ...applied, confState };
   },
-  restored: async () => ({ ...applied, isInstalled: false }),
+  restored: async () => ({ ...applied, isInstalled: false, timeMs: 0 }),
   checkpoint: async () => applied.index,
   sendSnapshot: () => Promise.reject(new Error("the bench has no snapshots")),
   installSnapshot: () => Promise.reject(new Error("the bench has no snapshots")),

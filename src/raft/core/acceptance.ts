@@ -14,7 +14,7 @@ export function acceptEntries(raft: Raft, { from: to, ...append }: Message): voi
     refuseEntries(raft, to, append.index, append.logTerm);
     return;
   }
-  for (const entry of append.entries) raft.lastStampMs = Math.max(raft.lastStampMs, entry.timeMs);
+  for (const entry of append.entries) raft.stamps.raise(entry.timeMs);
   raft.log.commitTo(Math.min(append.commit, last));
   raft.send({ type: "MsgAppResp", to, index: last });
 }

@@ -22,6 +22,7 @@ class Chaos {
   readonly cluster: Cluster;
   readonly invariants: GroupInvariants;
   #serial = 0;
+  #monotonicMs = 0;
   /** Names every event: two runs of a seed can be compared. */
   readonly trace: string[] = [];
 
@@ -117,7 +118,8 @@ class Chaos {
         return;
       case "tick":
         if (!alive) return;
-        raw.observeTime(this.#random.below(1_000_000));
+        this.#monotonicMs += this.#random.below(1_000);
+        raw.observeTime(this.#random.below(1_000_000), this.#monotonicMs);
         raw.tick();
         return;
       case "propose":

@@ -71,8 +71,9 @@
  *
  * ## Time
  *
- * A leader stamps entries with what `observeTime` was told, or with the last stamp in its log if that is later. Where the last entry
- * was cut from the log (a restart or a snapshot right behind it) `raiseStamp` tells what the state machine knows of it.
+ * A leader stamps entries with what `observeTime` was told. Where the last stamp in its log is later, it goes on from that one at half the speed of the monotonic
+ * clock, from when it had that stamp (after a restart: from the first `observeTime`), until the wall clock has caught up. Where the last entry was cut from the log (a
+ * restart or a snapshot right behind it) `raiseStamp` tells what the state machine knows of it.
  *
  * ## Beyond etcd-io/raft
  *

@@ -25,8 +25,7 @@ export function appendEntries(raft: Raft, proposed: readonly Entry[], ownBusines
     if (raft.uncommittedBytes > 0 && after > raft.options.maxUncommittedBytes) return false;
   }
   raft.uncommittedBytes += sizeBytes;
-  const timeMs = Math.max(raft.lastStampMs, raft.wallMs);
-  raft.lastStampMs = timeMs;
+  const timeMs = raft.stamps.takeMs();
   let index = raft.log.lastIndex();
   const entries = proposed.map(({ type, data }) => ({ term: raft.term, index: ++index, type, data, timeMs }));
   raft.log.append(entries);

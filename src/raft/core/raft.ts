@@ -1,3 +1,4 @@
+import { SlewedTime } from "../../base/index.ts";
 import type { ConfState, Message, NodeId, RaftRole, ReadState } from "../types.ts";
 import { restoreConfiguration } from "./conf-change.ts";
 import { equivalentConfStates, toConfState } from "./configuration.ts";
@@ -43,9 +44,8 @@ export class Raft {
   messagesAfterAppend: Message[] = [];
   readStates: ReadState[] = [];
 
-  /** The wall clock as last observed, and the last stamp in the log. */
-  wallMs = 0;
-  lastStampMs = 0;
+  /** What a leader stamps entries with: by its clocks as they were observed last, and never behind the last stamp in its log. */
+  readonly stamps = new SlewedTime();
 
   constructor(options: ResolvedOptions) {
     this.options = options;
@@ -63,7 +63,7 @@ export class Raft {
     this.term = hardState.term;
     this.vote = hardState.vote;
     const lastEntry = this.log.entriesFrom(last.index, Number.POSITIVE_INFINITY)?.[0];
-    this.lastStampMs = lastEntry?.timeMs ?? 0;
+    this.stamps.raise(lastEntry?.timeMs ?? 0);
     this.reset(this.term);
   }
 

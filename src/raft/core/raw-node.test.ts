@@ -264,10 +264,10 @@ describe("restart", () => {
 describe("time", () => {
   it("the leader stamps entries with the time that it was told, never earlier than the last one", () => {
     const cluster = new Cluster({ voters: [1, 2, 3] });
-    cluster.raw(1).observeTime(1_000);
+    cluster.raw(1).observeTime(1_000, 0);
     cluster.elect(1);
     for (const now of [2_000, 1_500, 3_000]) {
-      cluster.raw(1).observeTime(now);
+      cluster.raw(1).observeTime(now, 0);
       cluster.propose(1, `${now}`, "same batch");
     }
     cluster.settle();
@@ -280,14 +280,34 @@ describe("time", () => {
 
   it("a new leader goes on from the last stamp, although its clock is behind", () => {
     const cluster = new Cluster({ voters: [1, 2, 3] });
-    cluster.raw(1).observeTime(5_000);
+    cluster.raw(1).observeTime(5_000, 0);
     cluster.elect(1);
-    cluster.raw(2).observeTime(1);
+    cluster.raw(2).observeTime(1, 0);
     cluster.raw(1).transferLeader(2);
     cluster.settle();
     cluster.propose(2, "x");
     cluster.settle();
     expect(cluster.member(1).applied.at(-1)!.timeMs).toBe(5_000);
+  });
+
+  it("a leader whose clock is behind the last stamp goes on from that at half the speed of the monotonic clock", () => {
+    const cluster = new Cluster({ voters: [1, 2, 3] });
+    cluster.raw(1).observeTime(5_000, 0);
+    cluster.elect(1);
+    // The monotonic clocks of two machines have nothing to do with each other.
+    cluster.raw(2).observeTime(1_000, 700_000);
+    cluster.propose(1, "x");
+    cluster.settle();
+    cluster.raw(2).observeTime(1_400, 700_400);
+    cluster.raw(1).transferLeader(2);
+    cluster.settle();
+    for (const passedMs of [1_000, 8_000, 9_000]) {
+      cluster.raw(2).observeTime(1_000 + passedMs, 700_000 + passedMs);
+      cluster.propose(2, `${passedMs}`);
+    }
+    cluster.settle();
+    const stamps = cluster.member(3).applied.slice(1);
+    expect(stamps.map((entry) => entry!.timeMs)).toEqual([5_000, 5_000, 5_200, 5_500, 9_000, 10_000]);
   });
 
   it("a restart goes on from the last stamp in the log, or from what the state machine tells", () => {
@@ -311,8 +331,8 @@ describe("time", () => {
   it("proposals that were forwarded are stamped by the leader", () => {
     const cluster = new Cluster({ voters: [1, 2] });
     cluster.elect(1);
-    cluster.raw(1).observeTime(9);
-    cluster.raw(2).observeTime(99);
+    cluster.raw(1).observeTime(9, 0);
+    cluster.raw(2).observeTime(99, 0);
     expect(cluster.propose(2, "x")).toBe("accepted");
     cluster.settle();
     expect(cluster.appliedTexts(1)).toEqual(["x"]);

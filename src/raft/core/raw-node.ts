@@ -80,12 +80,12 @@ export class RawNode {
   }
 
   /**
-   * The wall clock, in milliseconds since the epoch. A leader stamps what it appends with this or with the last stamp in its log,
-   * whichever is later: along the log, time never goes back.
+   * The wall clock, in milliseconds since the epoch, and the monotonic clock. A leader stamps what it appends with the wall clock. Where that is behind the last stamp in
+   * its log, stamps go on from there by the monotonic clock, at half its speed: along the log time never goes back, nor does it stand still.
    */
-  observeTime(wallMs: number): void {
-    invariant(Number.isFinite(wallMs), "a time is a number");
-    this.#raft.wallMs = wallMs;
+  observeTime(wallMs: number, monotonicMs: number): void {
+    invariant(Number.isFinite(wallMs) && Number.isFinite(monotonicMs), "a time is a number");
+    this.#raft.stamps.observe(wallMs, monotonicMs);
   }
 
   /**
@@ -94,7 +94,7 @@ export class RawNode {
    */
   raiseStamp(timeMs: number): void {
     invariant(Number.isFinite(timeMs), "a time is a number");
-    this.#raft.lastStampMs = Math.max(this.#raft.lastStampMs, timeMs);
+    this.#raft.stamps.raise(timeMs);
   }
 
   /** Takes a message from a peer or from a storage thread. It must not be changed afterwards. */

@@ -49,11 +49,14 @@ export class ApplyPipeline {
     this.#enqueue({ kind: "other", run });
   }
 
-  install(metadata: SnapshotMetadata, done: () => void): void {
+  /** `done` gets the greatest stamp in the snapshot. */
+  install(metadata: SnapshotMetadata, done: (timeMs: number) => void): void {
     const run = async () => {
       await this.#options.stateMachine.installSnapshot(metadata);
       this.#installed = metadata;
-      if (!this.#stopped) done();
+      if (this.#stopped) return;
+      const { timeMs } = await this.#options.stateMachine.restored();
+      if (!this.#stopped) done(timeMs);
     };
     this.#enqueue({ kind: "other", run });
   }

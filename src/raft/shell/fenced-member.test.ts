@@ -42,6 +42,8 @@ function fenced(installed: number[] = [], asked: number[] = [], sent: Message[] 
           installed.push(index);
           return Promise.resolve();
         },
+        restored: () =>
+          Promise.resolve({ index: 25, term: 4, confState: CONF_STATE, isInstalled: true, timeMs: 77 }),
       },
       askForSnapshot: (from) => asked.push(from),
       send: (messages) => sent.push(...messages),
@@ -64,7 +66,8 @@ describe("a fenced member that is repaired", () => {
   ])("$what", async ({ term, hardState }) => {
     const installed: number[] = [];
     const repaired = await fenced(installed).install(snapshotMessage(term, 25));
-    expect(repaired).toMatchObject({ hardState, fence: { term: 6, index: 30 }, metadata: { index: 25 } });
+    expect(repaired).toMatchObject({ hardState, fence: { term: 6, index: 30 }, timeMs: 77 });
+    expect(repaired).toMatchObject({ metadata: { index: 25 } });
     expect(installed).toEqual([25]);
   });
 

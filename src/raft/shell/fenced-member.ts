@@ -1,5 +1,5 @@
 import { message } from "../core/index.ts";
-import type { RaftPeer, StateMachine } from "../ports.ts";
+import type { RaftPeer, RestoredState, StateMachine } from "../ports.ts";
 import type { HardState, Message, NodeId, SnapshotMetadata } from "../types.ts";
 import type { LogPosition } from "../wal/index.ts";
 
@@ -19,13 +19,15 @@ export interface Repaired {
   readonly hardState: HardState;
   /** No vote before the log is here again. */
   readonly fence: LogPosition;
+  /** The greatest stamp in the snapshot. */
+  readonly timeMs: number;
 }
 
 export interface FencedMemberOptions {
   readonly nodeId: NodeId;
   readonly fence: Fence;
   readonly requestTicks: number;
-  readonly stateMachine: Pick<StateMachine, "installSnapshot">;
+  readonly stateMachine: Pick<StateMachine, "installSnapshot" | "restored">;
   readonly askForSnapshot: (from: NodeId) => void;
   readonly send: (messages: readonly Message[]) => void;
 }
@@ -40,7 +42,7 @@ export class FencedMember {
   #peers: readonly NodeId[];
   #leader: NodeId = 0;
   #ticks = 0;
-  #installing: Promise<void> | undefined;
+  #installing: Promise<RestoredState> | undefined;
 
   constructor(options: FencedMemberOptions, peers: readonly RaftPeer[]) {
     this.#options = options;
@@ -88,15 +90,19 @@ export class FencedMember {
     if (metadata === undefined || metadata.index < restored.index) return undefined;
     // The leader of its own term may have been told that more is here, and counts on it: that leader sends what is enough.
     if (leaderTerm < hardState.term || this.#installing !== undefined) return undefined;
-    this.#installing = this.#options.stateMachine.installSnapshot(metadata);
-    try {
-      await this.#installing;
-    } finally {
+    this.#installing = this.#switchTo(metadata);
+    const { timeMs } = await this.#installing.finally(() => {
       this.#installing = undefined;
-    }
+    });
     const term = Math.max(leaderTerm, metadata.term);
     const vote = term === hardState.term ? hardState.vote : 0;
-    return { metadata, hardState: { term, vote, commit: metadata.index }, fence: last };
+    return { metadata, hardState: { term, vote, commit: metadata.index }, fence: last, timeMs };
+  }
+
+  async #switchTo(metadata: SnapshotMetadata): Promise<RestoredState> {
+    const { stateMachine } = this.#options;
+    await stateMachine.installSnapshot(metadata);
+    return stateMachine.restored();
   }
 
   /** Tells a term and promises nothing: a leader of an earlier one steps down, and whoever is elected then can send a snapshot. */

@@ -28,6 +28,8 @@ export interface MemberOptions {
   readonly log: LogCache;
   /** No vote before the log is at least here; undefined: not fenced. */
   readonly fence: LogPosition | undefined;
+  /** The greatest stamp in the state machine, in milliseconds since the epoch. */
+  readonly timeMs: number;
   readonly stateMachine: StateMachine;
   readonly send: (messages: readonly Message[]) => void;
   /** Before anything that follows from it leaves this member. */
@@ -107,7 +109,8 @@ export class Member {
     this.#append = new AppendPipeline({
       wal,
       groupId: identity.groupId,
-      install: (metadata, done) => this.#apply.install(metadata, () => this.#guard(done)),
+      install: (metadata, done) =>
+        this.#apply.install(metadata, (timeMs) => this.#guard(() => this.#switched(timeMs, done))),
       onDurable: (message) => this.#guard(() => this.#durable(message)),
     });
     this.#compaction = new Compaction({ ...options, groupId: identity.groupId, apply: this.#apply });
@@ -116,6 +119,7 @@ export class Member {
       onEvent: options.onEvent,
       onDone: (to, ok) => this.#run(() => this.#node.reportSnapshot(to, ok)),
     });
+    this.#raiseStamp(options.timeMs);
     this.#liftFence();
     this.#schedule();
   }
@@ -265,7 +269,14 @@ export class Member {
   }
 
   #observeTime(): void {
-    this.#node.observeTime(Math.max(0, Math.trunc(this.#options.platform.clock.wallMs())));
+    const { clock } = this.#options.platform;
+    this.#node.observeTime(Math.max(0, Math.trunc(clock.wallMs())), clock.monotonicMs());
+  }
+
+  /** The state machine has this stamp, and the log may not have the entry that it is of. */
+  #raiseStamp(timeMs: number): void {
+    this.#observeTime();
+    this.#node.raiseStamp(timeMs);
   }
 
   #step(action: () => StepResult): StepResult {
@@ -335,6 +346,12 @@ export class Member {
       this.#compaction.reset();
     }
     this.#append.append(message);
+  }
+
+  /** The state machine is that of a snapshot now. */
+  #switched(timeMs: number, done: () => void): void {
+    this.#raiseStamp(timeMs);
+    done();
   }
 
   #durable(message: Message): void {

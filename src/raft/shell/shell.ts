@@ -22,7 +22,14 @@ import { Ticker } from "./ticker.ts";
 
 /** How a member begins. */
 export type ShellStart =
-  | { readonly kind: "member"; readonly wal: Wal; readonly log: LogCache; readonly fence: LogFence }
+  | {
+      readonly kind: "member";
+      readonly wal: Wal;
+      readonly log: LogCache;
+      readonly fence: LogFence;
+      /** The greatest stamp in the state machine. */
+      readonly timeMs: number;
+    }
   | { readonly kind: "fenced"; readonly fence: Fence };
 
 type LogFence = { readonly term: number; readonly index: number } | undefined;
@@ -226,6 +233,7 @@ export class RaftShell implements StartedInlineRaft {
       wal: start.wal,
       log: start.log,
       fence: start.fence,
+      timeMs: start.timeMs,
       stateMachine: options.stateMachine satisfies StateMachine,
       send: (messages) => this.#transport.send(messages),
       onReady: () => this.#options.onReadIndex?.(this.readIndexNow()),
@@ -251,7 +259,7 @@ export class RaftShell implements StartedInlineRaft {
       this.fatal(new RaftFatal("state-machine", String(error), { cause: error }));
     }
     if (repaired === undefined || this.#closing !== undefined) return false;
-    const { metadata, hardState, fence } = repaired;
+    const { metadata, hardState, fence, timeMs } = repaired;
     const { groupId } = this.#options.identity;
     const { index, term, confState } = metadata;
     let wal: Wal;
@@ -269,7 +277,7 @@ export class RaftShell implements StartedInlineRaft {
       return false;
     }
     const log = new LogCache({ hardState, base: { term, index }, entries: [], applied: metadata });
-    this.#begin({ kind: "member", wal, log, fence });
+    this.#begin({ kind: "member", wal, log, fence, timeMs });
     this.#emit({ kind: "snapshot-installed", index, term });
     this.#stateChanged();
     return true;

@@ -125,9 +125,10 @@ async function prepare(start: RaftInlineStart, walOptions: WalOptions): Promise<
 }
 
 /** The first start of a node: there is no log. */
-async function begin(start: RaftInlineStart, wal: Wal, restored: SnapshotMetadata): Promise<ShellStart> {
+async function begin(start: RaftInlineStart, wal: Wal, restored: RestoredState): Promise<ShellStart> {
   const { identity, bootstrap, stateMachine, requireExisting } = start;
   const { groupId } = identity;
+  const { timeMs } = restored;
   if (requireExisting === true) throw new WalError("missing", "this node had a log, and it is gone");
   if (restored.index > 0 && bootstrap?.restoredState !== true) {
     throw new WalError("missing", `there is a state at index ${restored.index} and no log`);
@@ -137,7 +138,7 @@ async function begin(start: RaftInlineStart, wal: Wal, restored: SnapshotMetadat
     wal.append({ groupId, hardState });
     await wal.seal(groupId);
     const log = new LogCache({ hardState, base: { term: 0, index: 0 }, entries: [], applied: restored });
-    return { kind: "member", wal, log, fence: undefined };
+    return { kind: "member", wal, log, fence: undefined, timeMs };
   }
   const confState = bootstrapConfState(bootstrap);
   // The first entry is virtual: it has no data, and carries the first configuration. All others get it by a snapshot.
@@ -153,7 +154,7 @@ async function begin(start: RaftInlineStart, wal: Wal, restored: SnapshotMetadat
   const applied = { term: mark.term, index: mark.index, confState };
   await applyFirst(stateMachine, applied);
   const log = new LogCache({ hardState, base: mark, entries: [], applied });
-  return { kind: "member", wal, log, fence: undefined };
+  return { kind: "member", wal, log, fence: undefined, timeMs };
 }
 
 function bootstrapConfState({ voters }: RaftBootstrap): ConfState {
@@ -191,11 +192,11 @@ async function resume(
   const termThere = applied.index === mark.index ? mark.term : entries[applied.index - mark.index - 1]?.term;
   if (termThere !== applied.term) {
     if (!restored.isInstalled) throw outdated(last.index, applied.index);
-    return restartBehind(start, wal, group, applied);
+    return restartBehind(start, wal, group, restored);
   }
   const commit = Math.max(hardState.commit, applied.index);
   const log = new LogCache({ hardState: { ...hardState, commit }, base: mark, entries, applied });
-  return { kind: "member", wal, log, fence: openFence(group, last) };
+  return { kind: "member", wal, log, fence: openFence(group, last), timeMs: restored.timeMs };
 }
 
 /** The node may have acknowledged entries, and given votes, that this log does not hold. */
@@ -214,10 +215,10 @@ async function restartBehind(
   start: RaftInlineStart,
   wal: Wal,
   group: ReplayedGroup,
-  applied: SnapshotMetadata,
+  applied: RestoredState,
 ): Promise<ShellStart> {
   const { groupId } = start.identity;
-  const { index, confState } = applied;
+  const { index, confState, timeMs } = applied;
   // After kill -9 the state may have been read from the page cache only: the log is not cut behind what a power loss could take back.
   await start.stateMachine.checkpoint();
   const term = Math.max(group.hardState.term, applied.term);
@@ -228,7 +229,7 @@ async function restartBehind(
   await wal.seal(groupId);
   start.onEvent?.({ kind: "log-restarted", index, term: applied.term });
   const log = new LogCache({ hardState, base: mark, entries: [], applied });
-  return { kind: "member", wal, log, fence: openFence(group, mark) };
+  return { kind: "member", wal, log, fence: openFence(group, mark), timeMs };
 }
 
 /** The fence of the log, if its end is not there yet. */

@@ -14,6 +14,7 @@ const EMPTY: SnapshotMetadata = {
 /** The whole state at one index. */
 export interface StateCopy {
   readonly metadata: SnapshotMetadata;
+  readonly timeMs: number;
   readonly rows: readonly { readonly key: string; readonly value: Uint8Array }[];
 }
 
@@ -23,6 +24,8 @@ export class TestStateMachine implements StateMachine {
   readonly #store: OrderedStore;
   readonly #sendCopy: SendCopy;
   #metadata: SnapshotMetadata;
+  /** The greatest stamp applied. */
+  #timeMs: number;
   #waiters: { readonly index: number; readonly resolve: () => void }[] = [];
   /** Received and verified, not installed. */
   staged: StateCopy | undefined;
@@ -31,17 +34,21 @@ export class TestStateMachine implements StateMachine {
   /** Called before every apply; may throw. */
   beforeApply: () => void = () => undefined;
 
-  private constructor(store: OrderedStore, sendCopy: SendCopy, metadata: SnapshotMetadata) {
+  private constructor(store: OrderedStore, sendCopy: SendCopy, state: SnapshotMetadata & { timeMs: number }) {
+    const { timeMs, ...metadata } = state;
     this.#store = store;
     this.#sendCopy = sendCopy;
     this.#metadata = metadata;
+    this.#timeMs = timeMs;
   }
 
   static open(store: OrderedStore, sendCopy: SendCopy): TestStateMachine {
     const bytes = store.get("metadata");
-    const metadata =
-      bytes === undefined ? EMPTY : (JSON.parse(new TextDecoder().decode(bytes)) as SnapshotMetadata);
-    return new TestStateMachine(store, sendCopy, metadata);
+    const state =
+      bytes === undefined
+        ? { ...EMPTY, timeMs: 0 }
+        : (JSON.parse(new TextDecoder().decode(bytes)) as SnapshotMetadata & { timeMs: number });
+    return new TestStateMachine(store, sendCopy, state);
   }
 
   get metadata(): SnapshotMetadata {
@@ -56,6 +63,7 @@ export class TestStateMachine implements StateMachine {
       assert(entry.index === index + 1, "every index comes exactly once, in order");
       assert(entry.term >= term, "terms do not go back along the log");
       ({ index, term } = entry);
+      this.#timeMs = Math.max(this.#timeMs, entry.timeMs);
       if (entry.type === "EntryNormal" && entry.data.length > 0) {
         changes.push({ kind: "put", key: `row/${String(index).padStart(8, "0")}`, value: entry.data });
       }
@@ -75,7 +83,7 @@ export class TestStateMachine implements StateMachine {
     const installed = this.#store.get("installed");
     const isInstalled =
       installed !== undefined && new TextDecoder().decode(installed) === String(this.#metadata.index);
-    return Promise.resolve({ ...this.#metadata, isInstalled });
+    return Promise.resolve({ ...this.#metadata, isInstalled, timeMs: this.#timeMs });
   }
 
   async checkpoint(): Promise<number> {
@@ -89,6 +97,7 @@ export class TestStateMachine implements StateMachine {
     const view = this.#store.snapshot();
     const copy = {
       metadata: this.#metadata,
+      timeMs: this.#timeMs,
       rows: await view.page({ gte: "row/", lt: "row0", limit: 1_000_000 }),
     };
     await view.close();
@@ -102,6 +111,7 @@ export class TestStateMachine implements StateMachine {
     const removals = old.map(({ key }): StoreChange => ({ kind: "delete", key }));
     const rows = staged.rows.map((row): StoreChange => ({ kind: "put", ...row }));
     const installed = new TextEncoder().encode(String(metadata.index));
+    this.#timeMs = staged.timeMs;
     await this.#write(
       metadata,
       [...removals, ...rows, { kind: "put", key: "installed", value: installed }],
@@ -121,7 +131,7 @@ export class TestStateMachine implements StateMachine {
   }
 
   async #write(metadata: SnapshotMetadata, changes: readonly StoreChange[], sync: boolean): Promise<void> {
-    const value = new TextEncoder().encode(JSON.stringify(metadata));
+    const value = new TextEncoder().encode(JSON.stringify({ ...metadata, timeMs: this.#timeMs }));
     await this.#store.write([...changes, { kind: "put", key: "metadata", value }], { sync });
     this.#metadata = metadata;
   }

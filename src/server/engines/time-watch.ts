@@ -16,8 +16,8 @@ export interface TimeWatchOptions {
 
 /**
  * The cluster's time is the greatest that a leader has stamped, and never goes back. Compares it with this node's clock whenever something was applied. Ahead of it: the
- * clock of some leader was ahead, or this one is behind; where this node leads, the time of the cluster stands still until the clock has caught up. Behind is what a
- * node is that catches up, and is only shown.
+ * clock of some leader was ahead, or this one is behind; where this node leads, the time of the cluster goes on at half speed until the clock has caught up. Behind is
+ * what a node is that catches up, and is only shown.
  */
 export function watchTime({ metadata, clock, metrics, logger }: TimeWatchOptions): void {
   let warnedAtMs = Number.NEGATIVE_INFINITY;
@@ -29,7 +29,8 @@ export function watchTime({ metadata, clock, metrics, logger }: TimeWatchOptions
     warnedAtMs = nowMs;
     logger.warn("the time of the cluster is ahead of this node's clock", {
       aheadSeconds: Math.round(aheadMs / 1000),
-      advice: "compare the clocks of all nodes; whatever waits for a time, waits longer",
+      advice:
+        "compare the clocks of all nodes; until they have caught up, the time of the cluster goes at half speed",
     });
   });
 }
