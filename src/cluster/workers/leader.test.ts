@@ -69,8 +69,10 @@ let metadata: FakeMetadata;
 let raft: FakeRaft;
 let peers: Map<number, PeerHealth>;
 let options: LeaderWorkerOptions;
+let monotonicMs = 0;
 
 beforeEach(() => {
+  monotonicMs = 0;
   metadata = new FakeMetadata();
   metadata.cluster = create(ClusterRowSchema, {
     replicationFactor: 3,
@@ -92,7 +94,7 @@ beforeEach(() => {
     all: () => [...peers.values()],
     onChange: () => () => {},
   };
-  options = { metadata, raft, health, clock: { wallMs: () => nowMs } };
+  options = { metadata, raft, health, clock: { wallMs: () => nowMs, monotonicMs: () => monotonicMs } };
 });
 
 function row(nodeId: number, change: NodeRowInit = {}): NodeRow {
@@ -274,6 +276,21 @@ describe("blobs without a reference", () => {
     ]);
   });
 
+  test("are ordered to go when their grace is over by a time of the cluster that goes on, though nothing is applied", async () => {
+    metadata.appliedTimeMs = nowMs + 30 * DAY_MS;
+    metadata.pendingDeletes = [{ blobId: Uint8Array.of(1), sinceMs: metadata.appliedTimeMs }];
+    const worker = blobDeletionWorker(options);
+    for (const passedMs of [0, 120_000]) {
+      monotonicMs = passedMs;
+      await worker.runUnit(signal);
+    }
+    expect(metadata.submitted).toEqual([]);
+    // Half as fast as the monotonic clock: the state machine's time is not behind this one.
+    monotonicMs = 120_002;
+    await worker.runUnit(signal);
+    expect(metadata.submitted).toMatchObject([{ case: "beginBlobDelete" }]);
+  });
+
   test("go in batches", async () => {
     metadata.pendingDeletes = blobIds(HOUSEKEEPING_BATCH + 1).map((blobId) => ({ blobId, sinceMs: 0 }));
     expect(await blobDeletionWorker(options).runUnit(signal)).toBe("more");
@@ -281,7 +298,7 @@ describe("blobs without a reference", () => {
 
   test("stay when the clock makes no sense", async () => {
     metadata.pendingDeletes = [{ blobId: Uint8Array.of(1), sinceMs: 0 }];
-    const worker = blobDeletionWorker({ ...options, clock: { wallMs: () => Number.NaN } });
+    const worker = blobDeletionWorker({ ...options, clock: { ...options.clock, wallMs: () => Number.NaN } });
     expect(await worker.runUnit(signal)).toBe("idle");
     expect(metadata.submitted).toEqual([]);
   });

@@ -4,6 +4,7 @@
  */
 
 import { create } from "@bufbuild/protobuf";
+import { ClusterTime } from "../../base/index.ts";
 import {
   AcknowledgeDiscardSchema,
   AcknowledgeMaintenanceSchema,
@@ -32,7 +33,7 @@ export interface LeaderWorkerOptions {
   readonly metadata: ClusterMetadata;
   readonly raft: RaftControl;
   readonly health: HealthView;
-  readonly clock: Pick<Clock, "wallMs">;
+  readonly clock: Clock;
   readonly maxVoters?: number;
   readonly scatterWidth?: number;
   /** Rows of the oplog that are kept. */
@@ -170,21 +171,19 @@ export function copysetWorker(options: LeaderWorkerOptions): ClusterWorker {
   });
 }
 
-/**
- * What a command that is proposed now is stamped with at the least. Rows have that time: where the clock of a leader was ahead it is ahead of this one, and what is old
- * by it is old enough.
- */
-function leaderTimeMs(clock: Pick<Clock, "wallMs">, view: Pick<ClusterView, "appliedTimeMs">): number {
-  return Math.max(clock.wallMs(), view.appliedTimeMs());
+/** What a command that is proposed now is stamped with, or a little less. Rows have that time, and what is old by it is old enough. */
+function leaderTime({ clock, metadata }: LeaderWorkerOptions): ClusterTime {
+  return new ClusterTime(clock, () => metadata.view.appliedTimeMs());
 }
 
 /** Orders the bytes of blobs to be unlinked that have had no reference for longer than the grace. */
 export function blobDeletionWorker(options: LeaderWorkerOptions): ClusterWorker {
-  const { metadata, raft, clock } = options;
+  const { metadata, raft } = options;
+  const time = leaderTime(options);
   return onLeader(raft, "blob-deletion", 5_000, async (signal) => {
     const cluster = metadata.view.cluster();
     if (cluster === undefined) return "idle";
-    const beforeMs = leaderTimeMs(clock, metadata.view) - cluster.deleteGraceSeconds * 1000;
+    const beforeMs = time.nowMs() - cluster.deleteGraceSeconds * 1000;
     // A clock or a row that makes no sense must never delete.
     if (!Number.isFinite(beforeMs)) return "idle";
     const blobIds = await metadata.view.pendingDeletes(beforeMs, HOUSEKEEPING_BATCH);
@@ -282,9 +281,10 @@ export function oplogTrimWorker(options: LeaderWorkerOptions): ClusterWorker {
 
 /** Completed uploads whose answer nobody will ask for again. */
 export function forgetUploadsWorker(options: LeaderWorkerOptions): ClusterWorker {
-  const { metadata, raft, clock } = options;
+  const { metadata, raft } = options;
+  const time = leaderTime(options);
   return onLeader(raft, "completed-uploads", 60_000, async (signal) => {
-    const beforeMs = leaderTimeMs(clock, metadata.view) - COMPLETED_UPLOADS_KEPT_MS;
+    const beforeMs = time.nowMs() - COMPLETED_UPLOADS_KEPT_MS;
     const rows = await metadata.view.completedUploads(beforeMs, HOUSEKEEPING_BATCH);
     if (rows.length === 0) return "idle";
     const value = create(ForgetCompletedUploadsSchema, { uploadIds: rows.map((row) => row.uploadId) });
@@ -296,12 +296,11 @@ export function forgetUploadsWorker(options: LeaderWorkerOptions): ClusterWorker
 
 /** Sessions of nodes that are gone or began anew. */
 export function closeSessionsWorker(options: LeaderWorkerOptions): ClusterWorker {
-  const { metadata, raft, clock } = options;
+  const { metadata, raft } = options;
+  const time = leaderTime(options);
   return onLeader(raft, "idle-sessions", 60_000, async (signal) => {
-    const sessionIds = await metadata.view.idleSessions(
-      leaderTimeMs(clock, metadata.view) - SESSIONS_KEPT_MS,
-      HOUSEKEEPING_BATCH,
-    );
+    const beforeMs = time.nowMs() - SESSIONS_KEPT_MS;
+    const sessionIds = await metadata.view.idleSessions(beforeMs, HOUSEKEEPING_BATCH);
     if (sessionIds.length === 0) return "idle";
     const value = create(CloseSessionsSchema, { sessionIds: [...sessionIds] });
     const result = await metadata.submit(

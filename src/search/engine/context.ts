@@ -1,4 +1,4 @@
-import type { WeightedSemaphore } from "../../base/index.ts";
+import type { ClusterTime, WeightedSemaphore } from "../../base/index.ts";
 import type { Logger, Metrics } from "../../observe/index.ts";
 import type { Clock, Random, Timers } from "../../platform/index.ts";
 import type { Checksum } from "../batch/batch-file.ts";
@@ -13,6 +13,8 @@ export interface EngineContext {
   readonly driver: BlobDriver;
   readonly kernel: SearchKernel;
   readonly clock: Clock;
+  /** Leader time as far as this node knows it. */
+  readonly clusterTime: ClusterTime;
   readonly timers: Timers;
   readonly random: Random;
   readonly logger: Logger;

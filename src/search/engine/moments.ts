@@ -14,11 +14,11 @@ export interface Deadline {
 }
 
 /**
- * Milliseconds since the Unix epoch for background work: leader time as far as this node knows it, but not behind its own clock. In a cluster where nobody
- * writes nothing moves leader time, and what is due would wait for the next write. The state machine decides by its own time.
+ * Milliseconds since the Unix epoch for background work: leader time as far as this node knows it, which goes on where nobody writes, else what is due would wait
+ * for the next write. The state machine decides by its own time.
  */
-export function workTimeMs({ store, clock }: Pick<EngineContext, "store" | "clock">): number {
-  return Math.max(store.view.appliedTimeMs(), clock.wallMs());
+export function workTimeMs({ clusterTime }: Pick<EngineContext, "clusterTime">): number {
+  return clusterTime.nowMs();
 }
 
 /**

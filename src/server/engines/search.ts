@@ -1,4 +1,4 @@
-import { concatBytes, WeightedSemaphore } from "../../base/index.ts";
+import { ClusterTime, concatBytes, WeightedSemaphore } from "../../base/index.ts";
 import { BlobError, type BlobStore } from "../../blob/index.ts";
 import type { Metadata } from "../../meta/index.ts";
 import type { Metrics } from "../../observe/index.ts";
@@ -77,6 +77,7 @@ export async function openSearch(
     ...platform,
     nodeId,
     store: namespaceStore(metadata),
+    clusterTime: new ClusterTime(platform.clock, () => metadata.view.appliedTimeMs()),
     driver,
     kernel: searchKernel(options, closers),
     logger,

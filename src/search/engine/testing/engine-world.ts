@@ -1,7 +1,7 @@
 /** A cluster's metadata and blobs in memory, and engines on it that can be thrown away and begun anew, as nodes are. */
 
 import { create } from "@bufbuild/protobuf";
-import { concatBytes, createPrng, toHex, WeightedSemaphore } from "../../../base/index.ts";
+import { ClusterTime, concatBytes, createPrng, toHex, WeightedSemaphore } from "../../../base/index.ts";
 import {
   BeginBlobDeleteSchema,
   type CommandResult,
@@ -63,6 +63,7 @@ export function engineContext(node: EngineWorldNode): EngineContext {
     driver,
     kernel: new LocalKernel({ clock, timers, hasher, vectors: vectorKernels() }),
     clock,
+    clusterTime: new ClusterTime(clock, () => store.view.appliedTimeMs()),
     timers,
     random,
     logger: SILENT_LOGGER,
