@@ -36,8 +36,8 @@ export class FaultInjector {
   readonly #counts = new Map<FaultKind, number>();
   readonly #badLinks = new Map<SimLink, BadLink>();
   #isOver = false;
-  /** How far a clock ever was before true time, in milliseconds. */
-  #greatestLeadMs = 0;
+  /** How far a clock that is right is before the time of the simulation, in milliseconds. */
+  #rightLeadMs = 0;
 
   constructor(options: InjectorOptions) {
     this.#options = options;
@@ -50,6 +50,7 @@ export class FaultInjector {
 
   start(): void {
     const { cluster, faults } = this.#options;
+    this.#rightLeadMs = Math.max(...cluster.nodes.map(({ machine }) => this.#leadMs(machine.clock)));
     for (const fault of faults) cluster.simulation.schedule(fault.atMs, () => this.#inject(fault));
   }
 
@@ -63,18 +64,13 @@ export class FaultInjector {
     this.#agreeOnTime();
   }
 
-  /** NTP is back. Clocks go to where the latest of them ever was, for the time in the log never goes back. */
+  /** NTP is back. The time in the log may be ahead of it, and goes on nevertheless. */
   #agreeOnTime(): void {
-    for (const node of this.#options.cluster.nodes) this.#noteLead(node);
     const { cluster } = this.#options;
     for (const { machine } of cluster.nodes) {
-      machine.clock.jumpWall(this.#greatestLeadMs - this.#leadMs(machine.clock));
+      machine.clock.jumpWall(this.#rightLeadMs - this.#leadMs(machine.clock));
     }
-    cluster.clockLeadMs = this.#greatestLeadMs;
-  }
-
-  #noteLead({ machine }: SimulatedNode): void {
-    this.#greatestLeadMs = Math.max(this.#greatestLeadMs, this.#leadMs(machine.clock));
+    cluster.clockLeadMs = this.#rightLeadMs;
   }
 
   #leadMs(clock: SimulatedNode["machine"]["clock"]): number {
@@ -127,11 +123,7 @@ export class FaultInjector {
       case "bit-rot":
         return this.#applyToDisk(fault);
       case "clock-jump":
-        return this.#with(fault.node, (node) => {
-          this.#noteLead(node);
-          node.machine.clock.jumpWall(fault.byMs);
-          this.#noteLead(node);
-        });
+        return this.#with(fault.node, (node) => node.machine.clock.jumpWall(fault.byMs));
       case "wipe":
         return this.#with(fault.node, (node) => {
           cluster.end(node, "crash");
