@@ -7,7 +7,7 @@ import type { Credential, CredentialSource } from "../ports.ts";
 import { canonicalPath, canonicalRequest } from "./canonical-request.ts";
 import { equalSignatures, type SigningKey, sha256Hex, sha256HexOfBytes } from "./hmac.ts";
 import { checkPresignedPayload, type Payload, parsePayload, UNSIGNED_PAYLOAD } from "./payload.ts";
-import { withoutCustomerKeys } from "./secret-values.ts";
+import { withoutSecretHeaders } from "./secret-values.ts";
 import { readSignatureClaim, type SignatureClaim } from "./signature-claim.ts";
 import type { SigningKeys } from "./signing-keys.ts";
 
@@ -218,7 +218,7 @@ function verify(claim: SignatureClaim, credential: Credential, input: VerifyInpu
       AWSAccessKeyId: claim.accessKeyId,
       StringToSign: `AWS4-HMAC-SHA256\n${claim.amzDate}\n${scope}\n${plain ? sha256Hex(canonical) : sha256HexOfBytes(canonical)}`,
       SignatureProvided: claim.signature,
-      CanonicalRequest: withoutCustomerKeys(canonical),
+      CanonicalRequest: withoutSecretHeaders(canonical),
     });
   }
   return key;

@@ -2,23 +2,24 @@
 
 import { percentDecode } from "../parse/percent.ts";
 
-const CUSTOMER_KEYS: ReadonlySet<string> = new Set([
+/** Headers, and parameters of presigned URLs that stand for them. */
+const SECRET_HEADERS: ReadonlySet<string> = new Set([
   "x-amz-server-side-encryption-customer-key",
   "x-amz-copy-source-server-side-encryption-customer-key",
+  "x-amz-security-token",
 ]);
 const SECRET_PARAMETERS: ReadonlySet<string> = new Set([
-  ...CUSTOMER_KEYS,
+  ...SECRET_HEADERS,
   "x-amz-signature",
-  "x-amz-security-token",
   // Of signatures of version 2, which are not taken here; a log is no place to learn one for a server that takes them.
   "signature",
 ]);
 
 export const REDACTED = "REDACTED";
 
-/** Of a header, or of the parameter of a presigned URL that stands for it. */
-export function isCustomerKey(name: string): boolean {
-  return CUSTOMER_KEYS.has(name.toLowerCase());
+/** Whether the value of this header, or of the parameter of a presigned URL that stands for it, is a secret: a customer's key, or the token of a session. */
+export function isSecretHeader(name: string): boolean {
+  return SECRET_HEADERS.has(name.toLowerCase());
 }
 
 /** A request's target, or a URL, without the secrets in its parameters, however their names are encoded. */
@@ -45,7 +46,7 @@ function decoded(name: string): string {
 }
 
 /** A canonical request as it may be shown to whoever signed another one. */
-export function withoutCustomerKeys(canonicalRequest: string): string {
+export function withoutSecretHeaders(canonicalRequest: string): string {
   const [method = "", path = "", query = "", ...headers] = canonicalRequest.split("\n");
   const parameters = query.split("&").map((parameter) => blank(parameter, "="));
   return [method, path, parameters.join("&"), ...headers.map((line) => blank(line, ":"))].join("\n");
@@ -53,5 +54,5 @@ export function withoutCustomerKeys(canonicalRequest: string): string {
 
 function blank(pair: string, separator: string): string {
   const at = pair.indexOf(separator);
-  return at > 0 && isCustomerKey(pair.slice(0, at)) ? `${pair.slice(0, at + 1)}${REDACTED}` : pair;
+  return at > 0 && isSecretHeader(pair.slice(0, at)) ? `${pair.slice(0, at + 1)}${REDACTED}` : pair;
 }

@@ -1,6 +1,6 @@
 import { OBJECT_OWNERSHIPS } from "../../access/index.ts";
 import { isHeaderText } from "../../object/index.ts";
-import { isCustomerKey, REDACTED } from "../auth/secret-values.ts";
+import { isSecretHeader, REDACTED } from "../auth/secret-values.ts";
 import { invalidArgument, notImplemented, S3Refusal } from "../errors.ts";
 import { parseAclHeaders } from "../features/acl/headers.ts";
 import { featureParsers } from "../features/parsers.ts";
@@ -79,7 +79,7 @@ function foldHoistedHeaders(headers: RequestHeaders, target: RequestTarget): Req
     const value = toHeaderValue(text);
     const sent = (folded ?? headers).get(name);
     if (sent !== undefined && sent !== value) {
-      const shown = isCustomerKey(name) ? REDACTED : value;
+      const shown = isSecretHeader(name) ? REDACTED : value;
       throw invalidArgument("A header and a query parameter of the same name differ.", name, shown);
     }
     folded ??= new Map(headers);

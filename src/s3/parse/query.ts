@@ -1,4 +1,4 @@
-import { isCustomerKey, REDACTED } from "../auth/secret-values.ts";
+import { isSecretHeader, REDACTED } from "../auth/secret-values.ts";
 import { invalidArgument, S3Refusal } from "../errors.ts";
 import { MAX_QUERY_PARAMETERS } from "../limits.ts";
 import { percentDecode } from "./percent.ts";
@@ -31,7 +31,7 @@ function addParameter(parameters: Map<string, string>, query: string, start: num
   const name = decode(query.slice(start, nameEnd));
   const value = nameEnd === end ? "" : decode(query.slice(nameEnd + 1, end));
   if (parameters.has(name)) {
-    const shown = isCustomerKey(name) ? REDACTED : value;
+    const shown = isSecretHeader(name) ? REDACTED : value;
     throw invalidArgument("A query parameter may be given only once.", name, shown);
   }
   if (parameters.size === MAX_QUERY_PARAMETERS) {

@@ -1,6 +1,7 @@
 /** The policy of a POST form: what the form may say, signed by whoever hands it out. Source: Amazon S3 API, "POST policy". */
 
 import { fromBase64 } from "../../base/index.ts";
+import { isSecretHeader, REDACTED } from "../auth/secret-values.ts";
 import { S3Refusal } from "../errors.ts";
 
 const MAX_POLICY_BYTES = 20 * 1024;
@@ -100,14 +101,15 @@ export function checkPolicy(policy: PostPolicy, fields: ReadonlyMap<string, stri
     if (condition.kind === "length") continue;
     covered.add(condition.field);
     const value = fields.get(condition.field) ?? "";
-    const holds =
+    const [operator, wanted, holds] =
       condition.kind === "equals"
-        ? value === condition.value
-        : startsWith(condition.field, value, condition.prefix);
+        ? ["eq", condition.value, value === condition.value]
+        : ["starts-with", condition.prefix, startsWith(condition.field, value, condition.prefix)];
     if (!holds) {
+      const shown = isSecretHeader(condition.field) ? REDACTED : wanted;
       throw new S3Refusal(
         "AccessDenied",
-        `Invalid according to Policy: Policy Condition failed: ["${condition.kind === "equals" ? "eq" : "starts-with"}", "$${condition.field}", "${condition.kind === "equals" ? condition.value : condition.prefix}"]`,
+        `Invalid according to Policy: Policy Condition failed: ["${operator}", "$${condition.field}", "${shown}"]`,
       );
     }
   }

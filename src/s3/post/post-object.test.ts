@@ -307,6 +307,14 @@ describe("a form is refused", () => {
     expect(await codeOf(await send(fields()))).toBe(code);
   });
 
+  it("without the token that its policy names, which is not told", async () => {
+    const policy = policyOf([...OPEN, { "x-amz-security-token": "made-up-token" }]);
+    const answer = await (await send({ key: "k", ...version2(policy) })).text();
+    expect(answer).toContain("<Code>AccessDenied</Code>");
+    expect(answer).toContain("REDACTED");
+    expect(answer).not.toContain("made-up-token");
+  });
+
   it.each([
     ["too small", "ab", "EntityTooSmall"],
     ["too large", "12345678901", "EntityTooLarge"],

@@ -9,9 +9,11 @@ import {
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import { describe, expect, it } from "vitest";
 import { mintSession } from "../../access/index.ts";
+import { sha256Hex } from "../auth/hmac.ts";
 import { ACCOUNT, AccountRig, keyIn } from "../testing/account-rig.ts";
 import { ask } from "../testing/query-client.ts";
 import { ALICE, ALICE_OWNER } from "../testing/rig.ts";
+import { signRequest } from "../testing/sign.ts";
 
 const account = AccountRig.forAllTests();
 const { alice, listing, outcome, s3, userWithKey } = account;
@@ -100,5 +102,32 @@ describe("sessions", () => {
         sessionToken: stranger.token,
       }),
     ).toBe("InvalidToken");
+  });
+
+  it("are not in the answer to a wrong signature, wherever their token was sent", async () => {
+    const session = keyIn(await alice("GetSessionToken"));
+    const { sessionToken = "" } = session;
+    const client = s3({ ...session, secretAccessKey: "wrong" });
+    const url = await getSignedUrl(client, new GetObjectCommand({ Bucket: "session-bucket", Key: "k" }));
+    const presigned = await (await fetch(url)).text();
+    const { host } = new URL(account.rig.endpoint);
+    const signed = signRequest({
+      method: "GET",
+      target: "/session-bucket/k",
+      headers: { host, "x-amz-security-token": sessionToken },
+      payloadHash: sha256Hex(""),
+      credentials: { accessKeyId: session.accessKeyId, secretAccessKey: "wrong" },
+      nowMs: Date.now(),
+    });
+    const { headers } = signed;
+    const sent = await (await fetch(`${account.rig.endpoint}/session-bucket/k`, { headers })).text();
+    for (const answer of [presigned, sent]) {
+      expect(answer).toContain("<Code>SignatureDoesNotMatch</Code>");
+      expect(answer).toMatch(/x-amz-security-token[:=]REDACTED/i);
+      expect(answer).not.toContain(sessionToken.slice(0, 40));
+    }
+    const twice = await (await fetch(`${url}&X-Amz-Security-Token=${sessionToken}`)).text();
+    expect(twice).toContain("REDACTED");
+    expect(twice).not.toContain(sessionToken.slice(0, 40));
   });
 });
