@@ -12,7 +12,7 @@ import {
 import { checksumFromRows } from "./checksums.ts";
 import type { ObjectContext } from "./context.ts";
 import { wantedEncryption } from "./encryption/bucket-default.ts";
-import { checkCustomerKey, encryptionInfo } from "./encryption/object-keys.ts";
+import { encryptionInfo, proveCustomerKey } from "./encryption/object-keys.ts";
 import { encryptedAs } from "./encryption/requested.ts";
 import { submitWrapped } from "./encryption/submit-wrapped.ts";
 import { ObjectError } from "./errors.ts";
@@ -70,6 +70,9 @@ async function copyOnce(context: ObjectContext, request: CopyObjectRequest): Pro
     );
   }
   const sourceVersionId = shownVersionId(sourceBucket, source);
+  const kept = source.attributes?.encryption;
+  // Before anything that tells of the content: its ETag, its size.
+  proveCustomerKey(kept, request.sourceCustomerKey);
   checkSourcePreconditions(
     { etag: source.etag, modifiedAtMs: Number(source.modifiedAtMs) },
     request.sourcePreconditions,
@@ -78,12 +81,10 @@ async function copyOnce(context: ObjectContext, request: CopyObjectRequest): Pro
     throw new ObjectError("object-too-large", "a copy in one piece has at most 5 GiB; use UploadPartCopy");
   }
   const bucket = await context.knownBucket(request.bucket);
-  const kept = source.attributes?.encryption;
   const wanted = wantedEncryption(context, bucket, request.encryption);
   if ((kept === undefined) !== (wanted === undefined) || request.checksumAlgorithm !== undefined) {
     return rewrite(context, { request, source, sourceVersionId, bucket, wanted });
   }
-  checkCustomerKey(kept, request.sourceCustomerKey);
   // The bytes stay as they are; only their data key is wrapped anew.
   const wrapped = kept && wanted && (await context.keys.rewrap(kept, request.sourceCustomerKey, wanted));
   const checksum = checksumFromRows(source.attributes?.checksums ?? []);

@@ -152,6 +152,8 @@ export async function uploadPartCopy(
   const upload = await knownUpload(context, request);
   const { bucket: sourceBucket, row: source } = await freshSource(context, request);
   const sourceVersionId = shownVersionId(sourceBucket, source);
+  // Before anything that tells of the content: its ETag, its size.
+  proveCustomerKey(source.attributes?.encryption, request.sourceCustomerKey);
   checkSourcePreconditions(
     { etag: source.etag, modifiedAtMs: Number(source.modifiedAtMs) },
     request.sourcePreconditions,
@@ -170,7 +172,7 @@ export async function uploadPartCopy(
     const rewritten = await rewritePart(context, { request, upload, source, first, length });
     return { ...rewritten, sourceVersionId };
   }
-  checkCustomerKey(undefined, request.customerKey ?? request.sourceCustomerKey);
+  checkCustomerKey(undefined, request.customerKey);
   const { etag, checksum } = await digestSlices(context, source.slices, {
     first,
     length,

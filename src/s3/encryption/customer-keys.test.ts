@@ -1,13 +1,19 @@
 /** The promise: a customer's key is proven before anything is told of its object, and is never told again itself. */
 import { createHash, createHmac } from "node:crypto";
 import {
+  CopyObjectCommand,
+  type CopyObjectCommandInput,
   CreateBucketCommand,
+  CreateMultipartUploadCommand,
   GetObjectCommand,
   type GetObjectCommandInput,
+  HeadObjectCommand,
   PutBucketLoggingCommand,
   PutBucketPolicyCommand,
   PutObjectCommand,
   type S3Client,
+  UploadPartCopyCommand,
+  type UploadPartCopyCommandInput,
 } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { canonicalQuery } from "../auth/canonical-request.ts";
@@ -189,5 +195,66 @@ describe("a GET without the key of its object, or with another one", () => {
     expect(bare.map(({ status }) => status)).toEqual([400, 400, 400]);
     const wrong = await Promise.all(askedBy.map((asked) => get({ ...asked, ...given(2) })));
     expect(new Set(wrong.map(({ status }) => status))).toEqual(new Set([(await get(given(2))).status]));
+  });
+});
+
+describe("a copy without the key of its source, or with another one", () => {
+  const given = (seed: number) => ({
+    CopySourceSSECustomerAlgorithm: "AES256",
+    CopySourceSSECustomerKey: keyOf(seed).text,
+    CopySourceSSECustomerKeyMD5: keyOf(seed).md5,
+  });
+  const own = {
+    SSECustomerAlgorithm: "AES256",
+    SSECustomerKey: keyOf(1).text,
+    SSECustomerKeyMD5: keyOf(1).md5,
+  };
+  let uploadId: string | undefined;
+
+  beforeAll(async () => {
+    await s3.send(new PutObjectCommand({ Bucket, Key: "source", Body: "hello", ...own }));
+    const begun = await s3.send(new CreateMultipartUploadCommand({ Bucket, Key: "whole", ...own }));
+    uploadId = begun.UploadId;
+  });
+
+  const source = { Bucket, CopySource: `${Bucket}/source` };
+  const waysOfCopying: [string, (more: Partial<CopyObjectCommandInput>) => Promise<unknown>][] = [
+    ["CopyObject", (more) => s3.send(new CopyObjectCommand({ ...source, Key: "copy", ...more }))],
+    [
+      "CopyObject that encrypts",
+      (more) => s3.send(new CopyObjectCommand({ ...source, Key: "copy", ...own, ...more })),
+    ],
+    [
+      "UploadPartCopy",
+      (more) =>
+        s3.send(
+          new UploadPartCopyCommand({
+            ...source,
+            Key: "whole",
+            UploadId: uploadId,
+            PartNumber: 1,
+            ...own,
+            ...(more as Partial<UploadPartCopyCommandInput>),
+          }),
+        ),
+    ],
+  ];
+
+  it.each(waysOfCopying)("learns nothing of its content from preconditions: %s", async (_, copy) => {
+    const { ETag } = await s3.send(new HeadObjectCommand({ Bucket, Key: "source", ...own }));
+    const askedBy = [
+      { CopySourceIfMatch: ETag },
+      { CopySourceIfMatch: '"x"' },
+      { CopySourceIfNoneMatch: ETag },
+    ];
+    const asking = (more: Partial<CopyObjectCommandInput>) =>
+      Promise.all(askedBy.map((asked) => failureOf(copy({ ...asked, ...more }))));
+    const proven = await asking(given(1));
+    expect(proven.map(({ name }) => name)).toEqual(["succeeded", "PreconditionFailed", "PreconditionFailed"]);
+    const bare = await asking({});
+    expect(bare).toEqual(bare.map(() => ({ name: "InvalidRequest", status: 400 })));
+    const wrong = await asking(given(2));
+    expect(wrong).toEqual(wrong.map(() => wrong[0]));
+    expect(wrong[0]).toEqual({ name: "InvalidRequest", status: 400 });
   });
 });
