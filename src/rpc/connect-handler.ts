@@ -3,11 +3,13 @@
 import type { ConnectRouter, ContextValues } from "@connectrpc/connect";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
 import type { IncomingBodies } from "./incoming-bodies.ts";
-import type { AnyRequest, AnyResponse } from "./listener.ts";
+import { type AnyRequest, type AnyResponse, departureOf } from "./listener.ts";
 
 export interface ConnectHandlerOptions {
   readonly router: ConnectRouter;
   readonly bodies: IncomingBodies;
+  /** Each call is answered, or what answers it has begun. */
+  readonly onAnswered: (values: ContextValues) => void;
   readonly onUnexpectedError: (error: unknown) => void;
 }
 
@@ -18,7 +20,12 @@ export type ConnectHandler = (
   values: () => ContextValues,
 ) => boolean;
 
-export function connectHandler({ router, bodies, onUnexpectedError }: ConnectHandlerOptions): ConnectHandler {
+export function connectHandler({
+  router,
+  bodies,
+  onAnswered,
+  onUnexpectedError,
+}: ConnectHandlerOptions): ConnectHandler {
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
   return (request, response, values) => {
     const handle = handlers.get(request.url?.split("?", 1)[0] ?? "");
@@ -31,8 +38,12 @@ export function connectHandler({ router, bodies, onUnexpectedError }: ConnectHan
       values: contextValues,
       mayPause: handle.method.methodKind === "bidi_streaming",
     });
-    handle({ ...asked, body })
-      .then((answer) => universalResponseToNodeResponse(answer, response))
+    // The library's own signal has another reason for each way of leaving, and none for some.
+    handle({ ...asked, body, signal: departureOf(response) })
+      .then((answer) => {
+        onAnswered(contextValues);
+        return universalResponseToNodeResponse(answer, response);
+      })
       // That a caller has left is no fault.
       .catch((error: unknown) => {
         if (!asked.signal.aborted) onUnexpectedError(error);

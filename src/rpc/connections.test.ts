@@ -1,11 +1,12 @@
 import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
 import { connect, type Socket } from "node:net";
+import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { Code, type ConnectError, createClient } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Health, HealthCheckResponse_ServingStatus } from "../gen/grpc/health/v1/health_pb.js";
 import { ServerReflection } from "../gen/grpc/reflection/v1/reflection_pb.js";
-import { BucketService, ObjectService } from "../gen/skerry/storage/v1/storage_pb.js";
+import { BucketService, ObjectService, PutObjectRequestSchema } from "../gen/skerry/storage/v1/storage_pb.js";
 import type { ListenerLimits } from "./listener-limits.ts";
 import { asked } from "./testing/fake-namespaces.ts";
 import { as, codeOf, TestApi } from "./testing/test-api.ts";
@@ -203,6 +204,160 @@ describe("a streamed upload that does not go on", () => {
     let answers = 0;
     for await (const _ of reflection.serverReflectionInfo(requests(), as("reader"))) answers++;
     expect(answers).toBe(2);
+  });
+});
+
+/** The first call of an operation that is reported from now on. */
+async function reported(operation: string) {
+  for (;;) {
+    const event = api.events.find((each) => each.operation === operation);
+    if (event !== undefined) return event;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+describe("a caller that leaves in the midst of its upload", () => {
+  const header = { part: { case: "header" as const, value: { bucket: "photos", key: "k", size: 2n } } };
+  const half = { part: { case: "data" as const, value: new Uint8Array(1) } };
+  const PUT_OBJECT = "/skerry.storage.v1.ObjectService/PutObject";
+
+  /** As on the wire: one byte of flags and four of length before each message. */
+  function enveloped(message: MessageInitShape<typeof PutObjectRequestSchema>): Buffer {
+    const bytes = toBinary(PutObjectRequestSchema, create(PutObjectRequestSchema, message));
+    const head = Buffer.alloc(5);
+    head.writeUInt32BE(bytes.length, 1);
+    return Buffer.concat([head, bytes]);
+  }
+
+  it.each([
+    ["Connect", "application/connect+proto", [header, half]],
+    ["Connect, before its first message", "application/connect+proto", []],
+    ["gRPC-Web", "application/grpc-web+proto", [header]],
+  ])("has called it off, which is no fault: %s over HTTP/1.1", async (_, type, messages) => {
+    await start();
+    await createClient(BucketService, api.http2()).createBucket({ bucket: "photos" }, as("admin"));
+    const pieces = messages.map((message) => enveloped(message).toString("latin1"));
+    const chunk = (piece: string) => `${piece.length.toString(16)}\r\n${piece}\r\n`;
+    const asking = await speak(
+      `POST ${PUT_OBJECT} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer writer\r\nContent-Type: ${type}\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n`,
+    );
+    await asking.has("100 Continue");
+    await new Promise<void>((resolve) => {
+      asking.socket.write(Buffer.from(pieces.map(chunk).join(""), "latin1"), () => resolve());
+    });
+    asking.socket.destroy();
+    expect(await reported("ObjectService/PutObject")).toMatchObject({
+      outcome: "canceled",
+      principalKeyId: "writer",
+    });
+    expect(api.unexpected).toEqual([]);
+  });
+
+  it.each([
+    ["Connect", "application/connect+proto"],
+    ["gRPC", "application/grpc+proto"],
+  ])("has called it off, which is no fault: %s over HTTP/2", async (_, type) => {
+    await start();
+    await createClient(BucketService, api.http2()).createBucket({ bucket: "photos" }, as("admin"));
+    const session = connectHttp2(api.baseUrl);
+    const call = session.request({
+      ":method": "POST",
+      ":path": PUT_OBJECT,
+      "content-type": type,
+      authorization: "Bearer writer",
+    });
+    call.on("error", () => undefined);
+    await new Promise<void>((resolve) => {
+      call.write(Buffer.concat([enveloped(header), enveloped(half)]), () => resolve());
+    });
+    // A reset alone: `close` would end the messages first, as if they were all.
+    call.destroy(new Error("enough"));
+    expect(await reported("ObjectService/PutObject")).toMatchObject({ outcome: "canceled" });
+    expect(api.unexpected).toEqual([]);
+    session.destroy();
+  });
+
+  it.each([
+    [
+      "REST, lines",
+      "/v1/namespaces/docs/documents",
+      "application/x-ndjson",
+      "DocumentService/UploadDocuments",
+    ],
+    ["REST", "/v1/namespaces/docs/query", "application/json", "QueryService/Query"],
+    ["Connect", LIST_BUCKETS, "application/json", "BucketService/ListBuckets"],
+  ])("or of its message: %s", async (_, path, type, operation) => {
+    await start();
+    const asking = await speak(
+      `POST ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer writer\r\nContent-Type: ${type}\r\nContent-Length: 90\r\nExpect: 100-continue\r\n\r\n`,
+    );
+    await asking.has("100 Continue");
+    asking.socket.write('{"id":"a"}\n', () => asking.socket.destroy());
+    expect(await reported(operation)).toMatchObject({ outcome: "canceled", principalKeyId: "writer" });
+    expect(api.unexpected).toEqual([]);
+    expect(asked.filter(({ method }) => method === "write")).toEqual([]);
+  });
+});
+
+describe("a message that is refused while it is read", () => {
+  const TOO_LARGE_BYTES = 33 * MIB;
+
+  it.each([
+    ["is no JSON", "application/json", Buffer.from("{"), "invalidargument"],
+    // As gRPC has it.
+    ["is no message", "application/proto", Buffer.from([0xff]), "internal"],
+    ["is too large", "application/json", Buffer.alloc(TOO_LARGE_BYTES, " "), "resourceexhausted"],
+  ])("is reported with its caller, once: %s", async (_, type, body, outcome) => {
+    await start();
+    const headers = { "content-type": type, ...as("reader").headers };
+    await fetch(`${api.baseUrl}${LIST_BUCKETS}`, { method: "POST", headers, body }).catch(() => undefined);
+    await reported("BucketService/ListBuckets");
+    await createClient(BucketService, api.http2()).listBuckets({}, as("reader"));
+    expect(api.events.map((event) => [event.operation, event.outcome, event.principalKeyId])).toEqual([
+      ["BucketService/ListBuckets", outcome, "reader"],
+      ["BucketService/ListBuckets", "ok", "reader"],
+    ]);
+    expect(api.unexpected).toEqual([]);
+  });
+
+  it.each([
+    ["Connect", "application/proto"],
+    ["gRPC", "application/grpc"],
+  ])("is reported when it stalls: %s", async (_, type) => {
+    await start({ stallTimeoutMs: 20, drainTimeoutMs: 20 });
+    const asking = await speak(
+      `POST ${LIST_BUCKETS} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer reader\r\nContent-Type: ${type}\r\nContent-Length: 9\r\n\r\n{`,
+    );
+    await asking.all;
+    expect(api.events).toMatchObject([
+      { operation: "BucketService/ListBuckets", outcome: "deadlineexceeded", principalKeyId: "reader" },
+    ]);
+  });
+
+  it("is reported in gRPC", async () => {
+    await start();
+    const session = connectHttp2(api.baseUrl);
+    const call = session.request({
+      ":method": "POST",
+      ":path": LIST_BUCKETS,
+      "content-type": "application/grpc",
+      ...as("reader").headers,
+    });
+    call.resume().end(Buffer.from([0, 0, 0, 0, 1, 0xff]));
+    await new Promise((resolve) => call.once("close", resolve));
+    expect(api.events).toMatchObject([{ outcome: "internal", principalKeyId: "reader" }]);
+    expect(api.unexpected).toEqual([]);
+    session.destroy();
+  });
+
+  it("is reported when an upload does not begin as it has to", async () => {
+    await start();
+    async function* messages() {
+      yield { part: { case: "data" as const, value: new Uint8Array(1) } };
+    }
+    const put = createClient(ObjectService, api.http2()).putObject(messages(), as("writer"));
+    expect(await codeOf(put)).toBe("InvalidArgument");
+    expect(api.events).toMatchObject([{ operation: "ObjectService/PutObject", outcome: "invalidargument" }]);
   });
 });
 

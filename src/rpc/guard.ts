@@ -20,6 +20,7 @@ import type { Clock } from "../platform/index.ts";
 import { SearchError } from "../search/index.ts";
 import { toConnectError } from "./errors.ts";
 import { ruleBroken } from "./field-rules.ts";
+import { callerGone } from "./listener.ts";
 import type { RpcOperationName } from "./operations.ts";
 import type { RestAdmission, RpcAuthenticator, RpcGate, RpcHooks, RpcLimits } from "./ports.ts";
 import { CALL_REQUEST } from "./ruled-service.ts";
@@ -39,7 +40,11 @@ export const CALL_INFO: ContextKey<CallInfo> = createContextKey<CallInfo>({
 const PROGRESS: ContextKey<Progress | undefined> = createContextKey<Progress | undefined>(undefined);
 
 interface Progress {
+  readonly operation: string;
+  readonly context: HandlerContext;
   readonly principal: Principal;
+  /** Its method was reached, or it was refused: it has a report. */
+  hasReport: boolean;
   isReported: boolean;
 }
 
@@ -122,7 +127,7 @@ export class Guard implements RestAdmission {
           yield message;
         } catch (cause) {
           // Of whoever writes to the caller: that it has left is no fault of the call.
-          throw new ConnectError("the caller is gone", Code.Canceled, undefined, undefined, cause);
+          throw callerGone(cause);
         }
       }
       report.done("ok");
@@ -134,8 +139,18 @@ export class Guard implements RestAdmission {
     }
   }
 
-  refuseStrangers(_operation: string, context: HandlerContext): void {
-    context.values.set(PROGRESS, { principal: this.#authenticate(context), isReported: false });
+  refuseStrangers(operation: string, context: HandlerContext): void {
+    const principal = this.#authenticate(context);
+    context.values.set(PROGRESS, { operation, context, principal, hasReport: false, isReported: false });
+  }
+
+  /** The protocol's library has answered a call: one that it refused while it read the message (too large, malformed, cut off) is reported here. */
+  answered(values: ContextValues): void {
+    const progress = values.get(PROGRESS);
+    if (progress === undefined || progress.hasReport) return;
+    const { operation, context } = progress;
+    // It ends the signal with what it refuses the call with.
+    this.refused(operation, context, context.signal.reason);
   }
 
   refused(operation: string, context: HandlerContext, error: unknown): ConnectError {
@@ -265,6 +280,7 @@ class Report {
     this.#operation = operation;
     this.#info = context.values.get(CALL_INFO);
     this.#progress = context.values.get(PROGRESS);
+    if (this.#progress !== undefined) this.#progress.hasReport = true;
     this.touched = touched;
     this.#startedMs = options.clock.monotonicMs();
   }

@@ -3,7 +3,7 @@
 import { Code, ConnectError, type ContextValues } from "@connectrpc/connect";
 import { type Clock, ProgressWatch, type Timers, type Transfer } from "../platform/index.ts";
 import { callerOf } from "./guard.ts";
-import { type AnyRequest, type AnyResponse, carrierOf } from "./listener.ts";
+import { type AnyRequest, type AnyResponse, callerGone, carrierOf } from "./listener.ts";
 import type { ListenerLimits } from "./listener-limits.ts";
 import { HELD_BYTES, type HeldBytes, MessageMemory } from "./message-memory.ts";
 
@@ -39,7 +39,7 @@ export class IncomingBodies {
     const release = () => held.release();
     response.once("finish", release);
     response.once("close", release);
-    return new IncomingBody(bytes, held, mayPause ? undefined : this.#watch);
+    return new IncomingBody(bytes, { request, held, watch: mayPause ? undefined : this.#watch });
   }
 
   /** No body is watched any more. */
@@ -48,20 +48,28 @@ export class IncomingBodies {
   }
 }
 
+interface BodyParts {
+  readonly request: AnyRequest;
+  readonly held: HeldBytes;
+  readonly watch: ProgressWatch | undefined;
+}
+
 /**
- * Reading throws DEADLINE_EXCEEDED when the caller keeps it waiting for too long, and RESOURCE_EXHAUSTED when there is no memory for what has come. The source
- * is left as it is then, and when its reader leaves, so that an answer can be sent.
+ * Reading throws DEADLINE_EXCEEDED when the caller keeps it waiting for too long, RESOURCE_EXHAUSTED when there is no memory for what has come, and CANCELED when
+ * the caller leaves before all has come. The source is left as it is then, and when its reader leaves, so that an answer can be sent.
  */
 class IncomingBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Array> {
   readonly #pieces: AsyncIterator<Uint8Array>;
+  readonly #request: AnyRequest;
   readonly #held: HeldBytes;
   readonly #watch: ProgressWatch | undefined;
   readonly #transfer: Transfer | undefined;
   #failure: ConnectError | undefined;
   #onStall: ((error: ConnectError) => void) | undefined;
 
-  constructor(bytes: AsyncIterable<Uint8Array>, held: HeldBytes, watch: ProgressWatch | undefined) {
+  constructor(bytes: AsyncIterable<Uint8Array>, { request, held, watch }: BodyParts) {
     this.#pieces = bytes[Symbol.asyncIterator]();
+    this.#request = request;
     this.#held = held;
     this.#watch = watch;
     this.#transfer = watch?.transfer(() => this.#stalled());
@@ -87,7 +95,7 @@ class IncomingBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Arra
     if (this.#transfer !== undefined) this.#watch?.begin(this.#transfer);
     let bytes = 0;
     try {
-      const next = await this.#pieces.next();
+      const next = await this.#read();
       bytes = next.done === true ? 0 : next.value.length;
       if (this.#failure === undefined) this.#held.take(bytes);
       return next;
@@ -96,9 +104,25 @@ class IncomingBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Arra
     }
   }
 
+  async #read(): Promise<IteratorResult<Uint8Array>> {
+    let next: IteratorResult<Uint8Array>;
+    try {
+      next = await this.#pieces.next();
+    } catch (cause) {
+      throw callerGone(cause);
+    }
+    // Over HTTP/2 a call that is called off ends as one whose messages have all come.
+    if (next.done === true && isCalledOff(this.#request)) throw callerGone();
+    return next;
+  }
+
   #stalled(): void {
     this.#failure = new ConnectError("the request does not go on arriving", Code.DeadlineExceeded);
     this.#held.release();
     this.#onStall?.(this.#failure);
   }
+}
+
+function isCalledOff(request: AnyRequest): boolean {
+  return "stream" in request && request.stream.aborted;
 }

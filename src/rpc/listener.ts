@@ -17,6 +17,7 @@ import {
 } from "node:http2";
 import { createServer as createTcpServer, type Socket, type Server as TcpServer } from "node:net";
 import type { TLSSocket } from "node:tls";
+import { Code, ConnectError } from "@connectrpc/connect";
 import type { SocketAddress, Timers } from "../platform/index.ts";
 import type { ListenerLimits } from "./listener-limits.ts";
 
@@ -239,6 +240,20 @@ export class ApiListener {
 export function carrierOf(request: AnyRequest): Socket | ServerHttp2Session {
   const session = "stream" in request ? request.stream.session : undefined;
   return (session as ServerHttp2Session | undefined) ?? request.socket;
+}
+
+/** Aborts with CANCELED when the connection or the stream ends before the answer did. */
+export function departureOf(response: AnyResponse): AbortSignal {
+  const departure = new AbortController();
+  response.once("close", () => {
+    if (!response.writableEnded) departure.abort(callerGone());
+  });
+  return departure.signal;
+}
+
+/** What a call ends with whose caller has left. `cause` is what the connection says of it. */
+export function callerGone(cause?: unknown): ConnectError {
+  return new ConnectError("the caller is gone", Code.Canceled, undefined, undefined, cause);
 }
 
 /** Over HTTP/1.1 the caller learns that no other request may follow. */

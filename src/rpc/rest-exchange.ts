@@ -1,8 +1,8 @@
 /** One request over REST and its answer, between the sockets of Node and `rest/`. */
 
-import { Code, ConnectError, type ContextValues } from "@connectrpc/connect";
+import { Code, type ContextValues } from "@connectrpc/connect";
 import { CALL_INFO } from "./guard.ts";
-import type { AnyRequest, AnyResponse, Http1Response } from "./listener.ts";
+import { type AnyRequest, type AnyResponse, departureOf, type Http1Response } from "./listener.ts";
 import { errorAnswer, type RestAnswer, type RestHandler, restError } from "./rest/index.ts";
 
 export interface RestExchange {
@@ -18,7 +18,7 @@ export async function serveRest(
   { request, response, body, values }: RestExchange,
 ): Promise<void> {
   const { requestId } = values.get(CALL_INFO);
-  const caller = callerOf(response);
+  const caller = departureOf(response);
   const answered =
     (await rest.handle({
       verb: request.method ?? "",
@@ -46,15 +46,6 @@ function headerOf({ headers }: AnyRequest): Headers {
     else for (const one of value) header.append(name, one);
   }
   return header;
-}
-
-/** Aborts when the connection or the stream ends before the answer did. */
-function callerOf(response: AnyResponse): AbortSignal {
-  const caller = new AbortController();
-  response.once("close", () => {
-    if (!response.writableEnded) caller.abort(new ConnectError("the caller is gone", Code.Canceled));
-  });
-  return caller.signal;
 }
 
 /** Rejects when the body does. */

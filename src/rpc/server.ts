@@ -1,4 +1,6 @@
 import {
+  Code,
+  ConnectError,
   type ConnectRouter,
   type ContextValues,
   createConnectRouter,
@@ -96,7 +98,9 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
     address,
     close: async (graceMs) => {
       stopping.abort();
-      await listener.close(graceMs, () => cut.abort());
+      await listener.close(graceMs, () =>
+        cut.abort(new ConnectError("the node is stopping", Code.Unavailable)),
+      );
       bodies.close();
     },
   };
@@ -124,6 +128,7 @@ function connectMethods(options: RpcServerOptions, parts: ConnectParts): Connect
   return connectHandler({
     router,
     bodies,
+    onAnswered: (values) => guard.answered(values),
     onUnexpectedError: (error) => options.hooks.onUnexpectedError?.(error, ""),
   });
 }

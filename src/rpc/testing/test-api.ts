@@ -252,6 +252,8 @@ const statistics: StatisticsAdmin = {
 /** The listener of the API over one node's objects, administrators that always answer alike, and namespaces that remember what they are asked. */
 export class TestApi {
   readonly events: RpcEvent[] = [];
+  /** What was reported as a bug. */
+  readonly unexpected: unknown[] = [];
   notReadyReason: string | undefined;
   maintenanceState = "off";
   /** What has to be waited for before this node knows what others have done. */
@@ -301,7 +303,10 @@ export class TestApi {
       gate: createGate(RPC_OPERATIONS),
       clock: new NodeClock(),
       timers: new NodeTimers(),
-      hooks: { onCall: (event) => api.events.push(event) },
+      hooks: {
+        onCall: (event) => api.events.push(event),
+        onUnexpectedError: (error) => api.unexpected.push(error),
+      },
       objects: { ...node.objects, asOfNow: () => api.asOfNow?.() },
       region: "r",
       keys,
