@@ -141,6 +141,21 @@ describe("the gate", () => {
     expect(await codeOf(copying)).toBe("PermissionDenied");
   });
 
+  it("tells whoever leaves the name of a bucket out that it is missing", async () => {
+    const buckets = createClient(BucketService, http2());
+    const objects = createClient(ObjectService, http2());
+    const source = { sourceBucket: "", sourceKey: "k" };
+    const asking: ((key: string) => Promise<unknown>)[] = [
+      (key) => buckets.createBucket({ bucket: "" }, as(key)),
+      (key) => buckets.getBucket({}, as(key)),
+      (key) => buckets.listChanges({}, as(key)),
+      (key) => objects.headObject({ key: "k" }, as(key)),
+      (key) => objects.copyObject({ ...source, bucket: "mine", key: "k" }, as(key)),
+      (key) => calls["ObjectService/PutObject"](key, ""),
+    ];
+    for (const ask of asking) expect(await codeOf(ask("admin"))).toBe("InvalidArgument");
+  });
+
   it("answers nobody without a key", async () => {
     const listing = createClient(BucketService, http2()).listBuckets({});
     expect(await codeOf(listing)).toBe("Unauthenticated");

@@ -15,7 +15,7 @@ import {
   type Principal,
 } from "../access/index.ts";
 import { Consistency } from "../gen/skerry/search/v1/search_pb.js";
-import type { ObjectStore } from "../object/index.ts";
+import { ObjectError, type ObjectStore } from "../object/index.ts";
 import type { Clock } from "../platform/index.ts";
 import { SearchError } from "../search/index.ts";
 import { toConnectError } from "./errors.ts";
@@ -183,6 +183,10 @@ export class Guard implements RestAdmission {
     const values = (key: string) => contextValues(key, remoteAddress, this.#options.clock.wallMs());
     const named = typeof touches === "function" ? touches(principal) : touches;
     report.touched = named[0] ?? {};
+    // To the gate it would be no bucket, and out of every scope.
+    if (named.some(({ bucket }) => bucket === "")) {
+      throw new ObjectError("bucket-name-invalid", "the name of the bucket is missing");
+    }
     for (const touched of named.length === 0 ? [{}] : named) {
       const denial = await this.#judge(principal, { name: operation, ...touched, context: { values } });
       if (denial !== undefined) {
