@@ -167,8 +167,8 @@ export class Namespace {
   }
 
   /**
-   * `target`: "name" beside this one, or "org/project/name". Not repeated when the answer was lost. SkerryError "unreachable", "timeout" and "unavailable" leave
-   * open whether it was made.
+   * `target`: "name" beside this one, or "org/project/name". Not repeated when the answer was lost. SkerryError "unreachable", "timeout", "deadline_exceeded" and,
+   * behind a proxy, "unavailable" leave open whether it was made.
    */
   async branch(
     target: string,

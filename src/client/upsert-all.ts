@@ -27,7 +27,7 @@ const DEFAULT_CONCURRENCY = 4;
 
 /** A batch was refused, as the server says it: its paths are those in the batch, so that "upserts[3]" is `documents[3]`. */
 export class UpsertAllError extends SkerryError {
-  /** The batch. Not written, unless `code` leaves that open: "unreachable", "timeout", "unavailable". */
+  /** The batch. Not written, unless `code` leaves that open: "unreachable", "timeout", "deadline_exceeded", and "unavailable" behind a proxy. */
   readonly documents: readonly Document[];
   /** What is durable for certain. */
   readonly progress: UpsertProgress;

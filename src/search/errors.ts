@@ -20,9 +20,9 @@ export const SEARCH_ERROR_CODES = [
   "quota-exceeded",
   /** Too much at once; again later: 429. */
   "overloaded",
-  /** Storage or a quorum cannot be reached now: 503. */
+  /** Storage or a quorum cannot be reached now: 503. A write was not done, and will not be. */
   "unavailable",
-  /** 504 */
+  /** It took too long, or there was no answer to a write that may have been done, or may yet be: 504. */
   "deadline-exceeded",
   /** The caller went away: 499. */
   "cancelled",

@@ -72,7 +72,10 @@ export type NamespaceCommand =
 
 /** The rows of namespaces in the replicated metadata. */
 export interface NamespaceStore {
-  /** What the state machine decided. Rejects with SearchError "unavailable" when there is no answer, also where the command may yet be applied. */
+  /**
+   * What the state machine decided. Rejects with SearchError: "unavailable" and "overloaded" when the command was not applied and will not be,
+   * "deadline-exceeded" when it may have been, or may yet be.
+   */
   submit(command: NamespaceCommand, signal?: AbortSignal): Promise<CommandResult>;
   /** After it resolves, `view` shows at least everything that was acknowledged anywhere before the call. */
   barrier(): Promise<void>;

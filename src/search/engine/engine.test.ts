@@ -50,6 +50,31 @@ async function codeOf(work: Promise<unknown>): Promise<string> {
   }
 }
 
+describe("what is committed and cannot be shown", () => {
+  const changes: [string, (engine: SearchEngine) => Promise<unknown>][] = [
+    ["a new namespace", (engine) => engine.createNamespace(named("other"), { schema: EMPTY_SCHEMA })],
+    ["a change", (engine) => engine.updateNamespace(named("main"), { settings: { retentionSeconds: 7 } })],
+    ["a branch", (engine) => engine.branch(named("main"), named("branch"), {})],
+    [
+      "a quota",
+      (engine) =>
+        engine.setQuota({ org: "org", project: "" }, { maxNamespaces: 9n, maxBytes: 0n, maxDocuments: 0n }),
+    ],
+  ];
+
+  test.each(changes)("is not told as not done: %s", async (_, change) => {
+    const { world, engine, context } = await begin();
+    let isSent = false;
+    world.beforeCommand = async () => {
+      isSent = true;
+    };
+    vi.spyOn(context.store, "barrier").mockImplementation(async () => {
+      if (isSent) throw new SearchError("unavailable", "no quorum");
+    });
+    expect(await codeOf(change(engine))).toBe("deadline-exceeded");
+  });
+});
+
 describe("writes", () => {
   test("a patch sees what another node wrote in between", async () => {
     const { world, engine } = await begin();

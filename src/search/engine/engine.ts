@@ -51,7 +51,7 @@ import { namespaceInfo } from "./namespace-info.ts";
 import { NamespaceStates } from "./namespace-states.ts";
 import { readQuota, writeQuota } from "./quota.ts";
 import { measureRecall } from "./recall.ts";
-import { accepted, refusalOf } from "./refusals.ts";
+import { accepted, ofCommitted, refusalOf } from "./refusals.ts";
 import { changedSettings, newSettings } from "./retention.ts";
 import { SCHEMA_FORMAT, schemaBytes, schemaOf } from "./schema-row.ts";
 import type { NamespaceSnapshot } from "./snapshot.ts";
@@ -122,9 +122,13 @@ export class SearchEngine implements NamespaceService {
     return this.#info(findRow(this.#context.store, name));
   }
 
-  async #infoOf(namespaceId: bigint): Promise<NamespaceInfo> {
-    await this.#context.store.barrier();
-    return this.#info(liveRow(this.#context.store, namespaceId));
+  /** Of one that was just written. */
+  #infoOf(namespaceId: bigint): Promise<NamespaceInfo> {
+    const { store } = this.#context;
+    return ofCommitted(async () => {
+      await store.barrier();
+      return this.#info(liveRow(store, namespaceId));
+    });
   }
 
   async listNamespaces(options: ListNamespaces): Promise<readonly NamespaceInfo[]> {

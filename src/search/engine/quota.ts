@@ -2,7 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { SetSearchQuotaSchema } from "../../gen/skerry/meta/v1/commands_pb.js";
 import type { NamespaceStore } from "../ports.ts";
 import type { NamespaceScope, Quota, QuotaLimits } from "../service.ts";
-import { accepted } from "./refusals.ts";
+import { accepted, ofCommitted } from "./refusals.ts";
 
 /** What a scope holds and may hold, as everybody knows it. A scope that holds nothing and has no limits is one of zeroes. */
 export async function readQuota(store: NamespaceStore, { org, project }: NamespaceScope): Promise<Quota> {
@@ -27,5 +27,5 @@ export async function writeQuota(
 ): Promise<Quota> {
   const value = create(SetSearchQuotaSchema, { org, project, ...limits });
   accepted(await store.submit({ case: "setSearchQuota", value }), "done");
-  return readQuota(store, { org, project });
+  return ofCommitted(() => readQuota(store, { org, project }));
 }

@@ -19,7 +19,8 @@ const CODE_OF: Partial<Record<RefusalCode, SearchErrorCode>> = {
   [RefusalCode.LAYOUT_STALE]: "unavailable",
   [RefusalCode.BLOB_EXPIRED]: "unavailable",
   [RefusalCode.BLOB_GONE]: "unavailable",
-  [RefusalCode.SESSION_UNKNOWN]: "unavailable",
+  // The session that would know whether the command was applied is gone.
+  [RefusalCode.SESSION_UNKNOWN]: "deadline-exceeded",
   [RefusalCode.SEARCH_STORE_UNKNOWN]: "unavailable",
 };
 
@@ -32,7 +33,11 @@ const MESSAGE_OF: Partial<Record<RefusalCode, string>> = {
   [RefusalCode.RETENTION_OVER]: "this state of the namespace is older than its retention",
   [RefusalCode.IDEMPOTENCY_CONFLICT]: "the idempotency key was used for another request",
   [RefusalCode.MAINTENANCE]: "the cluster is in maintenance and takes no writes",
+  [RefusalCode.SESSION_UNKNOWN]: "it is not known whether the request was done",
 };
+
+/** Codes that tell the caller of a write that nothing was done. */
+const NOT_DONE: ReadonlySet<SearchErrorCode> = new Set(["unavailable", "overloaded"]);
 
 /** When writing again may help, in milliseconds. */
 const RETRY_AFTER_MS = 1_000;
@@ -66,6 +71,16 @@ export function accepted<C extends ResultCase>(
   if (value.case === "refusal") throw refusalError(value.value);
   if (value.case !== expected) throw new Error(`a command came to ${value.case}, not ${expected}`);
   return value.value as ResultOf<C>;
+}
+
+/** What `read` gives of something that was just committed. That it cannot be read does not mean that it was not done: SearchError "deadline-exceeded". */
+export async function ofCommitted<T>(read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!(error instanceof SearchError) || !NOT_DONE.has(error.code)) throw error;
+    throw new SearchError("deadline-exceeded", `it is done, but not shown: ${error.message}`, {}, error);
+  }
 }
 
 /** The code of a refusal; undefined: it was done. */

@@ -19,7 +19,7 @@ const MERGE_IDLE_MS = 1_000;
 const TRIM_IDLE_MS = 10_000;
 const PAGE_NAMESPACES = 256;
 /** Refusals that are over after a while. */
-const PASSING: ReadonlySet<SearchErrorCode> = new Set(["overloaded", "unavailable"]);
+const PASSING: ReadonlySet<SearchErrorCode> = new Set(["overloaded", "unavailable", "deadline-exceeded"]);
 /** A namespace is flushed by a node that serves it; when that takes so many times too long, by any. */
 const OVERDUE = 4;
 

@@ -1,7 +1,21 @@
 import { type Metadata, MetaError } from "../../meta/index.ts";
-import { type NamespaceStore, type NamespaceView, SearchError } from "../../search/index.ts";
+import {
+  type NamespaceStore,
+  type NamespaceView,
+  SearchError,
+  type SearchErrorCode,
+} from "../../search/index.ts";
 
-/** The rows and commands of namespaces. No answer is "unavailable"; so is a row that the disk of this node does not give. */
+/** Complete by type. */
+const SEARCH_CODES: Readonly<Record<MetaError["code"], SearchErrorCode>> = {
+  unavailable: "unavailable",
+  "outcome-unknown": "deadline-exceeded",
+  overloaded: "overloaded",
+};
+/** When asking again may help, in milliseconds. */
+const RETRY_AFTER_MS = 1_000;
+
+/** The rows and commands of namespaces, which reject with the codes of `search`. A row that the disk of this node does not give is "unavailable". */
 export function namespaceStore(metadata: Metadata): NamespaceStore {
   return {
     submit: (command, signal) => answered(metadata.submit(command, signal === undefined ? {} : { signal })),
@@ -47,5 +61,7 @@ async function answered<T>(asked: Promise<T>): Promise<T> {
 }
 
 function asSearch(error: unknown): unknown {
-  return error instanceof MetaError ? new SearchError("unavailable", error.message, {}, error) : error;
+  if (!(error instanceof MetaError)) return error;
+  const details = error.code === "overloaded" ? { retryAfterMs: RETRY_AFTER_MS } : {};
+  return new SearchError(SEARCH_CODES[error.code], error.message, details, error);
 }

@@ -1,4 +1,6 @@
+import { create } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
+import { DeleteNamespaceSchema } from "../../gen/skerry/meta/v1/commands_pb.js";
 import { type Metadata, MetaError } from "../../meta/index.ts";
 import { type NamespaceStore, SearchError } from "../../search/index.ts";
 import { namespaceStore } from "./namespace-store.ts";
@@ -54,6 +56,20 @@ describe("a node that cannot read its metadata", () => {
 
   test("tells the time that it has", () => {
     expect(namespaceStore(metadata).view.appliedTimeMs()).toBe(7);
+  });
+});
+
+describe("a command without an answer", () => {
+  test.each([
+    ["unavailable", { code: "unavailable", details: {} }],
+    // As an object's write answers it: whoever sent it must look, or repeat it by its idempotency key.
+    ["outcome-unknown", { code: "deadline-exceeded", details: {} }],
+    ["overloaded", { code: "overloaded", details: { retryAfterMs: 1000 } }],
+  ] as const)("tells what was not done from what is not known: %s", async (code, expected) => {
+    const cause = new MetaError(code, "no answer");
+    const store = namespaceStore({ view, submit: () => Promise.reject(cause) } as unknown as Metadata);
+    const answer = store.submit({ case: "deleteNamespace", value: create(DeleteNamespaceSchema) });
+    await expect(answer).rejects.toMatchObject({ ...expected, message: "no answer", cause });
   });
 });
 

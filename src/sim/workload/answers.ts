@@ -32,7 +32,7 @@ const FAILURES: Readonly<Partial<Record<ObjectErrorCode, Failure>>> = {
   "upload-not-found": "no-effect",
 };
 
-/** An engine of namespaces does not say whether a write was done that it did not answer. */
+/** A history of a namespace holds every write that was not answered for one whose outcome is not known: that is never wrong. */
 const SEARCH_FAILURES: Readonly<Partial<Record<SearchErrorCode, Failure>>> = {
   "not-found": "absent",
   "already-exists": "refused",
