@@ -146,7 +146,8 @@ export interface QueryResult {
   readonly results: readonly Hit[];
   readonly aggregations?: readonly {
     readonly key: Readonly<Record<string, Scalar>>;
-    readonly values: Readonly<Record<string, number>>;
+    /** Sums of floats beyond the greatest number are "Infinity" and "-Infinity". What no document has a value for is left out. */
+    readonly values: Readonly<Record<string, Scalar>>;
   }[];
   readonly facets?: Readonly<Record<string, readonly { readonly value: Scalar; readonly count: number }[]>>;
   readonly next_cursor?: string;

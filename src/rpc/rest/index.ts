@@ -14,7 +14,7 @@ export { errorAnswer, type RestAnswer, restError } from "./answers.ts";
 export { JsonError } from "./json-error.ts";
 export type { JsonForm } from "./json-form.ts";
 export { jsonForms } from "./json-form.ts";
-export type { Json } from "./json-text.ts";
+export { floatJson, type Json } from "./json-text.ts";
 export { keptForm, plainOf } from "./plain-messages.ts";
 export { isObject, readMessage } from "./read-message.ts";
 export { HTTP_ANSWER, RestHandler } from "./rest-handler.ts";

@@ -80,5 +80,10 @@ export function formatJson(value: Json): string {
   }
 }
 
+/** A float as JSON: what is no number there is a string, as protobuf's own JSON has it ("Infinity", "-Infinity", "NaN"). */
+export function floatJson(value: number): Json {
+  return Number.isFinite(value) ? value : String(value);
+}
+
 /** ECMAScript "JSON.parse source text access", which the standard library's types do not know yet. */
 const rawJson = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON;

@@ -10,7 +10,7 @@ import { FeatureSet_FieldPresence } from "@bufbuild/protobuf/wkt";
 import { toBase64, unreachable } from "../../base/index.ts";
 import { enumNames } from "./enum-names.ts";
 import type { JsonForms } from "./json-form.ts";
-import type { Json } from "./json-text.ts";
+import { floatJson, type Json } from "./json-text.ts";
 
 /**
  * A message as JSON, in the form that `readMessage` reads. Fields without presence are always there; a message, an optional field and the
@@ -81,5 +81,6 @@ function writeScalar(type: ScalarType, value: unknown): Json {
   if (typeof value === "bigint" && value <= Number.MAX_SAFE_INTEGER && value >= Number.MIN_SAFE_INTEGER) {
     return Number(value);
   }
+  if (typeof value === "number") return floatJson(value);
   return value as Json;
 }

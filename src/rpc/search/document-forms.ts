@@ -13,7 +13,7 @@ import {
   type Vector,
   VectorSchema,
 } from "../../gen/skerry/search/v1/search_pb.js";
-import { type Json, type JsonForm, keptForm } from "../rest/index.ts";
+import { floatJson, type Json, type JsonForm, keptForm } from "../rest/index.ts";
 import { schemaToPlain } from "./requests.ts";
 
 /**
@@ -107,6 +107,8 @@ export function valueJson({ kind }: Value): Json {
       return new Date(Number(kind.value)).toISOString();
     case "intValue":
       return numberJson(kind.value);
+    case "floatValue":
+      return floatJson(kind.value);
     case "nullValue":
     case undefined:
       return null;

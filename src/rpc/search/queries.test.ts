@@ -149,6 +149,22 @@ describe("a query", () => {
     });
   });
 
+  it("shows sums that no number of JSON holds as Connect's JSON does", async () => {
+    const overRest = await search.post(`${PATH}/query`, {
+      aggregate: { metrics: { vast: ["sum", "score"] } },
+    });
+    expect(overRest.body).toMatchObject({
+      aggregations: [{ values: { n: 2, mean: 0.5, vast: "Infinity", low: "-Infinity" } }],
+    });
+    const aggregate = { metrics: { vast: { kind: "AGGREGATION_KIND_SUM", field: "score" } } };
+    const overConnect = await search.post("/skerry.search.v1.QueryService/Query", {
+      ...DOCS,
+      queries: [{ aggregate }],
+    });
+    const shown = { vast: { floatValue: "Infinity" }, low: { floatValue: "-Infinity" } };
+    expect(overConnect.body).toMatchObject({ results: [{ groups: [{ values: shown }] }] });
+  });
+
   it("comes with others, and is answered with them", async () => {
     const { body } = await search.post(`${PATH}/query`, {
       queries: [{ text: "a" }, { order_by: [["year", "desc"]] }],

@@ -118,6 +118,8 @@ export const fakeNamespaces: Namespaces = {
                 ["n", 2n],
                 ["mean", 0.5],
                 ["none", null],
+                ["vast", Number.POSITIVE_INFINITY],
+                ["low", Number.NEGATIVE_INFINITY],
               ]),
             },
           ],
