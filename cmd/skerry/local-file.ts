@@ -35,13 +35,13 @@ export const standardOutput: ByteSink = {
 
 /** A regular file: the size of an object is said before its bytes. */
 export async function fileToRead(path: string): Promise<SourceFile> {
-  const found = await saying(`${path} cannot be read`, () => stat(path));
+  const found = await reading(path, () => stat(path));
   if (!found.isFile())
     throw new CommandError(
       `${path} is not a regular file, and the size of an object has to be known before it is sent: write it to a file first`,
       2,
     );
-  const file = await saying(`${path} cannot be read`, () => open(path, "r"));
+  const file = await reading(path, () => open(path, "r"));
   return {
     size: found.size,
     pieces: () => piecesOf(file, path),
@@ -52,7 +52,7 @@ export async function fileToRead(path: string): Promise<SourceFile> {
 async function* piecesOf(file: FileHandle, path: string): AsyncIterable<Uint8Array<ArrayBuffer>> {
   for (;;) {
     const piece = new Uint8Array(PIECE_BYTES);
-    const { bytesRead } = await saying(`${path} cannot be read`, () => file.read(piece, 0, PIECE_BYTES));
+    const { bytesRead } = await reading(path, () => file.read(piece, 0, PIECE_BYTES));
     if (bytesRead === 0) return;
     yield piece.subarray(0, bytesRead);
   }
@@ -120,10 +120,15 @@ function cannotWrite(path: string): string {
   return `${path} cannot be written`;
 }
 
-async function saying<T>(what: string, run: () => Promise<T>): Promise<T> {
+/** A file that cannot be read is one that should not have been named, as for every command. */
+function reading<T>(path: string, run: () => Promise<T>): Promise<T> {
+  return saying(`${path} cannot be read`, run, 2);
+}
+
+async function saying<T>(what: string, run: () => Promise<T>, exitCode = 1): Promise<T> {
   try {
     return await run();
   } catch (error) {
-    throw new CommandError(`${what}: ${(error as Error).message}`);
+    throw new CommandError(`${what}: ${(error as Error).message}`, exitCode);
   }
 }

@@ -140,7 +140,7 @@ describe("objects", () => {
     });
     expect(readdirSync(join(directory, "empty"))).toEqual([]);
     expect(await say(["object", "cp", join(directory, "no-such-file"), "s3://present/x"])).toMatchObject({
-      exitCode: 1,
+      exitCode: 2,
       stderr: expect.stringContaining("no-such-file"),
     });
     expect(await say(["object", "cp", "here", "there"])).toMatchObject({ exitCode: 2 });
