@@ -65,6 +65,7 @@ export { createStateMemory, type StateMemory } from "./shared-state.ts";
 export { StateStoreDirectory } from "./snapshot/directory.ts";
 export { SnapshotReceiver } from "./snapshot/receiver.ts";
 export { SnapshotSender } from "./snapshot/sender.ts";
+export type { ObjectSummary } from "./summaries.ts";
 export type { FromMetadata, ReaderStart, ToMetadata } from "./thread/protocol.ts";
 export { RemoteMetadata } from "./thread/remote-metadata.ts";
 export { MetadataServer } from "./thread/serve-metadata.ts";

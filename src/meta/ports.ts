@@ -30,6 +30,7 @@ import type {
   WorkerCursorRow,
   WorkerCursorRow_Worker,
 } from "../gen/skerry/meta/v1/rows_pb.js";
+import type { ObjectSummary, PartSummary } from "./summaries.ts";
 
 /** The body of a command, as protobuf-es spells a oneof: `{ case: "createBucket", value: {...} }`. */
 export type CommandBody = NonNullable<Command["body"]> & { case: string };
@@ -121,14 +122,14 @@ export interface MetadataView {
     readonly limit: number;
   }): Promise<readonly BucketRow[]>;
   object(bucketId: bigint, key: string): ObjectRow | undefined;
-  /** Objects with `prefix` and after `after` (exclusive) in UTF-8 order. */
-  objects(bucketId: bigint, options: ListRange): Promise<readonly ObjectRow[]>;
+  /** Objects with `prefix` and after `after` (exclusive) in UTF-8 order, of one moment. */
+  objects(bucketId: bigint, options: ListRange): Promise<readonly ObjectSummary[]>;
   /** A noncurrent version or a delete marker, by the id inside (null versions have one too). */
   version(bucketId: bigint, key: string, versionId: Uint8Array): ObjectRow | undefined;
   /** Undefined: the key has nothing beside its current version. */
   keyVersions(bucketId: bigint, key: string): KeyVersionsRow | undefined;
   /** Noncurrent versions and delete markers in order of key, of one key the newest first. */
-  versions(bucketId: bigint, options: VersionListRange): Promise<readonly ObjectRow[]>;
+  versions(bucketId: bigint, options: VersionListRange): Promise<readonly ObjectSummary[]>;
   /**
    * Reads that must fit together: a version is in one of two tables, and moves between them. What is applied while `action` reads is not seen. It holds the
    * rows of that moment on the disk, so it must be bounded.
@@ -140,7 +141,7 @@ export interface MetadataView {
   parts(
     uploadId: Uint8Array,
     options: { readonly after: number; readonly limit: number },
-  ): Promise<readonly PartRow[]>;
+  ): Promise<readonly PartSummary[]>;
   part(uploadId: Uint8Array, partNumber: number): PartRow | undefined;
   completedUpload(uploadId: Uint8Array): CompletedUploadRow | undefined;
   /** Completed before `beforeMs`, in order of upload id, at most `limit`; for ForgetCompletedUploads. */

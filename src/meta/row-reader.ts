@@ -3,8 +3,9 @@
 import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
 import { LRUCache } from "lru-cache";
 import type { BlobRow, BlobRowSchema, ObjectRow, ObjectRowSchema } from "../gen/skerry/meta/v1/rows_pb.js";
-import type { DiskError, ScanRange, StoreRow } from "../platform/index.ts";
+import type { DiskError, StoreRow, StoreSnapshot } from "../platform/index.ts";
 import { TABLES, type TableName, tableRange } from "./keys.ts";
+import type { PageRange } from "./list-ranges.ts";
 import { decodeMessage } from "./message-decoder.ts";
 import type { ReadCache } from "./read-cache.ts";
 import { ReadableStore, type StateRows } from "./readable-store.ts";
@@ -26,6 +27,20 @@ export interface RowReaderOptions {
 export interface Kept<T> {
   readonly value: T;
   readonly mark: RowMark;
+}
+
+/**
+ * At most `limit` rows of one view, decoded as they come: others get their turn between two portions of the scan, and of rows as they are stored no more than one
+ * portion is in memory.
+ */
+export async function decodedPage<T>(
+  source: Pick<StoreSnapshot, "scan">,
+  range: PageRange,
+  decode: (value: Uint8Array) => T,
+): Promise<readonly T[]> {
+  const decoded: T[] = [];
+  for await (const { value } of source.scan(range)) decoded.push(decode(value));
+  return decoded;
 }
 
 export class RowReader {
@@ -77,13 +92,14 @@ export class RowReader {
     return row as MessageShape<Desc>;
   }
 
-  /** At most `limit` rows, from one view. */
-  async page<Desc extends DescMessage>(
-    range: ScanRange & { readonly limit: number },
-    schema: Desc,
-  ): Promise<readonly MessageShape<Desc>[]> {
-    const rows = await this.store.use((store) => store.page(range));
-    return rows.map(({ value }) => decodeMessage(schema, value));
+  /** At most `limit` rows, from one view. Fewer: there are no more. */
+  page<Desc extends DescMessage>(range: PageRange, schema: Desc): Promise<readonly MessageShape<Desc>[]> {
+    return this.pageOf(range, (value) => decodeMessage(schema, value));
+  }
+
+  /** The same of what `decode` makes of the values. */
+  pageOf<T>(range: PageRange, decode: (value: Uint8Array) => T): Promise<readonly T[]> {
+    return this.store.use((store) => decodedPage(store, range, decode));
   }
 
   /** A small table as a whole. Readers share one read until a batch touches the table. */

@@ -12,12 +12,14 @@ import { bucketKey, keyVersionsKey, objectKey, versionKey } from "./keys.ts";
 import { META_ID_BYTES } from "./limits.ts";
 import { objectPage, type PageRange, versionPage } from "./list-ranges.ts";
 import type { ListRange, StillView, VersionListRange } from "./ports.ts";
+import { decodedPage } from "./row-reader.ts";
+import { decodeObjectSummary, type ObjectSummary } from "./summaries.ts";
 
 /** The objects of buckets as of one moment, however long a reader takes. */
 export class SnapshotView implements StillView {
-  readonly #snapshot: Pick<StoreSnapshot, "get" | "page">;
+  readonly #snapshot: Pick<StoreSnapshot, "get" | "scan">;
 
-  constructor(snapshot: Pick<StoreSnapshot, "get" | "page">) {
+  constructor(snapshot: Pick<StoreSnapshot, "get" | "scan">) {
     this.#snapshot = snapshot;
   }
 
@@ -38,11 +40,11 @@ export class SnapshotView implements StillView {
     return this.#row(keyVersionsKey(bucketId, key), KeyVersionsRowSchema);
   }
 
-  objects(bucketId: bigint, options: ListRange): Promise<readonly ObjectRow[]> {
+  objects(bucketId: bigint, options: ListRange): Promise<readonly ObjectSummary[]> {
     return this.#page(objectPage(bucketId, options));
   }
 
-  versions(bucketId: bigint, options: VersionListRange): Promise<readonly ObjectRow[]> {
+  versions(bucketId: bigint, options: VersionListRange): Promise<readonly ObjectSummary[]> {
     return this.#page(versionPage(bucketId, options));
   }
 
@@ -51,8 +53,7 @@ export class SnapshotView implements StillView {
     return bytes && fromBinary(schema, bytes);
   }
 
-  async #page(range: PageRange): Promise<readonly ObjectRow[]> {
-    const rows = await this.#snapshot.page(range);
-    return rows.map(({ value }) => fromBinary(ObjectRowSchema, value));
+  #page(range: PageRange): Promise<readonly ObjectSummary[]> {
+    return decodedPage(this.#snapshot, range, decodeObjectSummary);
   }
 }

@@ -196,7 +196,9 @@ test("a row that the disk does not give is refused, and whoever decides over the
   replica.store.get = () => {
     throw damaged;
   };
-  replica.store.page = () => Promise.reject(damaged);
+  replica.store.scan = () => {
+    throw damaged;
+  };
   replica.store.snapshot = () => {
     throw damaged;
   };

@@ -137,6 +137,7 @@ import type {
 import type { StateRows } from "./readable-store.ts";
 import { type Kept, RowReader, type RowReaderOptions } from "./row-reader.ts";
 import { SnapshotView } from "./still-view.ts";
+import { decodeObjectSummary, decodePartSummary, type ObjectSummary, type PartSummary } from "./summaries.ts";
 
 const MANIFEST_LETTERS = { batch: "b", segment: "s", deletes: "d" } as const;
 
@@ -366,8 +367,8 @@ export class StateView implements MetadataView {
     return this.#reader.kept(objectKey(bucketId, key), ObjectRowSchema);
   }
 
-  objects(bucketId: bigint, options: ListRange): Promise<readonly ObjectRow[]> {
-    return this.#reader.page(objectPage(bucketId, options), ObjectRowSchema);
+  objects(bucketId: bigint, options: ListRange): Promise<readonly ObjectSummary[]> {
+    return this.#reader.pageOf(objectPage(bucketId, options), decodeObjectSummary);
   }
 
   version(bucketId: bigint, key: string, versionId: Uint8Array): ObjectRow | undefined {
@@ -379,8 +380,8 @@ export class StateView implements MetadataView {
     return this.#reader.row(keyVersionsKey(bucketId, key), KeyVersionsRowSchema);
   }
 
-  versions(bucketId: bigint, options: VersionListRange): Promise<readonly ObjectRow[]> {
-    return this.#reader.page(versionPage(bucketId, options), ObjectRowSchema);
+  versions(bucketId: bigint, options: VersionListRange): Promise<readonly ObjectSummary[]> {
+    return this.#reader.pageOf(versionPage(bucketId, options), decodeObjectSummary);
   }
 
   still<T>(action: (rows: StillView) => Promise<T>): Promise<T> {
@@ -405,9 +406,9 @@ export class StateView implements MetadataView {
   parts(
     uploadId: Uint8Array,
     options: { readonly after: number; readonly limit: number },
-  ): Promise<readonly PartRow[]> {
+  ): Promise<readonly PartSummary[]> {
     const gt = options.after > 0 ? { gt: partKey(uploadId, options.after) } : {};
-    return this.#reader.page(narrowed(partRange(uploadId), gt, options.limit), PartRowSchema);
+    return this.#reader.pageOf(narrowed(partRange(uploadId), gt, options.limit), decodePartSummary);
   }
 
   part(uploadId: Uint8Array, partNumber: number): PartRow | undefined {

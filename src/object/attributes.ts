@@ -8,6 +8,7 @@ import {
   type ObjectRow,
   TagSchema,
 } from "../gen/skerry/meta/v1/rows_pb.js";
+import type { ObjectSummary } from "../meta/index.ts";
 import { type ChecksumType, checksumFromRows, checksumRows } from "./checksums.ts";
 import { encryptionInfo } from "./encryption/object-keys.ts";
 import { ObjectError } from "./errors.ts";
@@ -144,7 +145,9 @@ function lockFromRow(row: AttributesRow): Pick<ObjectAttributes, "retention" | "
   };
 }
 
-export function checksumTypeFromRow(row: AttributesRow | undefined): ChecksumType | undefined {
+export function checksumTypeFromRow(
+  row: Pick<AttributesRow, "checksumType"> | undefined,
+): ChecksumType | undefined {
   const type = row?.checksumType;
   return type === "COMPOSITE" || type === "FULL_OBJECT" ? type : undefined;
 }
@@ -165,7 +168,7 @@ export function infoFromRow(row: ObjectRow, versionId: string | undefined): Obje
   };
 }
 
-export function listedFromRow(row: ObjectRow): ListedObject {
+export function listedFromRow(row: ObjectSummary): ListedObject {
   return {
     key: row.key,
     size: Number(row.size),

@@ -5,25 +5,28 @@ import { OWNER, SingleNode } from "./testing/single-node.ts";
 const BUCKET = "wide";
 const SIZES = [200, 2_000] as const;
 
-/** The rows of each page that the store, or a view of it, gave out while `work` ran. */
+/** The rows of each scan of the store, or of a view of it, that ran while `work` did. */
 async function pagesRead(node: SingleNode, work: () => Promise<unknown>): Promise<readonly number[]> {
   const { store } = node;
   const pages: number[] = [];
-  const counted = (page: OrderedStore["page"]): OrderedStore["page"] => {
-    return async (range) => {
-      const found = await page(range);
-      pages.push(found.length);
-      return found;
+  const counted = (scan: OrderedStore["scan"]): OrderedStore["scan"] =>
+    async function* (range) {
+      const at = pages.push(0) - 1;
+      for await (const row of scan(range)) {
+        pages[at]! += 1;
+        yield row;
+      }
     };
-  };
-  const { page, snapshot } = store;
-  store.page = counted(page.bind(store));
-  store.snapshot = () => {
-    const still = snapshot.call(store);
-    return { ...still, page: counted((range) => still.page(range)) };
-  };
+  const { scan, snapshot } = store;
+  Object.assign(store, {
+    scan: counted(scan.bind(store)),
+    snapshot: () => {
+      const still = snapshot.call(store);
+      return { ...still, scan: counted((range) => still.scan(range)) };
+    },
+  });
   await work();
-  Object.assign(store, { page, snapshot });
+  Object.assign(store, { scan, snapshot });
   return pages;
 }
 

@@ -30,22 +30,20 @@ async function put(node: SingleNode): Promise<string | undefined> {
 /** From now on `action` comes between the first page that is read and the next. */
 function afterFirstPage(node: SingleNode, action: () => Promise<unknown>): void {
   let isDone = false;
-  const interrupted = (page: OrderedStore["page"]): OrderedStore["page"] => {
-    return async (range) => {
-      const rows = await page(range);
-      if (isDone) return rows;
+  const interrupted = (scan: OrderedStore["scan"]): OrderedStore["scan"] =>
+    async function* (range) {
+      yield* scan(range);
+      if (isDone) return;
       isDone = true;
       await action();
-      return rows;
     };
-  };
   const { store } = node;
   const snapshot = store.snapshot.bind(store);
   Object.assign(store, {
-    page: interrupted(store.page.bind(store)),
+    scan: interrupted(store.scan.bind(store)),
     snapshot: (): StoreSnapshot => {
       const still = snapshot();
-      return { ...still, get: (key) => still.get(key), page: interrupted((range) => still.page(range)) };
+      return { ...still, get: (key) => still.get(key), scan: interrupted((range) => still.scan(range)) };
     },
   });
 }

@@ -1,6 +1,6 @@
 import { compareBytes, compareKeys, successorOfPrefix, toBase64Url } from "../base/index.ts";
-import { type BucketRow, type ObjectRow, VersioningState } from "../gen/skerry/meta/v1/rows_pb.js";
-import type { StillView } from "../meta/index.ts";
+import { type BucketRow, VersioningState } from "../gen/skerry/meta/v1/rows_pb.js";
+import type { ObjectSummary, StillView } from "../meta/index.ts";
 import { listedFromRow } from "./attributes.ts";
 import type { ObjectContext } from "./context.ts";
 import { versionOf } from "./find-version.ts";
@@ -101,7 +101,7 @@ async function pageOf(still: Still, at: PageAt): Promise<ListVersionsResult> {
   }
 }
 
-function listedVersion(row: ObjectRow): ListedVersion {
+function listedVersion(row: ObjectSummary): ListedVersion {
   return {
     ...listedFromRow(row),
     versionId: formatVersionId(row),
@@ -111,7 +111,7 @@ function listedVersion(row: ObjectRow): ListedVersion {
 }
 
 /** Where a bucket was never versioned nothing follows a key's only version, whatever it is called. */
-function markerOf({ versioning }: BucketRow, { versionId }: ObjectRow): string {
+function markerOf({ versioning }: BucketRow, { versionId }: ObjectSummary): string {
   return versioning === VersioningState.UNSPECIFIED ? NULL_VERSION : toBase64Url(versionId);
 }
 
@@ -177,7 +177,7 @@ class VersionCursor {
     this.#others.seek(from);
   }
 
-  async next(): Promise<ObjectRow | undefined> {
+  async next(): Promise<ObjectSummary | undefined> {
     while (this.#heads.isHungry) await this.#readHeads();
     if (this.#others.isHungry) await this.#readOthers();
     const head = this.#heads.first;
@@ -202,7 +202,7 @@ class VersionCursor {
     this.#marker = undefined;
   }
 
-  #isBeforeMarker(head: ObjectRow): boolean {
+  #isBeforeMarker(head: ObjectSummary): boolean {
     const marker = this.#marker;
     if (marker === undefined || head.key !== marker.key) return false;
     return compareBytes(head.versionId, marker.versionId) >= 0;
@@ -238,7 +238,7 @@ class Stream {
   after: { readonly key: string; readonly versionId: Uint8Array | undefined } | undefined;
   from: string | undefined;
   readonly #pageRows: PageRows;
-  #rows: readonly ObjectRow[] = [];
+  #rows: readonly ObjectSummary[] = [];
   #at = 0;
   #taken = 0;
   #isEnd = false;
@@ -248,7 +248,7 @@ class Stream {
     this.#pageRows = pageRows;
   }
 
-  get first(): ObjectRow | undefined {
+  get first(): ObjectSummary | undefined {
     return this.#rows[this.#at];
   }
 
@@ -262,12 +262,12 @@ class Stream {
     return this.#isFirst ? first : Math.max(least, Math.min(2 * this.#taken, most));
   }
 
-  take(): ObjectRow | undefined {
+  take(): ObjectSummary | undefined {
     this.#taken += 1;
     return this.#rows[this.#at++];
   }
 
-  fill(rows: readonly ObjectRow[], isEnd: boolean): void {
+  fill(rows: readonly ObjectSummary[], isEnd: boolean): void {
     this.#rows = rows;
     this.#at = 0;
     this.#taken = 0;

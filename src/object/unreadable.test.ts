@@ -33,7 +33,8 @@ function failReads(code: "io" | "damaged"): void {
   const fail = (): never => {
     throw new DiskError(code, "/data/state", "the sector cannot be read");
   };
-  Object.assign(node.store, { get: fail, page: async () => fail(), getMany: async () => fail() });
+  const failLater = async () => fail();
+  Object.assign(node.store, { get: fail, scan: fail, page: failLater, getMany: failLater });
 }
 
 const READS: readonly (readonly [string, (objects: ObjectStore) => Promise<unknown>])[] = [

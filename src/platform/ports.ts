@@ -96,9 +96,12 @@ export interface OrderedStore {
   getMany(keys: readonly string[]): Promise<readonly (Uint8Array | undefined)[]>;
   /** All or nothing. Without `sync` it survives the process but perhaps not the machine; with it, it and all before it are durable. */
   write(changes: readonly StoreChange[], options?: { readonly sync?: boolean }): Promise<void>;
-  /** Rows in key order from a point-in-time view taken at the call. Ends early when the consumer stops iterating. */
+  /**
+   * Rows in key order from a point-in-time view taken at the call. Ends early when the consumer stops iterating. They come in portions of a bounded number of
+   * rows and bytes (but for a single row that is larger), between which others get the thread.
+   */
   scan(range: ScanRange): AsyncIterable<StoreRow>;
-  /** One page of a scan as an array: the fast way for lists. */
+  /** One page of a scan as an array, all of it in memory at once: for rows that are small. */
   page(range: ScanRange & { readonly limit: number }): Promise<readonly StoreRow[]>;
   /** A view that does not change while the store goes on. It must be closed. */
   snapshot(): StoreSnapshot;

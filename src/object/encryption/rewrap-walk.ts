@@ -11,7 +11,7 @@ import {
 import { MAX_REWRAPPED_KEYS, type MetadataView } from "../../meta/index.ts";
 import { REWRAP_PHASES, type RewrapPosition } from "./rewrap-cursor.ts";
 
-/** Rows of one step: their keys go into one command. A row holds a whole manifest, so a page must not be long anyway. */
+/** Rows of one step: their keys go into one command. */
 export const REWRAP_PAGE_ROWS: number = MAX_REWRAPPED_KEYS;
 
 type Inside = Extract<RewrapPosition, { kind: "inside" }>;
@@ -56,7 +56,7 @@ interface WalkedRow {
   readonly key: string;
   readonly id: Uint8Array;
   readonly row: RewrappedDataKey["row"];
-  readonly attributes: ObjectAttributes | undefined;
+  readonly attributes: Pick<ObjectAttributes, "encryption"> | undefined;
 }
 
 async function readPage(
@@ -86,7 +86,7 @@ async function readPage(
 function ofVersion(row: {
   readonly key: string;
   readonly versionId: Uint8Array;
-  readonly attributes?: ObjectAttributes | undefined;
+  readonly attributes?: Pick<ObjectAttributes, "encryption"> | undefined;
 }): WalkedRow {
   const { key, versionId, attributes } = row;
   return { key, id: versionId, row: { case: "versionId", value: versionId }, attributes };

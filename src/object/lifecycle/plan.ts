@@ -7,7 +7,8 @@ import {
   ExpirationTarget_Kind,
   ExpirationTargetSchema,
 } from "../../gen/skerry/meta/v1/commands_pb.js";
-import type { ObjectRow, UploadRow } from "../../gen/skerry/meta/v1/rows_pb.js";
+import type { UploadRow } from "../../gen/skerry/meta/v1/rows_pb.js";
+import type { ObjectSummary } from "../../meta/index.ts";
 import {
   conditionsOf,
   type Due,
@@ -28,7 +29,7 @@ export interface LifecycleNow {
   readonly dayMs: number;
 }
 
-export function currentTarget(row: ObjectRow, now: LifecycleNow): ExpirationTarget | undefined {
+export function currentTarget(row: ObjectSummary, now: LifecycleNow): ExpirationTarget | undefined {
   const version = { ...subjectOf(row), modifiedAtMs: Number(row.modifiedAtMs) };
   const due = expirationOf(now.lifecycle, version, now.dayMs);
   return targetOf(due, now, { kind: ExpirationTarget_Kind.CURRENT, key: row.key, versionId: row.versionId });
@@ -36,7 +37,7 @@ export function currentTarget(row: ObjectRow, now: LifecycleNow): ExpirationTarg
 
 /** Of a row of the version table: a noncurrent version, or a delete marker in the place of a current one. */
 export function versionTarget(
-  row: ObjectRow,
+  row: ObjectSummary,
   newerVersions: number,
   now: LifecycleNow,
 ): ExpirationTarget | undefined {
@@ -68,7 +69,7 @@ export function uploadTarget(row: UploadRow, now: LifecycleNow): ExpirationTarge
   });
 }
 
-function subjectOf({ key, size, attributes, deleteMarker }: ObjectRow) {
+function subjectOf({ key, size, attributes, deleteMarker }: ObjectSummary) {
   return { key, tags: attributes?.tags ?? [], size: deleteMarker ? undefined : Number(size) };
 }
 

@@ -15,7 +15,7 @@ import {
   versionTarget,
 } from "./plan.ts";
 
-/** Rows of one step. A row holds a whole manifest, so a page must not be long. */
+/** Rows of one step: what is due among them goes into few commands. */
 export const LIFECYCLE_PAGE_ROWS = 200;
 
 type Inside = Extract<LifecyclePosition, { kind: "inside" }>;

@@ -6,7 +6,7 @@ import { storeErrorOf } from "./level-errors.ts";
 import { decodeStoredValue, storedValues } from "./stored-value.ts";
 
 /** Rows, and bytes, that one call into LevelDB brings over: fewer calls are faster, more rows would hold up the thread. */
-const ROWS_PER_CALL = 1000;
+const ROWS_PER_CALL = 1024;
 const BYTES_PER_CALL = 512 * 1024;
 
 type Level = ClassicLevel<string, Uint8Array>;

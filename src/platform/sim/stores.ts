@@ -147,9 +147,11 @@ class StoreView implements StoreSnapshot {
   }
 
   async *#scan(rows: Iterable<StoreRow>): AsyncGenerator<StoreRow> {
+    await this.turn();
     let count = 0;
     for (const row of rows) {
-      if (count++ % ROWS_PER_TURN === 0) await this.turn();
+      if (count > 0 && count % ROWS_PER_TURN === 0) await this.turn();
+      count++;
       this.#refuseDamage(row.key);
       yield row;
     }
