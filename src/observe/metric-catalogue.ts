@@ -345,6 +345,11 @@ export const METRICS = {
     "Peers as this node sees them, by state (alive, suspect, dead, unknown)",
     ["state"],
   ),
+  certificateExpires: gauge(
+    "skerry_certificate_expires_timestamp_seconds",
+    "When the certificate ends that this node presents on S3 and API (public) or to other nodes (node), in seconds since 1970",
+    ["certificate"],
+  ),
 
   backgroundUnits: counter(
     "skerry_background_units_total",

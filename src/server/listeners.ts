@@ -34,9 +34,8 @@ import { S3Listener } from "./gateway/listener.ts";
 import { gateOf, type Identities, identitiesOf } from "./gateway/s3.ts";
 import { startMetricsServer } from "./metrics-server.ts";
 import { Observing } from "./observing.ts";
+import { observeState } from "./state-metrics.ts";
 import { StrangerEntries } from "./stranger-entries.ts";
-
-const MAINTENANCE_STATES = ["off", "entering", "quiesced", "exiting"] as const;
 
 export interface ListenersOptions {
   readonly config: Config;
@@ -81,7 +80,7 @@ export async function startListeners(options: ListenersOptions, closers: Closers
   closers.push(async () => observing.close());
   const metricsServer = await startMetricsServer(config["metrics.listen"], metrics, logger);
   closers.push(() => metricsServer.close());
-  metrics.onRender(() => observeState(metrics, options.engines));
+  metrics.onRender(() => observeState(metrics, engines));
   const identities = identitiesOf(engines.metadata, engines.identity.clusterId);
   const counted = { ...options, clock, memory: limitsMemory };
   const limits = nodeLimits(counted);
@@ -227,31 +226,4 @@ async function nodeStatistics(engines: Engines, { observing, replays }: Shared):
     workers: engines.workerStatus(),
     replays: replays?.replays() ?? 0,
   };
-}
-
-function observeState(metrics: Metrics, engines: Engines): void {
-  const status = engines.raft.status();
-  metrics.raftTerm.set(status.term);
-  metrics.raftIsLeader.set(status.role === "leader" ? 1 : 0);
-  metrics.raftHasLeader.set(status.leader === 0 ? 0 : 1);
-  metrics.raftFenced.set(status.fenced ? 1 : 0);
-  metrics.raftMembers.set(status.confState.voters.length, { role: "voter" });
-  metrics.raftMembers.set(status.confState.learners.length, { role: "learner" });
-  for (const { nodeId, match } of status.progress) {
-    metrics.raftFollowerLag.set(Math.max(0, status.lastIndex - match), { node: String(nodeId) });
-  }
-  metrics.raftIndex.set(status.firstIndex, { position: "first" });
-  metrics.raftIndex.set(status.lastIndex, { position: "last" });
-  metrics.raftIndex.set(status.commit, { position: "commit" });
-  metrics.raftIndex.set(engines.metadata.view.appliedIndex(), { position: "applied" });
-  const maintenance = maintenanceName(engines.metadata.view.maintenance());
-  for (const state of MAINTENANCE_STATES) metrics.maintenance.set(state === maintenance ? 1 : 0, { state });
-  metrics.writesUnderWay.set(engines.writes.underWay);
-  const segments = engines.segments.status();
-  metrics.segments.set(segments.segments);
-  metrics.segmentBytes.set(segments.liveBytes, { state: "live" });
-  metrics.segmentBytes.set(segments.deadBytes, { state: "dead" });
-  metrics.diskBytes.set(segments.freeBytes, { state: "free" });
-  metrics.diskBytes.set(segments.totalBytes, { state: "total" });
-  metrics.segmentWritable.set(segments.writable ? 1 : 0);
 }

@@ -19,6 +19,7 @@ import type { Certificates, Closers } from "./engines/options.ts";
 import { type Identified, identify, type JoinRequest } from "./identity.ts";
 import { type Listeners, startListeners } from "./listeners.ts";
 import { startSearchThread } from "./search-thread.ts";
+import { observeCertificate } from "./state-metrics.ts";
 
 /** Memory of one read from a segment: a step of a blob's reader (1 MiB) with the head of its chunk's record. */
 const READ_BUFFER_BYTES = 1024 * 1024 + 4096;
@@ -97,10 +98,12 @@ class Node implements RunningNode {
   }
 
   async start(): Promise<void> {
-    const { platform, config, join, logger } = this.#start;
+    const { platform, config, join, logger, metrics } = this.#start;
     // Before anything is opened or joined for a listener that cannot be.
-    loadTls(config);
+    const tls = loadTls(config);
+    if (tls !== undefined) observeCertificate(metrics, "public", tls.certificate);
     this.#identified = await identify(platform, config, { dataDirectory: this.#dataDirectory, join });
+    observeCertificate(metrics, "node", this.identity.certificatePem);
     this.#network = createNodeNetwork({
       identity: this.identity,
       ...networkCredentials(this.identity),
@@ -158,7 +161,7 @@ class Node implements RunningNode {
   }
 
   #certificates(metadata: Metadata, sealer: Sealer): Certificates {
-    const { platform } = this.#start;
+    const { platform, metrics } = this.#start;
     const { clusterId } = this.identity;
     const issuer = createIssuer({ ...platform, clusterId, metadata, sealer });
     const renewal = certificateRenewalWorker({
@@ -168,6 +171,7 @@ class Node implements RunningNode {
       onRenewed: (renewed) => {
         this.#network.updateCredentials(networkCredentials(renewed));
         this.#raft.updateCredentials(networkCredentials(renewed));
+        observeCertificate(metrics, "node", renewed.certificatePem);
       },
     });
     return { issuer, workers: [renewal] };
