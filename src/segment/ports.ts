@@ -27,7 +27,10 @@ export interface ChunkBytes {
 
 /** The chunks of this node's own disks. Rejects with SegmentError. */
 export interface SegmentStore {
-  /** Resolves when the chunk is durable. The same chunk again (a retry) is fine. The pieces must not change until then. */
+  /**
+   * Resolves when the chunk is durable. The same chunk again (a retry) is fine; "not-found" when it was stored and is unlinked meanwhile. The pieces must not
+   * change until then.
+   */
   append(chunk: ChunkData): Promise<void>;
   /** Bytes [offset, offset + length) of a chunk; every block that is touched is verified. */
   read(address: ChunkAddress, offset: number, length: number): Promise<ChunkBytes>;

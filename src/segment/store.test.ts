@@ -16,6 +16,19 @@ describe("a store", () => {
     return joined((await harness.run(store.read(address, offset, length))).pieces);
   }
 
+  test("does not acknowledge an append of what is stored when that was unlinked meanwhile", async () => {
+    const { faults } = harness.machine.volume;
+    await harness.run(store.append(chunkOf(1, 0, 9000)));
+    // It compares checksums, on a disk that takes its time for that.
+    Object.assign(faults, { leastLatencyMs: 500, greatestLatencyMs: 500 });
+    const again = store.append(chunkOf(1, 0, 9000)).catch((error: unknown) => error);
+    await harness.simulation.runFor(1);
+    Object.assign(faults, { leastLatencyMs: 0.02, greatestLatencyMs: 0.2 });
+    await harness.run(store.unlink([blobIdOf(1)]));
+    expect(await harness.run(again)).toMatchObject({ code: "not-found" });
+    expect(store.has({ blobId: blobIdOf(1), chunkIndex: 0 })).toBe(false);
+  });
+
   test("gives back what was appended, whole and in ranges", async () => {
     await harness.run(Promise.all([store.append(chunkOf(1, 0, 200_000)), store.append(chunkOf(1, 1, 5))]));
     expect(await read(1, 0, 0, 200_000)).toEqual(bytesOf(1, 0, 200_000));

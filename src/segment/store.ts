@@ -220,9 +220,12 @@ export class DiskSegmentStore implements SegmentStore {
     }
     if (this.has(chunk) && !this.#writer.isUnlinking(hex)) {
       const stored = await this.#storedChecksums(chunk);
-      if (stored !== undefined && isSameChunk(stored, chunk)) return;
-      if (stored !== undefined) throw conflict(chunk);
-      // Gone or damaged since: stored anew, like any other. A retry that came meanwhile joins.
+      if (stored !== undefined && !isSameChunk(stored, chunk)) throw conflict(chunk);
+      const row = this.#rowOf(chunk);
+      // Neither acknowledged, for it is not here, nor stored anew: the blob may have been deleted for good.
+      if (row === undefined) throw new SegmentError("not-found", "the blob was unlinked meanwhile");
+      if (stored !== undefined && !row.quarantined) return;
+      // Damaged since: stored anew, like any other. A retry that came meanwhile joins.
       return this.append(chunk);
     }
     this.#checkSpace(chunkRecordBytes(chunk.length) + FOOTER_ENTRY_BYTES);
