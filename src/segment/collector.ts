@@ -56,6 +56,12 @@ export class SegmentCollector {
     await this.#running;
   }
 
+  /** Whether a sealed segment may go as soon as nothing in it is alive: rules 2 and 3. */
+  couldGo(segmentId: number): boolean {
+    const { table, checkpointedSegmentId } = this.#options;
+    return segmentId < checkpointedSegmentId() && table.mayForgetKills(segmentId);
+  }
+
   async #run(): Promise<void> {
     while (this.#again) {
       this.#again = false;
@@ -72,8 +78,7 @@ export class SegmentCollector {
     const { table, files, disk, directory, failed } = this.#options;
     for (const { segmentId, state, liveChunks } of table.all()) {
       if (this.#closed) return;
-      if (state !== "sealed" || liveChunks > 0) continue;
-      if (segmentId >= this.#options.checkpointedSegmentId() || !table.mayForgetKills(segmentId)) continue;
+      if (state !== "sealed" || liveChunks > 0 || !this.couldGo(segmentId)) continue;
       if (failed.has(segmentId) || !(await this.#isDead(segmentId))) continue;
       files.forget(segmentId);
       await disk.remove(segmentPath(directory, segmentId));

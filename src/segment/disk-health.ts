@@ -36,10 +36,14 @@ export class DiskHealth {
     if (this.#problem !== undefined) throw rejection(this.#problem);
   }
 
-  /** A tombstone is tried on a full disk too: it is what makes room again. */
+  /** Whether tombstones, and moves of what is alive, are tried: on a full disk too, for they make room again. */
+  get takesUnlinks(): boolean {
+    return this.#problem === undefined || (this.#problem.code === "no-space" && !this.#final);
+  }
+
+  /** Throws why nothing can be unlinked or moved. */
   checkUnlink(): void {
-    if (this.#problem === undefined || (this.#problem.code === "no-space" && !this.#final)) return;
-    throw rejection(this.#problem);
+    if (this.#problem !== undefined && !this.takesUnlinks) throw rejection(this.#problem);
   }
 }
 

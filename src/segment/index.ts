@@ -9,7 +9,8 @@
  * - `store.ts` is the store of one disk: it opens, joins the parts, watches free space and tries a failed disk again. `reopening-store.ts` opens it
  *   again when its disk had refused something at the first time.
  * - `writer.ts` is its one writer: it groups appends and tombstones, makes a group durable with one write and one sync (`open-segment.ts`),
- *   then lets it count. `reader.ts` reads and verifies. `collector.ts` removes dead segments.
+ *   then lets it count. `reader.ts` reads and verifies. `collector.ts` removes dead segments, `rewriter.ts` empties half-dead ones, and
+ *   `disk-room.ts` says who may still write when the disk becomes full.
  * - `chunk-index.ts` holds the index, `accounting.ts` what each segment holds alive and dead, `recovery.ts` brings both up to what the
  *   segments hold (`scan.ts`) when a store is opened.
  * - `chunk-service.ts` serves chunks to peers (`write-session.ts`, `read-session.ts`, `guard.ts`); `chunk-client.ts` and `chunk-read.ts`

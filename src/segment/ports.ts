@@ -38,7 +38,8 @@ export interface SegmentStore {
   readBlocks(address: ChunkAddress, offset: number, length: number): Promise<ChunkBlocks>;
   has(address: ChunkAddress): boolean;
   /**
-   * Forgets all chunks of these blobs, durably; ids that are not here are fine. Wholly dead segments are removed. `isFinal`: the blobs are deleted, and what is
+   * Forgets all chunks of these blobs, durably; ids that are not here are fine. Wholly dead segments are removed. Some of it may be done when it rejects: with "no-space"
+   * when a full disk has no room for more tombstones, until what is dead has made some. `isFinal`: the blobs are deleted, and what is
    * still on its way to this node of a write that was given up is refused when it arrives.
    */
   unlink(blobIds: readonly Uint8Array[], options?: { readonly isFinal: boolean }): Promise<void>;
@@ -47,7 +48,7 @@ export interface SegmentStore {
   inventory(): AsyncIterable<ChunkAddress & { readonly length: number }>;
   /**
    * Moves about so many bytes of chunks out of half-dead segments, which go then; how many it were, 0: there was nothing to move. The chunks
-   * can be read all the time. It ends early when the signal aborts. What cannot be moved is passed over until something changes about its segment, or for a while.
+   * can be read all the time. On a full disk it draws on a part of the reserve; on one that fails it moves nothing. It ends early when the signal aborts. What cannot be moved is passed over until something changes about its segment, or for a while.
    */
   rewrite(budgetBytes: number, signal?: AbortSignal): Promise<number>;
   /** The chunk is not what it should be, though its checksums hold: never served from now on, replaced by the next append. */

@@ -90,7 +90,9 @@ export class ReopeningStore implements SegmentStore {
     yield* this.#now().inventory();
   }
 
+  /** Nothing is to be moved while there is no store. */
   rewrite(budgetBytes: number, signal?: AbortSignal): Promise<number> {
+    if (this.#failure !== undefined) return Promise.resolve(0);
     return this.#use((store) => store.rewrite(budgetBytes, signal));
   }
 

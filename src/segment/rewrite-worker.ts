@@ -14,14 +14,15 @@ export interface RewriteWorkerOptions {
   readonly onMoved: (bytes: number) => void;
 }
 
-/** Gives the space of half-dead segments back, at a rate. */
+/** Gives the space of half-dead segments back, at a rate; on a full disk too. */
 export function rewriteWorker(options: RewriteWorkerOptions): Worker {
   const { store, clock, timers, bytesPerSecond, onMoved } = options;
   return {
     name: "segment-rewrite",
     idleMs: 60_000,
     runUnit: async (signal) => {
-      if (!store.status().writable) return "idle";
+      const { writable, full } = store.status();
+      if (!writable && !full) return "idle";
       const begunMs = clock.monotonicMs();
       const movedBytes = await store.rewrite(UNIT_BYTES, signal);
       if (movedBytes === 0) return "idle";

@@ -2,17 +2,27 @@ import { concatBytes, Mutex, toHex } from "../base/index.ts";
 import type { Hasher } from "../platform/index.ts";
 import type { SegmentFigures, SegmentTable } from "./accounting.ts";
 import type { ChunkIndex } from "./chunk-index.ts";
+import type { RewriteRoom } from "./disk-room.ts";
 import { fromDiskError, SegmentError } from "./errors.ts";
 import type { FailedSegments } from "./failed-segments.ts";
-import type { ChunkEntry } from "./footer.ts";
-import type { ChunkData } from "./ports.ts";
+import { type ChunkEntry, TRAILER_BYTES } from "./footer.ts";
+import { HEADER_BYTES } from "./header.ts";
+import type { ChunkRow } from "./index-rows.ts";
+import { CHUNK_BYTES, type ChunkData } from "./ports.ts";
 import type { ChunkReader } from "./reader.ts";
+import { chunkHeaderBytes, FOOTER_ENTRY_BYTES, footerRecordBytes, RECORD_ALIGN_BYTES } from "./record.ts";
 import { allEntries, inspectSegment } from "./scan.ts";
 import type { SegmentFiles } from "./segment-files.ts";
 import type { SegmentWriter } from "./writer.ts";
 
 /** A segment is worth rewriting when at least this part of its chunks' bytes is dead. */
 const DEAD_PART = 0.5;
+/** Index rows that are looked up at a time. */
+const LOOKUP_ROWS = 1000;
+/** What a chunk of any length takes beside its bytes at most: its record's header, padding and its entry in the footer. */
+const MOVE_BYTES = chunkHeaderBytes(CHUNK_BYTES) + RECORD_ALIGN_BYTES + FOOTER_ENTRY_BYTES;
+/** What a segment takes beside its records. */
+const SEGMENT_BYTES = HEADER_BYTES + footerRecordBytes(0) + TRAILER_BYTES;
 
 export interface RewriterOptions {
   readonly files: SegmentFiles;
@@ -22,8 +32,9 @@ export interface RewriterOptions {
   readonly failed: FailedSegments;
   readonly reader: ChunkReader;
   readonly writer: () => SegmentWriter;
-  /** Bytes that may be written without touching the reserve. */
-  readonly spareBytes: () => number;
+  readonly room: () => Promise<RewriteRoom>;
+  /** Whether a sealed segment is removed as soon as nothing in it is alive. */
+  readonly couldGo: (segmentId: number) => boolean;
   readonly onEmptied: () => Promise<void>;
 }
 
@@ -34,6 +45,16 @@ interface Victim {
   next: number;
   /** Some of it could not be read. */
   hasFailed: boolean;
+  /** Something in it cannot be moved: it will not go. */
+  isStuck: boolean;
+  /** It was chosen for a full disk. */
+  readonly isForFull: boolean;
+}
+
+/** A chunk that is alive in the victim. */
+interface LiveChunk {
+  readonly entry: ChunkEntry;
+  readonly row: ChunkRow;
 }
 
 /**
@@ -42,6 +63,9 @@ interface Victim {
  * A move is an append that supersedes: read and verified, written and synced, and only then does the index point at the new record, if it still
  * pointed at the old one. Until then the old record counts; after a crash at any step one of the two does, and the same bytes lie in both. The
  * new segment names the old one as superseded and outlives it, as with any record that replaces another.
+ *
+ * On a full disk the room for it is a part of the reserve. So one segment at a time is emptied, of those that go as soon as they are empty the one with the least
+ * alive, and only when all of that fits: what was taken is back before the next one is begun. One of which something cannot be moved is given up at once.
  */
 export class SegmentRewriter {
   readonly #options: RewriterOptions;
@@ -73,18 +97,23 @@ export class SegmentRewriter {
     const failures: SegmentError[] = [];
     let movedBytes = 0;
     while (movedBytes < budgetBytes && !this.#isClosed && signal?.aborted !== true) {
-      this.#victim ??= await this.#choose(failures);
-      const victim = this.#victim;
+      const room = await this.#options.room();
+      const victim = await this.#victimFor(room, failures);
       if (victim === undefined) break;
-      const entry = victim.chunks[victim.next];
-      if (entry === undefined) {
-        this.#victim = undefined;
+      const chunk = room.isFull && victim.isStuck ? undefined : this.#nextLive(victim);
+      if (chunk === undefined) {
         await this.#finish(victim);
         continue;
       }
-      movedBytes += await this.#move(victim, entry, failures);
+      if (room.isFull && room.spareBytes < neededBytes(1, chunk.row.length)) {
+        // Others have taken the room meanwhile. What is alive in it is less than it was, so it is among the first the next time.
+        this.#victim = undefined;
+        break;
+      }
+      movedBytes += await this.#move(victim, chunk, failures);
       // Not before: when it could not be written, it is moved the next time.
       victim.next += 1;
+      if (this.#nextLive(victim) === undefined) await this.#finish(victim);
     }
     const [failure] = failures;
     if (movedBytes === 0 && failure !== undefined) throw failure;
@@ -92,6 +121,7 @@ export class SegmentRewriter {
   }
 
   async #finish({ segmentId, hasFailed }: Victim): Promise<void> {
+    this.#victim = undefined;
     await this.#options.onEmptied();
     const left = this.#options.table.get(segmentId);
     this.#remaining.delete(segmentId);
@@ -100,24 +130,46 @@ export class SegmentRewriter {
     else this.#remaining.set(segmentId, left.liveBytes);
   }
 
-  /** The segment with the greatest dead part, with its chunks. One that cannot be read is put among the failed ones, and the next is taken. */
-  async #choose(failures: SegmentError[]): Promise<Victim | undefined> {
-    const { table, spareBytes, failed } = this.#options;
-    const spare = spareBytes();
-    const worth = table
-      .all()
-      .filter((figures) => isWorthIt(figures) && figures.liveBytes <= spare)
-      .filter(({ segmentId, liveBytes }) => this.#remaining.get(segmentId) !== liveBytes)
-      .filter(({ segmentId }) => !failed.has(segmentId));
-    for (const { segmentId } of worth.sort((a, b) => deadPart(b) - deadPart(a))) {
+  /** The one at hand, unless it was chosen by the other rule than the one that holds now. */
+  async #victimFor(room: RewriteRoom, failures: SegmentError[]): Promise<Victim | undefined> {
+    if (this.#victim?.isForFull !== room.isFull) this.#victim = undefined;
+    this.#victim ??= await this.#choose(room, failures);
+    return this.#victim;
+  }
+
+  /**
+   * The segment with the greatest dead part, on a full disk with the least that is alive, with its chunks. One that cannot be read is put among the failed
+   * ones, and the next is taken.
+   */
+  async #choose(room: RewriteRoom, failures: SegmentError[]): Promise<Victim | undefined> {
+    const { failed } = this.#options;
+    for (const { segmentId, liveBytes } of this.#candidates(room)) {
       try {
-        return { segmentId, chunks: await this.#chunksOf(segmentId), next: 0, hasFailed: false };
+        const chunks = await this.#chunksOf(segmentId);
+        if (room.isFull && (await this.#holdsQuarantined(segmentId, chunks))) {
+          this.#remaining.set(segmentId, liveBytes);
+          continue;
+        }
+        return { segmentId, chunks, next: 0, hasFailed: false, isStuck: false, isForFull: room.isFull };
       } catch (error) {
         failures.push(fromDiskError(error, "a half-dead segment could not be read"));
         failed.add(segmentId);
       }
     }
     return undefined;
+  }
+
+  /** Segments that are worth it and for which there is room, the best first. */
+  #candidates({ isFull, spareBytes }: RewriteRoom): SegmentFigures[] {
+    const { table, failed, couldGo } = this.#options;
+    const worth = table
+      .all()
+      .filter(isWorthIt)
+      .filter(({ liveChunks, liveBytes }) => neededBytes(liveChunks, liveBytes) <= spareBytes)
+      .filter(({ segmentId, liveBytes }) => this.#remaining.get(segmentId) !== liveBytes)
+      .filter(({ segmentId }) => !failed.has(segmentId));
+    if (!isFull) return worth.sort((a, b) => deadPart(b) - deadPart(a));
+    return worth.filter(({ segmentId }) => couldGo(segmentId)).sort((a, b) => a.liveBytes - b.liveBytes);
   }
 
   /** Those of a segment whose records cannot be told are left to recovery. */
@@ -132,13 +184,33 @@ export class SegmentRewriter {
     }
   }
 
-  /** Bytes that were moved; 0 when the chunk is not alive there (any more), or cannot be read. Rejects when it cannot be written. */
-  async #move(victim: Victim, entry: ChunkEntry, failures: SegmentError[]): Promise<number> {
-    const { index, writer } = this.#options;
-    const row = index.get(entry);
-    const isThere =
-      row?.segmentId === victim.segmentId && row.position === entry.position && !row.quarantined;
-    if (!isThere) return 0;
+  /** Whether one of these chunks is in the segment and will not be moved. */
+  async #holdsQuarantined(segmentId: number, chunks: readonly ChunkEntry[]): Promise<boolean> {
+    for (let start = 0; start < chunks.length; start += LOOKUP_ROWS) {
+      const entries = chunks.slice(start, start + LOOKUP_ROWS);
+      const rows = await this.#options.index.getMany(entries);
+      const isOne = entries.some(
+        (entry, i) => rows[i]?.quarantined === true && isAt(rows[i], segmentId, entry),
+      );
+      if (isOne) return true;
+    }
+    return false;
+  }
+
+  /** Goes on to the next chunk that is alive in the victim. */
+  #nextLive(victim: Victim): LiveChunk | undefined {
+    for (; victim.next < victim.chunks.length; victim.next++) {
+      const entry = victim.chunks[victim.next];
+      const row = entry && this.#options.index.get(entry);
+      if (entry === undefined || row === undefined || !isAt(row, victim.segmentId, entry)) continue;
+      if (!row.quarantined) return { entry, row };
+      victim.isStuck = true;
+    }
+    return undefined;
+  }
+
+  /** Bytes that were moved; 0 when the chunk cannot be read. Rejects when it cannot be written. */
+  async #move(victim: Victim, { entry, row }: LiveChunk, failures: SegmentError[]): Promise<number> {
     let chunk: ChunkData | undefined;
     try {
       chunk = await this.#read(entry, row.length);
@@ -146,8 +218,12 @@ export class SegmentRewriter {
       failures.push(fromDiskError(error, "a chunk could not be read"));
       victim.hasFailed = true;
     }
-    if (chunk === undefined) return 0;
-    await writer().move(toHex(chunk.blobId), chunk, row);
+    if (chunk === undefined) {
+      // Unlinked meanwhile, or it stays.
+      victim.isStuck ||= isAt(this.#options.index.get(entry), victim.segmentId, entry);
+      return 0;
+    }
+    await this.#options.writer().move(toHex(chunk.blobId), chunk, row);
     return row.length;
   }
 
@@ -168,6 +244,15 @@ export class SegmentRewriter {
       throw error;
     }
   }
+}
+
+function isAt(row: ChunkRow | undefined, segmentId: number, entry: ChunkEntry): boolean {
+  return row?.segmentId === segmentId && row.position === entry.position;
+}
+
+/** Bytes that so many chunks take at most in another segment, or in two of them. */
+function neededBytes(chunks: number, bytes: number): number {
+  return bytes + chunks * MOVE_BYTES + 2 * SEGMENT_BYTES;
 }
 
 function isWorthIt(figures: SegmentFigures): boolean {

@@ -3,7 +3,6 @@ import {
   type Clock,
   type Disk,
   DiskError,
-  type DiskSpace,
   type Hasher,
   type Random,
   type StoreOpener,
@@ -15,6 +14,7 @@ import { blockCount, CHECKSUM_BYTES } from "./checksums.ts";
 import { ChunkIndex, type IndexStore } from "./chunk-index.ts";
 import { SegmentCollector } from "./collector.ts";
 import { DiskHealth } from "./disk-health.ts";
+import { DiskRoom } from "./disk-room.ts";
 import { fromDiskError, ignoreDiskError, SegmentError } from "./errors.ts";
 import { FailedSegments } from "./failed-segments.ts";
 import { indexDirectory, probePath, segmentsDirectory } from "./file-names.ts";
@@ -41,8 +41,6 @@ import { SegmentWriter } from "./writer.ts";
 
 /** Bytes written to see whether the disk takes writes again. */
 const PROBE_BYTES = 64 * 1024;
-/** The figures of free space are this old at most while bytes are appended. */
-const SPACE_REFRESH_MS = 1000;
 
 export interface SegmentStoreSettings {
   /** A segment is sealed when it would grow beyond this. */
@@ -55,6 +53,11 @@ export interface SegmentStoreSettings {
   readonly maxQueuedBytes: number;
   /** Free space that appends leave alone, so that chunks can still be unlinked and the index written. */
   readonly reserveBytes: number;
+  /**
+   * The part of it (at most all) that getting space back on a full disk may take, for tombstones and for chunks that are moved out of half-dead segments.
+   * What else there is of the reserve is left to those who share the disk.
+   */
+  readonly reclaimBytes: number;
   /** How often a full disk is looked at again. */
   readonly probeFullMs: number;
   /** How often a disk that failed is tried again. */
@@ -69,6 +72,7 @@ export const DEFAULT_SETTINGS: SegmentStoreSettings = {
   checkpointBytes: 128 * 1024 ** 2,
   maxQueuedBytes: 256 * 1024 ** 2,
   reserveBytes: 64 * 1024 ** 2,
+  reclaimBytes: 48 * 1024 ** 2,
   probeFullMs: 5000,
   probeFailedMs: 60_000,
   checksumCacheBytes: 8 * 1024 ** 2,
@@ -101,6 +105,7 @@ export class DiskSegmentStore implements SegmentStore {
   readonly #options: DiskSegmentStoreOptions;
   readonly #settings: SegmentStoreSettings;
   readonly #health: DiskHealth;
+  readonly #room: DiskRoom;
   readonly #table = new SegmentTable();
   readonly #files: SegmentFiles;
   readonly #index: ChunkIndex;
@@ -108,11 +113,6 @@ export class DiskSegmentStore implements SegmentStore {
   readonly #collector: SegmentCollector;
   readonly #rewriter: SegmentRewriter;
   #writer!: SegmentWriter;
-  #space: DiskSpace = { totalBytes: 0, freeBytes: 0 };
-  #spaceAtMs = Number.NEGATIVE_INFINITY;
-  /** Appended, or on its way, since the space was measured. */
-  #takenBytes = 0;
-  #measuring: Promise<void> | undefined;
   #probeTimer: Timer | undefined;
   #probing: Promise<void> | undefined;
   #damaged = 0;
@@ -125,6 +125,14 @@ export class DiskSegmentStore implements SegmentStore {
     this.#options = options;
     this.#settings = { ...DEFAULT_SETTINGS, ...options.settings };
     this.#health = new DiskHealth(() => this.#armProbe());
+    this.#room = new DiskRoom({
+      ...this.#settings,
+      disk,
+      clock: options.clock,
+      directory,
+      health: this.#health,
+      queuedBytes: () => this.#writer.queuedBytes,
+    });
     this.#files = new SegmentFiles(disk, directory);
     this.#index = new ChunkIndex(store, {
       onWriteError: (error) =>
@@ -146,7 +154,8 @@ export class DiskSegmentStore implements SegmentStore {
       failed,
       reader: this.#reader,
       writer: () => this.#writer,
-      spareBytes: () => this.#space.freeBytes - this.#takenBytes - this.#settings.reserveBytes,
+      room: () => this.#room.forRewrite(),
+      couldGo: (segmentId) => this.#collector.couldGo(segmentId),
       onEmptied: () => this.#collector.collect(),
     });
     this.#collector = new SegmentCollector({ ...shared, failed, disk, directory, checkpointedSegmentId });
@@ -187,11 +196,12 @@ export class DiskSegmentStore implements SegmentStore {
         index: this.#index,
         table: this.#table,
         health: this.#health,
+        room: this.#room,
         onSealed: () => void this.#collector.collect(),
       },
       { current, nextSegmentId, checkpointed },
     );
-    await this.#measureSpace();
+    await this.#room.measure();
     const failure = recovered.problem ?? problem;
     if (failure !== undefined) this.#health.degrade(failure, true);
     else await this.#writer.checkpoint();
@@ -228,7 +238,7 @@ export class DiskSegmentStore implements SegmentStore {
       // Damaged since: stored anew, like any other. A retry that came meanwhile joins.
       return this.append(chunk);
     }
-    this.#checkSpace(chunkRecordBytes(chunk.length) + FOOTER_ENTRY_BYTES);
+    this.#room.takeForChunk(chunkRecordBytes(chunk.length) + FOOTER_ENTRY_BYTES);
     return this.#writer.append(chunk);
   }
 
@@ -254,15 +264,20 @@ export class DiskSegmentStore implements SegmentStore {
 
   async unlink(blobIds: readonly Uint8Array[]): Promise<void> {
     this.#checkOpen();
+    this.#room.refresh();
     // All are queued before any is awaited: they share a sync.
-    await Promise.all(blobIds.map((blobId) => this.#writer.unlink(blobId)));
+    const unlinked = await Promise.allSettled(blobIds.map((blobId) => this.#writer.unlink(blobId)));
+    // Also when some were refused: what the others leave behind is what a full disk waits for.
     await this.#collector.collect();
+    const refused = unlinked.find((result) => result.status === "rejected");
+    if (refused !== undefined) throw fromDiskError(refused.reason, "a blob could not be unlinked");
   }
 
   status(): SegmentStoreStatus {
     const problem = this.#health.problem;
     const all = this.#table.all();
-    this.#refreshSpace();
+    if (this.#closing === undefined) this.#room.refresh();
+    const { space } = this.#room;
     return {
       writable: problem === undefined && this.#closing === undefined,
       reason: problem === undefined ? undefined : `${problem.code}: ${problem.message}`,
@@ -270,15 +285,17 @@ export class DiskSegmentStore implements SegmentStore {
       segments: all.length,
       liveBytes: all.reduce((sum, figures) => sum + figures.liveBytes, 0),
       deadBytes: all.reduce((sum, figures) => sum + figures.deadBytes, 0),
-      freeBytes: this.#space.freeBytes,
-      totalBytes: this.#space.totalBytes,
+      freeBytes: space.freeBytes,
+      totalBytes: space.totalBytes,
       damaged: this.#damaged,
     };
   }
 
   async rewrite(budgetBytes: number, signal?: AbortSignal): Promise<number> {
     this.#checkOpen();
-    this.#refreshSpace();
+    // A move is judged as an unlink is: it is what makes room.
+    if (!this.#health.takesUnlinks) return 0;
+    this.#room.refresh();
     try {
       return await this.#rewriter.rewrite(budgetBytes, signal);
     } catch (error) {
@@ -308,7 +325,7 @@ export class DiskSegmentStore implements SegmentStore {
   async #close(): Promise<void> {
     this.#probeTimer?.cancel();
     await this.#probing;
-    await this.#measuring;
+    await this.#room.close();
     await this.#rewriter.close();
     await this.#collector.close();
     await this.#writer.close();
@@ -349,42 +366,6 @@ export class DiskSegmentStore implements SegmentStore {
     this.#options.onDamage?.(damage);
   }
 
-  /** Refuses an append that would eat into the reserve, and degrades the store until there is room again. */
-  #checkSpace(bytes: number): void {
-    if (this.#takenBytes > this.#settings.reserveBytes / 8) this.#spaceAtMs = Number.NEGATIVE_INFINITY;
-    this.#refreshSpace();
-    if (this.#space.freeBytes - this.#takenBytes - bytes >= this.#settings.reserveBytes) {
-      this.#takenBytes += bytes;
-      return;
-    }
-    if (this.#health.problem === undefined) {
-      const { freeBytes } = this.#space;
-      this.#health.degrade(
-        new SegmentError("no-space", `${freeBytes} bytes are free, which are kept in reserve`),
-      );
-    }
-    this.#health.checkAppend();
-  }
-
-  #refreshSpace(): void {
-    if (this.#measuring !== undefined || this.#closing !== undefined) return;
-    if (this.#options.clock.monotonicMs() - this.#spaceAtMs < SPACE_REFRESH_MS) return;
-    this.#measuring = this.#measureSpace().finally(() => {
-      this.#measuring = undefined;
-    });
-  }
-
-  async #measureSpace(): Promise<void> {
-    this.#spaceAtMs = this.#options.clock.monotonicMs();
-    // Appends that wait for the disk are not in the figure yet; they are counted until the next time.
-    this.#takenBytes = this.#writer.queuedBytes;
-    try {
-      this.#space = await this.#options.disk.space(this.#options.directory);
-    } catch (error) {
-      this.#health.degrade(fromDiskError(error, "the free space could not be measured"));
-    }
-  }
-
   #armProbe(): void {
     const problem = this.#health.problem;
     if (problem === undefined) return;
@@ -404,8 +385,7 @@ export class DiskSegmentStore implements SegmentStore {
     const { disk, directory } = this.#options;
     const path = probePath(directory);
     try {
-      this.#space = await disk.space(directory);
-      if (this.#space.freeBytes >= this.#settings.reserveBytes) {
+      if (await this.#room.look()) {
         if (await disk.exists(path)) await disk.remove(path);
         await writeProbe(disk, path);
         if (this.#health.isFinal) return this.#options.onRecoverable();

@@ -3,6 +3,7 @@ import type { Timer, Timers } from "../platform/index.ts";
 import { newFigures, type SegmentTable } from "./accounting.ts";
 import { type ChunkIndex, MAX_WAITING_CHANGES } from "./chunk-index.ts";
 import type { DiskHealth } from "./disk-health.ts";
+import type { DiskRoom } from "./disk-room.ts";
 import { fromDiskError, SegmentError } from "./errors.ts";
 import { entriesOf, type SegmentEntry } from "./footer.ts";
 import type { Checkpoint, ChunkRow } from "./index-rows.ts";
@@ -12,6 +13,7 @@ import {
   align,
   chunkRecordBytes,
   encodeRecord,
+  FOOTER_ENTRY_BYTES,
   type Kill,
   MAX_KILLS,
   RECORD_ALIGN_BYTES,
@@ -32,6 +34,7 @@ export interface WriterOptions extends SegmentPlace {
   readonly index: ChunkIndex;
   readonly table: SegmentTable;
   readonly health: DiskHealth;
+  readonly room: Pick<DiskRoom, "refuseTombstone" | "take">;
   readonly segmentBytes: number;
   readonly idleSealMs: number;
   readonly checkpointBytes: number;
@@ -198,7 +201,7 @@ export class SegmentWriter {
   /** Resolves when the chunk is durable at another place, or is not at `from` any more. The bytes must be verified. Rejects with SegmentError. */
   move(hex: string, chunk: ChunkData, from: ChunkRow): Promise<void> {
     this.#checkOpen();
-    this.#options.health.checkAppend();
+    this.#options.health.checkUnlink();
     return this.#enqueue({ kind: "move", hex, chunk, from, done: new Deferred<void>() });
   }
 
@@ -383,7 +386,7 @@ export class SegmentWriter {
     group: Group | undefined,
     operation: UnlinkOperation,
   ): Promise<Group | undefined | "full"> {
-    const { index } = this.#options;
+    const { index, room } = this.#options;
     const { blobId, hex, done } = operation;
     if (group?.chunksOf.has(hex) || group?.tombstonesOf.has(hex)) return "full";
     const rows = await index.rowsOf(blobId);
@@ -396,8 +399,16 @@ export class SegmentWriter {
       kills.slice(i * MAX_KILLS, (i + 1) * MAX_KILLS),
     );
     const bytes = lists.reduce((sum, list) => sum + tombstoneRecordBytes(list.length), 0);
+    const takenBytes = bytes + kills.length * FOOTER_ENTRY_BYTES;
+    const refusal = await room.refuseTombstone(takenBytes);
+    if (refusal !== undefined) {
+      done.reject(refusal);
+      return group;
+    }
     const target = await this.#room(group, bytes, kills.length);
     if (target === "full") return target;
+    // Not before: an operation that waits for the next group comes here again.
+    room.take(takenBytes);
     const forget = (): void => {
       for (const chunkIndex of rows.keys()) index.delete({ blobId, chunkIndex });
     };

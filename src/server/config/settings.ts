@@ -255,7 +255,7 @@ export const SETTINGS = {
     kind: size(64 * MiB, 64 * GiB),
     default: 512 * MiB,
     description:
-      "Free space on the disk that new bytes leave alone, so that the metadata and their log go on and what is deleted can be given back; at least what that log may grow by: 96 MiB and two files of raft.wal_segment_size",
+      "Free space on the disk that new bytes leave alone, so that the metadata and their log go on and what is deleted can be given back; at least 64 MiB more than that log may grow by: 160 MiB and two files of raft.wal_segment_size",
   }),
   "storage.write_buffers": setting({
     kind: size(16 * MiB, 64 * GiB),

@@ -28,7 +28,7 @@ export async function openSegments(
     identity: { clusterId, incarnation, diskId: "disk-1" },
     settings: {
       segmentBytes: config["storage.segment_size"],
-      reserveBytes: storageReserve(config, options.tuning?.raft),
+      ...storageReserve(config, options.tuning?.raft),
       // Room for all that this node's own writers may hold, and as much again from the others: writers wait, they are not refused.
       maxQueuedBytes: 2 * config["storage.write_buffers"],
       ...options.tuning?.segments,

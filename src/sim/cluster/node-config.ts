@@ -50,6 +50,7 @@ export function engineTuning(settings: ScenarioSettings): EngineTuning {
       checkpointBytes: segmentBytes,
       idleSealMs: 5000,
       reserveBytes: 64 * 1024,
+      reclaimBytes: 32 * 1024,
       probeFullMs: 1000,
       probeFailedMs: 2000,
     },
