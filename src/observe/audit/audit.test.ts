@@ -75,10 +75,18 @@ class World {
   }
 
   async lines(path: string): Promise<string[]> {
+    return new TextDecoder()
+      .decode(await this.bytes(path))
+      .split("\n")
+      .slice(0, -1);
+  }
+
+  async bytes(path: string): Promise<Uint8Array> {
     const file = await this.run(this.platform.disk.open(path, "read"));
     const bytes = new Uint8Array(await this.run(file.sizeBytes()));
     await this.run(file.read(0, bytes));
-    return new TextDecoder().decode(bytes).split("\n").slice(0, -1);
+    await this.run(file.close());
+    return bytes;
   }
 
   async rewrite(path: string, lines: readonly string[]): Promise<void> {
@@ -215,22 +223,93 @@ describe("AuditLog", () => {
     expect(world.paths()[1]).toContain(".stray-");
   });
 
-  it("leaves damage where it is and goes on in a new file", async () => {
+  describe.each<[string, number, (path: string) => number]>([
+    ["the header of the only file", 1_000_000, () => 40],
+    ["the first record", 1_000_000, () => 300],
+    ["a record in the middle", 1_000_000, () => 2500],
+    ["the header of the last of several files", 30_000, () => 40],
+    ["a line feed", 1_000_000, (text) => text.indexOf("\n", 5000)],
+    ["the last line", 1_000_000, (text) => text.length - 200],
+    ["the last line feed", 1_000_000, (text) => text.length - 1],
+  ])("one changed bit in %s", (_, maxFileBytes, at) => {
+    async function damaged() {
+      const world = new World(1);
+      const log = await world.open({ maxFileBytes });
+      for (let i = 1; i <= 200; i++) void log.record(entry(i));
+      await world.run(log.record(entry(201)));
+      await world.run(log.close());
+      const path = world.paths().at(-1)!;
+      const text = `${(await world.lines(path)).join("\n")}\n`;
+      world.machine.volume.flipBit(path, new TextEncoder().encode(text.slice(0, at(text))).length);
+      const bytes = await world.bytes(path);
+      return { world, path, bytes, problems: (await world.verify()).problems };
+    }
+
+    it("leaves the file where it is; the log says so and goes on in a new one", async () => {
+      const { world, path, bytes, problems } = await damaged();
+      expect(problems).not.toEqual([]);
+      const before = world.paths();
+      const errors: unknown[] = [];
+      const logger = { ...SILENT_LOGGER, error: (_: string, fields?: object) => void errors.push(fields) };
+      const again = await world.open({ logger, maxFileBytes });
+      await world.run(again.record(entry(202)));
+      await world.run(again.close());
+      expect(errors).toEqual([{ files: [path] }]);
+      expect(await world.bytes(path)).toEqual(bytes);
+      expect(world.paths().slice(0, before.length)).toEqual(before);
+      expect(world.paths()).toHaveLength(before.length + 1);
+      const lines = (await world.lines(world.paths().at(-1)!)).map((line) => JSON.parse(line) as AuditEntry);
+      expect(lines.slice(1)).toMatchObject([{ operation: "audit.damaged" }, entry(202)]);
+      const report = await world.verify();
+      expect(report.problems[0]).toMatchObject({ path, line: problems[0]!.line });
+      expect(lines.at(-1)).toMatchObject({ sequence: report.lastSequence });
+    });
+
+    it("costs nothing a second time, and is noted once", async () => {
+      const { world, path, bytes } = await damaged();
+      for (let start = 0; start < 3; start++) {
+        const log = await world.open({ maxFileBytes });
+        await world.run(log.record(entry(start)));
+        await world.run(log.close());
+      }
+      const last = world.paths().at(-1)!;
+      expect(await world.lines(last)).toHaveLength(5);
+      world.machine.volume.flipBit(last, 40);
+      await world.run((await world.open({ maxFileBytes })).close());
+      expect(await world.bytes(path)).toEqual(bytes);
+      expect(await world.lines(last)).toHaveLength(5);
+      const shown = await Promise.all(world.paths().map((each) => world.lines(each)));
+      const records = shown
+        .flatMap((lines) => lines.slice(1))
+        .map((line) => /"sequence":(\d+)/.exec(line)?.[1]);
+      expect(new Set(records).size).toBe(records.length);
+    });
+  });
+
+  it("a file of which a crash left no header is put aside, over none that is there", async () => {
     const world = new World(1);
-    const log = await world.open();
-    const long = { ...entry(1), key: "k".repeat(1000) };
-    for (let i = 0; i < 1000; i++) void log.record(long);
-    await world.run(log.record(long));
-    await world.run(log.close());
-    const path = world.paths()[0]!;
-    world.machine.volume.flipBit(path, 2500);
-    const again = await world.open();
-    await world.run(again.record(entry(2)));
-    await world.run(again.close());
-    expect(world.paths()).toHaveLength(2);
-    const report = await world.verify();
-    expect(report.problems.map(({ kind }) => kind)).toContain("header");
-    expect(report.problems[0]).toMatchObject({ path, line: 3 });
+    const path = `${DIRECTORY}/audit-0000000000000001.jsonl`;
+    for (let start = 0; start < 3; start++) {
+      await world.run(world.platform.disk.makeDirectory(DIRECTORY));
+      const file = await world.run(world.platform.disk.open(path, "create"));
+      await world.run(file.write(0, [new Uint8Array(300)]));
+      await world.run(file.close());
+      await world.run((await world.open()).close());
+      expect(await world.verify()).toMatchObject({ records: 0, problems: [] });
+      await world.run(world.platform.disk.remove(path));
+    }
+    expect(world.paths()).toEqual([`${path}.aside`, `${path}.aside-2`, `${path}.aside-3`]);
+  });
+
+  it("a batch that is larger than a file may be is not put aside with the file that it was for", async () => {
+    const world = new World(1);
+    for (let start = 0; start < 2; start++) {
+      const log = await world.open({ maxFileBytes: 500 });
+      for (let i = 0; i < 5; i++) await world.run(log.record(entry(i)));
+      await world.run(log.close());
+    }
+    expect(world.paths().filter((path) => !path.endsWith(".jsonl"))).toEqual([]);
+    expect(await world.verify()).toMatchObject({ files: 10, records: 10, problems: [] });
   });
 });
 
@@ -325,6 +404,24 @@ describe("verifyAuditLog", () => {
     const after = await world.verify();
     expect(after.problems).toEqual([]);
     expect(after.headHash).not.toBe(before.headHash);
+  });
+
+  it("finds records that were put aside, and passes over what a crash tore", async () => {
+    const { world, path, lines } = await written();
+    const put = async (name: string, text: string): Promise<void> => {
+      const file = await world.run(world.platform.disk.open(name, "create"));
+      await world.run(file.write(0, [new TextEncoder().encode(text)]));
+      await world.run(file.close());
+    };
+    await put(`${path}.aside`, `${lines[0]!}\n`);
+    await put(`${path}.stray-512`, `${"\0".repeat(512)}${lines[3]!.slice(200)}\n${lines[4]!}\n{"seq`);
+    expect((await world.verify()).problems).toEqual([]);
+    await put(`${path}.aside-2`, `${lines[0]!}\n${lines[1]!}\n`);
+    await put(`${path}.stray-512-2`, `${lines[3]!.slice(200)}\n${lines[4]!}\n`);
+    expect((await world.verify()).problems).toEqual([
+      { kind: "set-aside", path: `${path}.aside-2`, line: 2 },
+      { kind: "set-aside", path: `${path}.stray-512-2`, line: 2 },
+    ]);
   });
 
   it("finds a file that is missing in the middle", async () => {

@@ -4,6 +4,7 @@ import { MAX_LINE_BYTES } from "./record.ts";
 
 const READ_BYTES = 1024 * 1024;
 const FILE_NAME = /^audit-(\d{16})\.jsonl$/;
+const ASIDE_NAME = /^audit-\d{16}\.jsonl\.(?:aside|stray-(\d+))(?:-\d+)?$/;
 
 /** Files are named after the sequence of their first record, so that their names sort as they were written. */
 export function auditFileName(sequence: number): string {
@@ -24,6 +25,48 @@ export async function listAuditFiles(disk: Disk, directory: string): Promise<rea
       files.push({ path: `${directory}/${name}`, firstSequence: Number(match[1]) });
   }
   return files;
+}
+
+/** What a start has put aside, under a name that no other file has. */
+export interface AsideFile {
+  readonly path: string;
+  /** Of what was cut off behind a chain: where that ended in its file. Undefined: a whole file. */
+  readonly position: number | undefined;
+}
+
+export async function listAsideFiles(disk: Disk, directory: string): Promise<readonly AsideFile[]> {
+  const files: AsideFile[] = [];
+  for (const { name, kind } of await disk.list(directory)) {
+    const match = ASIDE_NAME.exec(name);
+    if (kind === "file" && match !== null)
+      files.push({
+        path: `${directory}/${name}`,
+        position: match[1] === undefined ? undefined : Number(match[1]),
+      });
+  }
+  return files;
+}
+
+/** A path that no file has: this one, or one with a number behind it. */
+export async function freePath(disk: Disk, path: string): Promise<string> {
+  let free = path;
+  for (let number = 2; await disk.exists(free); number++) free = `${path}-${number}`;
+  return free;
+}
+
+/** What stands in a file from `position` to its end at `endPosition`. */
+export async function readRange(
+  disk: Disk,
+  path: string,
+  range: { readonly position: number; readonly endPosition: number },
+): Promise<Uint8Array> {
+  const file = await disk.open(path, "read");
+  try {
+    const bytes = new Uint8Array(range.endPosition - range.position);
+    return bytes.subarray(0, await file.read(range.position, bytes));
+  } finally {
+    await file.close();
+  }
 }
 
 export interface FileLine {

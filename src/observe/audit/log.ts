@@ -2,8 +2,8 @@ import { BoundedQueue, Deferred, InvariantViolation } from "../../base/index.ts"
 import type { Clock, Disk, Hasher, Timers } from "../../platform/index.ts";
 import type { Logger } from "../logger.ts";
 import type { Metrics } from "../metrics.ts";
-import { type AuditEntry, isPrepared, lineBytesAtMost, prepareEntry } from "./record.ts";
-import { AuditWriter, MAX_BATCH_BYTES } from "./writer.ts";
+import { type AuditEntry, isPrepared, lineBytesAtMost, MAX_BATCH_BYTES, prepareEntry } from "./record.ts";
+import { AuditWriter } from "./writer.ts";
 
 /** Entries that wait to be written; further ones are lost, which is counted and recorded. */
 const MAX_QUEUED_ENTRIES = 10_000;
@@ -86,14 +86,14 @@ export class AuditLog implements AuditSink {
     options.metrics.auditHealthy.set(1);
   }
 
-  /** Rejects with DiskError when the log cannot be opened. What a crash left at its end is set aside, and the log says so itself. */
+  /** Rejects with DiskError when the log cannot be opened. What a crash left at its end is set aside, damage is left where it is, and the log says so itself. */
   static async open(options: AuditLogOptions): Promise<AuditLog> {
     const { maxFileBytes = DEFAULT_MAX_FILE_BYTES, maxFiles = DEFAULT_MAX_FILES } = options;
     const { writer, tail } = await AuditWriter.open({ ...options, maxFileBytes, maxFiles });
     const log = new AuditLog(options, writer);
-    if (tail.isDamaged) {
+    if (tail.damagedFiles.length > 0) {
       options.logger.error("the audit log is damaged; it goes on in a new file", {
-        directory: options.directory,
+        files: tail.damagedFiles.map(({ path }) => path),
       });
       await writer.append([note("audit.damaged", "goes on in a new file")]);
     } else if (tail.strayBytes > 0) {

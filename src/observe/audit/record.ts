@@ -24,6 +24,8 @@ export const CHAIN_START = new Uint8Array(32);
 const MAX_FIELD_LENGTH = 1024;
 /** No line is longer; a reader need not look further for its end. */
 export const MAX_LINE_BYTES = 128 * 1024;
+/** Bytes of the lines that are written and synced together. */
+export const MAX_BATCH_BYTES = 1024 * 1024;
 /** At least what sequence, time and hash take of a line. */
 const PLACE_BYTES = 512;
 const MAX_PREPARED_BYTES = MAX_LINE_BYTES - PLACE_BYTES;

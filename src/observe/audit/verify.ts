@@ -1,7 +1,16 @@
 import { equalBytes, toHex } from "../../base/index.ts";
 import type { Disk, Hasher } from "../../platform/index.ts";
-import { type AuditFile, type FileLine, listAuditFiles, readLines } from "./files.ts";
-import { CHAIN_START, type ParsedLine, parseLine } from "./record.ts";
+import {
+  type AsideFile,
+  type AuditFile,
+  type FileLine,
+  listAsideFiles,
+  listAuditFiles,
+  readLines,
+  readRange,
+} from "./files.ts";
+import { CHAIN_START, MAX_BATCH_BYTES, type ParsedLine, parseLine } from "./record.ts";
+import { isTornBatch } from "./torn-batch.ts";
 
 export type AuditProblemKind =
   /** The line is not one that the log writes. */
@@ -13,7 +22,9 @@ export type AuditProblemKind =
   /** The file does not begin with a header, or does not go on where the file before it ended. */
   | "header"
   /** The last line of the last file has no end: a crash while it was written. Nothing that was acknowledged is lost. */
-  | "torn-tail";
+  | "torn-tail"
+  /** Records that were put aside, and are not what a crash leaves: they may have been acknowledged, and are not in the chain. The line is the first of them. */
+  | "set-aside";
 
 export interface AuditProblem {
   readonly kind: AuditProblemKind;
@@ -51,7 +62,27 @@ export async function verifyAuditLog(options: {
   for (const [index, file] of files.entries()) {
     await check.file(file, readLines(options.disk, file.path), index === files.length - 1);
   }
+  for (const file of await listAsideFiles(options.disk, options.directory)) {
+    const line = await firstLostRecord(options.disk, file);
+    if (line !== undefined) check.add({ kind: "set-aside", path: file.path, line });
+  }
   return check.report(files.length);
+}
+
+/** The line of the first record in a file that was put aside; undefined when none is in it, or only those of a batch that a crash tore. */
+async function firstLostRecord(disk: Disk, { path, position }: AsideFile): Promise<number | undefined> {
+  let number = 0;
+  let first: number | undefined;
+  let endPosition = 0;
+  for await (const line of readLines(disk, path)) {
+    number++;
+    endPosition = line.endPosition;
+    const parsed = line.isComplete ? parseLine(line.text) : undefined;
+    if (parsed !== undefined && parsed.previous === undefined) first ??= number;
+  }
+  if (endPosition === 0 || position === undefined || endPosition > MAX_BATCH_BYTES) return first;
+  const isTorn = isTornBatch(await readRange(disk, path, { position: 0, endPosition }), position);
+  return isTorn ? undefined : (first ?? 1);
 }
 
 class ChainCheck {
@@ -73,7 +104,7 @@ class ChainCheck {
     let number = 0;
     for await (const line of lines) {
       number++;
-      const report = (kind: AuditProblemKind): void => this.#report({ kind, path: file.path, line: number });
+      const report = (kind: AuditProblemKind): void => this.add({ kind, path: file.path, line: number });
       const parsed = line.isComplete ? parseLine(line.text) : undefined;
       if (!line.isComplete && isLastFile) report("torn-tail");
       else if (parsed === undefined) report("malformed");
@@ -81,7 +112,7 @@ class ChainCheck {
       else this.#record(parsed, report);
     }
     // A file that a crash left before its header was written says nothing.
-    if (number === 0 && !isLastFile) this.#report({ kind: "header", path: file.path, line: 1 });
+    if (number === 0 && !isLastFile) this.add({ kind: "header", path: file.path, line: 1 });
   }
 
   report(files: number): AuditReport {
@@ -94,6 +125,10 @@ class ChainCheck {
       isPruned: this.#isPruned,
       problems: this.#problems,
     };
+  }
+
+  add(problem: AuditProblem): void {
+    if (this.#problems.length < MAX_PROBLEMS) this.#problems.push(problem);
   }
 
   #header(line: ParsedLine, report: (kind: AuditProblemKind) => void): void {
@@ -119,9 +154,5 @@ class ChainCheck {
     this.#records++;
     this.#firstSequence ??= line.sequence;
     this.#lastSequence = line.sequence;
-  }
-
-  #report(problem: AuditProblem): void {
-    if (this.#problems.length < MAX_PROBLEMS) this.#problems.push(problem);
   }
 }

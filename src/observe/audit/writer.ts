@@ -6,12 +6,10 @@ import {
   type Hasher,
   makeDurableDirectory,
 } from "../../platform/index.ts";
-import { auditFileName, listAuditFiles } from "./files.ts";
+import { auditFileName, freePath, listAuditFiles } from "./files.ts";
 import { AuditLines } from "./lines.ts";
+import { MAX_BATCH_BYTES } from "./record.ts";
 import { type AuditTail, findTail } from "./recovery.ts";
-
-/** Bytes of the lines that are written and synced together. */
-export const MAX_BATCH_BYTES = 1024 * 1024;
 
 export interface AuditWriterOptions {
   readonly disk: Disk;
@@ -29,6 +27,8 @@ export class AuditWriter {
   readonly #options: AuditWriterOptions;
   readonly #lines: AuditLines;
   #file: DiskFile | undefined;
+  /** Of the file. */
+  #firstSequence: number;
   /** Everything before it is durable; what is after it is not acknowledged. */
   #position: number;
   #nextSequence: number;
@@ -41,6 +41,7 @@ export class AuditWriter {
   private constructor(options: AuditWriterOptions, tail: AuditTail) {
     this.#options = options;
     this.#lines = new AuditLines(options.hasher);
+    this.#firstSequence = tail.file?.firstSequence ?? tail.nextSequence;
     this.#position = tail.position;
     this.#nextSequence = tail.nextSequence;
     this.#hash = tail.hash;
@@ -52,8 +53,8 @@ export class AuditWriter {
   ): Promise<{ readonly writer: AuditWriter; readonly tail: AuditTail }> {
     const { disk, directory } = options;
     await makeDurableDirectory(disk, directory);
-    const tail = await findTail({ ...options, maxBatchBytes: MAX_BATCH_BYTES });
-    for (const { path } of tail.emptyFiles) await disk.rename(path, `${path}.aside`);
+    const tail = await findTail(options);
+    for (const { path } of tail.emptyFiles) await disk.rename(path, await freePath(disk, `${path}.aside`));
     const writer = new AuditWriter(options, tail);
     if (tail.file === undefined) await writer.#rotate();
     else {
@@ -75,7 +76,9 @@ export class AuditWriter {
   /** Appends the prepared entries, together at most MAX_BATCH_BYTES, and resolves when they are durable. Rejects with DiskError: none of them counts. */
   async append(entries: readonly string[]): Promise<void> {
     this.#chain(entries);
-    if (this.#position + this.#lines.bytes.length > this.#options.maxFileBytes) {
+    const isTooLarge = this.#position + this.#lines.bytes.length > this.#options.maxFileBytes;
+    // Another file would have the name of one that has no records yet.
+    if (isTooLarge && this.#nextSequence > this.#firstSequence) {
       await this.#rotate();
       this.#chain(entries);
     }
@@ -119,12 +122,13 @@ export class AuditWriter {
       this.#isDirty = false;
     }
     const path = `${directory}/${auditFileName(this.#nextSequence)}`;
-    // Damaged: no acknowledged record has this sequence.
-    if (await disk.exists(path)) await disk.rename(path, `${path}.aside`);
+    // A rename that failed was carried out all the same: a header is all that it holds.
+    if (await disk.exists(path)) await disk.rename(path, await freePath(disk, `${path}.aside`));
     this.#lines.begin(this.#hash);
     this.#lines.addHeader(this.#nextSequence, clock.wallMs());
     const { bytes, hash } = this.#lines;
     this.#file = await this.#begin(path, bytes);
+    this.#firstSequence = this.#nextSequence;
     this.#position = bytes.length;
     this.#hash = hash;
     this.#isNameUnsynced = true;
@@ -133,14 +137,14 @@ export class AuditWriter {
     await this.#prune();
   }
 
-  /** A file gets its name when its header is durable, so that there are no files without one. */
-  async #begin(path: string, header: Uint8Array): Promise<DiskFile> {
+  /** A file gets its name when its first bytes are durable, so that there are no files without a header. */
+  async #begin(path: string, bytes: Uint8Array): Promise<DiskFile> {
     const { disk } = this.#options;
     const unfinished = `${path}.new`;
     if (await disk.exists(unfinished)) await disk.remove(unfinished);
     const file = await disk.open(unfinished, "create");
     try {
-      await file.write(0, [header]);
+      await file.write(0, [bytes]);
       await file.syncData();
       await disk.rename(unfinished, path);
     } catch (error) {
@@ -166,15 +170,9 @@ export class AuditWriter {
     const { disk, directory } = this.#options;
     const stray = new Uint8Array(sizeBytes);
     await file.read(this.#position, stray);
-    const path = `${file.path}.stray-${this.#position}`;
-    if (await disk.exists(path)) await disk.remove(path);
-    const aside = await disk.open(path, "create");
-    try {
-      await aside.write(0, [stray]);
-      await aside.syncData();
-    } finally {
-      await aside.close();
-    }
+    const path = await freePath(disk, `${file.path}.stray-${this.#position}`);
+    const aside = await this.#begin(path, stray);
+    await aside.close();
     await disk.syncDirectory(directory);
     await file.truncate(this.#position);
     await file.syncData();
