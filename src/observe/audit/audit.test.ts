@@ -9,7 +9,7 @@ import {
   SILENT_LOGGER,
   verifyAuditLog,
 } from "../index.ts";
-import { prepareEntry } from "./record.ts";
+import { prepareEntry as prepareAt } from "./record.ts";
 
 const DIRECTORY = "/data/audit";
 
@@ -24,6 +24,10 @@ function entry(number: number): AuditEntry {
     outcome: "ok",
     sourceAddress: "127.0.0.1",
   };
+}
+
+function prepareEntry(each: AuditEntry): string {
+  return prepareAt(each, "2026-01-02T03:04:05.678Z");
 }
 
 class World {
@@ -332,8 +336,8 @@ describe("entries of another thread", () => {
     const world = new World(1);
     const log = await world.open();
     const fit = prepareEntry(entry(1));
-    const long = `,"requestId":"${"x".repeat(128 * 1024)}"`;
-    const wide = `,"requestId":"${"\u20ac".repeat(44_000)}"`;
+    const long = `,"time":"${"x".repeat(128 * 1024)}"`;
+    const wide = `,"time":"${"\u20ac".repeat(44_000)}"`;
     log.recordPrepared(["", `${fit}\n`, fit.slice(1), long, wide]);
     log.recordLost(3);
     expect(log.status()).toMatchObject({ lost: 8, queued: 0 });
@@ -360,6 +364,81 @@ describe("entries of another thread", () => {
     expect(log.status().lost).toBe(0);
     expect(await world.verify()).toMatchObject({ records: 6, problems: [] });
   });
+});
+
+describe("the time of an entry", () => {
+  it("is when it was recorded, however long the disk keeps it waiting", async () => {
+    const world = new World(1);
+    const log = await world.open({ whenItFails: "report" });
+    world.machine.volume.faults.writeError = 1;
+    const times = [];
+    for (let i = 0; i < 3; i++) {
+      times.push(new Date(world.platform.clock.wallMs()).toISOString());
+      await world.run(log.record(entry(i)));
+      await world.simulation.runFor(3_600_000);
+    }
+    world.machine.volume.faults.writeError = 0;
+    log.recordPrepared([prepareEntry(entry(3))]);
+    await world.simulation.runFor(5000);
+    await world.run(log.close());
+    const [, ...lines] = (await world.lines(world.paths()[0]!)).map(
+      (line) => JSON.parse(line) as { sequence: number; time: string },
+    );
+    expect(lines.map(({ time }) => time)).toEqual([...times, "2026-01-02T03:04:05.678Z"]);
+    expect(lines.map(({ sequence }) => sequence)).toEqual([1, 2, 3, 4]);
+    expect(await world.verify()).toMatchObject({ records: 4, problems: [] });
+  });
+});
+
+describe("entries that were lost", () => {
+  const told = async (world: World): Promise<string[]> => {
+    const [, ...lines] = await world.lines(world.paths()[0]!);
+    return lines
+      .map((line) => JSON.parse(line) as AuditEntry)
+      .map((each) => `${each.operation} ${each.outcome}`);
+  };
+
+  it.each(["report", "block"] as const)("are told of without a later entry (%s)", async (whenItFails) => {
+    const world = new World(1);
+    const log = await world.open({ whenItFails });
+    log.recordLost(3);
+    log.recordLost(4);
+    await world.simulation.runFor(60_000);
+    expect(await told(world)).toEqual(["audit.lost 7 entries"]);
+    await world.run(log.close());
+    expect(await told(world)).toHaveLength(1);
+  });
+
+  it.each(["report", "block"] as const)("are told of when the log closes (%s)", async (whenItFails) => {
+    const world = new World(1);
+    const log = await world.open({ whenItFails });
+    world.machine.volume.faults.writeError = 1;
+    const recorded = log.record(entry(1)).catch(() => undefined);
+    log.recordLost(7);
+    await world.simulation.runFor(60_000);
+    await world.run(recorded);
+    world.machine.volume.faults.writeError = 0;
+    await world.run(log.close());
+    const isWritten = whenItFails === "report";
+    expect(await told(world)).toEqual(
+      isWritten ? ["audit.lost 7 entries", "s3:PutObject ok"] : ["audit.lost 8 entries"],
+    );
+    log.recordLost(1);
+    expect(log.status()).toMatchObject({ lost: isWritten ? 8 : 9 });
+  });
+
+  it.each(["report", "block"] as const)(
+    "do not keep a log with a bad disk from closing (%s)",
+    async (whenItFails) => {
+      const world = new World(1);
+      const log = await world.open({ whenItFails });
+      world.machine.volume.faults.writeError = 1;
+      log.recordLost(7);
+      await world.simulation.runFor(60_000);
+      await world.run(log.close());
+      expect(log.status()).toMatchObject({ lost: 7, isHealthy: false });
+    },
+  );
 });
 
 describe("verifyAuditLog", () => {

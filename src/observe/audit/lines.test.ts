@@ -57,9 +57,9 @@ it("are what JSON.stringify makes of their entries, each with the hash that it g
       return Object.fromEntries(some.map((name) => [name, text()])) as unknown as AuditEntry;
     });
     const first = sequence;
-    const timeMs = 1_700_000_000_000 + batch;
+    const time = new Date(1_700_000_000_000 + batch).toISOString();
     lines.begin(previous);
-    for (const entry of entries) lines.add(prepareEntry(entry), sequence++, timeMs);
+    for (const entry of entries) lines.add(prepareEntry(entry, time), sequence++);
     const written = new TextDecoder().decode(lines.bytes).split("\n");
     expect(written.pop()).toBe("");
     for (const [at, line] of written.entries()) {
@@ -67,7 +67,7 @@ it("are what JSON.stringify makes of their entries, each with the hash that it g
       const entry = entries[at] as AuditEntry;
       const expected = {
         sequence: first + at,
-        time: new Date(timeMs).toISOString(),
+        time,
         ...Object.fromEntries(
           FIELDS.flatMap((name) => (name in entry ? [[name, cut(String(entry[name]))]] : [])),
         ),

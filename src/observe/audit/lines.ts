@@ -17,8 +17,6 @@ export class AuditLines {
   readonly #hashed = new Uint8Array(HASH_BYTES + MAX_LINE_BYTES);
   #lines = new Uint8Array(FIRST_BYTES);
   #length = 0;
-  #timeMs = Number.NaN;
-  #time = "";
 
   constructor(hasher: Hasher) {
     this.#hasher = hasher;
@@ -43,11 +41,11 @@ export class AuditLines {
 
   /** Of a file: its first line. */
   addHeader(sequence: number, timeMs: number): void {
-    this.#add(headerBody(sequence, this.hash, this.#timeOf(timeMs)));
+    this.#add(headerBody(sequence, this.hash, new Date(timeMs).toISOString()));
   }
 
-  add(prepared: string, sequence: number, timeMs: number): void {
-    this.#add(entryBody(prepared, sequence, this.#timeOf(timeMs)));
+  add(prepared: string, sequence: number): void {
+    this.#add(entryBody(prepared, sequence));
   }
 
   #add(body: string): void {
@@ -63,15 +61,6 @@ export class AuditLines {
     }
     this.#append(BEHIND_HASH);
     this.#hashed.set(hash);
-  }
-
-  /** Many entries have the same. */
-  #timeOf(timeMs: number): string {
-    if (timeMs !== this.#timeMs) {
-      this.#timeMs = timeMs;
-      this.#time = new Date(timeMs).toISOString();
-    }
-    return this.#time;
   }
 
   #append(bytes: Uint8Array): void {

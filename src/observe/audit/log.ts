@@ -2,7 +2,7 @@ import { BoundedQueue, Deferred, InvariantViolation } from "../../base/index.ts"
 import type { Clock, Disk, Hasher, Timers } from "../../platform/index.ts";
 import type { Logger } from "../logger.ts";
 import type { Metrics } from "../metrics.ts";
-import { type AuditEntry, isPrepared, lineBytesAtMost, MAX_BATCH_BYTES, prepareEntry } from "./record.ts";
+import { type AuditEntry, EntryPreparer, isPrepared, lineBytesAtMost, MAX_BATCH_BYTES } from "./record.ts";
 import { AuditWriter } from "./writer.ts";
 
 /** Entries that wait to be written; further ones are lost, which is counted and recorded. */
@@ -72,6 +72,7 @@ interface Waiting {
 export class AuditLog implements AuditSink {
   readonly #options: AuditLogOptions;
   readonly #writer: AuditWriter;
+  readonly #preparer: EntryPreparer;
   readonly #queue = new BoundedQueue<Waiting>(MAX_QUEUED_ENTRIES);
   #running: Promise<void> | undefined;
   readonly #closing = new AbortController();
@@ -83,6 +84,7 @@ export class AuditLog implements AuditSink {
   private constructor(options: AuditLogOptions, writer: AuditWriter) {
     this.#options = options;
     this.#writer = writer;
+    this.#preparer = new EntryPreparer(options.clock);
     options.metrics.auditHealthy.set(1);
   }
 
@@ -95,10 +97,10 @@ export class AuditLog implements AuditSink {
       options.logger.error("the audit log is damaged; it goes on in a new file", {
         files: tail.damagedFiles.map(({ path }) => path),
       });
-      await writer.append([note("audit.damaged", "goes on in a new file")]);
+      await writer.append([log.#note("audit.damaged", "goes on in a new file")]);
     } else if (tail.strayBytes > 0) {
       options.logger.warn("the audit log had an unfinished end", { strayBytes: tail.strayBytes });
-      await writer.append([note("audit.recovered", `${tail.strayBytes} bytes set aside`)]);
+      await writer.append([log.#note("audit.recovered", `${tail.strayBytes} bytes set aside`)]);
     }
     return log;
   }
@@ -106,7 +108,7 @@ export class AuditLog implements AuditSink {
   /** Resolves when the entry is durable ("block"), or at once ("report"). Rejects with AuditUnavailable ("block" only). */
   async record(entry: AuditEntry): Promise<void> {
     const written = this.#options.whenItFails === "block" ? new Deferred<void>() : undefined;
-    const isTaken = this.#take({ text: prepareEntry(entry), written });
+    const isTaken = this.#take({ text: this.#preparer.prepare(entry), written });
     if (written === undefined) return;
     if (!isTaken) throw new AuditUnavailable();
     await written.promise;
@@ -136,10 +138,11 @@ export class AuditLog implements AuditSink {
     };
   }
 
-  /** Writes what is queued, if that goes, and closes. */
+  /** Writes what is queued, and what was lost, if that goes, and closes. */
   async close(): Promise<void> {
     this.#closing.abort();
     await this.#running;
+    if (this.#lostUnrecorded > 0) await this.#run();
     await this.#writer.close();
   }
 
@@ -153,14 +156,17 @@ export class AuditLog implements AuditSink {
   async #run(): Promise<void> {
     try {
       let retry: Waiting[] | undefined;
-      while (retry !== undefined || this.#queue.size > 0) {
-        if (this.#options.whenItFails === "report") await this.#pause(GATHER_MS);
+      while (retry !== undefined || this.#queue.size > 0 || this.#lostUnrecorded > 0) {
+        if (this.#options.whenItFails === "report" || this.#queue.size === 0) await this.#pause(GATHER_MS);
         const batch: Waiting[] = retry ?? this.#nextBatch();
         retry = undefined;
         if (await this.#write(batch)) continue;
-        if (this.#options.whenItFails === "block" || this.#closing.signal.aborted) this.#giveUp(batch);
-        else {
-          retry = batch;
+        if (this.#options.whenItFails === "block" || this.#closing.signal.aborted) {
+          this.#giveUp(batch);
+          // What is lost is told with the next entry, or when the log closes.
+          if (this.#queue.size === 0) break;
+        } else {
+          if (batch.length > 0) retry = batch;
           await this.#pause(RETRY_MS);
         }
       }
@@ -189,7 +195,7 @@ export class AuditLog implements AuditSink {
   async #write(batch: readonly Waiting[]): Promise<boolean> {
     const lost = this.#lostUnrecorded;
     const entries = batch.map(({ text }) => text);
-    if (lost > 0) entries.unshift(note("audit.lost", `${lost} entries`));
+    if (lost > 0) entries.unshift(this.#note("audit.lost", `${lost} entries`));
     try {
       await this.#writer.append(entries);
     } catch (error) {
@@ -222,10 +228,12 @@ export class AuditLog implements AuditSink {
     this.#lost += count;
     this.#lostUnrecorded += count;
     this.#options.metrics.auditRecords.add(count, { outcome });
+    // No other entry may come for long.
+    if (!this.#closing.signal.aborted) this.#running ??= this.#run();
   }
-}
 
-/** An entry of the log about itself. */
-function note(operation: string, outcome: string): string {
-  return prepareEntry({ requestId: "", operation, outcome });
+  /** An entry of the log about itself. */
+  #note(operation: string, outcome: string): string {
+    return this.#preparer.prepare({ requestId: "", operation, outcome });
+  }
 }

@@ -6,6 +6,9 @@
  *   `------------------- body -------------------'
  *   hash = BLAKE3(previous hash, 32 bytes | body, UTF-8)
  *
+ * The sequence is the order in which entries were written. The time is that of the entry's making: entries of several threads come a little out of the order
+ * of their times, and those that waited for a disk that failed have the times of what they tell.
+ *
  * The first line of each file is a header that names the sequence and the hash with which the file goes on, so that the chain is kept across files, and
  * can be checked from any file on after older ones have been removed:
  *
@@ -13,7 +16,7 @@
  */
 
 import { fromHex, toHex } from "../../base/index.ts";
-import type { Hasher } from "../../platform/index.ts";
+import type { Clock, Hasher } from "../../platform/index.ts";
 
 const TEXT_ENCODER = new TextEncoder();
 
@@ -26,7 +29,7 @@ const MAX_FIELD_LENGTH = 1024;
 export const MAX_LINE_BYTES = 128 * 1024;
 /** Bytes of the lines that are written and synced together. */
 export const MAX_BATCH_BYTES = 1024 * 1024;
-/** At least what sequence, time and hash take of a line. */
+/** At least what sequence and hash take of a line. */
 const PLACE_BYTES = 512;
 const MAX_PREPARED_BYTES = MAX_LINE_BYTES - PLACE_BYTES;
 
@@ -52,12 +55,35 @@ export function headerBody(sequence: number, previous: Uint8Array, time: string)
   return `{"format":"${AUDIT_FORMAT}","sequence":${sequence},"previous":"${toHex(previous)}","time":"${time}"`;
 }
 
+/** Prepares entries as they come, with the time at which they do. */
+export class EntryPreparer {
+  readonly #clock: Clock;
+  #timeMs = Number.NaN;
+  /** Many entries have the same. */
+  #time = "";
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  prepare(entry: AuditEntry): string {
+    const timeMs = this.#clock.wallMs();
+    if (timeMs !== this.#timeMs) {
+      this.#timeMs = timeMs;
+      this.#time = new Date(timeMs).toISOString();
+    }
+    return prepareEntry(entry, this.#time);
+  }
+}
+
 /**
- * What an entry says of itself, without what is undefined: `,"requestId":"...",...`. It is made where the entry is, perhaps on another thread; where it
- * stands in the chain is added when it is written. No line feed is in it, and it is never too long for a line.
+ * What an entry says of itself, without what is undefined: `,"time":"...","requestId":"...",...`. It is made where and when the entry is, perhaps on another
+ * thread; where it stands in the chain is added when it is written, which a failing disk may put off. No line feed is in it, and it is never too long for a
+ * line.
  */
-export function prepareEntry(entry: AuditEntry): string {
+export function prepareEntry(entry: AuditEntry, time: string): string {
   return (
+    field("time", time) +
     field("requestId", entry.requestId) +
     field("keyFingerprint", entry.keyFingerprint) +
     field("role", entry.role) +
@@ -74,15 +100,15 @@ export function prepareEntry(entry: AuditEntry): string {
 
 /** Whether a text that another thread has prepared is fit for a line. */
 export function isPrepared(text: string): boolean {
-  if (!text.startsWith(',"requestId":"') || text.includes("\n")) return false;
+  if (!text.startsWith(',"time":"') || text.includes("\n")) return false;
   return (
     preparedBytesAtMost(text) <= MAX_PREPARED_BYTES || TEXT_ENCODER.encode(text).length <= MAX_PREPARED_BYTES
   );
 }
 
 /** The text of an entry's line before its hash: `{"sequence":7,...`. */
-export function entryBody(prepared: string, sequence: number, time: string): string {
-  return `{"sequence":${sequence},"time":"${time}"${prepared}`;
+export function entryBody(prepared: string, sequence: number): string {
+  return `{"sequence":${sequence}${prepared}`;
 }
 
 /** Printable ASCII but quotes and backslashes: JSON has it as it is. */

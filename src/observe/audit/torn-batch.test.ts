@@ -6,12 +6,13 @@ import { CHAIN_START, prepareEntry } from "./record.ts";
 import { isTornBatch } from "./torn-batch.ts";
 
 const SECTOR_BYTES = 512;
+const TIME = "2026-01-02T03:04:05.678Z";
 
 function batch(lines: number): Uint8Array {
   const written = new AuditLines(new PlainHasher());
   written.begin(CHAIN_START);
   for (let i = 1; i <= lines; i++)
-    written.add(prepareEntry({ requestId: `R${i}`, operation: "o", outcome: "ok" }), i, i);
+    written.add(prepareEntry({ requestId: `R${i}`, operation: "o", outcome: "ok" }, TIME), i);
   return written.bytes.slice();
 }
 

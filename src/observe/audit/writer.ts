@@ -108,7 +108,7 @@ export class AuditWriter {
   #chain(entries: readonly string[]): void {
     this.#lines.begin(this.#hash);
     let sequence = this.#nextSequence;
-    for (const entry of entries) this.#lines.add(entry, sequence++, this.#options.clock.wallMs());
+    for (const entry of entries) this.#lines.add(entry, sequence++);
   }
 
   /** Begins the next file. When that fails, the present one stays, and the next append tries again. */

@@ -1,7 +1,7 @@
 import type { ThreadPort } from "../../base/index.ts";
-import type { Timers } from "../../platform/index.ts";
+import type { Clock, Timers } from "../../platform/index.ts";
 import type { AuditSink } from "../audit/log.ts";
-import { prepareEntry } from "../audit/record.ts";
+import { EntryPreparer } from "../audit/record.ts";
 import type { Logger, LogLevel } from "../logger.ts";
 import { ForwardingLogger } from "./forwarding-logger.ts";
 import { Outbox } from "./outbox.ts";
@@ -26,6 +26,7 @@ const CLOSE_MS = 2000;
 
 export interface ThreadReporterOptions {
   readonly port: ThreadPort<FromObserved, ToObserved>;
+  readonly clock: Clock;
   readonly timers: Timers;
   readonly level: LogLevel;
   /** What this thread has counted, when the main thread asks. */
@@ -41,7 +42,7 @@ export class ThreadReporter {
   readonly #lines: Outbox<LogLine>;
 
   constructor(options: ThreadReporterOptions) {
-    const { port, timers, level } = options;
+    const { port, clock, timers, level } = options;
     this.#options = options;
     this.#entries = new Outbox({
       maxItems: MAX_FORWARDED_ENTRIES,
@@ -56,9 +57,10 @@ export class ThreadReporter {
       post: (lines, lost) => port.post({ kind: "log", lines, lost }),
     });
     this.logger = new ForwardingLogger({ level, forward: (line) => this.#lines.add(line) });
+    const preparer = new EntryPreparer(clock);
     this.audit = {
       record: (entry) => {
-        this.#entries.add(prepareEntry(entry));
+        this.#entries.add(preparer.prepare(entry));
         return undefined;
       },
     };

@@ -25,6 +25,7 @@ import {
 } from "../index.ts";
 
 const timers = new NodeTimers();
+const clock = new NodeClock();
 
 function entry(number: number): AuditEntry {
   return {
@@ -79,7 +80,7 @@ describe("audit entries of another thread", () => {
   });
 
   async function openLog(path: string) {
-    const [disk, hasher, clock] = [new NodeDisk(), new PlainHasher(), new NodeClock()];
+    const [disk, hasher] = [new NodeDisk(), new PlainHasher()];
     const metrics = createMetrics();
     const log = await AuditLog.open({
       disk,
@@ -103,7 +104,7 @@ describe("audit entries of another thread", () => {
     const { log, verify } = await openLog(directory);
     const { near, far } = channel();
     new ObservedThread({ port: near, name: "gateway-1", logger: SILENT_LOGGER, audit: log, timers });
-    const reporter = new ThreadReporter({ port: far, timers, level: "info", report: emptyReport });
+    const reporter = new ThreadReporter({ port: far, clock, timers, level: "info", report: emptyReport });
     const counts = [0, 0];
     for (let burst = 0; burst < 40; burst++) {
       const which = prng.below(2);
@@ -133,7 +134,7 @@ describe("audit entries of another thread", () => {
     const { near, far, posted } = channel();
     const audit = { recordPrepared: vi.fn(), recordLost: vi.fn() };
     new ObservedThread({ port: near, name: "gateway-1", logger: SILENT_LOGGER, audit, timers });
-    const reporter = new ThreadReporter({ port: far, timers, level: "info", report: emptyReport });
+    const reporter = new ThreadReporter({ port: far, clock, timers, level: "info", report: emptyReport });
     for (let i = 0; i < 450; i++) void reporter.audit.record(entry(i));
     await reporter.close();
     expect(posted).toHaveLength(3);
@@ -152,7 +153,7 @@ describe("audit entries of another thread", () => {
         tell = listener;
       },
     };
-    const reporter = new ThreadReporter({ port, timers, level: "info", report: emptyReport });
+    const reporter = new ThreadReporter({ port, clock, timers, level: "info", report: emptyReport });
     for (let i = 0; i < 10_500; i++) void reporter.audit.record(entry(i));
     expect(posted).toHaveLength(50);
     tell({ kind: "audit-taken", count: 10_000 });
@@ -173,7 +174,7 @@ describe("log lines of another thread", () => {
       fields: { node: "n1" },
     });
     new ObservedThread({ port: near, name: "gateway-1", logger, audit: undefined, timers });
-    const reporter = new ThreadReporter({ port: far, timers, level, report: emptyReport });
+    const reporter = new ThreadReporter({ port: far, clock, timers, level, report: emptyReport });
     const lines = () =>
       written.map((line) => {
         const { time, ...fields } = JSON.parse(line) as Record<string, unknown>;
@@ -273,7 +274,7 @@ describe("the report of another thread", () => {
       bytesIn: 10 * ++asked,
       bytesOut: 0,
     });
-    new ThreadReporter({ port: far, timers, level: "info", report });
+    new ThreadReporter({ port: far, clock, timers, level: "info", report });
     for (const times of [1, 2, 3]) {
       count(times);
       // Two at once are one question.
@@ -298,6 +299,7 @@ describe("the report of another thread", () => {
     });
     const reporter = new ThreadReporter({
       port: far,
+      clock,
       timers,
       level: "info",
       report: () => Promise.reject(new Error("no")),

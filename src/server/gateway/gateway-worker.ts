@@ -26,6 +26,7 @@ const platform = createNodePlatform();
 const metrics = createMetrics();
 const reporter: ThreadReporter = new ThreadReporter({
   port: threadPort<FromObserved, ToObserved>(ports.observing),
+  clock: platform.clock,
   timers: platform.timers,
   level: config["log.level"],
   report: () => observing.report(),
