@@ -1,10 +1,13 @@
-import { create } from "@bufbuild/protobuf";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { beforeEach, describe, expect, test } from "vitest";
-import { SnapshotHeaderSchema } from "../../gen/skerry/meta/v1/snapshot_pb.js";
+import { AppliedRowSchema } from "../../gen/skerry/meta/v1/rows_pb.js";
+import { SnapshotHeaderSchema, SnapshotTrailerSchema } from "../../gen/skerry/meta/v1/snapshot_pb.js";
 import type { Disk, Platform } from "../../platform/index.ts";
 import { SimMachine, Simulation } from "../../platform/sim/index.ts";
 import { APPLIED_KEY } from "../keys.ts";
 import { StateStoreDirectory } from "./directory.ts";
+import { rowBatches } from "./row-batches.ts";
+import { RowDigest } from "./row-digest.ts";
 
 const PATH = "/data/state";
 
@@ -25,6 +28,31 @@ function reboot(unsynced?: "keep" | "drop" | "random"): void {
   if (unsynced === undefined) machine.kill();
   else machine.crash(unsynced);
   platform = machine.boot().platform;
+}
+
+const NO_CONFIGURATION = {
+  voters: [],
+  learners: [],
+  votersOutgoing: [],
+  learnersNext: [],
+  autoLeave: false,
+};
+
+const applied = (index: bigint) => toBinary(AppliedRowSchema, create(AppliedRowSchema, { index, term: 1n }));
+
+/** Receives a snapshot at index 9. */
+async function receive(directory: StateStoreDirectory) {
+  const header = create(SnapshotHeaderSchema, {
+    version: 1,
+    message: { term: 1n, snapshot: { snapshotId: "s", index: 9n, term: 1n } },
+  });
+  const staging = await directory.stage(header);
+  await staging.add([{ key: APPLIED_KEY, value: applied(9n) }]);
+  const digest = new RowDigest(platform.hasher);
+  for await (const rows of rowBatches(staging.store)) await digest.add(rows);
+  const { rowCount } = digest;
+  const trailer = create(SnapshotTrailerSchema, { rowCount, blake3: await digest.finish() });
+  expect(await staging.verify(trailer, platform.hasher)).toBeUndefined();
 }
 
 async function overwrite(disk: Disk, path: string, text: string): Promise<void> {
@@ -98,6 +126,29 @@ describe("a state store directory", () => {
     await complete(directory.removeLeftOvers());
     expect([count(), directory.hasLeftOvers]).toEqual([1, false]);
   });
+
+  test.each(["write", "sync", "rename", "sync-directory"] as const)(
+    "has the old state or the new one when the install of a snapshot fails (%s), and it is given up",
+    async (failing) => {
+      const directory = await open();
+      await complete(
+        directory.live.write([{ kind: "put", key: APPLIED_KEY, value: applied(5n) }], { sync: true }),
+      );
+      await complete(receive(directory));
+      const { faults } = machine.volume;
+      faults.intercept = (operation, path) =>
+        operation === failing && (path === PATH || path.includes("CURRENT")) ? "io" : undefined;
+      const installed = complete(directory.install({ index: 9, term: 1, confState: NO_CONFIGURATION }));
+      await expect(installed).rejects.toMatchObject({ name: "DiskError" });
+      faults.intercept = undefined;
+      await complete(directory.discardStaging());
+      await complete(directory.removeLeftOvers());
+      await complete(directory.close());
+      reboot();
+      const index = failing === "sync-directory" ? 9n : 5n;
+      expect((await open()).live.get(APPLIED_KEY)).toEqual(applied(index));
+    },
+  );
 
   test("whose live store is gone is damaged", async () => {
     await complete((await open()).close());

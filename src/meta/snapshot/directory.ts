@@ -46,6 +46,8 @@ export class StateStoreDirectory implements SnapshotTarget {
   /** The highest generation that was ever given to a store since the start. */
   #highest: number;
   #staging: StagingStore | undefined;
+  /** CURRENT may name it already, also when the install has failed: nobody gives it up. The next start says whether it is the live one. */
+  #installing: StagingStore | undefined;
   /** Counts the stores that have been live, for readers on other threads. */
   readonly #liveGeneration = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
   readonly #followers = new Set<StoreFollower>();
@@ -198,13 +200,15 @@ export class StateStoreDirectory implements SnapshotTarget {
     assert(staging.generation > this.#generation, "generations only grow");
     const followers = [...this.#followers];
     await Promise.all(followers.map((each) => each.prepare(storePath(this.#path, staging.generation))));
+    this.#staging = undefined;
+    this.#installing = staging;
     await writeCurrent(this.#platform.disk, this.#platform.hasher, this.#path, staging.generation);
     const old = this.#generation;
     this.#generation = staging.generation;
-    this.#staging = undefined;
     await staging.store.write([{ kind: "delete", key: STAGED_KEY }]);
     // Before anybody reads an index of the new store.
     Atomics.add(this.#liveGeneration, 0, 1);
+    this.#installing = undefined;
     const unread = Promise.all(followers.map((each) => each.switch()));
     this.live.replace(staging.store, async (store) => {
       await Promise.all([store.close(), unread]);
@@ -221,8 +225,9 @@ export class StateStoreDirectory implements SnapshotTarget {
   }
 
   async close(): Promise<void> {
-    await this.#staging?.store.close();
+    await Promise.all([this.#staging?.store.close(), this.#installing?.store.close()]);
     this.#staging = undefined;
+    this.#installing = undefined;
     await this.live.close();
   }
 
