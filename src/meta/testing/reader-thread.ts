@@ -44,6 +44,9 @@ export async function startReader(
     memory,
     timers: platform.timers,
     onUnreadable: (error) => unreadable.push(error),
+    onSilent: (error) => {
+      throw error;
+    },
   });
   let readIndex: number | undefined;
   const { hasher, timers, stores } = platform;

@@ -8,6 +8,9 @@ import type { StateMemory } from "../shared-state.ts";
 import type { StateStoreDirectory, StoreFollower } from "../snapshot/directory.ts";
 import type { FromMetadata, ReaderStart, ToMetadata } from "./protocol.ts";
 
+/** A thread has so long to get ready for another store, in seconds: nothing is applied meanwhile. */
+export const PREPARE_SECONDS = 10;
+
 export interface MetadataServerOptions {
   readonly port: ThreadPort<FromMetadata, ToMetadata>;
   readonly metadata: Pick<ReplicatedMetadata, "submit" | "barrier">;
@@ -15,6 +18,8 @@ export interface MetadataServerOptions {
   readonly memory: StateMemory;
   readonly timers: Timers;
   readonly onUnreadable: (error: DiskError) => void;
+  /** The other thread did not get ready in time: the node cannot wait for it, nor leave it behind with a state that is gone. */
+  readonly onSilent: (error: Error) => void;
 }
 
 /** The applying thread's side of a RemoteMetadata. */
@@ -39,11 +44,18 @@ export class MetadataServer implements StoreFollower {
     return directory.follow(this, (path) => begin({ memory, generation, directory: path }));
   }
 
-  prepare(directory: string): Promise<void> {
+  async prepare(directory: string): Promise<void> {
     assert(this.#prepared === undefined, "one store is got ready at a time");
-    this.#prepared = new Deferred();
+    const prepared = new Deferred<void>();
+    this.#prepared = prepared;
     this.#post({ kind: "prepare", directory });
-    return this.#prepared.promise;
+    const over = new AbortController();
+    void this.#expectPrepared(prepared, over.signal);
+    try {
+      await prepared.promise;
+    } finally {
+      over.abort();
+    }
   }
 
   switch(): Promise<void> {
@@ -59,6 +71,17 @@ export class MetadataServer implements StoreFollower {
     this.#options.directory.unfollow(this);
     this.#prepared?.resolve();
     for (const released of this.#released) released.resolve();
+  }
+
+  async #expectPrepared(prepared: Deferred<void>, over: AbortSignal): Promise<void> {
+    // Second by second: a time in which this thread, or the whole machine, stood still counts as one.
+    for (let second = 0; second < PREPARE_SECONDS && !over.aborted; second++)
+      await this.#options.timers.sleep(1000, over).catch(() => undefined);
+    if (over.aborted) return;
+    const error = new Error(`a thread did not open the received state within ${PREPARE_SECONDS} s`);
+    this.#prepared = undefined;
+    prepared.reject(error);
+    this.#options.onSilent(error);
   }
 
   #receive(message: ToMetadata): void {

@@ -16,6 +16,8 @@ import {
 import { encodeCommand, expectCase, outcome } from "../testing/harness.ts";
 import { type MetaNode, MetaWorld } from "../testing/node.ts";
 import { startReader } from "../testing/reader-thread.ts";
+import type { FromMetadata, ToMetadata } from "./protocol.ts";
+import { MetadataServer, PREPARE_SECONDS } from "./serve-metadata.ts";
 
 let world: MetaWorld;
 let node: MetaNode;
@@ -165,5 +167,55 @@ describe("rows that another thread keeps", () => {
     expect(() => remote.view.object(1n, "key-1")).toThrow("cannot read its metadata");
     await world.simulation.runFor(20);
     expect(unreadable.map(({ code }) => code)).toEqual(["damaged"]);
+  });
+});
+
+describe("a thread that is to open a received state", () => {
+  function fakeThread() {
+    const posted: FromMetadata[] = [];
+    const silent: Error[] = [];
+    let say: (message: ToMetadata) => void = () => undefined;
+    const { metadata, directory, memory, platform } = node;
+    const server = new MetadataServer({
+      port: {
+        post: (message) => void posted.push(message),
+        onMessage: (listener) => {
+          say = listener;
+        },
+      },
+      metadata,
+      directory,
+      memory,
+      timers: platform.timers,
+      onUnreadable: () => undefined,
+      onSilent: (error) => void silent.push(error),
+    });
+    return { server, posted, silent, say: (message: ToMetadata) => say(message) };
+  }
+
+  test("has a time for it; the node ends when it does not answer", async () => {
+    const { server, posted, silent, say } = fakeThread();
+    const prepared = server.prepare("/data/state/store-2");
+    prepared.catch(() => undefined);
+    await world.simulation.runFor((PREPARE_SECONDS - 1) * 1000);
+    expect(posted).toEqual([{ kind: "prepare", directory: "/data/state/store-2" }]);
+    expect(silent).toEqual([]);
+    await expect(complete(prepared)).rejects.toThrow("did not open the received state");
+    expect(silent).toHaveLength(1);
+    say({ kind: "prepared" });
+  });
+
+  test.each(["answers", "refuses", "has ended"])("and %s in time ends nothing", async (how) => {
+    const { server, silent, say } = fakeThread();
+    const prepared = server.prepare("/data/state/store-2");
+    prepared.catch(() => undefined);
+    await world.simulation.runFor((PREPARE_SECONDS - 1) * 1000);
+    if (how === "answers") say({ kind: "prepared" });
+    else if (how === "refuses") say({ kind: "prepared", error: "no" });
+    else server.close();
+    if (how === "refuses") await expect(prepared).rejects.toThrow("no");
+    else await prepared;
+    await world.simulation.runFor(60_000);
+    expect(silent).toEqual([]);
   });
 });

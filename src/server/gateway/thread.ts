@@ -13,6 +13,7 @@ import type { SocketAddress, Timers } from "../../platform/index.ts";
 import { threadFile, threadPort } from "../../platform/node/index.ts";
 import type { AccessLogs } from "../../s3/index.ts";
 import type { EnginesForThreads } from "../engines/engines.ts";
+import { endThread } from "./end-thread.ts";
 import type { FromGateway, GatewayPorts, GatewayStart, ToGateway } from "./protocol.ts";
 
 export interface GatewayThreadOptions {
@@ -26,7 +27,7 @@ export interface GatewayThreadOptions {
   readonly audit: AuditLog | undefined;
   readonly logger: Logger;
   readonly timers: Timers;
-  /** The thread has ended of itself: the node cannot go on. */
+  /** The thread has ended of itself, or does not answer: the node cannot go on. */
   readonly onFatal: (error: Error) => void;
 }
 
@@ -59,6 +60,7 @@ export class GatewayThread {
       ...engines,
       port: threadPort<FromMetadata, ToMetadata>(metadata),
       timers,
+      onSilent: options.onFatal,
     });
     const blobPort: ThreadPort<BlobTurn<FromBlobs>, BlobTurn<ToBlobs>> = threadPort(blobs);
     this.#blobs = serveBlobs(blobPort, engines.blobs, { buffers: options.readBuffers, timers });
@@ -87,13 +89,18 @@ export class GatewayThread {
     return this.#listening.promise;
   }
 
-  /** Accepts nothing more, lets what is under way finish, and after `graceMs` cuts what is not done. */
+  /** Accepts nothing more, lets what is under way finish, and after `graceMs` cuts what is not done. A thread that is blocked is terminated soon after. */
   async close(graceMs: number): Promise<void> {
     this.#isClosing = true;
-    if (this.#worker !== undefined) {
+    const worker = this.#worker;
+    if (worker !== undefined) {
       this.#post({ kind: "close", graceMs });
-      await Promise.race([this.#closed.promise, this.#ended.promise]);
-      await this.#worker.terminate();
+      const { name, logger, timers } = this.#options;
+      const ended = Promise.race([this.#closed.promise, this.#ended.promise]);
+      const terminate = (): Promise<number> => worker.terminate();
+      const isInTime = await endThread({ ended, terminate }, { graceMs, timers });
+      if (!isInTime)
+        logger.warn("a gateway thread did not close in time: it was terminated", { thread: name });
     }
     this.#metadata.close();
     this.#blobs.close();
