@@ -4,7 +4,11 @@ import { Deferred } from "../base/index.ts";
 import type { Clock } from "../platform/index.ts";
 import { closeSurfaces, STOP_GRACE_MS } from "./closing.ts";
 
-const clock: Clock = { monotonicMs: () => 0, wallMs: () => 0 };
+/** With fractions, as the clocks of machines have them. */
+function newClock(): Clock {
+  let nowMs = 1000.052;
+  return { monotonicMs: () => (nowMs += 0.3), wallMs: () => 0 };
+}
 
 function closing(failing: readonly string[] = []) {
   const happened: string[] = [];
@@ -25,7 +29,7 @@ function closing(failing: readonly string[] = []) {
       return "idle" as const;
     },
   };
-  return { happened, slow, closed: closeSurfaces({ surfaces: slow, accessLogs, clock }) };
+  return { happened, slow, closed: closeSurfaces({ surfaces: slow, accessLogs, clock: newClock() }) };
 }
 
 it("all surfaces have the same grace, and the access logs follow the last request", async () => {

@@ -24,7 +24,8 @@ export interface ClosingOptions {
 export async function closeSurfaces({ surfaces, accessLogs, clock }: ClosingOptions): Promise<void> {
   const endsMs = clock.monotonicMs() + STOP_GRACE_MS;
   const closed = await Promise.allSettled(surfaces.map((surface) => surface.close(STOP_GRACE_MS)));
-  const leftMs = Math.max(endsMs - clock.monotonicMs(), LEAST_FOR_ACCESS_LOGS_MS);
+  // The clock has fractions, and Node refuses them here.
+  const leftMs = Math.ceil(Math.max(endsMs - clock.monotonicMs(), LEAST_FOR_ACCESS_LOGS_MS));
   const [delivered] = await Promise.allSettled([accessLogs.runUnit(AbortSignal.timeout(leftMs))]);
   const failed = [...closed, delivered].find((ended) => ended.status === "rejected");
   if (failed !== undefined) throw new Error("a listener did not close cleanly", { cause: failed.reason });
