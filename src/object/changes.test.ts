@@ -1,6 +1,6 @@
 /** The promise: whoever goes on from the last sequence misses no change of the bucket, sees none twice, and is told when some are gone. */
 import { create } from "@bufbuild/protobuf";
-import { beforeEach, expect, it } from "vitest";
+import { beforeEach, expect, it, vi } from "vitest";
 import { TrimOplogSchema } from "../gen/skerry/meta/v1/commands_pb.js";
 import type { BodySource } from "./ports.ts";
 import { OWNER, SingleNode } from "./testing/single-node.ts";
@@ -76,6 +76,35 @@ it("who is behind what is kept is told so", async () => {
   await trim(end);
   await expect(list(next)).rejects.toMatchObject({ code: "changes-gone" });
   expect(await list(0n)).toMatchObject({ changes: [], more: false });
+});
+
+it("who is told of changes while older ones are trimmed misses none without being told so", async () => {
+  await put("a");
+  const { next } = await list(0n);
+  await put("b");
+  await put("c");
+  const { view } = node.metadata;
+  const oplog = vi.spyOn(view, "oplog");
+  oplog.mockImplementationOnce(async (after, limit) => {
+    const belowSequence = view.oplogBounds().next - 1n;
+    await node.metadata.submit({ case: "trimOplog", value: create(TrimOplogSchema, { belowSequence }) });
+    return view.oplog(after, limit);
+  });
+  await expect(list(next)).rejects.toMatchObject({ code: "changes-gone" });
+  // Who begins with the oldest that is kept has nothing to miss.
+  expect((await list(0n)).changes.map(({ key }) => key)).toEqual(["c"]);
+});
+
+it("who asks for what comes after a change that there is not is told so", async () => {
+  await put("a");
+  const { next: end } = node.metadata.view.oplogBounds();
+  expect(await list(end - 1n)).toMatchObject({ changes: [], next: end - 1n, more: false });
+  for (const after of [end, end + 1_000n]) {
+    await expect(list(after)).rejects.toMatchObject({
+      code: "changes-unknown",
+      details: { NewestSequence: String(end - 1n) },
+    });
+  }
 });
 
 it("a bucket that was made again has none of the old one's", async () => {

@@ -39,27 +39,25 @@ const PAGE_ROWS = 1_000;
 /** Changes of the whole cluster that one call looks at. */
 const MAX_ROWS = 10_000;
 
-/** The changes of a bucket in order, as of now. Refuses "bucket-not-found", and "changes-gone" where some behind `after` are not kept any more. */
+/**
+ * The changes of a bucket in order, as of now. Refuses "bucket-not-found", "changes-gone" where some behind `after` are not kept any more, and
+ * "changes-unknown" where there is no such change yet.
+ */
 export async function listChanges(
   context: ObjectContext,
   request: ListChangesRequest,
 ): Promise<ListChangesResult> {
   const { bucketId } = await context.freshBucket(request.bucket);
   const { first, next: end } = context.view.oplogBounds();
-  if (request.after > 0n && request.after + 1n < first) {
-    throw new ObjectError(
-      "changes-gone",
-      "changes after this one are not kept any more: list the bucket, and begin anew",
-      {
-        details: { OldestSequence: String(first) },
-      },
-    );
-  }
+  if (request.after > 0n && request.after + 1n < first) throw gone(first);
+  if (request.after >= end && request.after > 0n) throw unknown(end);
   const changes: ListedChange[] = [];
   let next = request.after;
   for (let examined = 0; examined < MAX_ROWS; examined += PAGE_ROWS) {
     const rows = await context.view.oplog(next, PAGE_ROWS);
     for (const { sequence, timeMs, change } of rows) {
+      // Sequences have no gaps: what is missing here was trimmed since the bounds were looked at.
+      if (next > 0n && sequence !== next + 1n) throw gone(sequence);
       next = sequence;
       if (change.case !== "object" || change.value.bucketId !== bucketId) continue;
       changes.push(listed(sequence, Number(timeMs), change.value));
@@ -68,6 +66,22 @@ export async function listChanges(
     if (rows.length < PAGE_ROWS) return { changes, next, more: false };
   }
   return { changes, next, more: true };
+}
+
+function gone(oldest: bigint): ObjectError {
+  return new ObjectError(
+    "changes-gone",
+    "changes after this one are not kept any more: list the bucket, and begin anew",
+    { details: { OldestSequence: String(oldest) } },
+  );
+}
+
+function unknown(end: bigint): ObjectError {
+  return new ObjectError(
+    "changes-unknown",
+    "there is no change of this sequence yet: it is that of another cluster, or of this one before it was made anew; list the bucket, and begin anew",
+    { details: { NewestSequence: String(end - 1n) } },
+  );
 }
 
 function listed(sequence: bigint, timeMs: number, change: ObjectChange): ListedChange {

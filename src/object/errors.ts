@@ -47,6 +47,7 @@ export const OBJECT_ERROR_CODES = [
   "version-changed",
   "token-reused",
   "changes-gone",
+  "changes-unknown",
   "too-many-targets",
   "tags-invalid",
   "too-many-tags",

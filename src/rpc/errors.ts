@@ -78,6 +78,7 @@ export const OBJECT_CODES: Readonly<Record<ObjectErrorCode, Code>> = {
   "copy-to-itself": Code.InvalidArgument,
   "token-reused": Code.InvalidArgument,
   "changes-gone": Code.OutOfRange,
+  "changes-unknown": Code.OutOfRange,
   "checksum-type-invalid": Code.InvalidArgument,
   "size-mismatch": Code.InvalidArgument,
   "source-changed": Code.Aborted,

@@ -281,6 +281,7 @@ export const OBJECT_ERRORS: Readonly<Record<ObjectErrorCode, ObjectErrorRow>> = 
   "copy-source-invalid": { code: "InvalidArgument", message: "of-error" },
   "copy-source-marker": { code: "InvalidRequest", message: "of-error" },
   "changes-gone": { code: "InvalidArgument", message: "of-error" },
+  "changes-unknown": { code: "InvalidArgument", message: "of-error" },
   "token-reused": { code: "IdempotencyParameterMismatch", message: "of-s3" },
   "copy-to-itself": { code: "InvalidRequest", message: "of-error" },
   "checksum-type-invalid": { code: "InvalidRequest", message: "of-error" },
