@@ -85,7 +85,7 @@ export function addKeyCommands(program: Command): void {
     });
 
   addRemoteOptions(key.command("revoke <key-id>"))
-    .description("Take a key back; it stops working on every node at once")
+    .description("Take a key back: it serves no request that begins after the answer; one under way goes on")
     .action(async (keyId: string, options: RemoteOptions) => {
       await remote(KeyService, options).revokeKey({ keyId });
       if (options.output === "json") printJson({ revoked: keyId });

@@ -1116,7 +1116,7 @@ export declare const KeyService: GenService<{
     output: typeof ListKeysResponseSchema;
   },
   /**
-   * RevokeKey acts on every node within a second.
+   * RevokeKey holds on every node for what begins after the answer; a call under way goes on.
    *
    * @generated from rpc skerry.admin.v1.KeyService.RevokeKey
    */
