@@ -4,12 +4,14 @@ import type { ConnectRouter, ContextValues } from "@connectrpc/connect";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
 import type { IncomingBodies } from "./incoming-bodies.ts";
 import { type AnyRequest, type AnyResponse, departureOf } from "./listener.ts";
+import type { OutgoingBodies } from "./outgoing-bodies.ts";
 
 export interface ConnectHandlerOptions {
   readonly router: ConnectRouter;
   readonly bodies: IncomingBodies;
   /** Each call is answered, or what answers it has begun. */
   readonly onAnswered: (values: ContextValues) => void;
+  readonly answers: OutgoingBodies;
   readonly onUnexpectedError: (error: unknown) => void;
 }
 
@@ -24,6 +26,7 @@ export function connectHandler({
   router,
   bodies,
   onAnswered,
+  answers,
   onUnexpectedError,
 }: ConnectHandlerOptions): ConnectHandler {
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
@@ -42,7 +45,10 @@ export function connectHandler({
     handle({ ...asked, body, signal: departureOf(response) })
       .then((answer) => {
         onAnswered(contextValues);
-        return universalResponseToNodeResponse(answer, response);
+        const pieces = answer.body;
+        if (pieces === undefined) answers.ended(response);
+        const watched = pieces && { body: answers.open(pieces, response) };
+        return universalResponseToNodeResponse({ ...answer, ...watched }, response);
       })
       // That a caller has left is no fault.
       .catch((error: unknown) => {

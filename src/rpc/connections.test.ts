@@ -1,4 +1,5 @@
-import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
+import { once } from "node:events";
+import { type ClientHttp2Session, connect as connectHttp2, constants } from "node:http2";
 import { connect, type Socket } from "node:net";
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { Code, type ConnectError, createClient } from "@connectrpc/connect";
@@ -6,9 +7,14 @@ import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Health, HealthCheckResponse_ServingStatus } from "../gen/grpc/health/v1/health_pb.js";
 import { ServerReflection } from "../gen/grpc/reflection/v1/reflection_pb.js";
-import { BucketService, ObjectService, PutObjectRequestSchema } from "../gen/skerry/storage/v1/storage_pb.js";
+import {
+  BucketService,
+  GetObjectRequestSchema,
+  ObjectService,
+  PutObjectRequestSchema,
+} from "../gen/skerry/storage/v1/storage_pb.js";
 import type { ListenerLimits } from "./listener-limits.ts";
-import { asked } from "./testing/fake-namespaces.ts";
+import { asked, fakeNamespaces } from "./testing/fake-namespaces.ts";
 import { as, codeOf, TestApi } from "./testing/test-api.ts";
 
 /** Long enough for whatever is cut before its time to be noticed by the test's own limit. */
@@ -124,6 +130,43 @@ describe("a listener that closes", () => {
       HealthCheckResponse_ServingStatus.SERVING,
       HealthCheckResponse_ServingStatus.NOT_SERVING,
     ]);
+  });
+});
+
+describe("a connection whose caller cancels call after call", () => {
+  /** Resolves when the session has ended, or when an answer shows that it has met all the cancellations. */
+  async function cancelled(calls: number): Promise<"open" | "ended"> {
+    const session = connectHttp2(api.baseUrl);
+    session.on("error", () => undefined);
+    const ended = new Promise<"ended">((resolve) => session.once("close", () => resolve("ended")));
+    const ask = (head: Record<string, string>) => {
+      const call = session.request(head);
+      call.on("error", () => undefined);
+      return call;
+    };
+    await once(session, "connect");
+    for (let left = calls; left > 0 && !session.closed && !session.destroyed; left--) {
+      const call = ask({ ":method": "POST", ":path": LIST_BUCKETS });
+      // Its head is on its way by then.
+      await new Promise(setImmediate);
+      call.close(constants.NGHTTP2_CANCEL);
+    }
+    const answered = () =>
+      new Promise<"open">((resolve) => ask({ ":path": "/healthz" }).once("response", () => resolve("open")));
+    const found = session.closed || session.destroyed ? "ended" : await Promise.race([ended, answered()]);
+    session.destroy();
+    return found;
+  }
+
+  it("goes on", async () => {
+    await start();
+    // More than Node allows by itself.
+    expect(await cancelled(1_500)).toBe("open");
+  });
+
+  it("is ended beyond the limit", async () => {
+    await start({ streamResetBurst: 10, streamResetsPerSecond: 1 });
+    expect(await cancelled(100)).toBe("ended");
   });
 });
 
@@ -358,6 +401,109 @@ describe("a message that is refused while it is read", () => {
     const put = createClient(ObjectService, api.http2()).putObject(messages(), as("writer"));
     expect(await codeOf(put)).toBe("InvalidArgument");
     expect(api.events).toMatchObject([{ operation: "ObjectService/PutObject", outcome: "invalidargument" }]);
+  });
+});
+
+describe("a download that nobody reads", () => {
+  const GET = "/skerry.storage.v1.ObjectService/GetObject";
+  const WANTED = { bucket: "photos", key: "k" };
+  /** More than what systems hold for a connection. */
+  const PIECES = 24;
+
+  async function store() {
+    await start({ sendStallTimeoutMs: 80 });
+    const transport = api.http2();
+    await createClient(BucketService, transport).createBucket({ bucket: "photos" }, as("admin"));
+    async function* messages() {
+      const value = { ...WANTED, size: BigInt(PIECES * MIB) };
+      yield { part: { case: "header" as const, value } };
+      const data = new Uint8Array(MIB);
+      for (let piece = 0; piece < PIECES; piece++) yield { part: { case: "data" as const, value: data } };
+    }
+    await createClient(ObjectService, transport).putObject(messages(), as("writer"));
+  }
+
+  const hasEnded = (name: string) =>
+    expect
+      .poll(() => api.events.filter(({ operation }) => operation === name), { timeout: LONG_MS })
+      .toMatchObject([{ outcome: "canceled" }]);
+
+  const message = toBinary(GetObjectRequestSchema, create(GetObjectRequestSchema, WANTED));
+  const proto = Buffer.concat([Buffer.from([0, 0, 0, 0, message.length]), message]);
+
+  it.each([
+    ["Connect", "application/connect+proto", proto],
+    ["gRPC-Web", "application/grpc-web+proto", proto],
+  ])("is ended, and its connection (%s, HTTP/1.1)", async (_, type, body) => {
+    await store();
+    const { socket } = await speak(
+      `POST ${GET} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer reader\r\nContent-Type: ${type}\r\nContent-Length: ${body.length}\r\n\r\n`,
+    );
+    socket.pause();
+    socket.write(body);
+    await hasEnded("ObjectService/GetObject");
+  });
+
+  it.each([
+    ["Connect", "application/connect+proto", proto],
+    ["gRPC", "application/grpc", proto],
+    ["gRPC-Web", "application/grpc-web+proto", proto],
+  ])("is ended, and its connection goes on (%s, HTTP/2)", async (_, type, body) => {
+    await store();
+    const session = connectHttp2(api.baseUrl, { settings: { initialWindowSize: 10 } });
+    session.on("error", () => undefined);
+    const call = session.request({
+      ":method": "POST",
+      ":path": GET,
+      "content-type": type,
+      te: "trailers",
+      authorization: "Bearer reader",
+    });
+    call.on("error", () => undefined);
+    const ended = new Promise((resolve) => call.once("close", resolve));
+    call.pause().end(body);
+    await hasEnded("ObjectService/GetObject");
+    call.resume();
+    await ended;
+    const other = session.request({ ":path": "/healthz" });
+    const [head] = (await once(other, "response")) as [{ ":status": number }];
+    expect(head[":status"]).toBe(200);
+    session.destroy();
+  });
+
+  it("is ended over REST", async () => {
+    const page = {
+      ...(await fakeNamespaces.exportPage(
+        { org: "acme", project: "web", name: "docs" },
+        { limit: 1, consistency: "strong" as const },
+      )),
+    };
+    const text = new Map([["title", "x".repeat(MIB)]]);
+    const documents = page.documents.map((document) => ({ ...document, text }));
+    api = await TestApi.start(
+      { ...fakeNamespaces, exportPage: async () => ({ ...page, documents, nextCursor: "more" }) },
+      { sendStallTimeoutMs: 80 },
+    );
+    const { socket } = await speak(
+      "GET /v1/namespaces/docs/export HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer reader\r\n\r\n",
+    );
+    socket.pause();
+    await expect
+      .poll(() => api.events.map(({ outcome }) => outcome), { timeout: LONG_MS })
+      .toEqual(["canceled"]);
+  });
+
+  it("is ended where all of it is written at once", async () => {
+    await start({ sendStallTimeoutMs: 80 });
+    const session = connectHttp2(api.baseUrl, { settings: { initialWindowSize: 0 } });
+    session.on("error", () => undefined);
+    const calls = ["/healthz", "/v1/buckets"].map((path) => {
+      const call = session.request({ ":path": path, authorization: "Bearer reader" });
+      call.on("error", () => undefined);
+      return new Promise((resolve) => call.once("close", resolve));
+    });
+    await Promise.all(calls);
+    session.destroy();
   });
 });
 

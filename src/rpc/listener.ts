@@ -133,21 +133,21 @@ export class ApiListener {
   }
 
   #createHttp2(): Http2Server {
-    const { maxStreamsPerConnection } = this.#options.limits;
-    const server = createHttp2Server({ settings: { maxConcurrentStreams: maxStreamsPerConnection } });
+    const server = createHttp2Server(sessionOptions(this.#options.limits));
     this.#serveSessions(server);
     return server;
   }
 
   #createSecure({ certificate, key }: { readonly certificate: string; readonly key: string }): TcpServer {
-    const { maxStreamsPerConnection, headersTimeoutMs } = this.#options.limits;
+    const { limits } = this.#options;
+    const { headersTimeoutMs } = limits;
     const server = createSecureServer({
+      ...sessionOptions(limits),
       allowHTTP1: true,
       cert: certificate,
       key,
       minVersion: "TLSv1.2",
       handshakeTimeout: headersTimeoutMs,
-      settings: { maxConcurrentStreams: maxStreamsPerConnection },
     });
     // As for plaintext: Node takes them from the server for HTTP/1.1, but not as options.
     Object.assign(server, {
@@ -254,6 +254,14 @@ export function departureOf(response: AnyResponse): AbortSignal {
 /** What a call ends with whose caller has left. `cause` is what the connection says of it. */
 export function callerGone(cause?: unknown): ConnectError {
   return new ConnectError("the caller is gone", Code.Canceled, undefined, undefined, cause);
+}
+
+function sessionOptions(limits: ListenerLimits) {
+  return {
+    settings: { maxConcurrentStreams: limits.maxStreamsPerConnection },
+    streamResetBurst: limits.streamResetBurst,
+    streamResetRate: limits.streamResetsPerSecond,
+  };
 }
 
 /** Over HTTP/1.1 the caller learns that no other request may follow. */

@@ -3,19 +3,21 @@
 import { Code, type ContextValues } from "@connectrpc/connect";
 import { CALL_INFO } from "./guard.ts";
 import { type AnyRequest, type AnyResponse, departureOf, type Http1Response } from "./listener.ts";
+import type { OutgoingBodies } from "./outgoing-bodies.ts";
 import { errorAnswer, type RestAnswer, type RestHandler, restError } from "./rest/index.ts";
 
 export interface RestExchange {
   readonly request: AnyRequest;
   readonly response: AnyResponse;
   readonly body: AsyncIterable<Uint8Array>;
+  readonly answers: OutgoingBodies;
   readonly values: ContextValues;
 }
 
 /** Never rejects. */
 export async function serveRest(
   rest: RestHandler,
-  { request, response, body, values }: RestExchange,
+  { request, response, body, answers, values }: RestExchange,
 ): Promise<void> {
   const { requestId } = values.get(CALL_INFO);
   const caller = departureOf(response);
@@ -30,7 +32,7 @@ export async function serveRest(
       values,
     })) ?? errorAnswer(restError(Code.NotFound, "NOT_FOUND", "there is nothing at this path"), requestId);
   try {
-    await send(answered, response as Http1Response, caller);
+    await send(watched(answered, response, answers), response as Http1Response, caller);
   } catch {
     // A stream failed in its midst: a connection that breaks off is all that the caller can be told.
     response.destroy();
@@ -46,6 +48,12 @@ function headerOf({ headers }: AnyRequest): Headers {
     else for (const one of value) header.append(name, one);
   }
   return header;
+}
+
+function watched(answer: RestAnswer, response: AnyResponse, answers: OutgoingBodies): RestAnswer {
+  if (!(answer.body instanceof Uint8Array)) return { ...answer, body: answers.open(answer.body, response) };
+  answers.ended(response);
+  return answer;
 }
 
 /** Rejects when the body does. */

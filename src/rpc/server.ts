@@ -19,6 +19,7 @@ import { healthService } from "./health-service.ts";
 import { IncomingBodies } from "./incoming-bodies.ts";
 import { type AnyRequest, type AnyResponse, ApiListener, type Http1Response } from "./listener.ts";
 import { DEFAULT_LISTENER_LIMITS, type ListenerLimits } from "./listener-limits.ts";
+import { OutgoingBodies } from "./outgoing-bodies.ts";
 import { reflectionService } from "./reflection-service.ts";
 import { type ImplementedService, jsonForms, RestHandler } from "./rest/index.ts";
 import { serveRest } from "./rest-exchange.ts";
@@ -62,6 +63,7 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
   /** Set when the listener begins to close, and when what has not ended by then is cut. */
   const [stopping, cut] = [new AbortController(), new AbortController()];
   const bodies = new IncomingBodies({ ...options, limits });
+  const answers = new OutgoingBodies({ ...options, limits });
   const guard = new Guard(options);
   const services = implementedServices(options, guard);
   const rest = new RestHandler({
@@ -78,17 +80,19 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
       requestId: options.newRequestId(),
       remoteAddress: addressOf(request, options.trustedProxies),
     });
-  const connect = connectMethods(options, { services, guard, limits, bodies, stopping, cut });
+  const connect = connectMethods(options, { services, guard, limits, bodies, answers, stopping, cut });
   const listener = new ApiListener({
     tls: options.tls,
     timers: options.timers,
     limits,
     onFault: (error) => options.hooks.onListenerFault?.(error),
     handler: (request, response) => {
-      if (servePage(options, request, response)) return;
-      if (!hasUrl(request)) refuseTarget(response);
-      else if (!connect(request, response, () => valuesOf(request))) {
-        const call = { request, response, values: valuesOf(request) };
+      if (servePage(options, request, response)) answers.ended(response);
+      else if (!hasUrl(request)) {
+        refuseTarget(response);
+        answers.ended(response);
+      } else if (!connect(request, response, () => valuesOf(request))) {
+        const call = { request, response, answers, values: valuesOf(request) };
         void serveRest(rest, { ...call, body: bodies.open(request, { ...call, mayPause: false }) });
       }
     },
@@ -102,6 +106,7 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
         cut.abort(new ConnectError("the node is stopping", Code.Unavailable)),
       );
       bodies.close();
+      answers.close();
     },
   };
 }
@@ -111,12 +116,13 @@ interface ConnectParts {
   readonly guard: Guard;
   readonly limits: ListenerLimits;
   readonly bodies: IncomingBodies;
+  readonly answers: OutgoingBodies;
   readonly stopping: AbortController;
   readonly cut: AbortController;
 }
 
 function connectMethods(options: RpcServerOptions, parts: ConnectParts): ConnectHandler {
-  const { services, guard, bodies, cut } = parts;
+  const { services, guard, bodies, answers, cut } = parts;
   const router = createConnectRouter({
     readMaxBytes: MAX_MESSAGE_BYTES,
     maxTimeoutMs: MAX_TIMEOUT_MS,
@@ -129,6 +135,7 @@ function connectMethods(options: RpcServerOptions, parts: ConnectParts): Connect
     router,
     bodies,
     onAnswered: (values) => guard.answered(values),
+    answers,
     onUnexpectedError: (error) => options.hooks.onUnexpectedError?.(error, ""),
   });
 }
