@@ -8,6 +8,7 @@ import { NodeClock, NodeHasher, NodeTimers } from "../platform/node/index.ts";
 import { CHUNK_BYTES, type ChunkData } from "../segment/index.ts";
 import {
   type BlobStore,
+  type ChunkTarget,
   type ChunkTargets,
   type ClusterBlobStoreOptions,
   createClusterBlobStore,
@@ -19,7 +20,9 @@ const INLINE_BYTES = 1024;
 
 function storeOver(
   targets: ChunkTargets,
-  options: Partial<Pick<ClusterBlobStoreOptions, "stragglerMs" | "bufferBudgetBytes" | "findBlob">> = {},
+  options: Partial<
+    Pick<ClusterBlobStoreOptions, "stragglerMs" | "bufferBudgetBytes" | "readBudgetBytes" | "findBlob">
+  > = {},
 ): BlobStore {
   let next = 0;
   return createClusterBlobStore({
@@ -35,6 +38,7 @@ function storeOver(
     inlineBytes: INLINE_BYTES,
     bufferBudgetBytes: options.bufferBudgetBytes ?? 64 * 1024 * 1024,
     stragglerMs: options.stragglerMs ?? 50,
+    ...(options.readBudgetBytes !== undefined && { readBudgetBytes: options.readBudgetBytes }),
     ...(options.findBlob && { findBlob: options.findBlob }),
   });
 }
@@ -247,6 +251,104 @@ describe("a source that breaks its promise", () => {
     const writing = write(storeOver(targets), pattern(CHUNK_BYTES * 3), { signal: abort.signal });
     setImmediate(() => abort.abort());
     await expect(writing).rejects.toMatchObject({ code: "canceled" });
+  });
+});
+
+describe("the memory of readers", () => {
+  const MIB = 1024 * 1024;
+  const BYTES = pattern(CHUNK_BYTES + 3 * MIB + 1000);
+
+  /** `asked`: lengths that were read, newest last. */
+  async function stored(readBudgetBytes: number) {
+    const asked: number[] = [];
+    const targets = new MemoryTargets([1], 1);
+    const store = storeOver(
+      {
+        place: () => targets.place(),
+        distance: (nodeId) => targets.distance(nodeId),
+        target: (nodeId) => {
+          const target = targets.target(nodeId);
+          const read: ChunkTarget["read"] = (address, offset, length, signal) => {
+            asked.push(length);
+            return target!.read(address, offset, length, signal);
+          };
+          return target && { ...target, read };
+        },
+      },
+      { readBudgetBytes },
+    );
+    const { blob } = await write(store, BYTES);
+    const open = (signal = new AbortController().signal) =>
+      store.read(rowOf(blob!), 0, BYTES.length, signal)[Symbol.asyncIterator]();
+    return { asked, store, blob: blob!, open };
+  }
+
+  it("is one step and one ahead, whatever the reader does", async () => {
+    const { asked, open } = await stored(64 * MIB);
+    const reader = open();
+    await reader.next();
+    await new Promise(setImmediate);
+    expect(asked).toEqual([MIB, MIB]);
+    await reader.return?.();
+  });
+
+  it("is a small step where others hold all of it, and nobody waits for them", async () => {
+    const { asked, store, blob, open } = await stored(3 * MIB);
+    const stalled = [open(), open()];
+    for (const reader of stalled) await reader.next();
+    expect(asked.splice(0)).toEqual([MIB, MIB, MIB]);
+    const late = open();
+    await late.next();
+    await new Promise(setImmediate);
+    expect(asked.splice(0)).toEqual([64 * 1024]);
+    expect(Buffer.compare(await readAll(store, blob, 0, BYTES.length), BYTES)).toBe(0);
+    expect(Math.max(...asked.splice(0))).toBe(64 * 1024);
+    for (const reader of stalled) await reader.return?.();
+    // There is room again, up to the next whole step.
+    await late.next();
+    expect(asked.splice(0)).toEqual([MIB - 64 * 1024, MIB]);
+    await late.return?.();
+  });
+
+  it("is given back by a reader that has read all, that leaves, that fails, or that is called off", async () => {
+    const { asked, store, blob, open } = await stored(2 * MIB);
+    const endings: (() => Promise<unknown>)[] = [
+      () => readAll(store, blob, 0, BYTES.length),
+      async () => {
+        const reader = open();
+        await reader.next();
+        await reader.return?.();
+      },
+      async () => {
+        const caller = new AbortController();
+        // Never asked again.
+        await open(caller.signal).next();
+        caller.abort(new Error("gone"));
+      },
+      () => readAll(store, { ...blob, blobId: new Uint8Array(16).fill(9) }, 0, MIB).catch(() => undefined),
+    ];
+    for (const end of endings) {
+      await end();
+      asked.splice(0);
+      const reader = open();
+      await reader.next();
+      expect(asked.splice(0)).toEqual([MIB, MIB]);
+      await reader.return?.();
+    }
+  });
+
+  it("does not change what is read", async () => {
+    const { store, blob } = await stored(1);
+    for (const [offset, length] of [
+      [0, BYTES.length],
+      [1, 70_000],
+      [65_535, 2],
+      [CHUNK_BYTES - 1, 2],
+      [BYTES.length - 1, 1],
+    ] as const) {
+      const read = await readAll(store, blob, offset, length);
+      expect(Buffer.compare(read, BYTES.subarray(offset, offset + length))).toBe(0);
+    }
   });
 });
 

@@ -1,3 +1,4 @@
+import { WeightedSemaphore } from "../base/index.ts";
 import type { BlobRow } from "../gen/skerry/meta/v1/rows_pb.js";
 import type { Clock, Hasher, Timers } from "../platform/index.ts";
 import { CHUNK_BYTES } from "../segment/index.ts";
@@ -5,6 +6,9 @@ import { ChunkBuffers } from "./buffers.ts";
 import type { BlobStore, ChunkTargets } from "./ports.ts";
 import { BlobReader } from "./read.ts";
 import { writeBlob } from "./write.ts";
+
+/** What all reads of a node hold in full steps, and read ahead, in bytes. */
+const READ_BUDGET_BYTES = 256 * 1024 * 1024;
 
 export interface ClusterBlobStoreOptions {
   readonly targets: ChunkTargets;
@@ -17,6 +21,8 @@ export interface ClusterBlobStoreOptions {
   readonly inlineBytes: number;
   /** What all writes of this node hold together, in bytes. */
   readonly bufferBudgetBytes: number;
+  /** What all reads of this node hold together before they go on in small steps, in bytes. Default: 256 MiB. */
+  readonly readBudgetBytes?: number;
   /** How long a chunk that has its quorum waits for the remaining nodes, in milliseconds. */
   readonly stragglerMs: number;
   /** Length of all chunks but the last of a blob, in bytes; at most CHUNK_BYTES, which is the default. */
@@ -29,7 +35,8 @@ export interface ClusterBlobStoreOptions {
 export function createClusterBlobStore(options: ClusterBlobStoreOptions): BlobStore {
   const { chunkBytes = CHUNK_BYTES, bufferBudgetBytes } = options;
   const writer = { ...options, chunkBytes, buffers: new ChunkBuffers(bufferBudgetBytes) };
-  const reader = new BlobReader(options);
+  const budget = new WeightedSemaphore(options.readBudgetBytes ?? READ_BUDGET_BYTES);
+  const reader = new BlobReader({ ...options, budget });
   return {
     write: (request) => writeBlob(writer, request),
     read: (blob, offset, length, signal) => reader.read(blob, offset, length, signal),

@@ -14,7 +14,8 @@
  * A thread that has no segments reads and writes the blobs of one that has (`thread/`): rows, bytes and their memory go back and forth over a port, within
  * a window for each blob. Small blobs stay on their own thread.
  *
- * Memory: writers share the budget of `buffers.ts` and wait for it; a reader holds two steps of 1 MiB.
+ * Memory: writers share the budget of `buffers.ts` and wait for it. A reader holds two steps of 1 MiB as long as the budget of all readers has room, and
+ * else one of 64 KiB: it does not wait, since those who hold the budget may wait for their clients, or for the budget of writers.
  */
 
 export { type ClusterBlobStoreOptions, createClusterBlobStore } from "./cluster-driver.ts";

@@ -1,4 +1,4 @@
-import { followSignal } from "../base/index.ts";
+import { followSignal, type Permit, type WeightedSemaphore } from "../base/index.ts";
 import type { BlobRow } from "../gen/skerry/meta/v1/rows_pb.js";
 import type { Clock, Timers } from "../platform/index.ts";
 import { CHUNK_BYTES, type ChunkAddress } from "../segment/index.ts";
@@ -7,6 +7,8 @@ import type { ChunkTarget, ChunkTargets } from "./ports.ts";
 
 /** Bytes of a chunk that are asked for at a time: bounds what one reader holds, whatever the object's size. */
 const READ_STEP_BYTES = 1024 * 1024;
+/** The same when the readers of the node hold all that they may: whoever is stalled holds little, and keeps nobody else from going on. */
+const LEAST_STEP_BYTES = 64 * 1024;
 /** A read is hedged when it takes this many times the usual latency ... */
 const HEDGE_FACTOR = 4;
 /** ... but never before this, in milliseconds. */
@@ -18,6 +20,8 @@ export interface BlobReaderOptions {
   readonly targets: ChunkTargets;
   readonly clock: Clock;
   readonly timers: Timers;
+  /** Bytes that all readers may hold before they go on in small steps. */
+  readonly budget: WeightedSemaphore;
   /** The row of a blob as of now, whose chunks may have been moved; undefined: it is gone, or cannot be looked up. Default: always the latter. */
   readonly findBlob?: (blobId: Uint8Array) => Promise<BlobRow | undefined>;
 }
@@ -28,6 +32,8 @@ export function inlineBytes(blob: BlobRow, offset: number, length: number): Uint
 }
 
 interface Step {
+  /** Of the budget; undefined: a small step, which needs none. */
+  readonly permit: Permit | undefined;
   readonly chunkIndex: number;
   readonly offset: number;
   readonly length: number;
@@ -48,7 +54,10 @@ export class BlobReader {
     this.#options = options;
   }
 
-  /** See `BlobStore.read`. One step is read ahead while the consumer is busy with the one before. */
+  /**
+   * See `BlobStore.read`. One step is read ahead while the consumer is busy with the one before, as long as the budget has room for it. Nobody waits for
+   * the budget: who has to do without goes on in small steps, one after the other.
+   */
   async *read(blob: BlobRow, offset: number, length: number, signal: AbortSignal): AsyncIterable<Uint8Array> {
     if (length === 0) return;
     if (blob.isInline) {
@@ -57,21 +66,29 @@ export class BlobReader {
     }
     const abort = new AbortController();
     const release = followSignal(signal, abort);
+    const reading: Reading = { row: blob };
+    const steps = new Steps(blob, offset, length, this.#options.budget);
+    // Also when the consumer is told that it is over, and never says that it has heard.
+    abort.signal.addEventListener("abort", () => steps.releaseAll(), { once: true });
+    const begin = (step: Step | undefined): BegunStep | undefined => {
+      if (step === undefined) return undefined;
+      const pieces = this.#readStep(reading, step, abort.signal);
+      pieces.catch(() => undefined);
+      return { step, pieces };
+    };
     let isWhole = false;
     try {
-      let ahead: Promise<readonly Uint8Array[]> | undefined;
-      const reading: Reading = { row: blob };
-      for (const step of steps(blob, offset, length)) {
-        const next = this.#readStep(reading, step, abort.signal);
-        next.catch(() => undefined);
-        if (ahead !== undefined) yield* await ahead;
-        ahead = next;
+      for (let now = begin(steps.next()); now !== undefined; ) {
+        const ahead = begin(steps.nextAhead());
+        const pieces = await now.pieces;
+        isWhole = ahead === undefined && steps.isOver;
+        yield* pieces;
+        steps.release(now.step);
+        now = ahead ?? begin(steps.next());
       }
-      const last = await ahead;
-      isWhole = true;
-      if (last !== undefined) yield* last;
     } finally {
       release();
+      steps.releaseAll();
       if (!isWhole) abort.abort(new BlobError("canceled", "the reader went away"));
     }
   }
@@ -179,21 +196,78 @@ export class BlobReader {
   }
 }
 
-function* steps(blob: BlobRow, offset: number, length: number): Iterable<Step> {
-  const end = offset + length;
-  // All but the last have the length of the first.
-  const fullBytes = blob.chunks[0]?.length ?? CHUNK_BYTES;
-  let position = offset;
-  while (position < end) {
-    const chunkIndex = Math.floor(position / fullBytes);
-    const chunk = blob.chunks[chunkIndex];
-    const within = position - chunkIndex * fullBytes;
+interface BegunStep {
+  readonly step: Step;
+  readonly pieces: Promise<readonly Uint8Array[]>;
+}
+
+/** The steps of one read, and what they hold of the budget. */
+class Steps {
+  readonly #blob: BlobRow;
+  readonly #end: number;
+  readonly #budget: WeightedSemaphore;
+  readonly #held = new Set<Permit>();
+  #position: number;
+
+  constructor(blob: BlobRow, offset: number, length: number, budget: WeightedSemaphore) {
+    this.#blob = blob;
+    this.#position = offset;
+    this.#end = offset + length;
+    this.#budget = budget;
+  }
+
+  get isOver(): boolean {
+    return this.#position >= this.#end;
+  }
+
+  /** Undefined at the end. */
+  next(): Step | undefined {
+    return this.nextAhead() ?? (this.isOver ? undefined : this.#advance(LEAST_STEP_BYTES, undefined));
+  }
+
+  /** Undefined also where the budget has no room for another one. */
+  nextAhead(): Step | undefined {
+    if (this.isOver) return undefined;
+    const { length } = this.#upTo(READ_STEP_BYTES);
+    const permit = length > this.#budget.limit ? undefined : this.#budget.tryAcquire(length);
+    if (permit === undefined) return undefined;
+    this.#held.add(permit);
+    return this.#advance(READ_STEP_BYTES, permit);
+  }
+
+  release({ permit }: Step): void {
+    if (permit === undefined) return;
+    this.#held.delete(permit);
+    permit.release();
+  }
+
+  releaseAll(): void {
+    for (const permit of this.#held) permit.release();
+    this.#held.clear();
+  }
+
+  #advance(stepBytes: number, permit: Permit | undefined): Step {
+    const range = this.#upTo(stepBytes);
+    this.#position += range.length;
+    return { ...range, permit };
+  }
+
+  /** From the position to the next multiple of `stepBytes` in its chunk, or the end. */
+  #upTo(stepBytes: number): Omit<Step, "permit"> {
+    const { chunks } = this.#blob;
+    // All but the last have the length of the first.
+    const fullBytes = chunks[0]?.length ?? CHUNK_BYTES;
+    const chunkIndex = Math.floor(this.#position / fullBytes);
+    const chunk = chunks[chunkIndex];
+    const within = this.#position - chunkIndex * fullBytes;
     if (chunk === undefined || within >= chunk.length) {
-      throw new BlobError("data-unavailable", `the blob has no byte at ${position}`);
+      throw new BlobError("data-unavailable", `the blob has no byte at ${this.#position}`);
     }
-    const upToStep = READ_STEP_BYTES - (within % READ_STEP_BYTES);
-    const count = Math.min(end - position, chunk.length - within, upToStep);
-    yield { chunkIndex, offset: within, length: count };
-    position += count;
+    const upToStep = stepBytes - (within % stepBytes);
+    return {
+      chunkIndex,
+      offset: within,
+      length: Math.min(this.#end - this.#position, chunk.length - within, upToStep),
+    };
   }
 }
