@@ -39,6 +39,11 @@ export interface BucketConfiguration {
   readonly document: Uint8Array;
 }
 
+export interface StoredBucketConfiguration extends BucketConfiguration {
+  /** Sequence of the oplog of the change that wrote it. */
+  readonly revision: bigint;
+}
+
 export interface NewBucketConfiguration {
   readonly kind: BucketConfigurationKind;
   readonly configuration: BucketConfiguration;
@@ -54,7 +59,7 @@ export interface BucketConfigurations {
   getBucketConfiguration(request: {
     readonly bucket: string;
     readonly kind: BucketConfigurationKind;
-  }): Promise<BucketConfiguration | undefined>;
+  }): Promise<StoredBucketConfiguration | undefined>;
   /**
    * As this node has applied it, at once: for what every request asks. It may be behind what was acknowledged by another node a moment ago.
    * Undefined also where there is no such bucket.

@@ -1,7 +1,7 @@
 /** What a bucket tells of its changes, and to whom: the rules, their document, and which of them a change is for. Pure. */
 
 import { ObjectChange_Kind as Kind, type ObjectChange } from "../../gen/skerry/meta/v1/rows_pb.js";
-import type { BucketConfiguration } from "../bucket-configuration.ts";
+import type { BucketConfiguration, StoredBucketConfiguration } from "../bucket-configuration.ts";
 
 /** Names of events, without "s3:". Those that this version can tell. */
 export const EVENT_NAMES = [
@@ -28,6 +28,11 @@ export interface NotificationRule {
   readonly events: readonly string[];
   /** As they were written. */
   readonly filters: readonly { readonly name: "prefix" | "suffix"; readonly value: string }[];
+  /**
+   * Sequence of the oplog, decimal, from which on the rule has been there, where that is before its document was written. Earlier versions do not
+   * write it, and take every rule for one that began with its document.
+   */
+  readonly since?: string;
 }
 
 export interface Notifications {
@@ -37,9 +42,33 @@ export interface Notifications {
 const FORMAT = 1;
 const PARSED = new WeakMap<BucketConfiguration, Notifications>();
 
-/** JSON of `Notifications`. */
-export function notificationsDocument(notifications: Notifications): BucketConfiguration {
-  return { format: FORMAT, document: new TextEncoder().encode(JSON.stringify(notifications)) };
+/**
+ * JSON of `Notifications`. A rule that is in `before` too, the document that is replaced, goes on as that rule: what waits for its destination is
+ * told.
+ */
+export function notificationsDocument(
+  { rules }: Notifications,
+  before?: StoredBucketConfiguration,
+): BucketConfiguration {
+  const written = before === undefined ? rules : rules.map((rule) => continuing(rule, before));
+  return { format: FORMAT, document: new TextEncoder().encode(JSON.stringify({ rules: written })) };
+}
+
+function continuing(rule: NotificationRule, before: StoredBucketConfiguration): NotificationRule {
+  const same = readNotifications(before).rules.find((other) => asksTheSame(rule, other));
+  return same === undefined ? rule : { ...rule, since: String(beginningOf(same, before)) };
+}
+
+/** The rule is told of changes with greater sequences. */
+export function beginningOf({ since }: NotificationRule, { revision }: StoredBucketConfiguration): bigint {
+  return since === undefined ? revision : BigInt(since);
+}
+
+/** Whatever its id: where a document says none, that is made of the whole of it. */
+function asksTheSame(rule: NotificationRule, other: NotificationRule): boolean {
+  const asked = ({ kind, arn, events, filters }: NotificationRule) =>
+    JSON.stringify([kind, arn, [...events].sort(), filters.map(({ name, value }) => [name, value]).sort()]);
+  return asked(rule) === asked(other);
 }
 
 /** Throws on a format that this version does not know. The same document gives the same object. */

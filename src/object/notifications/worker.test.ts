@@ -61,8 +61,10 @@ function rule(more: Partial<NotificationRule> = {}): NotificationRule {
   };
 }
 
-function configure(...rules: NotificationRule[]) {
-  const configuration = notificationsDocument({ rules });
+/** As the handler of PutBucketNotificationConfiguration does. */
+async function configure(...rules: NotificationRule[]) {
+  const before = await node.objects.getBucketConfiguration({ bucket: BUCKET, kind: "notification" });
+  const configuration = notificationsDocument({ rules }, before);
   return node.objects.putBucketConfiguration({ bucket: BUCKET, kind: "notification", configuration });
 }
 
@@ -167,6 +169,51 @@ describe("a destination", () => {
     await put("b");
     await run(worker);
     expect(sent).toEqual(["other"]);
+  });
+});
+
+describe("rules that are put again while events wait", () => {
+  const later = rule({ id: "later", events: ["s3:ObjectTagging:*"] });
+
+  it("lose nothing where they are the same, whatever else is in the document and what they are called", async () => {
+    const worker = make();
+    await run(worker);
+    await configure(rule());
+    await put("a");
+    await configure(rule(), later);
+    await put("b");
+    await configure(later, rule({ id: "renamed", events: ["s3:ObjectRemoved:*", "s3:ObjectCreated:*"] }));
+    await put("c");
+    await run(worker);
+    expect(sent).toEqual(["a", "b", "c"].map((key) => `hook ObjectCreated:Put ${key}`));
+  });
+
+  it("begin anew where they ask for something else, or were not there meanwhile", async () => {
+    const worker = make();
+    await run(worker);
+    await configure(rule());
+    await put("a");
+    await configure(rule({ filters: [{ name: "prefix", value: "b" }] }));
+    await put("b1");
+    await configure(later);
+    await put("b2");
+    await configure(rule());
+    await put("c");
+    await run(worker);
+    expect(sent).toEqual(["hook ObjectCreated:Put c"]);
+  });
+
+  it("begin with their document where an earlier version wrote it", async () => {
+    const worker = make();
+    await run(worker);
+    await configure(rule());
+    await put("a");
+    const configuration = notificationsDocument({ rules: [rule()] });
+    await node.objects.putBucketConfiguration({ bucket: BUCKET, kind: "notification", configuration });
+    await put("b");
+    await configure(rule(), later);
+    await run(worker);
+    expect(sent).toEqual(["hook ObjectCreated:Put b"]);
   });
 });
 

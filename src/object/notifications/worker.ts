@@ -16,7 +16,7 @@ import type { Metadata } from "../../meta/index.ts";
 import type { Clock } from "../../platform/index.ts";
 import { decodePositions, encodePositions } from "./cursor.ts";
 import { encodeEvents, type NotifiedEvent } from "./message.ts";
-import { destinationOf, eventOf, readNotifications, ruleMatches } from "./rules.ts";
+import { beginningOf, destinationOf, eventOf, readNotifications, ruleMatches } from "./rules.ts";
 
 export interface NotificationOptions {
   readonly metadata: Pick<Metadata, "submit" | "barrier" | "view">;
@@ -176,12 +176,15 @@ class NotificationWorker implements Worker {
     const bucket = view.bucket(change.value.bucket);
     if (bucket?.bucketId !== change.value.bucketId) return [];
     const configuration = view.bucketConfiguration(bucket, BucketConfigurationKind.NOTIFICATION);
-    if (configuration === undefined || configuration.revision > sequence) return [];
+    if (configuration === undefined) return [];
     const name = eventOf(change.value);
     if (name === undefined) return [];
     return readNotifications(configuration)
       .rules.filter(
-        (rule) => destinationOf(rule) === destination && ruleMatches(rule, name, change.value.key),
+        (rule) =>
+          destinationOf(rule) === destination &&
+          beginningOf(rule, configuration) < sequence &&
+          ruleMatches(rule, name, change.value.key),
       )
       .map((rule) => ({
         name,

@@ -25,7 +25,8 @@ export const notificationHandlers: Handlers<NotificationOperation["name"]> = {
     const rules = readNotificationRules(root, call.notificationDestinations, idOf);
     if (rules.length === 0) await call.store.deleteBucketConfiguration({ bucket, kind: KIND });
     else {
-      const configuration = notificationsDocument({ rules });
+      const before = await call.store.getBucketConfiguration({ bucket, kind: KIND });
+      const configuration = notificationsDocument({ rules }, before);
       await call.store.putBucketConfiguration({ bucket, kind: KIND, configuration });
     }
     return { status: 200, headers: [], body: NO_BODY };

@@ -7,6 +7,7 @@ import {
   type S3Client,
 } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readNotifications } from "../../../object/index.ts";
 import { clientOf, errorCodeOf, failureOf, sendRaw } from "../../testing/feature-client.ts";
 import { ADMIN, type Rig, startRig, WRITER } from "../../testing/rig.ts";
 
@@ -81,6 +82,27 @@ describe("the notifications of a bucket", () => {
     expect(await get()).toEqual(configuration);
     await put({});
     expect(await get()).toEqual({});
+  });
+
+  it("go on as they are where they are put again with others", async () => {
+    const kept = { Id: "q", QueueArn: "arn:aws:sqs:::hook", Events: ["s3:ObjectCreated:*" as const] };
+    const added = { Id: "t", TopicArn: "arn:aws:sns:::other", Events: ["s3:ObjectAcl:Put" as const] };
+    const stored = async () => {
+      const found = await rig.store.getBucketConfiguration({ bucket: Bucket, kind: "notification" });
+      return { revision: String(found?.revision), rules: found && readNotifications(found).rules };
+    };
+    await put({ QueueConfigurations: [kept] });
+    const { revision } = await stored();
+    await put({ QueueConfigurations: [kept], TopicConfigurations: [added] });
+    const { rules } = await stored();
+    expect(rules?.map(({ id, since }) => [id, since])).toEqual(
+      expect.arrayContaining([
+        ["q", revision],
+        ["t", undefined],
+      ]),
+    );
+    expect(await get()).toEqual({ QueueConfigurations: [kept], TopicConfigurations: [added] });
+    await put({});
   });
 
   it("may share an event where they share no key", async () => {
