@@ -31,6 +31,7 @@ function make(more: Partial<NotificationOptions> = {}) {
     metadata: node.metadata,
     isLeader: () => true,
     clock: { wallMs: () => nowMs },
+    timers: { sleep: () => new Promise(() => undefined) },
     region: "eu",
     destinations: ["hook"],
     send: async (destination, message) => {
@@ -172,6 +173,73 @@ describe("a destination", () => {
   });
 });
 
+describe("a destination that hangs", () => {
+  const two = () =>
+    configure(
+      rule({ filters: [{ name: "prefix", value: "a" }] }),
+      rule({ id: "2", arn: "arn:aws:sns:::other", filters: [{ name: "prefix", value: "b" }] }),
+    );
+
+  it("keeps no other one waiting, and is not told twice at once", async () => {
+    let takes: () => void = () => undefined;
+    let asked = 0;
+    // Time passes at once: a unit that has nothing else to do ends.
+    const timers = { sleep: () => new Promise<void>((resolve) => setImmediate(resolve)) };
+    const worker = make({
+      timers,
+      destinations: ["hook", "other"],
+      send: (destination) => {
+        sent.push(destination);
+        if (destination === "other") return Promise.resolve();
+        asked += 1;
+        return new Promise((resolve) => {
+          takes = resolve;
+        });
+      },
+    });
+    await run(worker);
+    await two();
+    await put("a");
+    await put("b1");
+    await run(worker);
+    await put("b2");
+    await run(worker);
+    expect(sent.filter((name) => name === "other")).toHaveLength(2);
+    expect(asked).toBe(1);
+    takes();
+    await run(worker);
+    await run(worker);
+    expect(outcomes).toContain("delivered hook 1");
+    expect(asked).toBe(1);
+  });
+
+  it("is called off by whoever leads no more, and what it was told counts as not told", async () => {
+    let isLeader = true;
+    let reason: unknown;
+    const worker = make({
+      isLeader: () => isLeader,
+      timers: { sleep: () => new Promise<void>((resolve) => setImmediate(resolve)) },
+      send: (_, __, calledOff) =>
+        new Promise((_resolve, reject) => {
+          calledOff.addEventListener("abort", () => {
+            reason = calledOff.reason;
+            reject(new Error("called off"));
+          });
+        }),
+    });
+    await run(worker);
+    await configure(rule());
+    await put("a");
+    await run(worker);
+    isLeader = false;
+    await run(worker);
+    expect(reason).toBeDefined();
+    expect(outcomes).toEqual([]);
+    await run(make());
+    expect(sent).toEqual(["hook ObjectCreated:Put a"]);
+  });
+});
+
 describe("rules that are put again while events wait", () => {
   const later = rule({ id: "later", events: ["s3:ObjectTagging:*"] });
 
@@ -245,6 +313,20 @@ describe("the next leader", () => {
     await expect(run(dying)).rejects.toThrow("gone");
     await run(make());
     expect(sent).toEqual(["hook ObjectCreated:Put a", "hook ObjectCreated:Put a"]);
+  });
+
+  it("keeps the positions of destinations that only others know, as long as there is something to tell", async () => {
+    const both = { destinations: ["hook", "other"] };
+    await run(make(both));
+    await configure(
+      rule({ filters: [{ name: "prefix", value: "a" }] }),
+      rule({ id: "2", arn: "arn:aws:sqs:::other", filters: [{ name: "prefix", value: "b" }] }),
+    );
+    await put("b");
+    await put("a");
+    await run(make());
+    await run(make(both));
+    expect(sent.sort()).toEqual(["hook ObjectCreated:Put a", "other ObjectCreated:Put b"]);
   });
 
   it("is the only one that tells", async () => {

@@ -142,6 +142,7 @@ function bucketNotifications(options: EnginesOptions, worked: Worked): Worker {
     metadata: worked.metadata,
     isLeader: () => worked.raft.status().role === "leader",
     clock: platform.clock,
+    timers: platform.timers,
     region: config["s3.region"],
     destinations: webhooks.names,
     send: (destination, message, signal) => webhooks.send(destination, message, signal),
