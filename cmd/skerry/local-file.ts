@@ -1,11 +1,19 @@
 /** Files of this machine that objects come from and go to. What is wrong with one is a CommandError with its path. */
-import { constants } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { constants, rmSync } from "node:fs";
 import { type FileHandle, lstat, open, realpath, rename, rm, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { CommandError } from "./exit.ts";
 
 const PIECE_BYTES = 1024 * 1024;
 const PARTIAL_SUFFIX = ".skerry-partial";
+/** Of the name of a partial file: nobody guesses it, and two downloads to one target have two. */
+const PARTIAL_RANDOM_BYTES = 8;
+/** The system's bound on a file's name; what a long target has more is left out of the name of its partial file. */
+const MAX_NAME_BYTES = 255;
 const PERMISSIONS = 0o777;
+/** With the exit code of a shell for them: 128 and the number of the signal. */
+const ENDING_SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
 export interface ByteSink {
   /** Resolves when more may come. */
@@ -85,20 +93,51 @@ async function openPlain(path: string): Promise<Target> {
 }
 
 async function openReplacing(path: string, permissions: number | undefined): Promise<Target> {
-  const partial = `${path}${PARTIAL_SUFFIX}`;
-  const file = await saying(cannotWrite(path), () => open(partial, "w"));
-  if (permissions !== undefined) await saying(cannotWrite(path), () => file.chmod(permissions));
+  const partial = partialOf(path);
+  // "x": neither a file nor a symbolic link of somebody else is written to.
+  const file = await saying(cannotWrite(path), () => open(partial, "wx"));
+  const forget = removingOnSignals(partial);
+  const abandon = async () => {
+    await file.close();
+    await rm(partial, { force: true });
+    forget();
+  };
+  try {
+    if (permissions !== undefined) await saying(cannotWrite(path), () => file.chmod(permissions));
+  } catch (error) {
+    await abandon();
+    throw error;
+  }
   return {
     write: (bytes) => saying(cannotWrite(path), () => file.writeFile(bytes)),
     finish: () =>
       saying(cannotWrite(path), async () => {
         await file.close();
         await rename(partial, path);
+        forget();
       }),
-    abandon: async () => {
-      await file.close();
-      await rm(partial, { force: true });
-    },
+    abandon,
+  };
+}
+
+/** A new name beside `path`, so that a rename does it. */
+function partialOf(path: string): string {
+  const ending = `.${randomBytes(PARTIAL_RANDOM_BYTES).toString("hex")}${PARTIAL_SUFFIX}`;
+  const name = Buffer.from(basename(path)).subarray(0, MAX_NAME_BYTES - ending.length);
+  // A character that was cut through is left out.
+  return join(dirname(path), `${new TextDecoder().decode(name, { stream: true })}${ending}`);
+}
+
+/** Whoever interrupts a download leaves no part of it behind. Returns what ends that. */
+function removingOnSignals(partial: string): () => void {
+  const end = (signal: NodeJS.Signals) => {
+    rmSync(partial, { force: true });
+    process.exit(ENDING_SIGNALS[signal as keyof typeof ENDING_SIGNALS]);
+  };
+  const signals = Object.keys(ENDING_SIGNALS) as (keyof typeof ENDING_SIGNALS)[];
+  for (const signal of signals) process.on(signal, end);
+  return () => {
+    for (const signal of signals) process.off(signal, end);
   };
 }
 
