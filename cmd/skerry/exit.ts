@@ -126,6 +126,8 @@ function connectMessage(error: ConnectError): string {
   ) {
     return `nobody answers at the endpoint (${error.rawMessage}); is the node running? set --endpoint or SKERRY_ENDPOINT`;
   }
+  if (/^(read|write) ECONNRESET/.test(error.rawMessage))
+    return `the endpoint cut the connection (${error.rawMessage}): the node went away, or no API answers there; it has a port of its own, api.listen`;
   const [refused] = error.findDetails(OperationRefusedSchema);
   return refused === undefined ? error.rawMessage : `${error.rawMessage}\n  what to do: ${refused.advice}`;
 }

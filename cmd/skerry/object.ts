@@ -16,6 +16,7 @@ import {
   printTable,
   type RemoteOptions,
   remote,
+  visible,
   WITHOUT_TIME_LIMIT,
 } from "./remote.ts";
 
@@ -158,7 +159,7 @@ async function list(place: string, options: RemoteOptions & { recursive: boolean
       else rows.push(["", "", prefix]);
     }
     for (const row of page.objects) {
-      if (options.output === "json") printJson(row);
+      if (options.output === "json") printJson(listed(row));
       else rows.push([formatTime(row.modifiedAtMs), formatBytes(row.size), row.key]);
     }
     pageToken = page.nextPageToken;
@@ -166,10 +167,15 @@ async function list(place: string, options: RemoteOptions & { recursive: boolean
   if (options.output !== "json") printTable(["MODIFIED", "SIZE", "KEY"], rows);
 }
 
+/** Lists do not say what type an object has and which metadata: not there is not the same as empty. */
+function listed({ contentType: _, userMetadata: __, ...known }: RemoteObject) {
+  return known;
+}
+
 function report(object: RemoteObject | undefined, options: RemoteOptions): void {
   if (object === undefined) return;
   if (options.output === "json") printJson(object);
-  else process.stderr.write(`${object.key}: ${formatBytes(object.size)}, ETag ${object.etag}\n`);
+  else process.stderr.write(`${visible(object.key)}: ${formatBytes(object.size)}, ETag ${object.etag}\n`);
 }
 
 /** On standard error, and only for a person. */

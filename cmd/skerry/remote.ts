@@ -125,8 +125,17 @@ export function printTable(head: readonly string[], rows: readonly (readonly str
   process.stdout.write(table(head, rows));
 }
 
+/** What a terminal would obey or lay out otherwise, escaped as JSON does it: names that others chose are lines of their own and nothing more. */
+export function visible(text: string): string {
+  return text.replace(
+    /[\p{Cc}\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
 /** Columns as wide as their widest cell. */
-export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+export function table(head: readonly string[], raw: readonly (readonly string[])[]): string {
+  const rows = raw.map((row) => row.map(visible));
   const widths = head.map((cell, column) =>
     Math.max(cell.length, ...rows.map((row) => (row[column] ?? "").length)),
   );
