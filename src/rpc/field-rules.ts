@@ -1,6 +1,7 @@
 import type { DescMessage, Message } from "@bufbuild/protobuf";
 import { createValidator, type Validator, type Violation } from "@bufbuild/protovalidate";
 import { Code, type ConnectError } from "@connectrpc/connect";
+import { enumNames } from "./rest/enum-names.ts";
 import { restError } from "./rest/index.ts";
 
 /** Violations that a refusal tells of. */
@@ -27,11 +28,19 @@ export function ruleBroken(type: DescMessage, message: Message): ConnectError | 
 
 /** In the one form of errors: the message names every place, the details the first one with its rule. */
 function refusal(violations: readonly Violation[]): ConnectError {
-  const told = violations.slice(0, MOST_TOLD).map((one) => `${fieldOf(one)}: ${one.message}`);
+  const told = violations.slice(0, MOST_TOLD).map((one) => `${fieldOf(one)}: ${messageOf(one)}`);
   const first = violations[0];
   return restError(Code.InvalidArgument, "INVALID_ARGUMENT", told.join("; "), {
     ...(first !== undefined && { field: fieldOf(first), rule: first.ruleId }),
   });
+}
+
+/** The library's, but for enums, of which it knows numbers only. */
+function messageOf({ field, message }: Violation): string {
+  const last = field.at(-1);
+  if (last?.kind !== "field" || last.fieldKind !== "enum") return message;
+  const names = [...enumNames(last.enum)].filter(([number]) => number !== 0).map(([, name]) => name);
+  return `must be one of ${names.join(", ")}`;
 }
 
 /** As "queries[2].top_k". */
