@@ -12,9 +12,9 @@ export interface CompactionOptions {
     "checkpointEntries" | "checkpointBytes" | "trailingEntries" | "trailingBytes"
   >;
   readonly groupId: number;
-  readonly wal: Wal;
-  readonly log: LogCache;
-  readonly apply: ApplyPipeline;
+  readonly wal: Pick<Wal, "append" | "removeObsolete">;
+  readonly log: Pick<LogCache, "applied" | "firstIndex" | "entries" | "compactionPoint" | "compact">;
+  readonly apply: Pick<ApplyPipeline, "checkpoint">;
   readonly onEvent: (event: RaftEvent) => void;
 }
 
@@ -44,6 +44,10 @@ export class Compaction {
   applied(entries: readonly Entry[]): void {
     this.#entries += entries.length;
     this.#bytes += entriesSizeBytes(entries);
+    this.#begin();
+  }
+
+  #begin(): void {
     const { checkpointEntries, checkpointBytes } = this.#options.settings;
     if (this.#running || (this.#entries < checkpointEntries && this.#bytes < checkpointBytes)) return;
     this.#running = true;
@@ -69,7 +73,7 @@ export class Compaction {
     const trailing = { entries: settings.trailingEntries, bytes: settings.trailingBytes };
     const to = log.compactionPoint(durableIndex, trailing);
     if (to.index < log.firstIndex()) {
-      this.#running = false;
+      this.#end();
       return;
     }
     const epoch = this.#epoch;
@@ -80,12 +84,18 @@ export class Compaction {
       confState: { index, confState },
       onDurable: () => {
         if (epoch !== this.#epoch) return;
-        this.#running = false;
         log.compact(to);
+        this.#end();
         void wal.removeObsolete().then((removedSegments) => {
           onEvent({ kind: "log-compacted", firstIndex: to.index + 1, removedSegments });
         });
       },
     });
+  }
+
+  /** What was applied meanwhile may be enough for the next one, and nothing else may come. */
+  #end(): void {
+    this.#running = false;
+    this.#begin();
   }
 }
