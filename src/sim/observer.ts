@@ -74,8 +74,10 @@ export function observe(options: ObserverOptions): ClusterObserver {
         `${node.name} ${when === "start" ? "could not start" : "stopped itself"}: ${describe(error)}`,
       );
       coverage.mark(when === "start" ? "node could not start" : "node stopped itself");
-      if (isLost(node, error)) options.lost(node);
-      else if (node.isLeaving && isRemoved(error)) coverage.mark("removed node stopped");
+      if (isLost(node, error)) {
+        if (node.isRestored) coverage.mark("older disk refused");
+        options.lost(node);
+      } else if (node.isLeaving && isRemoved(error)) coverage.mark("removed node stopped");
       else if (!isOfTheWorld(error)) {
         options.fail(
           new CheckFailure("no node stops but for its disk", `${node.name}: ${describe(error)}`, {
@@ -141,7 +143,7 @@ function isBug(error: unknown): boolean {
 
 /** Refused for want of what was taken from it: right, and only where that was taken. */
 function isLost(node: SimulatedNode, error: unknown): boolean {
-  const wasTaken = node.isWiped || node.hasDamagedLog;
+  const wasTaken = node.isWiped || node.hasDamagedLog || node.isRestored;
   return wasTaken && [...chainOf(error)].some((one) => LOST_CODES.has(codeOf(one)));
 }
 

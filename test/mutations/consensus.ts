@@ -244,4 +244,13 @@ export const CONSENSUS: readonly Mutation[] = [
     detector: directed("src/raft/shell/fenced-member.test.ts"),
     withinSeeds: 1,
   },
+  {
+    name: "older-start-taken",
+    what: "a node takes frames of a peer whose directory was put back from an older copy",
+    file: "src/raft/starts/start-records.ts",
+    find: 'if (present === undefined || standing === "older") return false;',
+    replace: "if (present === undefined) return false;",
+    detector: directed("src/raft/starts/starts.test.ts"),
+    withinSeeds: 1,
+  },
 ];

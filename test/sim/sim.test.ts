@@ -45,6 +45,7 @@ const IMPORTANT: readonly CoverageMark[] = [
   "namespace forgotten",
   "lease taken over",
   "node replaced",
+  "older disk refused",
   "node added",
   "node replaced as planned",
   "removed node stopped",

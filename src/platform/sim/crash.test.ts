@@ -401,6 +401,20 @@ describe("faults", () => {
     expect(store.get("k")).toBeUndefined();
   });
 
+  it("tells what of a file would be there after a power loss, and changes nothing", async () => {
+    const world = new World(1);
+    const { volume } = world.machine;
+    const file = await world.create("/f");
+    await world.run(file.write(0, [text("durable")]));
+    await world.run(file.syncData());
+    await world.run(file.write(0, [text("changed")]));
+    await world.run(world.platform.disk.open("/g", "create"));
+    expect(new TextDecoder().decode(volume.durableBytes("/f"))).toBe("durable");
+    expect(volume.durableBytes("/g")).toBeUndefined();
+    expect(await world.content("/f")).toBe("changed");
+    expect(await world.content("/g")).toBe("");
+  });
+
   it("a wiped disk is empty", async () => {
     const world = new World(1);
     await world.create("/f");

@@ -31,6 +31,18 @@ export class SimVolume {
     return new VolumeImage(this.#root.clone());
   }
 
+  /** What a file would hold after a power loss that takes all that was not synced; undefined: it would not be there. */
+  durableBytes(path: string): Uint8Array | undefined {
+    const after = new SimVolume(this.#prng);
+    after.restore(this.capture());
+    after.crash("drop");
+    const file = after.node(path);
+    if (file?.kind !== "file") return undefined;
+    const bytes = new Uint8Array(file.sizeBytes);
+    file.read(0, bytes);
+    return bytes;
+  }
+
   /** Puts a copy of the image in the place of this disk. No process may use it. */
   restore(image: VolumeImage): void {
     this.#root = image.copyRoot();

@@ -24,6 +24,13 @@ type Rows = Pick<OrderedStore, "get" | "scan">;
 /** What must hold once nothing goes wrong any more and everything has settled: on all nodes that are members. */
 export async function checkSettled(cluster: SimulatedCluster, states: StateChecker): Promise<void> {
   const members = cluster.members;
+  for (const { name, isRestored } of members) {
+    check(
+      !isRestored,
+      "an older disk is noticed",
+      () => `${name} takes part with a disk of before its last start`,
+    );
+  }
   const stores = members.map((node) => stateRowsOf(node));
   const [first] = stores;
   if (first === undefined) return;

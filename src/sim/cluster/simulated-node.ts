@@ -18,6 +18,8 @@ export class SimulatedNode {
   hasDamagedSegments = false;
   hasDamagedLog = false;
   isWiped = false;
+  /** It has an older disk than other nodes know of: it must not take part. */
+  isRestored = false;
   #lives = 0;
 
   constructor(simulation: Simulation, name: string) {

@@ -7,7 +7,7 @@ import type { Fault } from "./plan.ts";
  *
  * A crash, a failed or full disk and a cut network cost nothing that was acknowledged, on any number of nodes at once. Bit rot, misdirected
  * writes and an empty disk do: they may take every copy on their node. So they strike one node only, the victim, and none where a write quorum
- * is a single copy. An empty disk besides takes a vote away until another node has joined: once is enough.
+ * is a single copy. An empty disk, or an older one, besides takes a vote away until another node has joined: once is enough.
  *
  * A planned change of the members may leave two voters, which both are needed. So a run has such a change or damage that costs a vote (of the log, of the state
  * when the log has been cut since, or of the whole disk), not both.
@@ -30,7 +30,8 @@ export class DamageBudget {
         return fault.node === this.#victim && !this.#hasWiped;
       case "misdirect":
         return this.#allowsLostVote(fault.node);
-      case "wipe": {
+      case "wipe":
+      case "restore": {
         const isAllowed = this.#allowsLostVote(fault.node);
         this.#hasWiped ||= isAllowed;
         return isAllowed;

@@ -1,16 +1,20 @@
 import type { Prng } from "../../base/index.ts";
 import { unreachable } from "../../base/index.ts";
+import type { VolumeImage } from "../../platform/sim/index.ts";
 import { DATA_DIRECTORY } from "../cluster/node-config.ts";
 import type { Operator } from "../cluster/operator.ts";
 import type { SimulatedCluster } from "../cluster/simulated-cluster.ts";
 import type { SimulatedNode } from "../cluster/simulated-node.ts";
 import type { Trace } from "../trace.ts";
+import { isStartKnown } from "./known-start.ts";
 import type { Fault, FaultKind, PlannedFault } from "./plan.ts";
 
 /** A bad link: mostly a little late, sometimes very late, and now and then its connections break. */
 const BAD_LINK = { slowProbability: 0.3, slowDelayMs: 800, resetProbability: 0.02 } as const;
 /** What a full disk has left, in bytes. */
 const FULL_LEFT_BYTES = 2000;
+/** How long a disk waits to be put back until all know better, in milliseconds. */
+const RESTORE_RETRY_MS = 250;
 
 type SimLink = ReturnType<SimulatedCluster["world"]["link"]>;
 
@@ -131,6 +135,12 @@ export class FaultInjector {
           node.isWiped = true;
           cluster.startLater(node, fault.downMs);
         });
+      case "restore":
+        return this.#withLife(fault.node, (node) => {
+          cluster.restart(node, "kill", fault.downMs);
+          const image = node.machine.volume.capture();
+          cluster.simulation.schedule(fault.durationMs, () => this.#restore(node, image, fault.downMs));
+        });
       case "transfer":
         return this.#with(fault.to, ({ nodeId }) => {
           for (const node of cluster.serving) node.life?.raft?.transferLeadership(nodeId);
@@ -143,6 +153,21 @@ export class FaultInjector {
       default:
         return unreachable(fault);
     }
+  }
+
+  /** Where the others cannot know better nothing is taken back that counts: they refuse it by the start that they have heard of since. */
+  #restore(node: SimulatedNode, image: VolumeImage, downMs: number): void {
+    const { cluster, trace } = this.#options;
+    if (this.#isOver || node.isRetired) return;
+    if (node.life?.engines === undefined || !isStartKnown(cluster, node)) {
+      cluster.simulation.schedule(RESTORE_RETRY_MS, () => this.#restore(node, image, downMs));
+      return;
+    }
+    cluster.end(node, "kill");
+    node.machine.volume.restore(image);
+    node.isRestored = true;
+    cluster.startLater(node, downMs);
+    trace.add(cluster.simulation.nowMs, `${node.name} has an older disk`);
   }
 
   #applyToNetwork(

@@ -50,6 +50,13 @@ export type Fault =
   | { readonly kind: "clock-jump"; readonly node: number; readonly byMs: number }
   /** The disk is replaced by an empty one; the node comes back as another one. */
   | { readonly kind: "wipe"; readonly node: number; readonly downMs: number }
+  /** The disk is put back as it was `durationMs` before, or as long after that as it takes until all other nodes have heard that this one was started since. */
+  | {
+      readonly kind: "restore";
+      readonly node: number;
+      readonly downMs: number;
+      readonly durationMs: number;
+    }
   | { readonly kind: "transfer"; readonly to: number }
   /** Not a fault: a node is added by an operator. */
   | { readonly kind: "add" }
@@ -60,7 +67,7 @@ export type FaultKind = Fault["kind"];
 export type PlannedFault = Fault & { readonly id: number; readonly atMs: number };
 
 /** Relative frequencies; each run draws which kinds it has at all. */
-const WEIGHTS: Readonly<Record<FaultKind, number>> = {
+const WEIGHTS: Readonly<Record<Exclude<FaultKind, "restore">, number>> = {
   crash: 5,
   kill: 3,
   restart: 2,
@@ -84,8 +91,9 @@ const WEIGHTS: Readonly<Record<FaultKind, number>> = {
   replace: 2,
 };
 
-const KINDS = Object.keys(WEIGHTS) as readonly FaultKind[];
+const KINDS = Object.keys(WEIGHTS) as readonly (keyof typeof WEIGHTS)[];
 /** Where something may go wrong only with a peer. */
+const RESTORE_PROBABILITY = 0.6;
 const NEEDS_PEERS: ReadonlySet<FaultKind> = new Set([
   "partition",
   "one-way",
@@ -108,13 +116,33 @@ export function drawFaults(prng: Prng, settings: ScenarioSettings): readonly Pla
   let atMs = 0;
   for (;;) {
     atMs += prng.unit() * 2 * meanGapMs;
-    if (atMs >= settings.safetyMs) return faults;
+    if (atMs >= settings.safetyMs) break;
     const fault = drawFault(prng, pickKind(prng, kinds), settings);
     if (budget.allows(fault)) faults.push({ ...fault, id: faults.length, atMs: Math.round(atMs) });
   }
+  const restore = drawRestore(prng.fork("restore"), settings);
+  if (restore !== undefined && budget.allows(restore)) faults.push({ ...restore, id: faults.length });
+  return faults;
 }
 
-function pickKind(prng: Prng, kinds: readonly FaultKind[]): FaultKind {
+/** At most one, and early: it takes three starts of a node. From a generator of its own, so that the other faults of a seed do not depend on it. */
+function drawRestore(
+  prng: Prng,
+  { nodes, safetyMs }: ScenarioSettings,
+): Omit<Extract<PlannedFault, { kind: "restore" }>, "id"> | undefined {
+  if (!prng.chance(RESTORE_PROBABILITY)) return undefined;
+  const node = prng.below(nodes);
+  const atMs = Math.round((prng.unit() * safetyMs) / 2);
+  return {
+    kind: "restore",
+    node,
+    downMs: prng.pick([0, 500, 2000]),
+    durationMs: prng.pick([1000, 3000]),
+    atMs,
+  };
+}
+
+function pickKind(prng: Prng, kinds: typeof KINDS): keyof typeof WEIGHTS {
   const total = kinds.reduce((sum, kind) => sum + WEIGHTS[kind], 0);
   let left = prng.below(total);
   for (const kind of kinds) {
@@ -124,7 +152,7 @@ function pickKind(prng: Prng, kinds: readonly FaultKind[]): FaultKind {
   return kinds[0]!;
 }
 
-function drawFault(prng: Prng, kind: FaultKind, { nodes }: ScenarioSettings): Fault {
+function drawFault(prng: Prng, kind: keyof typeof WEIGHTS, { nodes }: ScenarioSettings): Fault {
   const node = prng.below(nodes);
   const other = (node + 1 + prng.below(Math.max(1, nodes - 1))) % nodes;
   const downMs = prng.pick([0, 500, 2000, 5000]);

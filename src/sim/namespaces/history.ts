@@ -10,6 +10,8 @@ export interface NamespaceWrite {
   readonly after: number;
   version?: number;
   counts?: PlainCounts;
+  /** How often it was called. */
+  tries: number;
 }
 
 /** What an answer showed of one version. */
@@ -65,7 +67,7 @@ export class NamespaceHistory {
   }
 
   invoke(key: string, batch: PlainBatch, ifVersion: number | undefined): NamespaceWrite {
-    const write = { key, batch, ifVersion, after: this.#known };
+    const write = { key, batch, ifVersion, after: this.#known, tries: 0 };
     this.open.add(write);
     return write;
   }
@@ -97,6 +99,11 @@ export class NamespaceHistory {
     );
     this.open.delete(write);
     this.#learned(write.ifVersion + 1);
+  }
+
+  /** Its caller was told that it was not done and will not be: no version may turn out to be its own. What a later try is told says nothing about the ones before it. */
+  undone(write: NamespaceWrite): void {
+    if (write.tries === 1) this.open.delete(write);
   }
 
   /** `after`: what was known when the read began; undefined where it need not be the newest. */

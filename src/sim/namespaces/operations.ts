@@ -118,6 +118,7 @@ export class NamespaceOperations {
   }
 
   async #write(history: NamespaceHistory, write: NamespaceWrite, port: NamespacePort): Promise<string> {
+    write.tries++;
     try {
       const request = batchRequest(write.batch, write.ifVersion);
       const { version, counts, repeated } = await port.write(history.name, request, write.key);
@@ -125,6 +126,10 @@ export class NamespaceOperations {
       this.#coverage.mark(repeated ? "batch repeated" : "batch written");
       return `version ${version}`;
     } catch (error) {
+      if (isNotDone(error)) {
+        history.undone(write);
+        this.#coverage.mark("batch not done");
+      }
       if (codeOf(error) !== "version-conflict") throw this.#gone(history, error);
       history.refused(write);
       this.#coverage.mark("batch refused for its version");
@@ -210,6 +215,12 @@ export class NamespaceOperations {
     );
     return error;
   }
+}
+
+/** The codes with which a write is promised not to have been done, and not to be done later. */
+function isNotDone(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === "unavailable" || code === "overloaded";
 }
 
 function codeOf(error: unknown): string | undefined {

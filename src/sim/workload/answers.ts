@@ -32,13 +32,12 @@ const FAILURES: Readonly<Partial<Record<ObjectErrorCode, Failure>>> = {
   "upload-not-found": "no-effect",
 };
 
-/** A history of a namespace holds every write that was not answered for one whose outcome is not known: that is never wrong. */
 const SEARCH_FAILURES: Readonly<Partial<Record<SearchErrorCode, Failure>>> = {
   "not-found": "absent",
   "already-exists": "refused",
   "version-conflict": "refused",
-  unavailable: "unknown",
-  overloaded: "unknown",
+  unavailable: "no-effect",
+  overloaded: "no-effect",
   "deadline-exceeded": "unknown",
   cancelled: "unknown",
 };
