@@ -92,8 +92,9 @@ const WEIGHTS: Readonly<Record<Exclude<FaultKind, "restore">, number>> = {
 };
 
 const KINDS = Object.keys(WEIGHTS) as readonly (keyof typeof WEIGHTS)[];
-/** Where something may go wrong only with a peer. */
+/** That a run means to put an older disk back, if its damage budget allows it: see `drawRestore`. */
 const RESTORE_PROBABILITY = 0.6;
+/** Where something may go wrong only with a peer. */
 const NEEDS_PEERS: ReadonlySet<FaultKind> = new Set([
   "partition",
   "one-way",
