@@ -94,7 +94,10 @@ export interface OrderedStore {
   /** The value, or undefined. Synchronous: about 10 microseconds when cached. The result must not be changed. */
   get(key: string): Uint8Array | undefined;
   getMany(keys: readonly string[]): Promise<readonly (Uint8Array | undefined)[]>;
-  /** All or nothing. Without `sync` it survives the process but perhaps not the machine; with it, it and all before it are durable. */
+  /**
+   * All or nothing. Without `sync` it survives the process but perhaps not the machine; with it, it and all before it are durable. Once a write has failed every
+   * further one is refused with a `DiskError` of the same code, until the store is opened again: what would be written behind a torn record could not be found again.
+   */
   write(changes: readonly StoreChange[], options?: { readonly sync?: boolean }): Promise<void>;
   /**
    * Rows in key order from a point-in-time view taken at the call. Ends early when the consumer stops iterating. They come in portions of a bounded number of

@@ -401,6 +401,29 @@ describe("faults", () => {
     expect(store.get("k")).toBeUndefined();
   });
 
+  it("a store of which a write failed takes no more until it is opened again", async () => {
+    const world = new World(1);
+    const { volume } = world.machine;
+    const store = await world.run(world.platform.stores.open("/s"));
+    const write = (into: OrderedStore, key: string) =>
+      world.run(into.write([{ kind: "put", key, value: text("v") }], { sync: true }));
+    await write(store, "before");
+    volume.faults.intercept = (operation) => (operation === "store-write" ? "no-space" : undefined);
+    expect(await codeOf(write(store, "failed"))).toBe("no-space");
+    volume.faults.intercept = undefined;
+    expect(await codeOf(write(store, "after"))).toBe("no-space");
+    expect(store.get("before")).toEqual(text("v"));
+    await world.run(store.close());
+    const again = await world.run(world.platform.stores.open("/s"));
+    expect(["before", "failed", "after"].map((key) => again.get(key))).toEqual([
+      text("v"),
+      undefined,
+      undefined,
+    ]);
+    await write(again, "after");
+    expect(again.get("after")).toEqual(text("v"));
+  });
+
   it("tells what of a file would be there after a power loss, and changes nothing", async () => {
     const world = new World(1);
     const { volume } = world.machine;

@@ -1,9 +1,11 @@
 import { assert } from "../../base/index.ts";
 import { makeDurableDirectory } from "../durable-directory.ts";
 import { DiskError } from "../errors.ts";
+import { refuseAfterFailure } from "../failed-store.ts";
 import { boundsOf } from "../key-range.ts";
 import type {
   Disk,
+  DiskErrorCode,
   OrderedStore,
   ScanRange,
   StoreChange,
@@ -62,6 +64,8 @@ interface StoreContext {
 
 class SimStore implements OrderedStore {
   readonly #context: StoreContext;
+  /** Why a write failed. */
+  #failure: DiskErrorCode | undefined;
   #isOpen = true;
 
   constructor(context: StoreContext) {
@@ -84,8 +88,15 @@ class SimStore implements OrderedStore {
     const { volume, process, rows, directory } = this.#context;
     rows.begin(changes);
     await volume.call(process, "store-write", directory, {
-      action: () => rows.end(changes, options?.sync === true && !volume.faults.isLying),
-      onFault: () => rows.cancel(changes),
+      action: () => {
+        if (this.#failure !== undefined) rows.cancel(changes);
+        refuseAfterFailure(this.#failure, directory);
+        rows.end(changes, options?.sync === true && !volume.faults.isLying);
+      },
+      onFault: (code) => {
+        this.#failure ??= code;
+        rows.cancel(changes);
+      },
     });
   }
 
