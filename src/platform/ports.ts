@@ -140,8 +140,14 @@ export interface StoreSnapshot {
 
 /** Opens stores by directory. A second open of the same directory, by any process, is refused with `DiskError` "locked". */
 export interface StoreOpener {
-  /** `isShared`: other threads of this process open it too. Nobody else may, ever. */
-  open(directory: string, options?: { readonly isShared?: boolean }): Promise<OrderedStore>;
+  open(directory: string, options?: StoreOpenOptions): Promise<OrderedStore>;
+}
+
+export interface StoreOpenOptions {
+  /** Other threads of this process open it too. Nobody else may, ever. */
+  readonly isShared?: boolean;
+  /** One of them has it open, and keeps it so until this call has ended: there is nothing to recover. */
+  readonly isOpenElsewhere?: boolean;
 }
 
 export type DigestAlgorithm = "md5" | "sha1" | "sha256" | "crc32" | "crc32c" | "crc64nvme" | "blake3";

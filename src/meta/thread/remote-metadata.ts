@@ -76,7 +76,7 @@ export class RemoteMetadata implements MetadataClient {
   /** Rejects with DiskError when the store cannot be opened. */
   static async open(options: RemoteMetadataOptions): Promise<RemoteMetadata> {
     const { port, start, stores } = options;
-    const open = (directory: string) => stores.open(directory, { isShared: true });
+    const open = (directory: string) => stores.open(directory, { isShared: true, isOpenElsewhere: true });
     const store = new FollowingStore({
       generation: start.generation,
       store: await open(start.directory),

@@ -13,7 +13,7 @@ import type { Platform } from "../ports.ts";
 import { NodeClock } from "./clock.ts";
 import { NodeDisk } from "./disk.ts";
 import { NodeHasher } from "./hasher.ts";
-import { type LevelStoreOptions, LevelStores } from "./level-stores.ts";
+import { type LevelStoreOptions, LevelStores } from "./level/stores.ts";
 import { NodeRandom } from "./random.ts";
 import { NodeTimers } from "./timers.ts";
 

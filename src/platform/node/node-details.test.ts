@@ -10,8 +10,8 @@ import { DiskError } from "../errors.ts";
 import type { Digest, DiskFile, OpenMode, StoreChange } from "../ports.ts";
 import { diskErrorOf } from "./disk-errors.ts";
 import { LevelStores, NodeDisk, NodeHasher } from "./index.ts";
-import { storeErrorOf } from "./level-errors.ts";
-import { decodeStoredValue, storedValues } from "./stored-value.ts";
+import { storeErrorOf } from "./level/errors.ts";
+import { decodeStoredValue, storedValues } from "./level/stored-value.ts";
 
 const root = mkdtempSync(join(tmpdir(), "skerry-node-"));
 afterAll(() => rmSync(root, { recursive: true }));

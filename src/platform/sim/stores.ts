@@ -10,6 +10,7 @@ import type {
   ScanRange,
   StoreChange,
   StoreOpener,
+  StoreOpenOptions,
   StoreRow,
   StoreSnapshot,
 } from "../ports.ts";
@@ -36,7 +37,7 @@ export class SimStores implements StoreOpener {
     this.#disk = disk;
   }
 
-  async open(directory: string, options?: { readonly isShared?: boolean }): Promise<OrderedStore> {
+  async open(directory: string, options?: StoreOpenOptions): Promise<OrderedStore> {
     await makeDurableDirectory(this.#disk, directory);
     const rows = await this.#volume.call(this.#process, "store-open", directory, {
       action: () => {

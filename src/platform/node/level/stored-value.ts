@@ -8,8 +8,8 @@
  */
 
 import { crc32c } from "@node-rs/crc32";
-import { DiskError } from "../errors.ts";
-import type { StoreChange } from "../ports.ts";
+import { DiskError } from "../../errors.ts";
+import type { StoreChange } from "../../ports.ts";
 
 const CHECKSUM_BYTES = 4;
 

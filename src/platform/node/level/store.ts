@@ -1,9 +1,20 @@
 import type { Iterator as ClassicIterator, ClassicLevel, Snapshot as ClassicSnapshot } from "classic-level";
-import { assert } from "../../base/index.ts";
-import { boundsOf } from "../key-range.ts";
-import type { OrderedStore, ScanRange, StoreChange, StoreRow, StoreSnapshot } from "../ports.ts";
-import { storeErrorOf } from "./level-errors.ts";
+import { assert, Mutex } from "../../../base/index.ts";
+import { DiskError } from "../../errors.ts";
+import { refuseAfterFailure } from "../../failed-store.ts";
+import { boundsOf } from "../../key-range.ts";
+import type {
+  Disk,
+  DiskErrorCode,
+  OrderedStore,
+  ScanRange,
+  StoreChange,
+  StoreRow,
+  StoreSnapshot,
+} from "../../ports.ts";
+import { storeErrorOf } from "./errors.ts";
 import { decodeStoredValue, storedValues } from "./stored-value.ts";
+import { LogSync } from "./sync-logs.ts";
 
 /** Rows, and bytes, that one call into LevelDB brings over: fewer calls are faster, more rows would hold up the thread. */
 const ROWS_PER_CALL = 1024;
@@ -18,15 +29,23 @@ interface EncodedBatch {
   _del(key: string): void;
 }
 
-/** One open LevelDB database. */
+/**
+ * One open LevelDB database. Writes go one after the other: LevelDB goes on behind one that failed, whose piece of the log may be torn, and of what lies behind that
+ * nothing is found when it is opened the next time.
+ */
 export class LevelStore implements OrderedStore {
   readonly #level: Level;
   readonly #reader: LevelReader;
   readonly #directory: string;
+  readonly #logs: LogSync;
+  readonly #writing = new Mutex();
+  /** Why a write failed. */
+  #failure: DiskErrorCode | undefined;
 
-  constructor(level: Level, directory: string) {
+  constructor(level: Level, directory: string, disk: Disk) {
     this.#level = level;
     this.#directory = directory;
+    this.#logs = new LogSync(disk, directory);
     this.#reader = new LevelReader(level, directory, undefined);
   }
 
@@ -41,20 +60,22 @@ export class LevelStore implements OrderedStore {
   }
 
   async write(changes: readonly StoreChange[], options?: { readonly sync?: boolean }): Promise<void> {
+    for (const { key } of changes) assert(key.isWellFormed(), "a key of a store is well-formed Unicode");
+    const sync = options?.sync === true;
     const values = storedValues(changes);
-    await this.#attempt(() => {
+    await this.#change(async () => {
       // Put by put: an array of operations is copied, property by property, at twice the cost.
       const batch = this.#level.batch();
       for (let i = 0; i < changes.length; i++) {
         const { key } = changes[i]!;
-        assert(key.isWellFormed(), "a key of a store is well-formed Unicode");
         const value = values[i];
         // The first by the front door: a batch into which nothing came that way is not written.
         if (i > 0) addEncoded(batch as unknown as EncodedBatch, key, value);
         else if (value === undefined) batch.del(key);
         else batch.put(key, value);
       }
-      return batch.write({ sync: options?.sync === true });
+      await batch.write({ sync });
+      if (sync) await this.#logs.complete();
     });
   }
 
@@ -71,16 +92,29 @@ export class LevelStore implements OrderedStore {
   }
 
   async clear(range: ScanRange): Promise<void> {
-    await this.#attempt(() => this.#level.clear(levelRange(range)));
+    await this.#change(() => this.#level.clear(levelRange(range)));
     // classic-level 3.0.0 leaves the row of the empty key behind when it is the only one in the range.
     const { gte = "", gt, lt, limit } = range;
     if (gte === "" && gt === undefined && lt !== "" && limit === undefined) {
-      await this.#attempt(() => this.#level.batch([{ type: "del", key: "" }]));
+      await this.#change(() => this.#level.batch([{ type: "del", key: "" }]));
     }
   }
 
   async close(): Promise<void> {
     await this.#attempt(() => this.#level.close());
+  }
+
+  /** Writes, alone, unless a write has failed before. */
+  #change(action: () => Promise<void>): Promise<void> {
+    return this.#writing.run(async () => {
+      refuseAfterFailure(this.#failure, this.#directory);
+      try {
+        await this.#attempt(action);
+      } catch (error) {
+        if (error instanceof DiskError) this.#failure = error.code;
+        throw error;
+      }
+    });
   }
 
   async #attempt<T>(action: () => Promise<T>): Promise<T> {

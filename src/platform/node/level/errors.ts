@@ -1,6 +1,6 @@
-import { InvariantViolation } from "../../base/index.ts";
-import { DiskError } from "../errors.ts";
-import type { DiskErrorCode } from "../ports.ts";
+import { InvariantViolation } from "../../../base/index.ts";
+import { DiskError } from "../../errors.ts";
+import type { DiskErrorCode } from "../../ports.ts";
 
 /** LevelDB gives errno only as text. */
 const CODE_OF_TEXT: readonly (readonly [RegExp, DiskErrorCode])[] = [
