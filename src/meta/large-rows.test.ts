@@ -102,6 +102,7 @@ class Turns {
 function countedStore(turns: Turns): OrderedStore {
   const reads = (source: OrderedStore | StoreSnapshot) => ({
     get: (key: string) => source.get(key),
+    getMany: (keys: readonly string[]) => source.getMany(keys),
     page: async (range: Parameters<StoreSnapshot["page"]>[0]) => {
       const rows = await source.page(range);
       for (const row of rows) turns.count(row);

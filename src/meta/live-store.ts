@@ -47,6 +47,7 @@ export class LiveStore {
     let closed = false;
     return {
       get: (key) => snapshot.get(key),
+      getMany: (keys) => snapshot.getMany(keys),
       scan: (range) => snapshot.scan(range),
       page: (range) => snapshot.page(range),
       close: async () => {

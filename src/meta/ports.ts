@@ -136,7 +136,7 @@ export interface MetadataView {
    */
   still<T>(action: (rows: StillView) => Promise<T>): Promise<T>;
   upload(uploadId: Uint8Array): UploadRow | undefined;
-  /** In order of (key, upload id), after (`afterKey`, `afterUploadId`). */
+  /** In order of (key, upload id), after (`afterKey`, `afterUploadId`), from one view. Fewer than `limit`: there are no more. */
   uploads(bucketId: bigint, options: UploadListRange): Promise<readonly UploadRow[]>;
   parts(
     uploadId: Uint8Array,

@@ -3,11 +3,12 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { compareKeys, successorOfPrefix } from "../base/index.ts";
 import { OpenSessionSchema } from "../gen/skerry/meta/v1/commands_pb.js";
 import { NodeState } from "../gen/skerry/meta/v1/rows_pb.js";
-import { DiskError } from "../platform/index.ts";
+import { DiskError, type OrderedStore, type StoreSnapshot } from "../platform/index.ts";
 import { MetaError } from "./errors.ts";
 import { LiveStore } from "./live-store.ts";
 import { RowVersions } from "./row-versions.ts";
 import {
+  abortUpload,
   commitObject,
   commitPart,
   createBucket,
@@ -69,6 +70,27 @@ describe("objects", () => {
   });
 });
 
+/** From now on `action` comes between the first page that is read and what is read next. */
+function afterFirstPage(store: OrderedStore, action: () => void): void {
+  let isDone = false;
+  const interrupted =
+    (page: OrderedStore["page"]): OrderedStore["page"] =>
+    async (range) => {
+      const rows = await page(range);
+      if (!isDone) action();
+      isDone = true;
+      return rows;
+    };
+  const snapshot = store.snapshot.bind(store);
+  Object.assign(store, {
+    page: interrupted(store.page.bind(store)),
+    snapshot: (): StoreSnapshot => {
+      const still = snapshot();
+      return { ...still, page: interrupted(still.page) };
+    },
+  });
+}
+
 describe("uploads", () => {
   beforeEach(() => {
     for (const [key, upload] of [
@@ -109,6 +131,13 @@ describe("uploads", () => {
     expect(await listedUploads({ afterKey: "k", after: 1 })).toEqual(["k 3", "k\u0000 2", "l 4"]);
     expect(await listedUploads({ prefix: "k", afterKey: "a" })).toEqual(["k 1", "k 3", "k\u0000 2"]);
     expect(await listedUploads({ fromKey: "k\u0000" })).toEqual(["k\u0000 2", "l 4"]);
+  });
+
+  test("fill a page also when one of them goes away while it is read", async () => {
+    afterFirstPage(replica.store, () => replica.run(abortUpload("k", id(1))));
+    const page = { prefix: "", afterKey: "", afterUploadId: undefined, limit: 4 };
+    expect(await view.uploads(1n, page)).toHaveLength(4);
+    expect(await listedUploads({})).toEqual(["j 9", "k 3", "k\u0000 2", "l 4"]);
   });
 
   test("have parts in order of number", async () => {

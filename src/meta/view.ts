@@ -4,7 +4,7 @@
  */
 
 import { fromBinary } from "@bufbuild/protobuf";
-import { fromHex, toHex } from "../base/index.ts";
+import { assert, fromHex, toHex } from "../base/index.ts";
 import {
   AppliedRowSchema,
   type BlobRow,
@@ -393,13 +393,15 @@ export class StateView implements MetadataView {
     return this.#reader.row(uploadKey(uploadId), UploadRowSchema);
   }
 
-  /** An upload that goes away between the two reads is left out. */
-  async uploads(bucketId: bigint, options: UploadListRange): Promise<readonly UploadRow[]> {
-    const range = uploadPage(bucketId, options);
-    return await this.#reader.store.use(async (store) => {
-      const order = await store.page(range);
-      const rows = await store.getMany(order.map(({ key }) => uploadKey(trailingUploadId(key))));
-      return rows.flatMap((bytes) => (bytes === undefined ? [] : [fromBinary(UploadRowSchema, bytes)]));
+  /** Order and rows are of one moment: of two, an upload that goes away in between would make a page short that is not the last. */
+  uploads(bucketId: bigint, options: UploadListRange): Promise<readonly UploadRow[]> {
+    return this.#reader.store.useSnapshot(async (snapshot) => {
+      const order = await snapshot.page(uploadPage(bucketId, options));
+      const rows = await snapshot.getMany(order.map(({ key }) => uploadKey(trailingUploadId(key))));
+      return rows.map((bytes) => {
+        assert(bytes !== undefined, "an upload in the order of its bucket has a row");
+        return fromBinary(UploadRowSchema, bytes);
+      });
     });
   }
 

@@ -61,6 +61,7 @@ export async function listUploads(
     let jump: string | undefined;
     for (const row of rows) {
       if (jump !== undefined && compareKeys(row.key, jump) < 0) continue;
+      jump = undefined;
       if (uploads.length + commonPrefixes.length === request.limit)
         return { uploads, commonPrefixes, next: last };
       const commonPrefix = commonPrefixOf(row.key, request);

@@ -133,6 +133,7 @@ export interface ScanRange {
 
 export interface StoreSnapshot {
   get(key: string): Uint8Array | undefined;
+  getMany(keys: readonly string[]): Promise<readonly (Uint8Array | undefined)[]>;
   scan(range: ScanRange): AsyncIterable<StoreRow>;
   page(range: ScanRange & { readonly limit: number }): Promise<readonly StoreRow[]>;
   close(): Promise<void>;

@@ -2,6 +2,7 @@
 
 import { create, type DescMessage, type Message, type MessageInitShape } from "@bufbuild/protobuf";
 import {
+  AbortUploadSchema,
   CommitObjectSchema,
   CommitPartSchema,
   CopyObjectSchema,
@@ -139,6 +140,10 @@ export function copyObject(
 
 export function createUpload(key: string, uploadId: Uint8Array): CommandBody {
   return { case: "createUpload", value: create(CreateUploadSchema, { bucket: "bucket", key, uploadId }) };
+}
+
+export function abortUpload(key: string, uploadId: Uint8Array): CommandBody {
+  return { case: "abortUpload", value: create(AbortUploadSchema, { bucket: "bucket", key, uploadId }) };
 }
 
 export function commitPart(

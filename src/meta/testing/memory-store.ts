@@ -83,6 +83,7 @@ export class MemoryStore implements OrderedStore {
     const copy = this.copy();
     return {
       get: (key) => copy.get(key),
+      getMany: (keys) => copy.getMany(keys),
       scan: (range) => copy.scan(range),
       page: (range) => copy.page(range),
       close: async () => {},

@@ -78,9 +78,7 @@ class SimStore implements OrderedStore {
   }
 
   async getMany(keys: readonly string[]): Promise<readonly (Uint8Array | undefined)[]> {
-    const view = this.#view();
-    await view.turn();
-    return keys.map((key) => view.get(key));
+    return await this.#view().getMany(keys);
   }
 
   async write(changes: readonly StoreChange[], options?: { readonly sync?: boolean }): Promise<void> {
@@ -152,6 +150,11 @@ class StoreView implements StoreSnapshot {
     if (code !== undefined) throw new DiskError(code, directory, `store-read failed: ${code}: ${directory}`);
     this.#refuseDamage(key);
     return this.#map.get(key);
+  }
+
+  async getMany(keys: readonly string[]): Promise<readonly (Uint8Array | undefined)[]> {
+    await this.turn();
+    return keys.map((key) => this.get(key));
   }
 
   scan(range: ScanRange): AsyncIterable<StoreRow> {

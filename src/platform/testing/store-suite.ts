@@ -221,6 +221,8 @@ function isolation(create: Create): void {
     expect(snapshot.get("a")).toEqual(value("1"));
     expect(snapshot.get("b")).toEqual(value("1"));
     expect(snapshot.get("c")).toBeUndefined();
+    expect(await run(snapshot.getMany(["c", "b", "a"]))).toEqual([undefined, value("1"), value("1")]);
+    expect(await run(snapshot.getMany([]))).toEqual([]);
     expect(await run(keysOf(snapshot.scan({})))).toEqual(["a", "b"]);
     expect((await run(snapshot.page({ reverse: true, limit: 5 }))).map(({ key }) => key)).toEqual(["b", "a"]);
     expect(store.get("a")).toEqual(value("2"));

@@ -51,6 +51,7 @@ class MapStore implements OrderedStore {
     for (const [key, value] of this.#rows) copy.#rows.set(key, value);
     return {
       get: copy.get,
+      getMany: (keys) => Promise.resolve(keys.map((key) => copy.get(key))),
       page: copy.page,
       scan: (range) => copy.scan(range),
       close: () => Promise.resolve(),

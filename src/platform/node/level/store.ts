@@ -53,10 +53,8 @@ export class LevelStore implements OrderedStore {
     return this.#reader.get(key);
   }
 
-  async getMany(keys: readonly string[]): Promise<readonly (Uint8Array | undefined)[]> {
-    if (keys.length === 0) return [];
-    const stored = await this.#attempt(() => this.#level.getMany([...keys]));
-    return stored.map((value, i) => value && decodeStoredValue(keys[i]!, value, this.#directory));
+  getMany(keys: readonly string[]): Promise<readonly (Uint8Array | undefined)[]> {
+    return this.#reader.getMany(keys);
   }
 
   async write(changes: readonly StoreChange[], options?: { readonly sync?: boolean }): Promise<void> {
@@ -148,6 +146,17 @@ class LevelReader implements StoreSnapshot {
       const bytes = this.#keyEncoder.encode(key);
       const stored = this.#level.getSync<Uint8Array, Uint8Array>(bytes, this.#getOptions);
       return stored && decodeStoredValue(key, stored, this.#directory);
+    } catch (error) {
+      throw storeErrorOf(error, this.#directory);
+    }
+  }
+
+  async getMany(keys: readonly string[]): Promise<readonly (Uint8Array | undefined)[]> {
+    if (keys.length === 0) return [];
+    const snapshot = this.#snapshot;
+    try {
+      const stored = await this.#level.getMany([...keys], { ...(snapshot && { snapshot }) });
+      return stored.map((value, i) => value && decodeStoredValue(keys[i]!, value, this.#directory));
     } catch (error) {
       throw storeErrorOf(error, this.#directory);
     }
