@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { ATTRIBUTES, BUCKET, body, md5, ObjectRig, signal, upTo } from "./testing/object-rig.ts";
-import { MINIMUM_PART_BYTES, OWNER } from "./testing/single-node.ts";
+import { MINIMUM_PART_BYTES, OWNER, SingleNode } from "./testing/single-node.ts";
 
 const rig = ObjectRig.forEachTest();
 const { get, put } = rig;
@@ -47,6 +47,59 @@ describe("a multipart upload", () => {
     expect(await get("big", { range: { kind: "part", partNumber: 2 } })).toBe("the end");
     expect((await rig.node.objects.completeUpload(completion)).etag).toBe(done.etag);
     expect(await rig.node.violations()).toEqual([]);
+  });
+
+  describe("that was completed", () => {
+    async function completed() {
+      const uploadId = await begin();
+      const etags: string[] = [];
+      for (const [at, bytes] of [first, last, Buffer.from("another end")].entries())
+        etags.push((await part(uploadId, at + 1, bytes)).etag);
+      const partOf = (partNumber: number) => ({ partNumber, etag: etags[partNumber - 1]! });
+      const complete = (parts: { partNumber: number; etag: string }[], size?: number) =>
+        rig.node.objects.completeUpload({ ...address(uploadId), parts, ...(size !== undefined && { size }) });
+      const all = [partOf(1), partOf(2)];
+      return { done: await complete(all), all, partOf, complete };
+    }
+    const WHOLE = first.length + last.length;
+
+    it("answers the same completion with the same, also when the object is gone", async () => {
+      const { done, all, complete } = await completed();
+      expect(await complete(all, WHOLE)).toEqual(done);
+      await rig.node.objects.deleteObject({ bucket: BUCKET, key: "big" });
+      expect(await complete(all)).toMatchObject({ etag: done.etag, size: WHOLE });
+    });
+
+    it("is not found by a completion of other parts, or of another size", async () => {
+      const { all, partOf, complete } = await completed();
+      const others = [
+        [partOf(1), partOf(3)],
+        [partOf(1)],
+        [...all, partOf(3)],
+        [{ partNumber: 9, etag: "f".repeat(32) }],
+        [{ partNumber: 1, etag: "no MD5" }, partOf(2)],
+      ];
+      for (const parts of others)
+        await expect(complete(parts)).rejects.toMatchObject({ code: "upload-not-found" });
+      await expect(complete(all, WHOLE + 1)).rejects.toMatchObject({ code: "upload-not-found" });
+    });
+
+    it("is not found by the other one of two completions at the same time", async () => {
+      const uploadId = await begin();
+      const one = await part(uploadId, 1, first);
+      const two = await part(uploadId, 2, last);
+      const complete = (etags: string[]) =>
+        rig.node.objects.completeUpload({
+          ...address(uploadId),
+          parts: etags.map((etag, at) => ({ partNumber: at + 1, etag })),
+        });
+      const [winner, loser] = await Promise.allSettled([
+        complete([one.etag, two.etag]),
+        complete([one.etag]),
+      ]);
+      expect(winner).toMatchObject({ status: "fulfilled", value: { size: WHOLE } });
+      expect(loser).toMatchObject({ status: "rejected", reason: { code: "upload-not-found" } });
+    });
   });
 
   it("has the CRC of the whole when it was begun so", async () => {
@@ -153,4 +206,29 @@ describe("a multipart upload", () => {
     expect(await get("big")).toBe(first.subarray(100, 2000).toString("latin1"));
     expect(await rig.node.violations()).toEqual([]);
   });
+});
+
+it("a completion is not found when its bucket is gone, or was made anew since", async () => {
+  let nowMs = 1_700_000_000_000;
+  const { objects } = await SingleNode.create(() => nowMs);
+  await objects.createBucket({ bucket: BUCKET, region: "r", owner: OWNER });
+  const upload = { bucket: BUCKET, key: "big" };
+  const { uploadId } = await objects.createUpload({
+    ...upload,
+    attributes: ATTRIBUTES,
+    owner: OWNER,
+    checksumAlgorithm: undefined,
+    checksumType: undefined,
+  });
+  const part = { ...upload, uploadId, partNumber: 1, body: body("all of it"), signal };
+  const { etag } = await objects.uploadPart(part);
+  const complete = () => objects.completeUpload({ ...upload, uploadId, parts: [{ partNumber: 1, etag }] });
+  const { versionId: _, ...done } = await complete();
+  expect(await complete()).toMatchObject(done);
+  await objects.deleteObject(upload);
+  await objects.deleteBucket(BUCKET);
+  await expect(complete()).rejects.toMatchObject({ code: "bucket-not-found" });
+  nowMs += 1;
+  await objects.createBucket({ bucket: BUCKET, region: "r", owner: { ...OWNER, id: "b".repeat(64) } });
+  await expect(complete()).rejects.toMatchObject({ code: "upload-not-found" });
 });

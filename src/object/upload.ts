@@ -10,6 +10,7 @@ import {
 import {
   type BlobSlice,
   BlobSliceSchema,
+  type BucketRow,
   type CompletedUploadRow,
   type ObjectRow,
   type PartRow,
@@ -382,30 +383,45 @@ function checkedPart(
   return part;
 }
 
-/** The answer to a completion that has been done already, as S3 gives it: the same again. */
+/**
+ * The answer to a completion that has been done already, as S3 gives it: the same again. Refuses "upload-not-found" for another one of the same upload, and
+ * "bucket-not-found".
+ */
 function repeatedCompletion(
   context: ObjectContext,
   request: CompleteUploadRequest,
   uploadId: Uint8Array,
 ): PutObjectResult {
+  const bucket = context.bucket(request.bucket);
   const completed: CompletedUploadRow | undefined = context.view.completedUpload(uploadId);
-  const same = completed?.bucket === request.bucket && completed.key === request.key;
-  if (completed === undefined || !same) throw uploadNotFound(request.uploadId);
-  const bucket = context.view.bucket(request.bucket);
-  const row = bucket && context.view.object(bucket.bucketId, request.key);
+  if (completed === undefined || !isSameCompletion(context, request, completed, bucket)) {
+    throw uploadNotFound(request.uploadId);
+  }
+  const row = context.view.object(bucket.bucketId, request.key);
   const isCurrent = row !== undefined && equalBytes(row.versionId, completed.versionId);
-  const current = isCurrent
-    ? row
-    : bucket && context.view.version(bucket.bucketId, request.key, completed.versionId);
+  const current = isCurrent ? row : context.view.version(bucket.bucketId, request.key, completed.versionId);
   return {
-    versionId: bucket && shownVersionId(bucket, completed),
+    versionId: shownVersionId(bucket, completed),
     etag: completed.etag,
     modifiedAtMs: Number(completed.completedAtMs),
-    size: Number(current?.size ?? 0n),
+    size: Number(completed.size),
     checksum: checksumFromRows(current?.attributes?.checksums ?? []),
     checksumType: checksumTypeFromRow(current?.attributes),
     encryption: encryptionInfo(current?.attributes?.encryption),
   };
+}
+
+function isSameCompletion(
+  context: ObjectContext,
+  request: CompleteUploadRequest,
+  completed: CompletedUploadRow,
+  bucket: BucketRow,
+): boolean {
+  if (completed.bucket !== request.bucket || completed.key !== request.key) return false;
+  // Made anew under the name since: the object is not in it. Times of entries never go back.
+  if (bucket.createdAtMs > completed.completedAtMs) return false;
+  if (request.size !== undefined && request.size !== Number(completed.size)) return false;
+  return multipartEtag(context, request.parts) === completed.etag;
 }
 
 function completedChecksum(
@@ -432,7 +448,7 @@ function completedChecksum(
 }
 
 /** MD5 of the parts' MD5s, with their number, as S3 does. */
-function multipartEtag(context: ObjectContext, parts: readonly PartRow[]): string {
+function multipartEtag(context: ObjectContext, parts: readonly Pick<PartRow, "etag">[]): string {
   const md5s = parts.map((part) => fromHex(part.etag) ?? EMPTY_BYTES);
   return `${toHex(context.options.hasher.digest("md5", concatBytes(md5s)))}-${parts.length}`;
 }
