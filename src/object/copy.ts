@@ -16,7 +16,7 @@ import { encryptionInfo, proveCustomerKey } from "./encryption/object-keys.ts";
 import { encryptedAs } from "./encryption/requested.ts";
 import { submitWrapped } from "./encryption/submit-wrapped.ts";
 import { ObjectError } from "./errors.ts";
-import { freshSource } from "./find-version.ts";
+import { freshSource, ofUnchangedSource } from "./find-version.ts";
 import { objectBytes } from "./get.ts";
 import { checkKey } from "./names.ts";
 import type { CopyObjectRequest, CopyObjectResult, EncryptionRequest, ObjectAttributes } from "./ports.ts";
@@ -27,9 +27,6 @@ import { checkTags, MAX_OBJECT_TAGS } from "./tags.ts";
 import { shownVersionId } from "./version-id.ts";
 import { checkFuture } from "./version-settings.ts";
 
-/** How often a copy begins again because its source was written meanwhile. */
-const SOURCE_ATTEMPTS = 5;
-
 /** Adds references to the source's blobs; no bytes move unless the copy is encrypted and the source is not, or the other way round. The commit checks that the source is still the version that was read. */
 export async function copyObject(
   context: ObjectContext,
@@ -39,14 +36,7 @@ export async function copyObject(
   if (request.attributes !== undefined) checkAttributes(request.attributes);
   if (request.tags !== undefined) checkTags(request.tags, MAX_OBJECT_TAGS);
   if (request.retention !== undefined) checkFuture(context, request.retention);
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await copyOnce(context, request);
-    } catch (error) {
-      const changed = error instanceof ObjectError && error.code === "source-changed";
-      if (!changed || attempt === SOURCE_ATTEMPTS) throw error;
-    }
-  }
+  return await ofUnchangedSource(() => copyOnce(context, request));
 }
 
 /**

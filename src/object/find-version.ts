@@ -64,6 +64,21 @@ export async function freshSource(
   }
 }
 
+/** How often a copy begins, the first time included, where its source is written meanwhile. */
+const SOURCE_ATTEMPTS = 5;
+
+/** Begins `copy` again, source and conditions included, where it ends with "source-changed". Refuses that when the source never stands still. */
+export async function ofUnchangedSource<T>(copy: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await copy();
+    } catch (error) {
+      const isChanged = error instanceof ObjectError && error.code === "source-changed";
+      if (!isChanged || attempt === SOURCE_ATTEMPTS) throw error;
+    }
+  }
+}
+
 const NOTHING_THERE: ReadonlySet<ObjectErrorCode> = new Set<ObjectErrorCode>([
   "object-not-found",
   "version-not-found",

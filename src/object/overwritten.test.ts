@@ -1,5 +1,12 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import type { BodySource, EncryptionRequest, GetObjectResult, ObjectAttributes } from "./index.ts";
+import type { CommandBody } from "../meta/index.ts";
+import type {
+  BodySource,
+  EncryptionRequest,
+  GetObjectResult,
+  ObjectAttributes,
+  Preconditions,
+} from "./index.ts";
 import { INLINE_BYTES, MINIMUM_PART_BYTES, OWNER, SingleNode } from "./testing/single-node.ts";
 
 const BUCKET = "photos";
@@ -127,25 +134,75 @@ test("a copy that has to read begins again when its source was overwritten", asy
   await expectWhole(got, SMALL, 1);
 });
 
-test("a part that is copied says that its source has changed", async () => {
-  await put(SMALL, 1);
-  const upload = { bucket: BUCKET, key: "copy" };
-  const { uploadId } = await node.objects.createUpload({
-    ...upload,
-    attributes: ATTRIBUTES,
-    owner: OWNER,
-    checksumAlgorithm: undefined,
-    checksumType: undefined,
+describe("a part that is copied", () => {
+  async function begun() {
+    const upload = { bucket: BUCKET, key: "copy" };
+    const { uploadId } = await node.objects.createUpload({
+      ...upload,
+      attributes: ATTRIBUTES,
+      owner: OWNER,
+      checksumAlgorithm: undefined,
+      checksumType: undefined,
+    });
+    const copyPart = (sourcePreconditions?: Preconditions) =>
+      node.objects.uploadPartCopy({
+        ...upload,
+        uploadId,
+        partNumber: 1,
+        sourceBucket: BUCKET,
+        sourceKey: KEY,
+        range: undefined,
+        signal,
+        ...(sourcePreconditions && { sourcePreconditions }),
+      });
+    const complete = (etag: string) =>
+      node.objects.completeUpload({ ...upload, uploadId, parts: [{ partNumber: 1, etag }] });
+    return { copyPart, complete };
+  }
+
+  /** The source is overwritten, as often as is said, whenever a copy has been read and is about to be committed. */
+  function overwriteBeforeCommit(times: number): void {
+    const { metadata } = node;
+    const submit = metadata.submit.bind(metadata);
+    let left = times;
+    Object.assign(metadata, {
+      submit: async (command: CommandBody) => {
+        if (command.case === "commitPart" && left-- > 0) await put(SMALL, 2);
+        return await submit(command);
+      },
+    });
+  }
+
+  test("begins again when its source was overwritten before it was read", async () => {
+    await put(SMALL, 1);
+    const { copyPart, complete } = await begun();
+    loseBlobs(1);
+    await complete((await copyPart()).etag);
+    const got = await node.objects.getObject({ bucket: BUCKET, key: "copy", caller: { signal } });
+    await expectWhole(got, SMALL, 1);
   });
-  loseBlobs(1);
-  const copied = node.objects.uploadPartCopy({
-    ...upload,
-    uploadId,
-    partNumber: 1,
-    sourceBucket: BUCKET,
-    sourceKey: KEY,
-    range: undefined,
-    signal,
+
+  test("begins again when its source was overwritten while it was read, and is of what is there then", async () => {
+    await put(LARGE, 1);
+    const { copyPart, complete } = await begun();
+    overwriteBeforeCommit(4);
+    await complete((await copyPart()).etag);
+    const got = await node.objects.getObject({ bucket: BUCKET, key: "copy", caller: { signal } });
+    await expectWhole(got, SMALL, 2);
   });
-  await expect(copied).rejects.toMatchObject({ code: "source-changed" });
+
+  test("is held to its conditions anew", async () => {
+    await put(SMALL, 1);
+    const { etag } = (await get()).info;
+    const { copyPart } = await begun();
+    overwriteBeforeCommit(1);
+    await expect(copyPart({ ifMatch: [etag] })).rejects.toMatchObject({ code: "precondition-failed" });
+  });
+
+  test("says that its source has changed when that never ends", async () => {
+    await put(SMALL, 1);
+    const { copyPart } = await begun();
+    overwriteBeforeCommit(Number.POSITIVE_INFINITY);
+    await expect(copyPart()).rejects.toMatchObject({ code: "source-changed" });
+  });
 });

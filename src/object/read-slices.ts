@@ -45,7 +45,7 @@ export function takeBlobs(
   return taken;
 }
 
-/** The same for a copy, which begins again. */
+/** The same for a copy, of an object or of a part, which begins again. */
 export function takeSource(
   context: ObjectContext,
   slices: readonly BlobSlice[],

@@ -32,7 +32,7 @@ import { checkCustomerKey, encryptionInfo, proveCustomerKey } from "./encryption
 import { partKey } from "./encryption/requested.ts";
 import { submitWrapped } from "./encryption/submit-wrapped.ts";
 import { ObjectError } from "./errors.ts";
-import { freshSource } from "./find-version.ts";
+import { freshSource, ofUnchangedSource } from "./find-version.ts";
 import { objectBytes } from "./get.ts";
 import { checkKey } from "./names.ts";
 import type {
@@ -143,13 +143,20 @@ export async function uploadPart(
 
 /**
  * A part made of another object's bytes: references to its blobs. The bytes are read once, for the part's MD5 (and checksum), and none
- * are written.
+ * are written; again when the source was overwritten meanwhile.
  */
 export async function uploadPartCopy(
   context: ObjectContext,
   request: UploadPartCopyRequest,
 ): Promise<UploadPartCopyResult> {
   checkPartNumber(request.partNumber);
+  return await ofUnchangedSource(() => copyPartOnce(context, request));
+}
+
+async function copyPartOnce(
+  context: ObjectContext,
+  request: UploadPartCopyRequest,
+): Promise<UploadPartCopyResult> {
   const upload = await knownUpload(context, request);
   const { bucket: sourceBucket, row: source } = await freshSource(context, request);
   const sourceVersionId = shownVersionId(sourceBucket, source);
