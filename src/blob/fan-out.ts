@@ -13,13 +13,18 @@ export interface FanOutOptions {
 }
 
 /**
- * Writes the chunks of one blob to its copyset, all nodes at once. A node that fails is replaced by a spare for the rest of the blob; one
- * that is merely slow is left behind once the others are a quorum. Neither is asked again for this blob.
+ * Writes the chunks of one blob to its copyset, all nodes at once. A node that fails is replaced by a spare for the rest of the blob and not asked again; one
+ * that is merely slow is left behind once the others have made the chunk durable. Where that, chunk by chunk, would leave fewer nodes than a quorum, a spare is
+ * taken in, and where there is none, all that were left behind are asked again.
  */
 export class FanOut {
   readonly #options: FanOutOptions;
   readonly #active: number[];
   readonly #spares: number[];
+  /** Left behind, and well as far as is known. */
+  readonly #slow = new Set<number>();
+  /** Of each chunk that is under way: goes to the nodes that were taken in. */
+  readonly #underWay = new Set<() => void>();
   readonly #failures: unknown[] = [];
 
   constructor(options: FanOutOptions) {
@@ -43,6 +48,7 @@ export class FanOut {
       const end = (): void => {
         finished = true;
         straggler?.cancel();
+        this.#underWay.delete(startTakenIn);
         signal.removeEventListener("abort", onAbort);
         if (pending.size === 0) onUnread();
       };
@@ -60,10 +66,11 @@ export class FanOut {
       const leaveBehind = (): void => {
         if (finished) return;
         for (const [nodeId, controller] of pending) {
-          this.#drop(nodeId);
+          this.#leaveBehind(nodeId);
           controller.abort(new BlobError("unavailable", "too slow: left behind"));
         }
         finish();
+        for (const startOther of this.#underWay) startOther();
       };
       const settle = (): void => {
         if (finished) return;
@@ -107,9 +114,13 @@ export class FanOut {
       const startActive = (): void => {
         for (const nodeId of [...this.#active]) if (!started.has(nodeId)) start(nodeId);
       };
+      const startTakenIn = (): void => {
+        if (durable.size < placement.writeQuorum) startActive();
+      };
 
       if (signal.aborted) return onAbort();
       signal.addEventListener("abort", onAbort, { once: true });
+      this.#underWay.add(startTakenIn);
       startActive();
       settle();
     });
@@ -120,13 +131,39 @@ export class FanOut {
     if (position >= 0) this.#active.splice(position, 1);
   }
 
+  /** Takes the slow node out, unless another chunk has done so already. */
+  #leaveBehind(nodeId: number): void {
+    if (!this.#active.includes(nodeId)) return;
+    this.#drop(nodeId);
+    this.#slow.add(nodeId);
+    if (this.#isShort()) this.#takeInSpare();
+    this.#takeInSlow();
+  }
+
   /** Takes the failed node out and a spare in, if there is one, and unless another chunk has done so already. */
   #replace(nodeId: number, error: unknown): void {
     this.#failures.push(error);
+    this.#slow.delete(nodeId);
     if (!this.#active.includes(nodeId)) return;
     this.#drop(nodeId);
+    this.#takeInSpare();
+    this.#takeInSlow();
+  }
+
+  #isShort(): boolean {
+    return this.#active.length < this.#options.placement.writeQuorum;
+  }
+
+  #takeInSpare(): void {
     const spare = this.#spares.shift();
     if (spare !== undefined) this.#active.push(spare);
+  }
+
+  /** All of them: nobody knows which one is fast again. */
+  #takeInSlow(): void {
+    if (!this.#isShort()) return;
+    this.#active.push(...this.#slow);
+    this.#slow.clear();
   }
 
   #refusal(): BlobError {
