@@ -187,5 +187,6 @@ test("what lists, lifecycle rules and new wrappings look at is there", async () 
     const { headers: _headers, userMetadata: _metadata, acl: _acl, ...shownAttributes } = attributes!;
     expect(row).toMatchObject({ ...shown, attributes: { ...shownAttributes } });
     expect(row).toMatchObject({ slices: [], parts: [], attributes: { userMetadata: [] } });
+    expect(row.sliceCount).toBe(PARTS);
   }
 });

@@ -10,17 +10,20 @@ export interface Omission {
   readonly inside?: ReadonlyMap<number, Omission>;
 }
 
-/** A copy without these fields, or `bytes` themselves where there are none, and where they are no message: a decoder is to say so. */
-export function omitFields(bytes: Uint8Array, omission: Omission): Uint8Array {
+/**
+ * A copy without these fields, or `bytes` themselves where there are none, and where they are no message: a decoder is to say so. `counts` gets how often each of
+ * the fields was there, those inside of other fields not among them.
+ */
+export function omitFields(bytes: Uint8Array, omission: Omission, counts?: Map<number, number>): Uint8Array {
   try {
-    return remaining(bytes, omission);
+    return remaining(bytes, omission, counts);
   } catch {
     return bytes;
   }
 }
 
 /** Throws where they are no message. */
-function remaining(bytes: Uint8Array, omission: Omission): Uint8Array {
+function remaining(bytes: Uint8Array, omission: Omission, counts?: Map<number, number>): Uint8Array {
   const kept: Uint8Array[] = [];
   const reader = new BinaryReader(bytes);
   let keptFrom = 0;
@@ -42,6 +45,8 @@ function remaining(bytes: Uint8Array, omission: Omission): Uint8Array {
       const value = bytes.subarray(valueStart, reader.pos);
       rest = remaining(value, inside);
       if (rest === value) continue;
+    } else {
+      counts?.set(number, (counts.get(number) ?? 0) + 1);
     }
     if (start > keptFrom) kept.push(bytes.subarray(keptFrom, start));
     if (rest !== undefined) kept.push(encodedField(number, rest));

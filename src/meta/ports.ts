@@ -258,10 +258,11 @@ export interface ListRange {
 }
 
 /** The objects of buckets as of one moment. */
-export type StillView = Pick<
-  MetadataView,
-  "bucket" | "object" | "version" | "keyVersions" | "objects" | "versions"
->;
+export interface StillView
+  extends Pick<MetadataView, "bucket" | "object" | "version" | "keyVersions" | "objects" | "versions"> {
+  /** How many slices the current version of a key has, or the row of this id in the version table; 0: there is none. Its row is not decoded. */
+  sliceCount(bucketId: bigint, key: string, versionId?: Uint8Array): number;
+}
 
 export interface VersionListRange {
   readonly prefix: string;

@@ -13,7 +13,7 @@ import { META_ID_BYTES } from "./limits.ts";
 import { objectPage, type PageRange, versionPage } from "./list-ranges.ts";
 import type { ListRange, StillView, VersionListRange } from "./ports.ts";
 import { decodedPage } from "./row-reader.ts";
-import { decodeObjectSummary, type ObjectSummary } from "./summaries.ts";
+import { countSlices, decodeObjectSummary, type ObjectSummary } from "./summaries.ts";
 
 /** The objects of buckets as of one moment, however long a reader takes. */
 export class SnapshotView implements StillView {
@@ -38,6 +38,12 @@ export class SnapshotView implements StillView {
 
   keyVersions(bucketId: bigint, key: string): KeyVersionsRow | undefined {
     return this.#row(keyVersionsKey(bucketId, key), KeyVersionsRowSchema);
+  }
+
+  sliceCount(bucketId: bigint, key: string, versionId?: Uint8Array): number {
+    const rowKey = versionId === undefined ? objectKey(bucketId, key) : versionKey(bucketId, key, versionId);
+    const bytes = this.#snapshot.get(rowKey);
+    return bytes === undefined ? 0 : countSlices(bytes);
   }
 
   objects(bucketId: bigint, options: ListRange): Promise<readonly ObjectSummary[]> {

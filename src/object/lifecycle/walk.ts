@@ -4,6 +4,7 @@ import { fromHex, toHex } from "../../base/index.ts";
 import type { ExpirationTarget } from "../../gen/skerry/meta/v1/commands_pb.js";
 import { type BucketRow, VersioningState } from "../../gen/skerry/meta/v1/rows_pb.js";
 import type { MetadataView } from "../../meta/index.ts";
+import { type Releasing, referencesOfUpload } from "../released-references.ts";
 import type { LifecyclePosition } from "./cursor.ts";
 import {
   currentTarget,
@@ -22,7 +23,7 @@ type Inside = Extract<LifecyclePosition, { kind: "inside" }>;
 
 export interface LifecycleStep {
   readonly examined: number;
-  readonly targets: readonly ExpirationTarget[];
+  readonly targets: readonly Releasing<ExpirationTarget>[];
   readonly next: LifecyclePosition;
 }
 
@@ -49,7 +50,7 @@ export async function stepInside(
 
 interface Page {
   readonly examined: number;
-  readonly targets: readonly ExpirationTarget[];
+  readonly targets: readonly Releasing<ExpirationTarget>[];
   /** Undefined: the prefix is done. */
   readonly after: Inside | undefined;
 }
@@ -75,7 +76,7 @@ async function currentPage(
   const rows = await view.objects(bucket.bucketId, { prefix, after, limit: LIFECYCLE_PAGE_ROWS });
   return {
     examined: rows.length,
-    targets: rows.flatMap((row) => currentTarget(row, now) ?? []),
+    targets: rows.flatMap((row) => releasing(currentTarget(row, now), row.sliceCount)),
     after: isWhole(rows) ? { ...position, afterKey: rows.at(-1)?.key ?? "" } : undefined,
   };
 }
@@ -93,7 +94,7 @@ async function versionPage(
     afterVersionId: idOf(position.afterId),
     limit: LIFECYCLE_PAGE_ROWS,
   });
-  const targets: ExpirationTarget[] = [];
+  const targets: Releasing<ExpirationTarget>[] = [];
   let key = position.afterKey;
   let newer = position.newerVersions;
   for (const row of rows) {
@@ -101,8 +102,7 @@ async function versionPage(
       key = row.key;
       newer = 0;
     }
-    const target = versionTarget(row, newer, now);
-    if (target !== undefined) targets.push(target);
+    targets.push(...releasing(versionTarget(row, newer, now), row.sliceCount));
     if (row.newerVersionId.length > 0) newer += 1;
   }
   const last = rows.at(-1);
@@ -126,13 +126,23 @@ async function uploadPage(
     afterUploadId: idOf(position.afterId),
     limit: LIFECYCLE_PAGE_ROWS,
   });
+  const targets: Releasing<ExpirationTarget>[] = [];
+  for (const row of rows) {
+    const target = uploadTarget(row, now);
+    if (target === undefined) continue;
+    targets.push({ item: target, references: await referencesOfUpload(view, row) });
+  }
   const last = rows.at(-1);
   const afterId = last === undefined ? "" : toHex(last.uploadId);
   return {
     examined: rows.length,
-    targets: rows.flatMap((row) => uploadTarget(row, now) ?? []),
+    targets,
     after: isWhole(rows) ? { ...position, afterKey: last?.key ?? "", afterId } : undefined,
   };
+}
+
+function releasing(item: ExpirationTarget | undefined, references: number): Releasing<ExpirationTarget>[] {
+  return item === undefined ? [] : [{ item, references }];
 }
 
 function isWhole(rows: readonly unknown[]): boolean {

@@ -5,7 +5,9 @@ import { CommandResultSchema, RefusalCode } from "../../gen/skerry/meta/v1/comma
 import type { Metadata } from "../../meta/index.ts";
 import { type LifecycleRule, lifecycleDocument } from "../index.ts";
 import type { BodySource, ObjectAttributes } from "../ports.ts";
+import { MAX_RELEASED_REFERENCES } from "../released-references.ts";
 import { MINIMUM_PART_BYTES, OWNER, SingleNode } from "../testing/single-node.ts";
+import { beginUpload, copySlices, putSlices } from "../testing/slices.ts";
 import type { LifecycleCounts } from "./cursor.ts";
 import { DAY_MS } from "./due.ts";
 import { LIFECYCLE_PAGE_ROWS } from "./walk.ts";
@@ -313,6 +315,60 @@ it("uploads that nobody completes are aborted", async () => {
   const { uploads } = await node.objects.listUploads(request);
   expect(uploads.map(({ key }) => key)).toEqual(["b/1"]);
   expect(await node.violations()).toEqual([]);
+});
+
+describe("what lets go of many references at once", () => {
+  const SLICES = 300;
+  const FIT = Math.floor(MAX_RELEASED_REFERENCES / SLICES);
+  const COPIES = 2 * FIT + 2;
+
+  beforeEach(() => putSlices(node, BUCKET, "k00", SLICES));
+
+  /** How many targets each command had. */
+  async function expired(): Promise<number[]> {
+    const { metadata } = node;
+    const targets: number[] = [];
+    const { run } = make({
+      metadata: {
+        view: metadata.view,
+        barrier: () => metadata.barrier(),
+        submit: (command, options) => {
+          if (command.case === "expireObjects") targets.push(command.value.targets.length);
+          return metadata.submit(command, options);
+        },
+      },
+    });
+    nowMs = MIDNIGHT + 3 * DAY_MS;
+    expect(await run()).toBe(COPIES);
+    expect(await node.violations()).toEqual([]);
+    return targets;
+  }
+
+  it("objects are removed by several commands", async () => {
+    for (let at = 1; at < COPIES; at++)
+      await copySlices(node, BUCKET, "k00", `k${String(at).padStart(2, "0")}`);
+    await rules(rule({ expiration: { kind: "days", days: 1 } }));
+    expect(await expired()).toEqual([FIT, FIT, 2]);
+    expect(await keys()).toEqual([]);
+  });
+
+  it("noncurrent versions as well", async () => {
+    await node.objects.putBucketVersioning({ bucket: BUCKET, versioning: "enabled" });
+    for (let at = 0; at <= COPIES; at++) await copySlices(node, BUCKET, "k00", "k01");
+    await rules(rule({ noncurrentExpiration: { days: 1 } }));
+    expect(await expired()).toEqual([FIT, FIT, 2]);
+  });
+
+  it("uploads as well, whose parts are counted by their slices", async () => {
+    for (let at = 0; at < COPIES; at++) {
+      const upload = { bucket: BUCKET, key: `u${at}`, uploadId: await beginUpload(node, BUCKET, `u${at}`) };
+      const source = { sourceBucket: BUCKET, sourceKey: "k00", range: undefined };
+      await node.objects.uploadPartCopy({ ...upload, partNumber: 1, ...source, signal });
+    }
+    await rules(rule({ abortUploadsAfterDays: 1 }));
+    expect(await expired()).toEqual([FIT, FIT, 2]);
+    expect(await keys()).toEqual(["k00"]);
+  });
 });
 
 describe("who leads", () => {

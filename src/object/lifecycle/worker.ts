@@ -21,6 +21,7 @@ import {
 } from "../../gen/skerry/meta/v1/rows_pb.js";
 import type { Metadata } from "../../meta/index.ts";
 import type { Clock } from "../../platform/index.ts";
+import { inSteps, type Releasing } from "../released-references.ts";
 import {
   decodeState,
   encodeState,
@@ -54,7 +55,7 @@ const IDLE_MS = 10_000;
 const LEAST_IDLE_MS = 200;
 /** Buckets of which one unit looks whether they have rules. */
 const BUCKET_PAGE_ROWS = 1_000;
-/** Targets of one command: as many as the state machine takes. */
+/** Targets of one command, where they let go of few references: as many as the state machine takes. */
 const TARGETS_PER_COMMAND = 100;
 /** Units after which the cursor is written. What was done since is looked at once more after a change of leader, and found done. */
 const UNITS_PER_SAVE = 50;
@@ -187,22 +188,23 @@ class LifecycleWorker implements Worker {
   async #expire(
     bucket: BucketRow,
     rules: BucketConfigurationRow,
-    targets: readonly ExpirationTarget[],
+    targets: readonly Releasing<ExpirationTarget>[],
     signal: AbortSignal,
   ): Promise<{ readonly expired: number; readonly kept: number }> {
     let expired = 0;
     let kept = 0;
-    for (let at = 0; at < targets.length; at += TARGETS_PER_COMMAND) {
+    let done = 0;
+    for await (const step of inSteps(targets, TARGETS_PER_COMMAND)) {
       const value = create(ExpireObjectsSchema, {
         bucket: bucket.name,
         bucketId: bucket.bucketId,
         rulesRevision: rules.revision,
-        targets: targets.slice(at, at + TARGETS_PER_COMMAND),
+        targets: [...step],
         markerId: this.#options.newId(),
       });
       const { result } = await this.#submit({ case: "expireObjects", value }, signal);
       if (result.case === "refusal" && HAS_CHANGED.has(result.value.code)) {
-        return { expired, kept: kept + targets.length - at };
+        return { expired, kept: kept + targets.length - done };
       }
       if (result.case !== "objectsDeleted")
         throw new Error(`expiration is not possible now: ${nameOf(result)}`);
@@ -210,6 +212,7 @@ class LifecycleWorker implements Worker {
         if (refusal !== undefined) kept += 1;
         else if (existed) expired += 1;
       }
+      done += step.length;
     }
     return { expired, kept };
   }
