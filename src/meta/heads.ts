@@ -31,6 +31,13 @@ export function findBucket(state: ApplyState, name: string, bucketId: bigint): B
   return bucket;
 }
 
+/** The same of a bucket that something is put into: one that is closed counts as removed. */
+export function findOpenBucket(state: ApplyState, name: string, bucketId: bigint): BucketRow | Refusal {
+  const bucket = findBucket(state, name, bucketId);
+  if (isRefusal(bucket) || !bucket.closed) return bucket;
+  return refusal(RefusalCode.BUCKET_UNKNOWN, "the bucket is being deleted");
+}
+
 export function isRefusal(value: { readonly $typeName: string }): value is Refusal {
   return value.$typeName === "skerry.meta.v1.Refusal";
 }

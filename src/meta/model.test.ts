@@ -158,6 +158,7 @@ function describeModel(model: Model, store: MemoryStore) {
       versionCount: BigInt(others.length),
       versionBytes: bytes(others),
       uploadCount: BigInt(open.size),
+      closed: bucket.closed,
     });
   }
   return {

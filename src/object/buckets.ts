@@ -7,13 +7,14 @@ import {
   DeleteBucketSchema,
   RefusalCode,
 } from "../gen/skerry/meta/v1/commands_pb.js";
-import type { BucketRow } from "../gen/skerry/meta/v1/rows_pb.js";
+import type { BucketRow, UploadRow } from "../gen/skerry/meta/v1/rows_pb.js";
 import { configurationMessage } from "./bucket-configuration.ts";
 import type { ObjectContext } from "./context.ts";
 import { ObjectError } from "./errors.ts";
 import { checkBucketName } from "./names.ts";
 import type { BucketInfo, ListBucketsRequest, ListBucketsResult, ObjectStore } from "./ports.ts";
 import { expectResult } from "./refusals.ts";
+import { inSteps, type Releasing, referencesOfUpload } from "./released-references.ts";
 
 /** Rows that are read at a time where only some of them may be shown. */
 const PAGE_ROWS = 1000;
@@ -51,47 +52,61 @@ export async function headBucket(context: ObjectContext, name: string): Promise<
   return bucketInfo(await context.freshBucket(name));
 }
 
-/** How often uploads are aborted again that were begun while a bucket is being deleted. */
-const DELETE_ATTEMPTS = 10;
-/** Uploads that are aborted at once. */
+/** Uploads that are read at once, and at most aborted at once. */
 const ABORTED_AT_ONCE = 64;
 
-/** Refuses "bucket-not-empty" when there are objects. Uploads that were never completed do not keep a bucket: they are aborted, as S3 does. */
+/**
+ * Refuses "bucket-not-empty" when there are objects, and changes nothing then. Uploads that were never completed do not keep a bucket: it is closed, so that nothing
+ * can get into it any more, and they are aborted. Who fails in between leaves it closed; the next call goes on.
+ */
 export async function deleteBucket(context: ObjectContext, name: string): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    const result = await context.submit({
-      case: "deleteBucket",
-      value: create(DeleteBucketSchema, { name }),
-    });
-    if (!hasOnlyUploads(result) || attempt === DELETE_ATTEMPTS) {
-      expectResult(result, "done");
-      return;
-    }
-    await abortUploads(context, name);
+  const bucket = await context.freshBucket(name);
+  const { bucketId } = bucket;
+  const value = create(DeleteBucketSchema, { name, bucketId, closes: true });
+  expectResult(await context.submit({ case: "deleteBucket", value }), "done");
+  while (isThere(context, bucket)) {
+    await abortUploads(context, bucket);
+    const result = await context.submit({ case: "deleteBucket", value });
+    if (!isGone(result)) expectResult(result, "done");
   }
 }
 
-function hasOnlyUploads({ result }: CommandResult): boolean {
-  if (result.case !== "refusal") return false;
-  return result.value.code === RefusalCode.BUCKET_NOT_EMPTY && result.value.detail === "uploads";
+function isThere({ view }: ObjectContext, { name, bucketId }: BucketRow): boolean {
+  return view.bucket(name)?.bucketId === bucketId;
 }
 
-async function abortUploads(context: ObjectContext, name: string): Promise<void> {
-  const bucket = await context.freshBucket(name);
+/** Another one deleted the closed bucket meanwhile, and perhaps it was made again. */
+function isGone({ result }: CommandResult): boolean {
+  if (result.case !== "refusal") return false;
+  return result.value.code === RefusalCode.BUCKET_UNKNOWN || result.value.code === RefusalCode.BUCKET_CHANGED;
+}
+
+/** All that are open in a closed bucket. */
+async function abortUploads(context: ObjectContext, { bucketId }: BucketRow): Promise<void> {
   const page = { prefix: "", afterKey: "", afterUploadId: undefined, limit: ABORTED_AT_ONCE };
   for (;;) {
-    const uploads = await context.view.uploads(bucket.bucketId, page);
-    // One that was completed or aborted meanwhile is refused, and gone just the same.
-    await Promise.all(
-      uploads.map(({ key, uploadId }) =>
-        context.submit({
-          case: "abortUpload",
-          value: create(AbortUploadSchema, { bucket: name, key, uploadId }),
-        }),
-      ),
-    );
-    if (uploads.length < ABORTED_AT_ONCE) return;
+    const uploads = await context.view.uploads(bucketId, page);
+    if (uploads.length === 0) return;
+    for await (const step of inSteps(releasingUploads(context, uploads), ABORTED_AT_ONCE)) {
+      await Promise.all(step.map((upload) => abort(context, upload)));
+    }
   }
+}
+
+async function* releasingUploads(
+  { view }: ObjectContext,
+  uploads: readonly UploadRow[],
+): AsyncGenerator<Releasing<UploadRow>> {
+  for (const upload of uploads) yield { item: upload, references: await referencesOfUpload(view, upload) };
+}
+
+async function abort(context: ObjectContext, { bucket, key, uploadId }: UploadRow): Promise<void> {
+  const value = create(AbortUploadSchema, { bucket, key, uploadId });
+  const result = await context.submit({ case: "abortUpload", value });
+  const { case: kind, value: refusal } = result.result;
+  // Aborted by its own client meanwhile.
+  if (kind === "refusal" && refusal.code === RefusalCode.UPLOAD_UNKNOWN) return;
+  expectResult(result, "done");
 }
 
 /** Only the buckets that the principal may touch; a page is filled from as many rows as that takes. */

@@ -8,7 +8,7 @@ import {
   BLANK_OBJECT,
   checkNewVersion,
   commitVersion,
-  findBucket,
+  findOpenBucket,
   isRefusal,
   writeNewBlobs,
 } from "../heads.ts";
@@ -21,7 +21,7 @@ import { BucketCounts, KeyVersions } from "../versions.ts";
 
 /** A new version of a key whose bytes are durable (or inline). */
 export function commitObject(state: ApplyState, command: CommitObject): CommandResult {
-  const bucket = findBucket(state, command.bucket, command.bucketId);
+  const bucket = findOpenBucket(state, command.bucket, command.bucketId);
   if (isRefusal(bucket)) return refusedWith(bucket);
   const counts = new BucketCounts();
   const versions = new KeyVersions(state, bucket, command.key, counts);

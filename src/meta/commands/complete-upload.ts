@@ -16,7 +16,14 @@ import {
   VersioningState,
 } from "../../gen/skerry/meta/v1/rows_pb.js";
 import type { ApplyState } from "../apply-state.ts";
-import { BLANK_OBJECT, checkNewVersion, committed, commitVersion, findBucket, isRefusal } from "../heads.ts";
+import {
+  BLANK_OBJECT,
+  checkNewVersion,
+  committed,
+  commitVersion,
+  findOpenBucket,
+  isRefusal,
+} from "../heads.ts";
 import { completedUploadKey, objectReferrer } from "../keys.ts";
 import { MAX_OBJECT_BYTES, MAX_SLICES, META_ID_BYTES } from "../limits.ts";
 import { checkPreconditions } from "../preconditions.ts";
@@ -28,8 +35,9 @@ import { BucketCounts, KeyVersions } from "../versions.ts";
 export function completeUpload(state: ApplyState, command: CompleteUpload): CommandResult {
   const upload = findUpload(state, command);
   if (isRefusal(upload)) return repeatedCompletion(state, command) ?? refusedWith(upload);
-  const bucket = findBucket(state, upload.bucket, upload.bucketId);
-  assert(!isRefusal(bucket), "a bucket with an upload exists");
+  const bucket = findOpenBucket(state, upload.bucket, upload.bucketId);
+  // A bucket with an upload exists, but may be closed.
+  if (isRefusal(bucket)) return refusedWith(bucket);
   const parts = collectParts(state, command);
   if ("code" in parts) return refusedWith(parts);
   const counts = new BucketCounts();

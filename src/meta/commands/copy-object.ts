@@ -4,7 +4,14 @@ import type { ApplyState } from "../apply-state.ts";
 import { checkAttributes } from "../attributes.ts";
 import { checkCopiedEncryption } from "../encryption.ts";
 import { checkWrapping } from "../encryption-uses.ts";
-import { BLANK_OBJECT, checkNewVersion, commitVersion, findBucket, isRefusal } from "../heads.ts";
+import {
+  BLANK_OBJECT,
+  checkNewVersion,
+  commitVersion,
+  findBucket,
+  findOpenBucket,
+  isRefusal,
+} from "../heads.ts";
 import { objectReferrer } from "../keys.ts";
 import { checkPreconditions } from "../preconditions.ts";
 import { refused, refusedWith } from "../result.ts";
@@ -18,7 +25,7 @@ export function copyObject(state: ApplyState, command: CopyObject): CommandResul
     versionId: command.sourceVersionId,
   });
   if (source === undefined) return refused(RefusalCode.SOURCE_CHANGED, "");
-  const bucket = findBucket(state, command.bucket, command.bucketId);
+  const bucket = findOpenBucket(state, command.bucket, command.bucketId);
   if (isRefusal(bucket)) return refusedWith(bucket);
   const counts = new BucketCounts();
   const versions = new KeyVersions(state, bucket, command.key, counts);

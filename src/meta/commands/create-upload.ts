@@ -10,14 +10,14 @@ import type { ApplyState } from "../apply-state.ts";
 import { checkAttributes } from "../attributes.ts";
 import { checkEncryption } from "../encryption.ts";
 import { checkWrapping, countUse } from "../encryption-uses.ts";
-import { checkObjectKey, findBucket, isRefusal } from "../heads.ts";
+import { checkObjectKey, findOpenBucket, isRefusal } from "../heads.ts";
 import { bucketKey, completedUploadKey, uploadKey, uploadOrderKey } from "../keys.ts";
 import { META_ID_BYTES } from "../limits.ts";
 import { refused, refusedWith } from "../result.ts";
 
 export function createUpload(state: ApplyState, command: CreateUpload): CommandResult {
   const { uploadId, key } = command;
-  const bucket = findBucket(state, command.bucket, command.bucketId);
+  const bucket = findOpenBucket(state, command.bucket, command.bucketId);
   if (isRefusal(bucket)) return refusedWith(bucket);
   const problem =
     checkObjectKey(key) ??

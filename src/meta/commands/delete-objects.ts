@@ -17,7 +17,7 @@ import {
 } from "../../gen/skerry/meta/v1/rows_pb.js";
 import type { ApplyState } from "../apply-state.ts";
 import { type Deletion, mark } from "../delete-markers.ts";
-import { findBucket, isRefusal } from "../heads.ts";
+import { findOpenBucket, isRefusal } from "../heads.ts";
 import { bucketKey } from "../keys.ts";
 import { MAX_DELETE_TARGETS } from "../limits.ts";
 import { logObjectChange } from "../oplog.ts";
@@ -33,7 +33,7 @@ import { BucketCounts, KeyVersions } from "../versions.ts";
  */
 export function deleteObjects(state: ApplyState, command: DeleteObjects): CommandResult {
   if (command.targets.length > MAX_DELETE_TARGETS) return refused(RefusalCode.TOO_LARGE, "too many targets");
-  const bucket = findBucket(state, command.bucket, command.bucketId);
+  const bucket = findOpenBucket(state, command.bucket, command.bucketId);
   if (isRefusal(bucket)) return refusedWith(bucket);
   const counts = new BucketCounts();
   const deletion: Deletion = { state, bucket, counts, markerId: command.markerId, expired: false };

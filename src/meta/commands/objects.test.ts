@@ -2,7 +2,13 @@ import { create, fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import { beforeEach, describe, expect, test } from "vitest";
 import { toHex } from "../../base/index.ts";
 import type { PreconditionsSchema } from "../../gen/skerry/meta/v1/commands_pb.js";
-import { DeleteBucketSchema, DeleteObjectsSchema } from "../../gen/skerry/meta/v1/commands_pb.js";
+import {
+  AbortUploadSchema,
+  CompleteUploadSchema,
+  CopyObjectSchema,
+  DeleteBucketSchema,
+  DeleteObjectsSchema,
+} from "../../gen/skerry/meta/v1/commands_pb.js";
 import {
   BlobRowSchema,
   BlobState,
@@ -18,6 +24,7 @@ import type { CommandBody } from "../ports.ts";
 import {
   chunkedBlob,
   commitObject,
+  commitPart,
   copyObject,
   createBucket,
   createUpload,
@@ -382,9 +389,13 @@ describe("CopyObject", () => {
 });
 
 describe("buckets", () => {
-  const deleteBucket = (name: string): CommandBody => ({
+  const deleteBucket = (name: string, more: { bucketId?: bigint; closes?: boolean } = {}): CommandBody => ({
     case: "deleteBucket",
-    value: create(DeleteBucketSchema, { name }),
+    value: create(DeleteBucketSchema, { name, ...more }),
+  });
+  const abortUpload = (key: string, uploadId: Uint8Array): CommandBody => ({
+    case: "abortUpload",
+    value: create(AbortUploadSchema, { bucket: "bucket", key, uploadId }),
   });
 
   test("are made once and go when they are empty; their id is never used again", async () => {
@@ -395,13 +406,61 @@ describe("buckets", () => {
     replica.run(deleteObjects("a"));
     replica.run(createUpload("a", id(50)));
     expect(outcome(replica.run(deleteBucket("bucket")))).toBe("BUCKET_NOT_EMPTY");
-    replica.run({
-      case: "abortUpload",
-      value: { $typeName: "skerry.meta.v1.AbortUpload", bucket: "bucket", key: "a", uploadId: id(50) },
-    });
+    replica.run(abortUpload("a", id(50)));
     expect(outcome(replica.run(deleteBucket("bucket")))).toBe("done");
     expect(outcome(replica.run(deleteBucket("bucket")))).toBe("BUCKET_UNKNOWN");
     expect(expectCase(replica.run(createBucket("bucket")), "bucketCreated").bucketId).toBe(2n);
     await expectSound();
+  });
+
+  test("with uploads alone are closed: nothing gets in until they are gone, and then the bucket goes", async () => {
+    const upload = { key: "a", uploadId: id(50) };
+    const closing = deleteBucket("bucket", { bucketId: 1n, closes: true });
+    replica.run(createBucket("other"));
+    replica.run(commitObject("source", id(9), [inlineBlob(id(90), 3)], { bucket: "other" }));
+    replica.run(createUpload(upload.key, upload.uploadId));
+    replica.run(commitPart(upload, 1, [inlineBlob(id(91), 5)]));
+    expect(outcome(replica.run(closing))).toBe("done");
+    expect(outcome(replica.run(closing))).toBe("done");
+    expect(outcome(replica.run(deleteBucket("bucket")))).toBe("BUCKET_NOT_EMPTY");
+    const copy = create(CopyObjectSchema, {
+      sourceBucket: "other",
+      sourceKey: "source",
+      sourceVersionId: id(9),
+      bucket: "bucket",
+      key: "b",
+      versionId: id(10),
+    });
+    const completion = create(CompleteUploadSchema, {
+      bucket: "bucket",
+      ...upload,
+      parts: [{ partNumber: 1, etag: etag(1) }],
+      versionId: id(11),
+    });
+    for (const body of [
+      commitObject("b", id(12), [inlineBlob(id(92), 3)]),
+      createUpload("b", id(51)),
+      deleteObjects("b"),
+      { case: "copyObject" as const, value: copy },
+      { case: "completeUpload" as const, value: completion },
+    ])
+      expect([body.case, outcome(replica.run(body))]).toEqual([body.case, "BUCKET_UNKNOWN"]);
+    expect(outcome(replica.run(createBucket("bucket")))).toBe("BUCKET_EXISTS");
+    await expectSound();
+    expect(outcome(replica.run(abortUpload(upload.key, upload.uploadId)))).toBe("done");
+    expect(outcome(replica.run(closing))).toBe("done");
+    expect(expectCase(replica.run(createBucket("bucket")), "bucketCreated").bucketId).toBe(3n);
+    await expectSound();
+  });
+
+  test("are not closed while there is an object, nor when another one has the name by now", () => {
+    replica.run(createUpload("a", id(50)));
+    replica.run(commitObject("b", id(1)));
+    expect(outcome(replica.run(deleteBucket("bucket", { closes: true })))).toBe("BUCKET_NOT_EMPTY");
+    replica.run(deleteObjects("b"));
+    expect(outcome(replica.run(deleteBucket("bucket", { bucketId: 7n, closes: true })))).toBe(
+      "BUCKET_CHANGED",
+    );
+    expect(outcome(replica.run(createUpload("c", id(51))))).toBe("uploadCreated");
   });
 });

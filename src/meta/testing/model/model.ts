@@ -24,15 +24,23 @@ export class Model extends ModelState {
       uploads: new Map(),
       configurations: new Map(),
       rulesRevision: 0,
+      closed: false,
     });
     this.oplogLength++;
     return "bucketCreated";
   }
 
-  deleteBucket(name: string): string {
+  /** `id` undefined: whichever has the name. */
+  deleteBucket(name: string, id: number | undefined, closes: boolean): string {
     const bucket = this.buckets.get(name);
     if (bucket === undefined) return "BUCKET_UNKNOWN";
-    if (bucket.keys.size > 0 || bucket.uploads.size > 0) return "BUCKET_NOT_EMPTY";
+    if (id !== undefined && bucket.id !== id) return "BUCKET_CHANGED";
+    if (bucket.keys.size > 0) return "BUCKET_NOT_EMPTY";
+    if (bucket.uploads.size > 0) {
+      if (!closes) return "BUCKET_NOT_EMPTY";
+      bucket.closed = true;
+      return "done";
+    }
     this.buckets.delete(name);
     this.oplogLength++;
     return "done";

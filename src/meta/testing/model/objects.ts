@@ -30,7 +30,7 @@ export class ModelObjects {
     blobs: ReadonlyMap<number, ModelBlob>,
     conditions: ModelConditions,
   ): string {
-    const bucket = this.#state.buckets.get(name);
+    const bucket = this.#state.openBucket(name);
     if (bucket === undefined) return "BUCKET_UNKNOWN";
     const refusal = refusalOf(currentOf(bucket, key), conditions);
     if (refusal !== undefined) return refusal;
@@ -73,7 +73,7 @@ export class ModelObjects {
   }
 
   delete(name: string, targets: readonly ModelTarget[], markerId: number): string {
-    const bucket = this.#state.buckets.get(name);
+    const bucket = this.#state.openBucket(name);
     if (bucket === undefined) return "BUCKET_UNKNOWN";
     for (const { key, version } of targets) {
       if (version === undefined && bucket.versioning !== "never") {
@@ -140,7 +140,7 @@ export class ModelObjects {
   ): string {
     const from = this.#state.source(source);
     if (from === undefined) return "SOURCE_CHANGED";
-    const bucket = this.#state.buckets.get(name);
+    const bucket = this.#state.openBucket(name);
     if (bucket === undefined) return "BUCKET_UNKNOWN";
     const { etag, slices, tagBytes = 0, multipart = false } = from;
     const { version, wrap, salted } = copied;

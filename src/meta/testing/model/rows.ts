@@ -65,6 +65,8 @@ export interface ModelBucket {
   readonly configurations: Map<number, string>;
   /** Of the lifecycle; 0: there is none. */
   rulesRevision: number;
+  /** Waits for its uploads to be aborted, and goes. */
+  closed: boolean;
 }
 
 export interface ModelConditions {

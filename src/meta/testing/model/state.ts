@@ -15,6 +15,12 @@ export class ModelState {
     this.blobs = new ModelBlobs(graceMs);
   }
 
+  /** One that something can be put into. */
+  openBucket(name: string): ModelBucket | undefined {
+    const bucket = this.buckets.get(name);
+    return bucket?.closed === true ? undefined : bucket;
+  }
+
   source(source: ModelSource): ModelVersion | undefined {
     const versions = this.buckets.get(source.bucket)?.keys.get(source.key) ?? [];
     return versions.find(({ version, marker }) => version === source.version && !marker);

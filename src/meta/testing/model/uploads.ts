@@ -27,7 +27,7 @@ export class ModelUploads {
   }
 
   create(name: string, key: string, id: number, wrap: ModelWrap | undefined): string {
-    const bucket = this.#state.buckets.get(name);
+    const bucket = this.#state.openBucket(name);
     if (bucket === undefined) return "BUCKET_UNKNOWN";
     const refusal = this.#state.ring.refusalOf(wrap);
     if (refusal !== undefined) return refusal;
@@ -73,9 +73,10 @@ export class ModelUploads {
       const isSame = before?.bucket === address.bucket && before.key === address.key && before.etag === etag;
       return isSame ? "objectCommitted" : "UPLOAD_UNKNOWN";
     }
+    const bucket = this.#state.openBucket(address.bucket);
+    if (bucket === undefined) return "BUCKET_UNKNOWN";
     const parts = partNumbers.map((partNumber) => upload.parts.get(partNumber));
     if (parts.length === 0 || parts.includes(undefined)) return "PART_INVALID";
-    const bucket = this.#state.buckets.get(address.bucket)!;
     const slices = parts.flatMap((part) => part!.slices);
     const { wrap } = upload;
     const tagBytes = parts.reduce((sum, part) => sum + (part!.tagBytes ?? 0), 0);

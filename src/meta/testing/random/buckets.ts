@@ -8,7 +8,6 @@ import {
   SetBucketVersioningSchema,
 } from "../../../gen/skerry/meta/v1/commands_pb.js";
 import { VersioningState } from "../../../gen/skerry/meta/v1/rows_pb.js";
-import type { CommandBody } from "../../ports.ts";
 import { createBucket } from "../commands.ts";
 import { BUCKETS, type DrawnCommand, type Draws } from "./draws.ts";
 
@@ -18,9 +17,17 @@ export function createDrawnBucket({ prng, model }: Draws): DrawnCommand {
 }
 
 export function deleteBucket({ prng, model }: Draws): DrawnCommand {
-  const name = prng.pick(BUCKETS);
-  const body: CommandBody = { case: "deleteBucket", value: create(DeleteBucketSchema, { name }) };
-  return { body, expected: () => model.deleteBucket(name) };
+  // Rarely there: one with uploads alone.
+  const closable = BUCKETS.filter((bucket) => {
+    const found = model.buckets.get(bucket);
+    return found?.keys.size === 0 && found.uploads.size > 0;
+  });
+  const name = prng.pick(closable.length > 0 ? closable : BUCKETS);
+  const known = prng.chance(0.5) ? model.buckets.get(name)?.id : undefined;
+  const id = prng.chance(0.2) ? prng.between(1, 6) : known;
+  const closes = prng.chance(0.7);
+  const value = create(DeleteBucketSchema, { name, bucketId: BigInt(id ?? 0), closes });
+  return { body: { case: "deleteBucket", value }, expected: () => model.deleteBucket(name, id, closes) };
 }
 
 export function configureBucket({ prng, model, nextId }: Draws): DrawnCommand {

@@ -1544,6 +1544,8 @@ export declare type PutWorkerCursor = Message<"skerry.meta.v1.PutWorkerCursor"> 
 export declare const PutWorkerCursorSchema: GenMessage<PutWorkerCursor>;
 
 /**
+ * DeleteBucket removes a bucket without objects, versions and uploads.
+ *
  * @generated from message skerry.meta.v1.DeleteBucket
  */
 export declare type DeleteBucket = Message<"skerry.meta.v1.DeleteBucket"> & {
@@ -1551,6 +1553,20 @@ export declare type DeleteBucket = Message<"skerry.meta.v1.DeleteBucket"> & {
    * @generated from field: string name = 1;
    */
   name: string;
+
+  /**
+   * Of the bucket that the caller judged; 0: whichever has the name.
+   *
+   * @generated from field: uint64 bucket_id = 2;
+   */
+  bucketId: bigint;
+
+  /**
+   * Where uploads are all that it still has, nothing gets into it from now on: the caller aborts them and comes again. Without it: a refusal.
+   *
+   * @generated from field: bool closes = 3;
+   */
+  closes: boolean;
 };
 
 /**

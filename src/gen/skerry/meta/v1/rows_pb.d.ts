@@ -500,6 +500,13 @@ export declare type BucketRow = Message<"skerry.meta.v1.BucketRow"> & {
    * @generated from field: uint64 configured_kinds = 27;
    */
   configuredKinds: bigint;
+
+  /**
+   * A DeleteBucket found it without objects and versions: it goes as soon as its uploads are aborted, and takes nothing new.
+   *
+   * @generated from field: bool closed = 28;
+   */
+  closed: boolean;
 };
 
 /**
