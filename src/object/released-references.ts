@@ -1,15 +1,15 @@
 /**
- * A command that lets go of many references to blobs is applied in one turn, on all nodes at once, and nobody else is served meanwhile: 20 to 50 microseconds for each
- * reference. So whoever proposes to remove several things cuts them into several commands. One thing with more than the bound is a command of its own.
+ * A command that lets go of many references to blobs, or writes rows with as many again, is applied in one turn, on all nodes at once, and nobody else is served meanwhile: 20 to
+ * 50 microseconds for each reference. So whoever proposes to change several things cuts them into several commands. One thing with more than the bound is a command of its own.
  */
 
 import type { UploadRow } from "../gen/skerry/meta/v1/rows_pb.js";
 import type { MetadataView } from "../meta/index.ts";
 
-/** References that one command lets go of, but for a command about one thing alone. */
+/** References that one command lets go of or writes again, but for a command about one thing alone. */
 export const MAX_RELEASED_REFERENCES = 1_000;
 
-/** Something to be removed, and how many references to blobs go with it. */
+/** Something to be removed or written again, and how many references to blobs go with it. */
 export interface Releasing<T> {
   readonly item: T;
   readonly references: number;

@@ -21,6 +21,8 @@ export interface StoredDataKey {
   readonly key: string;
   readonly row: RewrappedDataKey["row"];
   readonly encryption: ObjectEncryption;
+  /** Of the row, which is written again with the key. */
+  readonly sliceCount: number;
 }
 
 export interface RewrapStep {
@@ -41,10 +43,10 @@ export async function stepInside(
   position: Inside,
 ): Promise<RewrapStep> {
   const rows = await readPage(view, bucket, position);
-  const found = rows.flatMap(({ key, row, attributes }) => {
+  const found = rows.flatMap(({ key, row, attributes, sliceCount }) => {
     const encryption = attributes?.encryption;
     const isOfRing = encryption !== undefined && encryption.kind !== EncryptionKind.SSE_C;
-    return isOfRing ? [{ key, row, encryption }] : [];
+    return isOfRing ? [{ key, row, encryption, sliceCount }] : [];
   });
   const last = rows.at(-1);
   const isWhole = last !== undefined && rows.length === REWRAP_PAGE_ROWS;
@@ -57,6 +59,7 @@ interface WalkedRow {
   readonly id: Uint8Array;
   readonly row: RewrappedDataKey["row"];
   readonly attributes: Pick<ObjectAttributes, "encryption"> | undefined;
+  readonly sliceCount: number;
 }
 
 async function readPage(
@@ -78,6 +81,7 @@ async function readPage(
           id: uploadId,
           row: { case: "uploadId", value: uploadId },
           attributes,
+          sliceCount: 0,
         }),
       );
   }
@@ -87,9 +91,10 @@ function ofVersion(row: {
   readonly key: string;
   readonly versionId: Uint8Array;
   readonly attributes?: Pick<ObjectAttributes, "encryption"> | undefined;
+  readonly sliceCount: number;
 }): WalkedRow {
-  const { key, versionId, attributes } = row;
-  return { key, id: versionId, row: { case: "versionId", value: versionId }, attributes };
+  const { key, versionId, attributes, sliceCount } = row;
+  return { key, id: versionId, row: { case: "versionId", value: versionId }, attributes, sliceCount };
 }
 
 function behindPhase(position: Inside): RewrapPosition {

@@ -11,7 +11,9 @@ import { WorkerCursorRow_Worker } from "../../gen/skerry/meta/v1/rows_pb.js";
 import type { Metadata } from "../../meta/index.ts";
 import { NodeRandom } from "../../platform/node/index.ts";
 import type { BodySource, EncryptionRequest } from "../ports.ts";
+import { MAX_RELEASED_REFERENCES } from "../released-references.ts";
 import { MINIMUM_PART_BYTES, OWNER, SingleNode } from "../testing/single-node.ts";
+import { uploadSmallPart } from "../testing/slices.ts";
 import { OBJECTS_KEY_ID } from "./key-ring.ts";
 import { retiredUses } from "./retired-uses.ts";
 import { decodeState, type RewrapCounts } from "./rewrap-cursor.ts";
@@ -54,6 +56,23 @@ const owner = OWNER;
 function put(key: string, encryption: EncryptionRequest | undefined, content = `content of ${key}`) {
   const request = { bucket: BUCKET, key, body: body(content), attributes, owner, signal };
   return node.objects.putObject({ ...request, ...(encryption && { encryption }) });
+}
+
+/** An encrypted object of so many slices. */
+async function putParts(key: string, count: number): Promise<void> {
+  const { uploadId } = await node.objects.createUpload({
+    bucket: BUCKET,
+    key,
+    attributes,
+    owner,
+    encryption: SSE_KMS,
+    checksumAlgorithm: undefined,
+    checksumType: undefined,
+  });
+  const upload = { bucket: BUCKET, key, uploadId };
+  const parts = [];
+  for (let number = 1; number <= count; number++) parts.push(await uploadSmallPart(node, upload, number));
+  await node.objects.completeUpload({ ...upload, parts });
 }
 
 async function read(key: string, versionId?: string): Promise<string> {
@@ -170,6 +189,18 @@ describe("after a rotation", () => {
     expect([await read("versioned"), await read("versioned", old.versionId)]).toEqual(["new", "old"]);
     expect([await read("kms"), await read("plain")]).toEqual(["content of kms", "content of plain"]);
     expect(await node.violations()).toEqual([]);
+  });
+
+  it("rows with long manifests, which are written again as a whole, are few in one command", async () => {
+    const slices = Math.ceil(MAX_RELEASED_REFERENCES / 4) + 1;
+    await put("small", SSE_KMS);
+    for (const key of ["a", "b", "c", "d", "e"]) await putParts(key, slices);
+    await node.encryptionKey(KEY);
+    const targets: number[] = [];
+    const metadata = interposed(async (command) => void targets.push(command.targets.length));
+    expect(await make({ metadata }).run()).toBe(6);
+    expect(targets).toEqual([3, 3]);
+    expect(await left()).toBe(0);
   });
 
   it("clients see no difference: ETag, time and the log of changes stay", async () => {

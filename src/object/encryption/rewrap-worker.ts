@@ -19,6 +19,7 @@ import { type BucketRow, WorkerCursorRow_Worker } from "../../gen/skerry/meta/v1
 import type { Metadata } from "../../meta/index.ts";
 import type { Clock, Timers } from "../../platform/index.ts";
 import { ObjectError } from "../errors.ts";
+import { inSteps } from "../released-references.ts";
 import { KeyRing, type KeyRingOptions } from "./key-ring.ts";
 import { ObjectKeys } from "./object-keys.ts";
 import { retiredUses } from "./retired-uses.ts";
@@ -31,7 +32,7 @@ import {
   type RewrapPosition,
   type RewrapState,
 } from "./rewrap-cursor.ts";
-import { beginningOf, type StoredDataKey, stepInside } from "./rewrap-walk.ts";
+import { beginningOf, REWRAP_PAGE_ROWS, type StoredDataKey, stepInside } from "./rewrap-walk.ts";
 
 export interface RewrapOptions extends KeyRingOptions {
   readonly metadata: Metadata;
@@ -152,14 +153,26 @@ class RewrapWorker implements Worker {
     return await this.#end(pass, signal);
   }
 
-  async #rewrap(
+  /** Rows with long manifests a few at a time: each is written again as a whole. */
+  async #rewrap(bucket: BucketRow, found: readonly StoredDataKey[], signal: AbortSignal): Promise<Rewrapped> {
+    const retired = found
+      .filter(({ encryption }) => this.#isRetired(encryption))
+      .map((item) => ({ item, references: item.sliceCount }));
+    let counts: RewrapCounts = NO_COUNTS;
+    for await (const step of inSteps(retired, REWRAP_PAGE_ROWS)) {
+      counts = sum(counts, { examined: 0, ...(await this.#rewrapAtOnce(bucket, step, signal)) });
+    }
+    return counts;
+  }
+
+  async #rewrapAtOnce(
     bucket: BucketRow,
-    found: readonly StoredDataKey[],
+    retired: readonly StoredDataKey[],
     signal: AbortSignal,
-  ): Promise<Omit<RewrapCounts, "examined">> {
+  ): Promise<Rewrapped> {
     const targets: RewrappedDataKey[] = [];
     let failed = 0;
-    for (const stored of found.filter(({ encryption }) => this.#isRetired(encryption))) {
+    for (const stored of retired) {
       const target = await this.#target(stored);
       if (target === undefined) failed++;
       else targets.push(target);
@@ -249,6 +262,8 @@ class RewrapWorker implements Worker {
     return this.#options.metadata.submit(body, { timeoutMs: SUBMIT_TIMEOUT_MS, signal });
   }
 }
+
+type Rewrapped = Omit<RewrapCounts, "examined">;
 
 interface Stepped {
   readonly kind: "more" | "idle";
