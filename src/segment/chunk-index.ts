@@ -25,6 +25,7 @@ import {
   SYNC_KEY,
   segmentKey,
 } from "./index-rows.ts";
+import { MemoryIndexStore } from "./memory-index-store.ts";
 import type { ChunkAddress } from "./ports.ts";
 
 /** Changes in one write to the store: bounds how long a write holds up the ones behind it. */
@@ -38,7 +39,7 @@ const PAGE_ROWS = 1000;
 export type IndexStore = Pick<OrderedStore, "get" | "getMany" | "page" | "write" | "clear" | "close">;
 
 export interface IndexEvents {
-  /** The store refused a write; the changes stay here and are tried again with the next flush. */
+  /** The store refused a write and takes no more until it is opened again; the changes stay here. Told once. */
   readonly onWriteError: (error: DiskError) => void;
   /** The store could not read a row; told once. */
   readonly onDamage: () => void;
@@ -53,19 +54,26 @@ export interface IndexContents {
 /**
  * Where each chunk lies. A change counts at once and reaches the store behind the caller's back, without sync: what a crash loses of it is
  * made again from the segments, from the last checkpoint on. A checkpoint is written only when everything before it is durable.
+ *
+ * Once the store has refused a write nothing is written to it any more: reads go on, changes gather in memory, and whoever owns the index has to open it again.
  */
 export class ChunkIndex {
-  readonly #store: IndexStore;
+  /** What was given, to be closed in the end. */
+  readonly #opened: IndexStore;
+  #store: IndexStore;
   readonly #events: IndexEvents;
   /** Not yet in the store: blob id -> chunk index -> row, null for a deletion. */
   readonly #waiting = new Map<string, Map<number, ChunkRow | null>>();
   readonly #writing = new Mutex();
   #waitingChanges = 0;
+  /** Why the store refused a write. */
+  #refusal: DiskError | undefined;
   #flushing: Promise<void> | undefined;
   /** Set when a row could not be read: the index is made again when the store is opened the next time. */
   #distrusting: Promise<void> | undefined;
 
   constructor(store: IndexStore, events: IndexEvents) {
+    this.#opened = store;
     this.#store = store;
     this.#events = events;
   }
@@ -87,16 +95,22 @@ export class ChunkIndex {
     };
   }
 
-  /** Forgets everything and notes whose index this is. */
+  /** Forgets everything and notes whose index this is. Rejects with `DiskError`; then it is empty all the same, and kept in memory. */
   async reset(identity: SegmentIdentity): Promise<void> {
     this.#waiting.clear();
     this.#waitingChanges = 0;
-    await this.#store.write([{ kind: "delete", key: CHECKPOINT_KEY }], { sync: true });
-    await this.#store.clear(CHUNK_ROWS);
-    await this.#store.clear(SEGMENT_ROWS);
-    await this.#store.write([{ kind: "put", key: IDENTITY_KEY, value: encodeIdentity(identity) }], {
-      sync: true,
-    });
+    try {
+      await this.#write([{ kind: "delete", key: CHECKPOINT_KEY }], { sync: true });
+      await this.#change(() => this.#store.clear(CHUNK_ROWS));
+      await this.#change(() => this.#store.clear(SEGMENT_ROWS));
+      await this.#write([{ kind: "put", key: IDENTITY_KEY, value: encodeIdentity(identity) }], {
+        sync: true,
+      });
+    } catch (error) {
+      this.#store = new MemoryIndexStore();
+      this.#refusal = undefined;
+      throw error;
+    }
   }
 
   get(address: ChunkAddress): ChunkRow | undefined {
@@ -144,18 +158,23 @@ export class ChunkIndex {
   }
 
   put(address: ChunkAddress, row: ChunkRow): void {
-    this.#change(address, row);
+    this.#note(address, row);
   }
 
   delete(address: ChunkAddress): void {
-    this.#change(address, null);
+    this.#note(address, null);
   }
 
   get waitingChanges(): number {
     return this.#waitingChanges;
   }
 
-  /** All chunks in order of address, as of now. */
+  /** False once the store has refused a write. */
+  get takesWrites(): boolean {
+    return this.#refusal === undefined;
+  }
+
+  /** All chunks in order of address, as of now. Rejects with `DiskError`, also when changes wait that the store does not take. */
   async *all(): AsyncIterable<ChunkAddress & ChunkRow> {
     await this.flush();
     for await (const stored of this.#rows(CHUNK_ROWS)) {
@@ -164,9 +183,9 @@ export class ChunkIndex {
     }
   }
 
-  /** Begins to move changes to the store, unless that is going on already. Failures are told to `onError`. */
+  /** Begins to move changes to the store, unless that is going on already. Failures are told to `onWriteError`. */
   flushSoon(): void {
-    if (this.#flushing !== undefined || this.#waitingChanges === 0) return;
+    if (this.#flushing !== undefined || this.#waitingChanges === 0 || !this.takesWrites) return;
     this.#flushing = this.#flushBehind();
   }
 
@@ -174,8 +193,7 @@ export class ChunkIndex {
     try {
       while (this.#waitingChanges > 0) await this.flush();
     } catch (error) {
-      if (!(error instanceof DiskError)) throw error;
-      this.#events.onWriteError(error);
+      ignoreDiskError(error);
     } finally {
       this.#flushing = undefined;
     }
@@ -195,7 +213,7 @@ export class ChunkIndex {
       await this.#writeWaiting();
       if (this.#distrusting !== undefined) return false;
       // Two writes: a store that lost part of its log in a crash may keep a later write and lose an earlier one that was not synced.
-      await this.#store.write([{ kind: "put", key: SYNC_KEY, value: new Uint8Array(1) }], { sync: true });
+      await this.#write([{ kind: "put", key: SYNC_KEY, value: new Uint8Array(1) }], { sync: true });
       const rows = changes.map(({ segmentId, figures }): StoreChange => {
         const key = segmentKey(segmentId);
         return figures === undefined
@@ -204,7 +222,7 @@ export class ChunkIndex {
       });
       const mark: StoreChange = { kind: "put", key: CHECKPOINT_KEY, value: encodeCheckpoint(checkpoint) };
       // Durable too, because segments that lie before it may now be removed.
-      await this.#store.write([...rows, mark], { sync: true });
+      await this.#write([...rows, mark], { sync: true });
       return true;
     });
   }
@@ -212,21 +230,21 @@ export class ChunkIndex {
   async close(): Promise<void> {
     await this.#flushing;
     await this.#distrusting;
-    await this.#writing.run(() => this.#store.close());
+    await this.#writing.run(() => this.#opened.close());
   }
 
   /** Takes the checkpoint away, so that nobody believes the index the next time. Gives back the error. */
   #distrust(error: unknown): unknown {
     if (!(error instanceof DiskError) || this.#distrusting !== undefined) return error;
     this.#distrusting = this.#writing
-      .run(() => this.#store.write([{ kind: "delete", key: CHECKPOINT_KEY }], { sync: true }))
-      // A store that takes no writes either is degraded by the next of them.
+      .run(() => this.#write([{ kind: "delete", key: CHECKPOINT_KEY }], { sync: true }))
+      // Who owns the index has been told, and opens it again.
       .catch(ignoreDiskError);
     this.#events.onDamage();
     return error;
   }
 
-  #change(address: ChunkAddress, row: ChunkRow | null): void {
+  #note(address: ChunkAddress, row: ChunkRow | null): void {
     const hex = hexOf(address);
     let chunks = this.#waiting.get(hex);
     if (chunks === undefined) {
@@ -237,10 +255,36 @@ export class ChunkIndex {
     chunks.set(address.chunkIndex, row);
   }
 
+  /** Every change of the store comes by here. */
+  async #change(action: () => Promise<void>): Promise<void> {
+    this.#refuseAfterRefusal();
+    try {
+      await action();
+    } catch (error) {
+      if (error instanceof DiskError && this.#refusal === undefined) {
+        this.#refusal = error;
+        this.#events.onWriteError(error);
+      }
+      throw error;
+    }
+  }
+
+  #write(changes: readonly StoreChange[], options?: { readonly sync?: boolean }): Promise<void> {
+    return this.#change(() => this.#store.write(changes, options));
+  }
+
+  #refuseAfterRefusal(): void {
+    if (this.#refusal === undefined) return;
+    const { code, path, message } = this.#refusal;
+    throw new DiskError(code, path, message, { cause: this.#refusal });
+  }
+
   async #writeWaiting(): Promise<void> {
     while (this.#waitingChanges > 0) {
+      // Before thousands of rows are encoded in vain.
+      this.#refuseAfterRefusal();
       const taken = this.#take();
-      await this.#store.write(
+      await this.#write(
         taken.map(({ hex, chunkIndex, row }): StoreChange => {
           const key = chunkKey(hex, chunkIndex);
           return row === null ? { kind: "delete", key } : { kind: "put", key, value: encodeChunkRow(row) };

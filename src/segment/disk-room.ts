@@ -11,6 +11,9 @@ const REFRESH_MS = 1000;
  */
 const TOMBSTONE_PART = 0.5;
 
+/** Free space with which a store is opened again at most: what the chunk index writes when it is opened, its log once more as a table, fits into it. */
+const REOPEN_BYTES = 48 * 1024 * 1024;
+
 export interface DiskRoomOptions {
   readonly disk: Pick<Disk, "space">;
   readonly clock: Pick<Clock, "monotonicMs">;
@@ -84,6 +87,14 @@ export class DiskRoom {
     this.#takenBytes = queuedBytes();
     this.#space = await disk.space(directory);
     return this.#space.freeBytes >= reserveBytes;
+  }
+
+  /**
+   * Whether as much was free as opening the store again takes. Less than chunks need: only a store that has been opened again takes the unlinks that make room on a
+   * full disk.
+   */
+  get isRoomToReopen(): boolean {
+    return this.#space.freeBytes >= Math.min(REOPEN_BYTES, this.#options.reserveBytes - this.#reclaimBytes);
   }
 
   /** Takes room for a chunk. Throws when that would eat into the reserve, and degrades the store until there is room again. */

@@ -115,7 +115,10 @@ class Recovery {
       contents.identity !== undefined &&
       checkpoint !== undefined &&
       ids.every((id) => id >= checkpoint.segmentId || known.has(id));
-    if (!isComplete) return index.reset(identity);
+    if (!isComplete) {
+      await this.#tryDisk(() => index.reset(identity));
+      return;
+    }
     this.#checkpoint = checkpoint;
     for (const figures of contents.segments) table.add(figures);
   }
@@ -294,7 +297,8 @@ class Recovery {
         await this.#bury(segmentId, entry.blobId, entry.position);
         buried = entry.position;
       }
-      if (index.waitingChanges >= MAX_GATHERED_CHANGES) await this.#tryDisk(() => index.flush());
+      if (index.waitingChanges >= MAX_GATHERED_CHANGES && index.takesWrites)
+        await this.#tryDisk(() => index.flush());
     }
   }
 

@@ -113,6 +113,7 @@ export class DiskSegmentStore implements SegmentStore {
   readonly #collector: SegmentCollector;
   readonly #rewriter: SegmentRewriter;
   #writer!: SegmentWriter;
+  #isStarted = false;
   #probeTimer: Timer | undefined;
   #probing: Promise<void> | undefined;
   #damaged = 0;
@@ -136,7 +137,7 @@ export class DiskSegmentStore implements SegmentStore {
     this.#files = new SegmentFiles(disk, directory);
     this.#index = new ChunkIndex(store, {
       onWriteError: (error) =>
-        this.#health.degrade(fromDiskError(error, "the chunk index could not be written")),
+        this.#health.degrade(fromDiskError(error, "the chunk index could not be written"), true),
       onDamage: () => this.#noteDamage({ kind: "index" }),
     });
     const shared = { files: this.#files, hasher, index: this.#index, table: this.#table };
@@ -206,6 +207,8 @@ export class DiskSegmentStore implements SegmentStore {
     if (failure !== undefined) this.#health.degrade(failure, true);
     else await this.#writer.checkpoint();
     if (this.#health.problem === undefined) await this.#collector.collect();
+    this.#isStarted = true;
+    this.#armProbe();
   }
 
   async #abandon(): Promise<void> {
@@ -311,9 +314,13 @@ export class DiskSegmentStore implements SegmentStore {
   async *inventory(): AsyncIterable<ChunkAddress & { readonly length: number }> {
     this.#checkOpen();
     this.#refuseIfIncomplete();
-    for await (const { blobId, chunkIndex, length, quarantined } of this.#index.all()) {
-      this.#checkOpen();
-      if (!quarantined) yield { blobId, chunkIndex, length };
+    try {
+      for await (const { blobId, chunkIndex, length, quarantined } of this.#index.all()) {
+        this.#checkOpen();
+        if (!quarantined) yield { blobId, chunkIndex, length };
+      }
+    } catch (error) {
+      throw fromDiskError(error, "the chunk index could not be read");
     }
   }
 
@@ -368,7 +375,8 @@ export class DiskSegmentStore implements SegmentStore {
 
   #armProbe(): void {
     const problem = this.#health.problem;
-    if (problem === undefined) return;
+    // Not before there is a store that could be opened again.
+    if (problem === undefined || !this.#isStarted) return;
     if (this.#probeTimer !== undefined || this.#closing !== undefined) return;
     const { probeFullMs, probeFailedMs } = this.#settings;
     const delayMs = problem.code === "no-space" ? probeFullMs : probeFailedMs;
@@ -385,7 +393,8 @@ export class DiskSegmentStore implements SegmentStore {
     const { disk, directory } = this.#options;
     const path = probePath(directory);
     try {
-      if (await this.#room.look()) {
+      const isRoomForChunks = await this.#room.look();
+      if (isRoomForChunks || (this.#health.isFinal && this.#room.isRoomToReopen)) {
         if (await disk.exists(path)) await disk.remove(path);
         await writeProbe(disk, path);
         if (this.#health.isFinal) return this.#options.onRecoverable();
