@@ -16,12 +16,12 @@ import {
   type WantedBlob,
 } from "../../cluster/index.ts";
 import { MAX_BLOB_WRITE_MS, type Metadata } from "../../meta/index.ts";
-import type { OrderedStore, StreamHandler } from "../../platform/index.ts";
+import type { StreamHandler } from "../../platform/index.ts";
 import type { StartedRaft } from "../../raft/index.ts";
 import { blockChecksums, type SegmentDamage, type SegmentStore } from "../../segment/index.ts";
 import type { NodeTargets } from "../chunk-targets.ts";
 import type { Closers, EnginesOptions } from "./options.ts";
-import { openUpkeepStore } from "./upkeep-store.ts";
+import { ReopeningUpkeepStore } from "./upkeep-store.ts";
 
 export interface UpkeepParts {
   readonly metadata: Metadata;
@@ -60,12 +60,12 @@ export class Upkeep {
   readonly #copier: BlobCopier;
 
   static async open(options: EnginesOptions, parts: UpkeepParts, closers: Closers): Promise<Upkeep> {
-    const store = await openUpkeepStore(options);
+    const store = await ReopeningUpkeepStore.open(options);
     closers.push(() => store.close());
     return new Upkeep(options, parts, store);
   }
 
-  private constructor(options: EnginesOptions, parts: UpkeepParts, store: OrderedStore) {
+  private constructor(options: EnginesOptions, parts: UpkeepParts, store: ReopeningUpkeepStore) {
     this.#options = options;
     this.#parts = parts;
     const { platform, config, metrics, logger } = options;
