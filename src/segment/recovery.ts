@@ -13,16 +13,24 @@
  * Everything here can be interrupted and run again.
  */
 
+import { equalBytes } from "../base/index.ts";
 import { type Disk, DiskError, type DiskFile, type Hasher } from "../platform/index.ts";
 import { newFigures, type SegmentTable } from "./accounting.ts";
 import { blocksMatch } from "./checksums.ts";
 import type { ChunkIndex } from "./chunk-index.ts";
 import { fromDiskError, SegmentError } from "./errors.ts";
 import { segmentIdOf, segmentPath, segmentsDirectory } from "./file-names.ts";
-import { encodeEntries, encodeTrailer, type SegmentEntry } from "./footer.ts";
+import {
+  type ChunkEntry,
+  encodeEntries,
+  encodeTrailer,
+  type KillEntry,
+  type SegmentEntry,
+} from "./footer.ts";
 import { HEADER_BYTES, SALT_BYTES, type SegmentIdentity } from "./header.ts";
 import type { Checkpoint, ChunkRow } from "./index-rows.ts";
 import type { Resumable } from "./open-segment.ts";
+import { PassedRecords } from "./passed-records.ts";
 import type { SegmentDamage } from "./ports.ts";
 import { decodeRecord, encodeRecord } from "./record.ts";
 import { gaps, inspectSegment, readUpTo, type ScannedRecord, type SegmentContents } from "./scan.ts";
@@ -66,6 +74,9 @@ class Recovery {
   #resumable: Resumable | undefined;
   #problem: SegmentError | undefined;
   #isComplete = true;
+  readonly #passed = new PassedRecords();
+  /** The index is made from all segments. */
+  #isFromNothing = true;
 
   constructor(options: RecoveryOptions) {
     this.#options = options;
@@ -120,6 +131,7 @@ class Recovery {
       return;
     }
     this.#checkpoint = checkpoint;
+    this.#isFromNothing = false;
     for (const figures of contents.segments) table.add(figures);
   }
 
@@ -286,35 +298,68 @@ class Recovery {
 
   /** Brings the index and the figures up to these entries, in order. */
   async #takeIn(segmentId: number, entries: readonly SegmentEntry[]): Promise<void> {
-    const { index, table } = this.#options;
+    const { index } = this.#options;
     const from = this.#indexedTo(segmentId);
-    let buried = -1;
-    for (const entry of entries) {
-      if (entry.position < from) continue;
-      table.apply(segmentId, entry);
-      if (entry.kind === "chunk") this.#takeInChunk(segmentId, entry);
-      else if (entry.position !== buried) {
-        await this.#bury(segmentId, entry.blobId, entry.position);
-        buried = entry.position;
+    for (let i = entries.findIndex(({ position }) => position >= from); i >= 0 && i < entries.length; ) {
+      const entry = entries[i]!;
+      if (entry.kind === "chunk") {
+        this.#takeInChunk(segmentId, entry);
+        i += 1;
+      } else {
+        const tombstone = tombstoneAt(entries, i);
+        await this.#bury(segmentId, tombstone);
+        i += tombstone.length;
       }
       if (index.waitingChanges >= MAX_GATHERED_CHANGES && index.takesWrites)
         await this.#tryDisk(() => index.flush());
     }
   }
 
-  #takeInChunk(segmentId: number, entry: Extract<SegmentEntry, { kind: "chunk" }>): void {
-    const { index } = this.#options;
+  /**
+   * A group that was taken back because its sync failed may be on the disk all the same, and what was stored instead of it names none of its records. So the index
+   * is believed before the record: what it takes the place of is what the index finds.
+   */
+  #takeInChunk(segmentId: number, entry: ChunkEntry): void {
+    const { index, table } = this.#options;
     const { position, length } = entry;
     const row = index.get(entry);
-    if (row !== undefined && !isBefore(row, segmentId, position)) return;
-    index.put(entry, { segmentId, position, length, quarantined: false });
+    const taken: ChunkRow = { segmentId, position, length, quarantined: false };
+    const passed = this.#passed.take(entry);
+    const isNew = row === undefined || isBefore(row, segmentId, position);
+    const before = isNew ? row : passed;
+    table.apply(segmentId, before === undefined ? entry : { ...entry, supersedes: before.segmentId });
+    if (isNew) index.put(entry, taken);
+    else if (isBefore(taken, row.segmentId, row.position)) this.#passed.add(entry, taken);
   }
 
-  async #bury(segmentId: number, blobId: Uint8Array, position: number): Promise<void> {
-    const { index } = this.#options;
+  /** `tombstone`: the kills of one blob. What the index finds of it and they do not name is counted too. */
+  async #bury(segmentId: number, tombstone: readonly KillEntry[]): Promise<void> {
+    const { index, table } = this.#options;
+    const { blobId, position } = tombstone.at(-1)!;
+    const buried = [...this.#passed.takeBlob(blobId)];
     for (const [chunkIndex, row] of await index.rowsOf(blobId)) {
-      if (isBefore(row, segmentId, position)) index.delete({ blobId, chunkIndex });
+      if (!isBefore(row, segmentId, position)) continue;
+      buried.push(row);
+      index.delete({ blobId, chunkIndex });
     }
+    const found = new Map<number, { chunks: number; bytes: number }>();
+    for (const row of buried) {
+      const { chunks, bytes } = found.get(row.segmentId) ?? { chunks: 0, bytes: 0 };
+      found.set(row.segmentId, { chunks: chunks + 1, bytes: bytes + row.length });
+    }
+    for (const kill of tombstone) {
+      const more = found.get(kill.segmentId);
+      found.delete(kill.segmentId);
+      const chunks = this.#killed(kill.chunks, more?.chunks);
+      table.apply(segmentId, { ...kill, chunks, bytes: this.#killed(kill.bytes, more?.bytes) });
+    }
+    for (const [victim, { chunks, bytes }] of found)
+      table.apply(segmentId, { kind: "kill", blobId, position, segmentId: victim, chunks, bytes });
+  }
+
+  /** Rows that an earlier run has written may lack what the tombstone killed; an index that is made from nothing lacks none. */
+  #killed(named: number, found = 0): number {
+    return this.#isFromNothing ? found : Math.max(named, found);
   }
 
   #reportRegion(segmentId: number, region: { readonly offset: number; readonly lengthBytes: number }): void {
@@ -375,6 +420,18 @@ function isWhole(hasher: Hasher, bytes: Uint8Array, salt: Uint8Array, record: Sc
   const dataAt = bytes.length - Math.ceil(decoded.length / 8) * 8;
   const data = bytes.subarray(dataAt, dataAt + decoded.length);
   return blocksMatch(hasher, [data], decoded.length, decoded.blockChecksums);
+}
+
+/** The kills from `start` on that belong together: one tombstone, or several that a blob with chunks in many segments needs. */
+function tombstoneAt(entries: readonly SegmentEntry[], start: number): KillEntry[] {
+  const kills: KillEntry[] = [];
+  for (let i = start; i < entries.length; i++) {
+    const entry = entries[i]!;
+    const blobId = kills[0]?.blobId ?? entry.blobId;
+    if (entry.kind === "chunk" || !equalBytes(entry.blobId, blobId)) break;
+    kills.push(entry);
+  }
+  return kills;
 }
 
 function isBefore(row: ChunkRow, segmentId: number, position: number): boolean {
