@@ -125,6 +125,16 @@ export class ChunkIndex {
     }
   }
 
+  /** False also when the row cannot be read, which is noted. */
+  isQuarantined(address: ChunkAddress): boolean {
+    try {
+      return this.get(address)?.quarantined === true;
+    } catch (error) {
+      ignoreDiskError(error);
+      return false;
+    }
+  }
+
   /** The rows of many chunks at a time: for scans, which must not hold the thread. */
   async getMany(addresses: readonly ChunkAddress[]): Promise<readonly (ChunkRow | undefined)[]> {
     const waiting = addresses.map((address) => this.#waiting.get(hexOf(address))?.get(address.chunkIndex));

@@ -66,6 +66,29 @@ describe("half-dead segments", () => {
     expect(harness.damage).toEqual([]);
   });
 
+  test("a chunk that is quarantined while it is moved stays so, until it is stored anew", async () => {
+    const address = { blobId: blobIdOf(0), chunkIndex: 0 };
+    let isOver = false;
+    for (let stopAt = 0; !isOver; stopAt++) {
+      harness = new StoreHarness("quarantined while moved");
+      store = await harness.open();
+      for (let blob = 0; blob < 12; blob++) await harness.run(store.append(chunkOf(blob, 0, LENGTH)));
+      await harness.run(store.unlink([1, 2, 3, 4].map(blobIdOf)));
+      let isMoved = false;
+      const moving = store.rewrite(1).then(() => {
+        isMoved = true;
+      });
+      const until = harness.simulation.events + stopAt;
+      await harness.simulation.runUntil(() => harness.simulation.events >= until, 60_000);
+      isOver = isMoved;
+      store.quarantine(address);
+      await harness.run(moving);
+      expect(store.has(address), `quarantined after event ${stopAt}`).toBe(false);
+      await harness.run(store.append(chunkOf(0, 0, LENGTH)));
+      expect(store.has(address)).toBe(true);
+    }
+  });
+
   test("a chunk that is unlinked while it is moved stays gone", async () => {
     await unlinkAllBut((blob) => blob % 3 === 0);
     await harness.run(Promise.all([store.rewrite(10_000_000), store.unlink([0, 3, 6, 9].map(blobIdOf))]));

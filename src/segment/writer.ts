@@ -371,13 +371,13 @@ export class SegmentWriter {
       blockChecksums,
       supersedes: row?.segmentId ?? 0,
     };
-    const stored: ChunkRow = {
-      segmentId: target.segment.segmentId,
-      position: record.position,
-      length,
-      quarantined: false,
+    const place = { segmentId: target.segment.segmentId, position: record.position, length };
+    const apply = (): void => {
+      // Whoever told meanwhile that the bytes are others meant those that were moved.
+      const quarantined = operation.kind === "move" && index.isQuarantined(chunk);
+      index.put(chunk, { ...place, quarantined });
     };
-    this.#put(target, record, { pieces: chunk.pieces, done, apply: () => index.put(chunk, stored) });
+    this.#put(target, record, { pieces: chunk.pieces, done, apply });
     target.chunksOf.add(hex);
     return target;
   }
