@@ -1,4 +1,4 @@
-import type { Disk, Hasher } from "../platform/index.ts";
+import { type Disk, DiskError, type Hasher } from "../platform/index.ts";
 import type { SegmentTable } from "./accounting.ts";
 import type { ChunkIndex } from "./chunk-index.ts";
 import { fromDiskError } from "./errors.ts";
@@ -33,6 +33,8 @@ export interface CollectorOptions {
  */
 export class SegmentCollector {
   readonly #options: CollectorOptions;
+  /** Whose file is gone, or going, and perhaps not durably: looked into before, and left by a disk that failed then. */
+  readonly #removing = new Set<number>();
   #running: Promise<void> | undefined;
   #again = false;
   #closed = false;
@@ -75,16 +77,30 @@ export class SegmentCollector {
   }
 
   async #pass(): Promise<void> {
-    const { table, files, disk, directory, failed } = this.#options;
+    const { table, failed } = this.#options;
     for (const { segmentId, state, liveChunks } of table.all()) {
       if (this.#closed) return;
       if (state !== "sealed" || liveChunks > 0 || !this.couldGo(segmentId)) continue;
-      if (failed.has(segmentId) || !(await this.#isDead(segmentId))) continue;
-      files.forget(segmentId);
-      await disk.remove(segmentPath(directory, segmentId));
-      await disk.syncDirectory(segmentsDirectory(directory));
-      table.remove(segmentId);
+      if (!this.#removing.has(segmentId)) {
+        if (failed.has(segmentId) || !(await this.#isDead(segmentId))) continue;
+        this.#removing.add(segmentId);
+      }
+      await this.#remove(segmentId);
     }
+  }
+
+  /** Rejects with `DiskError`; then it is to be done again, from the start. */
+  async #remove(segmentId: number): Promise<void> {
+    const { table, files, disk, directory } = this.#options;
+    files.forget(segmentId);
+    try {
+      await disk.remove(segmentPath(directory, segmentId));
+    } catch (error) {
+      if (!(error instanceof DiskError) || error.code !== "not-found") throw error;
+    }
+    await disk.syncDirectory(segmentsDirectory(directory));
+    table.remove(segmentId);
+    this.#removing.delete(segmentId);
   }
 
   /** False also when it cannot be read: the others do not wait for it. */

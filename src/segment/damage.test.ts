@@ -281,6 +281,25 @@ describe("a disk that fails", () => {
     expect(harness.damage).toEqual([]);
   });
 
+  test.each(["remove", "sync-directory"] as const)(
+    "%s of a dead segment: it is done again, and those behind it go too",
+    async (operation) => {
+      const harness = new StoreHarness(`removal ${operation}`);
+      const store = await harness.open();
+      for (let blob = 0; blob < 30; blob++) await harness.run(store.append(chunkOf(blob, 0, 9000)));
+      const { faults } = harness.machine.volume;
+      let failures = 0;
+      faults.intercept = (asked, path) =>
+        asked === operation && path.startsWith(SEGMENTS) && failures++ === 0 ? "io" : undefined;
+      await harness.run(store.unlink(Array.from({ length: 30 }, (_, blob) => blobIdOf(blob))));
+      expect(failures).toBe(1);
+      await harness.simulation.runFor(20_000);
+      await harness.run(store.unlink([blobIdOf(99)]));
+      expect(harness.segments()).toEqual([]);
+      expect(store.status()).toMatchObject({ segments: 0, deadBytes: 0 });
+    },
+  );
+
   test("a full disk: the reserve is kept, unlinks make room again", async () => {
     const harness = new StoreHarness("full", { ...SMALL, reserveBytes: 50_000 });
     harness.machine.volume.faults.capacityBytes = 600_000;
