@@ -106,6 +106,37 @@ describe("a flipped bit", () => {
     expect(harness.damage).toHaveLength(1);
   });
 
+  test("in the header of a record that was acknowledged last: damage, not a torn write", async () => {
+    // Blobs of the last group: its last record, the one before that, both.
+    const cases = [[4], [3], [3, 4]].flatMap((damaged) => [40, 56].map((at) => ({ damaged, at })));
+    for (const { damaged, at } of cases) {
+      const harness = new StoreHarness("bit in the last header");
+      let store = await harness.open();
+      for (const blob of [1, 2]) await harness.run(store.append(chunkOf(blob, 0, 3000)));
+      await harness.run(Promise.all([3, 4].map((blob) => store.append(chunkOf(blob, 0, 3000)))));
+      await harness.simulation.runFor(100);
+      harness.crash("keep");
+      const recordBytes = chunkHeaderBytes(3000) + 3000;
+      const flip = (blob: number) =>
+        harness.machine.volume.flipBit(FIRST, FIRST_RECORD + (blob - 1) * recordBytes + at);
+      for (const blob of damaged) flip(blob);
+      store = await harness.open();
+      const found = damaged.map((blob) => ({ kind: "chunk", address: address(blob), segmentId: 1 }));
+      expect(harness.damage).toEqual(found);
+      for (const blob of [1, 2, 3, 4]) expect(store.has(address(blob))).toBe(!damaged.includes(blob));
+      for (const blob of [...damaged, 5]) await harness.run(store.append(chunkOf(blob, 0, 3000)));
+      for (const blob of [1, 2, 3, 4, 5]) await expectChunk(harness, store, blob, 3000);
+      expect(store.status()).toMatchObject({ liveBytes: 5 * 3000, deadBytes: damaged.length * 3000 });
+      harness.crash("drop");
+      store = await harness.open();
+      for (const blob of [1, 2, 3, 4, 5]) await expectChunk(harness, store, blob, 3000);
+      expect(harness.damage).toEqual(found);
+      await harness.run(store.unlink([1, 2, 3, 4, 5].map(blobIdOf)));
+      await harness.simulation.runFor(60_000);
+      expect(harness.segments()).toEqual([]);
+    }
+  });
+
   test("anywhere in a store, in any file: what is served is right", { timeout: 60_000 }, async () => {
     for (let run = 0; run < 60; run++) {
       const harness = new StoreHarness(`bit rot ${run}`);

@@ -36,6 +36,8 @@ import { CHUNK_BYTES } from "./ports.ts";
 
 export const RECORD_ALIGN_BYTES = 8;
 export const BLOB_ID_BYTES = 16;
+/** Where it stands in a record. */
+export const BLOB_ID_OFFSET = 32;
 /** Length of what all records begin with. */
 export const PREFIX_BYTES = 64;
 /** Greatest number of records in one segment: bounds the footer and what is kept in memory about an open segment. */
@@ -146,7 +148,7 @@ export function encodeRecord(hasher: Hasher, salt: Uint8Array, record: SegmentRe
   view.setUint32(28, countOf(record), true);
   if (record.kind !== "footer") {
     assert(record.blobId.length === BLOB_ID_BYTES, "a blob id has 16 bytes");
-    bytes.set(record.blobId, 32);
+    bytes.set(record.blobId, BLOB_ID_OFFSET);
   }
   if (record.kind === "chunk") {
     view.setUint32(48, record.chunkIndex, true);
@@ -207,7 +209,7 @@ export function decodeRecord(
       return decodeChunk(located, view, bytes, list);
     case TYPE_TOMBSTONE: {
       const kills = decodeKills(list);
-      const blobId = bytes.slice(32, 32 + BLOB_ID_BYTES);
+      const blobId = bytes.slice(BLOB_ID_OFFSET, BLOB_ID_OFFSET + BLOB_ID_BYTES);
       return kills === undefined ? undefined : { kind: "tombstone", ...located, blobId, kills };
     }
     default:
@@ -225,7 +227,7 @@ function decodeChunk(
   const supersedes = getUint64(view, 56);
   if (length < 1 || length > CHUNK_BYTES || supersedes === undefined) return undefined;
   if (list.length !== blockCount(length) * CHECKSUM_BYTES) return undefined;
-  const blobId = bytes.slice(32, 32 + BLOB_ID_BYTES);
+  const blobId = bytes.slice(BLOB_ID_OFFSET, BLOB_ID_OFFSET + BLOB_ID_BYTES);
   const chunkIndex = view.getUint32(48, true);
   return { kind: "chunk", ...located, blobId, chunkIndex, length, blockChecksums: list.slice(), supersedes };
 }

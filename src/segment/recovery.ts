@@ -33,8 +33,16 @@ import type { Resumable } from "./open-segment.ts";
 import { PassedRecords } from "./passed-records.ts";
 import type { SegmentDamage } from "./ports.ts";
 import { decodeRecord, encodeRecord } from "./record.ts";
-import { gaps, inspectSegment, readUpTo, type ScannedRecord, type SegmentContents } from "./scan.ts";
+import {
+  gaps,
+  inspectSegment,
+  type Region,
+  readUpTo,
+  type ScannedRecord,
+  type SegmentContents,
+} from "./scan.ts";
 import type { SegmentFiles } from "./segment-files.ts";
+import { followAcknowledged, MAX_SEARCHED_ROWS, searchAcknowledged } from "./unreadable-headers.ts";
 
 /** Index changes that may gather while segments are taken in. */
 const MAX_GATHERED_CHANGES = 4096;
@@ -262,14 +270,38 @@ class Recovery {
         quarantined.push(...record.entries);
       }
     }
+    const acknowledgedEnd = knownEnd ?? Math.max(indexedTo, HEADER_BYTES);
+    if (knownEnd === undefined && contents.footerPosition === undefined) {
+      const doubtful = gaps(kept, sizeBytes).filter(
+        ({ offset }) => offset >= Math.max(lastGroup, acknowledgedEnd),
+      );
+      const unreadable = await this.#acknowledgedIn(segmentId, file, { gaps: doubtful, sizeBytes });
+      kept.push(...unreadable);
+      kept.sort((a, b) => a.position - b.position);
+      quarantined.push(...unreadable.flatMap((record) => record.entries));
+    }
     for (const entry of quarantined) this.#reportChunk(segmentId, entry);
     const recordsEnd = kept.at(-1)?.end ?? HEADER_BYTES;
-    const acknowledgedEnd = knownEnd ?? Math.max(indexedTo, HEADER_BYTES);
     const end = Math.max(recordsEnd, acknowledgedEnd, contents.footerPosition ?? 0);
     const holes = gaps(kept, end);
     const damaged = holes.filter((hole) => hole.offset < Math.max(lastGroup, acknowledgedEnd));
     const entries = kept.flatMap((record) => record.entries);
     return { entries, end, sizeBytes, rewrites, damaged, holes: holes.length + quarantined.length };
+  }
+
+  /** Chunks in these gaps that were acknowledged, though their headers cannot be told. */
+  async #acknowledgedIn(
+    segmentId: number,
+    file: DiskFile,
+    where: { readonly gaps: readonly Region[]; readonly sizeBytes: number },
+  ): Promise<readonly ScannedRecord[]> {
+    const { index, table } = this.#options;
+    if (where.gaps.length === 0 || this.#isFromNothing) return [];
+    const rows = table.all().reduce((sum, { liveChunks }) => sum + liveChunks, 0);
+    // Searching does the same, and would fail for it.
+    if (index.takesWrites) await this.#tryDisk(() => index.flush());
+    const find = rows <= MAX_SEARCHED_ROWS && index.takesWrites ? searchAcknowledged : followAcknowledged;
+    return find({ file, index, segmentId, ...where });
   }
 
   #isIndexed(segmentId: number, record: ScannedRecord): boolean {
