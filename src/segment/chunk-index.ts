@@ -41,7 +41,7 @@ export type IndexStore = Pick<OrderedStore, "get" | "getMany" | "page" | "write"
 export interface IndexEvents {
   /** The store refused a write and takes no more until it is opened again; the changes stay here. Told once. */
   readonly onWriteError: (error: DiskError) => void;
-  /** The store could not read a row; told once. */
+  /** The store could not read a row, or refused a write because it found damage; told once. */
   readonly onDamage: () => void;
 }
 
@@ -184,6 +184,11 @@ export class ChunkIndex {
     return this.#refusal === undefined;
   }
 
+  /** The store takes no writes because it has found damage, as it will again: only another one helps. */
+  get isDamaged(): boolean {
+    return this.#refusal?.code === "damaged";
+  }
+
   /** All chunks in order of address, as of now. Rejects with `DiskError`, also when changes wait that the store does not take. */
   async *all(): AsyncIterable<ChunkAddress & ChunkRow> {
     await this.flush();
@@ -274,6 +279,7 @@ export class ChunkIndex {
       if (error instanceof DiskError && this.#refusal === undefined) {
         this.#refusal = error;
         this.#events.onWriteError(error);
+        if (this.isDamaged && this.#distrusting === undefined) this.#events.onDamage();
       }
       throw error;
     }

@@ -159,6 +159,24 @@ describe.each([
   });
 });
 
+test("an index that finds damage when it is written is made again from the segments, by itself", async () => {
+  const harness = new StoreHarness("damage found by a write");
+  const store = await harness.open();
+  for (let blob = 0; blob < 10; blob++) await appendTo(harness, store, blob);
+  // A store that is made again has it no more.
+  let isDamaged = true;
+  harness.machine.volume.faults.intercept = (operation, path) => {
+    if (operation === "remove" && path.startsWith(INDEX)) isDamaged = false;
+    return operation === "store-write" && isDamaged ? "damaged" : undefined;
+  };
+  const acknowledged = await appendUntilRefused(harness, store);
+  await harness.simulation.runFor(2000);
+  expect(store.status()).toMatchObject({ writable: true, damaged: 0 });
+  expect(harness.damage).toEqual([{ kind: "index" }]);
+  await expectStored(harness, store, [0, 9, ...acknowledged]);
+  expect((await harness.inventory(store)).length).toBe(10 + acknowledged.size);
+});
+
 describe("on a disk that is full", () => {
   const SETTINGS = { ...SMALL, reserveBytes: 192 * 1024, reclaimBytes: 64 * 1024 };
   const KEPT = SETTINGS.reserveBytes - SETTINGS.reclaimBytes;

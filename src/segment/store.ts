@@ -338,6 +338,10 @@ export class DiskSegmentStore implements SegmentStore {
     await this.#writer.close();
     await this.#files.close();
     await this.#index.close();
+    if (this.#index.isDamaged) {
+      const { disk, directory } = this.#options;
+      await disk.removeTree(indexDirectory(directory)).catch(ignoreDiskError);
+    }
   }
 
   #checkOpen(): void {
