@@ -73,6 +73,7 @@ export {
   type RateLimit,
   RateLimiter,
   rateName,
+  sourceName,
 } from "./limits.ts";
 export { namespacesWithin, organizationsOf, projectOf } from "./namespaces.ts";
 export type { Operation, ResourceKind } from "./operations.ts";

@@ -6,7 +6,7 @@
  * - `bytes`, `base64`, `varint`: byte strings and how they are written down.
  * - `key-order`: keys are ordered by their UTF-8 bytes everywhere; `successorOfPrefix` ends a range over a prefix.
  * - `ids`: time-ordered 16-byte ids. `prng`: random numbers from a seed, with a child for each subsystem.
- * - `recycled-buffers`: large buffers that are used again. `recent-set`: the latest so many things.
+ * - `growing-buffer`: bytes that come in pieces, in one buffer. `recycled-buffers`: large buffers that are used again. `recent-set`: the latest so many things.
  * - `transient-set`, `sequence-window`: things that come and go all the time, such as the requests under way.
  * - `thread-port`, `packed-bytes`: what threads say to each other, and how byte strings get across.
  * - `slewed-time`: a time that never goes back, and does not stand still either.
@@ -30,6 +30,7 @@ export {
 export { Deferred } from "./deferred.ts";
 export { firstIndex } from "./first-index.ts";
 export { followSignal } from "./follow-signal.ts";
+export { GrowingBuffer } from "./growing-buffer.ts";
 export { ID_BYTES, ID_RANDOM_BYTES, TimeOrderedIds, timeOfIdMs } from "./ids.ts";
 export { compareKeys, successorOfPrefix } from "./key-order.ts";
 export { Mutex } from "./mutex.ts";

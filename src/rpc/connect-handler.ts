@@ -40,6 +40,7 @@ export function connectHandler({
       response,
       values: contextValues,
       mayPause: handle.method.methodKind === "bidi_streaming",
+      isWhole: handle.method.methodKind === "unary" || handle.method.methodKind === "server_streaming",
     });
     // The library's own signal has another reason for each way of leaving, and none for some.
     handle({ ...asked, body, signal: departureOf(response) })

@@ -1,11 +1,15 @@
 /** Bodies of requests on their way in: how long callers may take for them, and how much memory their messages. */
 
 import { Code, ConnectError, type ContextValues } from "@connectrpc/connect";
+import { GrowingBuffer } from "../base/index.ts";
 import { type Clock, ProgressWatch, type Timers, type Transfer } from "../platform/index.ts";
 import { callerOf } from "./guard.ts";
 import { type AnyRequest, type AnyResponse, callerGone, carrierOf } from "./listener.ts";
 import type { ListenerLimits } from "./listener-limits.ts";
 import { HELD_BYTES, type HeldBytes, MessageMemory } from "./message-memory.ts";
+
+/** Smaller pieces of a message that is read whole are put together, up to this many bytes: each piece takes some hundred bytes beside its own. */
+const GATHERED_BYTES = 16 * 1024;
 
 export interface IncomingBodiesOptions {
   readonly clock: Clock;
@@ -20,6 +24,8 @@ export interface IncomingCall {
   readonly values: ContextValues;
   /** A dialogue: its caller may be silent for as long as it wants. */
   readonly mayPause: boolean;
+  /** One message: nothing of it is looked at before it is there. */
+  readonly isWhole: boolean;
 }
 
 export class IncomingBodies {
@@ -33,13 +39,13 @@ export class IncomingBodies {
 
   /** `bytes`, counted and watched from the first one that is read. What they take is given back when the call is answered. */
   open(bytes: AsyncIterable<Uint8Array>, call: IncomingCall): AsyncIterable<Uint8Array> {
-    const { request, response, values, mayPause } = call;
+    const { request, response, values, mayPause, isWhole } = call;
     const held = this.#memory.hold(carrierOf(request), () => callerOf(values));
     values.set(HELD_BYTES, held);
     const release = () => held.release();
     response.once("finish", release);
     response.once("close", release);
-    return new IncomingBody(bytes, { request, held, watch: mayPause ? undefined : this.#watch });
+    return new IncomingBody(bytes, { request, held, isWhole, watch: mayPause ? undefined : this.#watch });
   }
 
   /** No body is watched any more. */
@@ -51,6 +57,7 @@ export class IncomingBodies {
 interface BodyParts {
   readonly request: AnyRequest;
   readonly held: HeldBytes;
+  readonly isWhole: boolean;
   readonly watch: ProgressWatch | undefined;
 }
 
@@ -62,15 +69,17 @@ class IncomingBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Arra
   readonly #pieces: AsyncIterator<Uint8Array>;
   readonly #request: AnyRequest;
   readonly #held: HeldBytes;
+  readonly #isWhole: boolean;
   readonly #watch: ProgressWatch | undefined;
   readonly #transfer: Transfer | undefined;
   #failure: ConnectError | undefined;
   #onStall: ((error: ConnectError) => void) | undefined;
 
-  constructor(bytes: AsyncIterable<Uint8Array>, { request, held, watch }: BodyParts) {
+  constructor(bytes: AsyncIterable<Uint8Array>, { request, held, isWhole, watch }: BodyParts) {
     this.#pieces = bytes[Symbol.asyncIterator]();
     this.#request = request;
     this.#held = held;
+    this.#isWhole = isWhole;
     this.#watch = watch;
     this.#transfer = watch?.transfer(() => this.#stalled());
   }
@@ -83,12 +92,24 @@ class IncomingBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Arra
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     return new Promise((resolve, reject) => {
       this.#onStall = reject;
-      this.#piece().then(resolve, reject);
+      (this.#isWhole ? this.#gathered() : this.#piece()).then(resolve, reject);
     });
   }
 
   return(): Promise<IteratorResult<Uint8Array>> {
     return Promise.resolve({ done: true, value: undefined });
+  }
+
+  async #gathered(): Promise<IteratorResult<Uint8Array>> {
+    const gathered = new GrowingBuffer(GATHERED_BYTES);
+    while (gathered.sizeBytes < GATHERED_BYTES) {
+      const next = await this.#piece();
+      if (next.done === true && gathered.sizeBytes === 0) return next;
+      if (next.done === true) break;
+      if (gathered.sizeBytes === 0 && next.value.length >= GATHERED_BYTES) return next;
+      gathered.append(next.value);
+    }
+    return { done: false, value: gathered.bytes() };
   }
 
   async #piece(): Promise<IteratorResult<Uint8Array>> {

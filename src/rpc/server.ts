@@ -93,7 +93,10 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
         answers.ended(response);
       } else if (!connect(request, response, () => valuesOf(request))) {
         const call = { request, response, answers, values: valuesOf(request) };
-        void serveRest(rest, { ...call, body: bodies.open(request, { ...call, mayPause: false }) });
+        void serveRest(rest, {
+          ...call,
+          body: bodies.open(request, { ...call, mayPause: false, isWhole: false }),
+        });
       }
     },
   });

@@ -339,7 +339,8 @@ export class S3Gateway {
     const { identities, clock, random, region, authorizer } = this.#options;
     progress.surface = "query";
     if (identities === undefined) throw notImplemented("The IAM and STS API");
-    const query = await readQuery(request);
+    progress.release = this.#admission.enterUnproved(request);
+    const query = await readQuery(request, clock);
     progress.operation = query.name;
     const iam = { ...identities, clock, random };
     const webIdentity = await this.#prove(query, iam, request.remoteAddress);
@@ -357,6 +358,7 @@ export class S3Gateway {
       requestId,
       admitted: (resource) => {
         progress.key = resource;
+        progress.release();
         this.#admission.take(principal, request);
         progress.release = this.#admission.enter(principal);
       },
@@ -394,6 +396,7 @@ export class S3Gateway {
   async #post(request: S3Request, target: RequestTarget, progress: Progress): Promise<S3Response> {
     const bucket = target.bucket ?? "";
     const { credentials, clock } = this.#options;
+    progress.release = this.#admission.enterUnproved(request);
     const form = await readForm(request, bucket);
     progress.key = form.key;
     const signingKeys = this.#signingKeys;
@@ -416,6 +419,7 @@ export class S3Gateway {
       acting: { principal, payload: { kind: "unsigned" }, chain: undefined },
       beside: { values: formValues(form.fields, credential !== undefined) },
     };
+    progress.release();
     const put = await this.#act(operation, asked, progress);
     return renderPosted(form, bucket, put, request);
   }

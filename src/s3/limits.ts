@@ -9,6 +9,10 @@ export const MAX_LISTED_BUCKETS = 10_000;
 export const MAX_XML_BODY_BYTES = 8 * 1024 * 1024;
 /** Bytes of a body that is read before it is known whether its sender may send it: tags, retentions and legal holds. */
 export const MAX_JUDGED_BODY_BYTES = 64 * 1024;
+/** Bodies that are read before it is known who sends them (calls of IAM and STS, forms up to their file): at once from one source ... */
+export const MAX_UNPROVED_BODIES_PER_SOURCE = 64;
+/** ... and of all sources, in each thread that serves requests. */
+export const MAX_UNPROVED_BODIES = 256;
 export const MAX_XML_DEPTH = 8;
 export const MAX_XML_ELEMENTS = 100_000;
 /** Where a single object of a website redirects. */

@@ -1,5 +1,5 @@
 import { Code } from "@connectrpc/connect";
-import { concatBytes } from "../../base/index.ts";
+import { GrowingBuffer } from "../../base/index.ts";
 import { restError } from "./answers.ts";
 
 /** Collects a body. Throws PAYLOAD_TOO_LARGE as soon as it is known to be larger than `maxBytes`. */
@@ -10,14 +10,12 @@ export async function readBody(
 ): Promise<Uint8Array> {
   const declared = Number(header.get("content-length") ?? 0);
   if (declared > maxBytes) throw tooLarge(maxBytes);
-  const pieces: Uint8Array[] = [];
-  let length = 0;
+  const held = new GrowingBuffer(declared > 0 ? declared : maxBytes);
   for await (const piece of body) {
-    length += piece.length;
-    if (length > maxBytes) throw tooLarge(maxBytes);
-    pieces.push(piece);
+    if (held.sizeBytes + piece.length > maxBytes) throw tooLarge(maxBytes);
+    held.append(piece);
   }
-  return concatBytes(pieces);
+  return held.bytes();
 }
 
 const NEWLINE = 0x0a;
@@ -34,27 +32,24 @@ export async function* readLines(
   maxLineBytes: number,
 ): AsyncIterable<BodyLine> {
   let number = 1;
-  let begun: Uint8Array[] = [];
-  let begunBytes = 0;
+  let begun = new GrowingBuffer(maxLineBytes);
   for await (const piece of body) {
     let from = 0;
     for (;;) {
       const end = piece.indexOf(NEWLINE, from);
       const part = piece.subarray(from, end === -1 ? piece.length : end);
-      begunBytes += part.length;
-      if (begunBytes > maxLineBytes) throw tooLarge(maxLineBytes);
+      if (begun.sizeBytes + part.length > maxLineBytes) throw tooLarge(maxLineBytes);
       // A piece belongs to the socket: what outlives it is copied.
-      begun.push(end === -1 ? part.slice() : part);
+      begun.append(part);
       if (end === -1) break;
-      const line = concatBytes(begun);
-      begun = [];
-      begunBytes = 0;
+      const line = begun.bytes();
+      begun = new GrowingBuffer(maxLineBytes);
       if (!isBlank(line)) yield { number, bytes: line };
       number++;
       from = end + 1;
     }
   }
-  const last = concatBytes(begun);
+  const last = begun.bytes();
   if (!isBlank(last)) yield { number, bytes: last };
 }
 

@@ -5,7 +5,7 @@ import { S3Refusal } from "../errors.ts";
 import type { RequestHeaders } from "../http.ts";
 
 /** As S3 shows objects that nobody in particular has written. */
-const NOBODY: Principal = {
+export const NOBODY: Principal = {
   keyId: "anonymous",
   role: "user",
   buckets: undefined,

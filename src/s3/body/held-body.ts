@@ -1,3 +1,4 @@
+import { GrowingBuffer } from "../../base/index.ts";
 import type { BodySource } from "../../object/index.ts";
 import type { Authenticated } from "../auth/authenticate.ts";
 import { S3Refusal } from "../errors.ts";
@@ -19,19 +20,17 @@ export async function holdBody(
   headers: RequestHeaders,
   authenticated: Authenticated,
 ): Promise<BodySource> {
-  const pieces: Uint8Array[] = [];
-  let sizeBytes = 0;
+  const held = new GrowingBuffer(MAX_HELD_BODY_BYTES);
   for await (const piece of request.body) {
-    sizeBytes += piece.length;
-    if (sizeBytes > MAX_HELD_BODY_BYTES) throw new S3Refusal("MissingContentLength");
-    pieces.push(Uint8Array.from(piece));
+    if (held.sizeBytes + piece.length > MAX_HELD_BODY_BYTES) throw new S3Refusal("MissingContentLength");
+    held.append(piece);
   }
   const known = new Map(headers);
   known.delete("transfer-encoding");
-  known.set("content-length", String(sizeBytes));
-  return { ...openBody(request, known, authenticated), bytes: eachOf(pieces) };
+  known.set("content-length", String(held.sizeBytes));
+  return { ...openBody(request, known, authenticated), bytes: once(held.bytes()) };
 }
 
-async function* eachOf(pieces: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
-  yield* pieces;
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  if (bytes.length > 0) yield bytes;
 }

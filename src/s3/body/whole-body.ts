@@ -1,4 +1,4 @@
-import { concatBytes, equalBytes, toBase64 } from "../../base/index.ts";
+import { equalBytes, GrowingBuffer, toBase64 } from "../../base/index.ts";
 import { type BodySource, type ChecksumAlgorithm, ObjectError } from "../../object/index.ts";
 import type { DigestAlgorithm, Hasher } from "../../platform/index.ts";
 import { S3Refusal } from "../errors.ts";
@@ -22,9 +22,9 @@ export async function readWholeBody(
   maxBytes: number = MAX_XML_BODY_BYTES,
 ): Promise<Uint8Array> {
   if (body.sizeBytes > maxBytes) throw new S3Refusal("MalformedXML", "The request body is too long.");
-  const pieces: Uint8Array[] = [];
-  for await (const piece of body.bytes) pieces.push(Uint8Array.from(piece));
-  const bytes = pieces.length === 1 ? pieces[0]! : concatBytes(pieces);
+  const held = new GrowingBuffer(body.sizeBytes);
+  for await (const piece of body.bytes) held.append(piece);
+  const bytes = held.bytes();
   const { md5, sha256, checksum, trailer } = body.expected;
   if (md5 !== undefined && !equalBytes(md5, hasher.digest("md5", bytes))) {
     throw new ObjectError("md5-mismatch", "The Content-MD5 does not match the body.");

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { createServer, type RequestListener, request } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer, type IncomingMessage, type RequestListener, request } from "node:http";
+import { type AddressInfo, connect } from "node:net";
 import { afterEach, expect, it } from "vitest";
 import { ProgressWatch } from "../../platform/index.ts";
 import { NodeClock, NodeTimers } from "../../platform/node/index.ts";
@@ -72,4 +72,32 @@ it("keeps a piece as long as nothing more is asked for, whatever has arrived mea
   expect(first.length).toBeGreaterThan(0);
   expect(later).toEqual(first);
   expect(sent.subarray(0, first.length).equals(first)).toBe(true);
+});
+
+it("reads a bounded number of pieces ahead, however small they are", async () => {
+  const watch = new ProgressWatch(new NodeClock(), new NodeTimers(), {
+    stallTimeoutMs: 10_000,
+    minProgressBytes: 1,
+  });
+  const arrived = Promise.withResolvers<{ message: IncomingMessage; body: RequestBody }>();
+  const server = createServer((message) => {
+    arrived.resolve({ message, body: new RequestBody(message, watch, undefined) });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
+  closing.push(
+    () => server.close(),
+    () => watch.close(),
+    () => socket.destroy(),
+  );
+  const count = 200_000;
+  socket.write("PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+  socket.write(`${"1\r\na\r\n".repeat(count)}0\r\n\r\n`);
+  const { message, body } = await arrived.promise;
+  expect((await body.next()).done).toBe(false);
+  await expect.poll(() => message.isPaused()).toBe(true);
+  expect(body.bytesReceived).toBeLessThan(count / 10);
+  let readBytes = 1;
+  for await (const piece of body) readBytes += piece.length;
+  expect(readBytes).toBe(count);
 });

@@ -5,6 +5,8 @@ import { S3Refusal } from "../errors.ts";
 
 /** Bytes that are kept ahead of the reader before the socket is asked to stop. */
 const READ_AHEAD_BYTES = 256 * 1024;
+/** What a piece takes beside its bytes, about: HTTP's chunks may have one byte each. */
+const PIECE_BYTES = 256;
 
 interface Waiter {
   readonly resolve: (result: IteratorResult<Uint8Array>) => void;
@@ -65,7 +67,7 @@ export class RequestBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uin
     const piece = this.#queue.shift();
     this.#lent = piece;
     if (piece !== undefined) {
-      this.#queuedBytes -= piece.length;
+      this.#queuedBytes -= piece.length + PIECE_BYTES;
       if (this.#queuedBytes < READ_AHEAD_BYTES && this.#message.isPaused()) this.#message.resume();
       return Promise.resolve({ done: false, value: piece });
     }
@@ -146,7 +148,7 @@ export class RequestBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uin
       return;
     }
     this.#queue.push(piece);
-    this.#queuedBytes += piece.length;
+    this.#queuedBytes += piece.length + PIECE_BYTES;
     if (this.#queuedBytes >= READ_AHEAD_BYTES) this.#message.pause();
   }
 

@@ -1,5 +1,6 @@
 /** POST of a form by a browser: it is read up to its file, and from there on it is a PutObject. */
 
+import { GrowingBuffer } from "../../base/index.ts";
 import type { BodySource } from "../../object/index.ts";
 import { invalidArgument, S3Refusal } from "../errors.ts";
 import { NO_BODY, type RequestHeaders, type S3Request, type S3Response, toHeaderValue } from "../http.ts";
@@ -28,7 +29,7 @@ export interface PostForm {
   readonly file: BodySource;
 }
 
-/** Reads the fields of a form. Whoever sent it is not known yet: nothing but its fields is held. */
+/** Reads the fields of a form. Whoever sent it is not known yet: its fields and a small file are held, and nothing else. */
 export async function readForm(request: S3Request, bucket: string): Promise<PostForm> {
   const boundary = boundaryOf(request.headers.get("content-type"));
   const reader = new FormReader(request.body, boundary);
@@ -102,16 +103,14 @@ async function* wholeFile(
   await reader.finish();
 }
 
-async function hold(reader: FormReader): Promise<Buffer> {
-  const pieces: Uint8Array[] = [];
-  let sizeBytes = 0;
+async function hold(reader: FormReader): Promise<Uint8Array> {
+  const held = new GrowingBuffer(MAX_HELD_FILE_BYTES);
   for await (const piece of reader.file()) {
-    sizeBytes += piece.length;
-    if (sizeBytes > MAX_HELD_FILE_BYTES) throw new S3Refusal("MissingContentLength");
-    pieces.push(piece);
+    if (held.sizeBytes + piece.length > MAX_HELD_FILE_BYTES) throw new S3Refusal("MissingContentLength");
+    held.append(piece);
   }
   await reader.finish();
-  return Buffer.concat(pieces);
+  return held.bytes();
 }
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

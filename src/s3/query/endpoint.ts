@@ -6,14 +6,21 @@ import {
   type PolicyContext,
   type Principal,
 } from "../../access/index.ts";
-import { concatBytes } from "../../base/index.ts";
+import { GrowingBuffer } from "../../base/index.ts";
 import { boundaries, type IamContext, type ProvedWebIdentity } from "../../identity/index.ts";
+import type { Clock } from "../../platform/index.ts";
 import { notImplemented, S3Refusal } from "../errors.ts";
 import type { S3Request, S3Response } from "../http.ts";
 import type { Authorizer } from "../ports.ts";
 import type { QueryCall, QueryOperation } from "./operation.ts";
 import { QUERY_OPERATIONS, type QueryName, queryName } from "./operations.ts";
-import { invalid, MAX_QUERY_BODY_BYTES, type QueryParametersOf, readParameters } from "./parameters.ts";
+import {
+  invalid,
+  MAX_QUERY_BODY_BYTES,
+  MAX_QUERY_BODY_MS,
+  type QueryParametersOf,
+  readParameters,
+} from "./parameters.ts";
 import { renderResult } from "./render.ts";
 
 /** A call whose action is known, and nothing else of it believed. */
@@ -28,9 +35,15 @@ export interface ParsedQuery {
 /** What every call has beside those of its own. */
 const COMMON_PARAMETERS: ReadonlySet<string> = new Set(["Action", "Version"]);
 
-/** Reads at most 256 KiB. Refuses "NotImplemented" for calls that are not answered here. */
-export async function readQuery(request: S3Request): Promise<ParsedQuery> {
-  const body = await readBody(request);
+/**
+ * Reads at most `MAX_QUERY_BODY_BYTES`. Refuses "NotImplemented" for calls that are not answered here, "RequestTimeout" for bodies that take longer than
+ * `MAX_QUERY_BODY_MS`.
+ */
+export async function readQuery(
+  request: Pick<S3Request, "body">,
+  clock: Pick<Clock, "monotonicMs">,
+): Promise<ParsedQuery> {
+  const body = await readBody(request, clock);
   const parameters = readParameters(body);
   const action = parameters.required("Action");
   const operation = Object.hasOwn(QUERY_OPERATIONS, action) ? QUERY_OPERATIONS[action] : undefined;
@@ -38,17 +51,21 @@ export async function readQuery(request: S3Request): Promise<ParsedQuery> {
   return { name: queryName(action, operation), action, operation, parameters, body };
 }
 
-async function readBody(request: S3Request): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = [];
-  let sizeBytes = 0;
-  for await (const piece of request.body) {
-    sizeBytes += piece.length;
-    if (sizeBytes > MAX_QUERY_BODY_BYTES) {
+async function readBody(
+  { body }: Pick<S3Request, "body">,
+  clock: Pick<Clock, "monotonicMs">,
+): Promise<Uint8Array> {
+  const held = new GrowingBuffer(MAX_QUERY_BODY_BYTES);
+  const endMs = clock.monotonicMs() + MAX_QUERY_BODY_MS;
+  for await (const piece of body) {
+    if (held.sizeBytes + piece.length > MAX_QUERY_BODY_BYTES) {
       throw invalid(`A request has at most ${MAX_QUERY_BODY_BYTES} bytes.`);
     }
-    pieces.push(Uint8Array.from(piece));
+    // Progress alone is not enough: whoever sends this is not known yet, and keeps a place from others.
+    if (clock.monotonicMs() > endMs) throw new S3Refusal("RequestTimeout");
+    held.append(piece);
   }
-  return concatBytes(pieces);
+  return held.bytes();
 }
 
 /** Who asks, where the call itself says it; undefined: its signature has to. Refuses what `IdentityError` has for tokens. */

@@ -3,6 +3,8 @@ import { S3Refusal } from "../errors.ts";
 
 /** Greatest body of a call, in bytes: a policy of 20 KiB may be three times as long when it is encoded. */
 export const MAX_QUERY_BODY_BYTES = 256 * 1024;
+/** In which it comes, in milliseconds; one that stands still is given up as all bodies are. */
+export const MAX_QUERY_BODY_MS = 30_000;
 /** Most members of one list. */
 const MAX_MEMBERS = 100;
 
