@@ -2,7 +2,8 @@
  * Letting a new node in: the server side of MembershipService.Join, on every node.
  *
  * In this order, so that a stranger can make the cluster do as little as possible:
- * 1. a place among the joins that run at once;
+ * 1. a place among the joins that run at once, from the beginning of the call. Where all are taken, the call whose request has not come for longest gives up
+ *    its own: whoever is slow keeps nobody else from joining;
  * 2. the token: looked up by its hash in the local rows; only when it is not there, and only so often, after a linearizable read;
  * 3. what the node says about itself, and that its certificate request is signed with its key; the CA's key is opened;
  * 4. the command that uses up the token and registers the node, in one entry;
@@ -76,10 +77,18 @@ export function joinHandler(options: JoinServiceOptions): StreamHandler {
   };
 }
 
+/** Of one call, until it is answered. */
+interface Place {
+  readonly stream: MessageStream;
+  /** Its request has not come yet. */
+  isWaiting: boolean;
+}
+
 class JoinService {
   readonly #options: JoinServiceOptions;
   readonly #failures: FailureBudget;
-  #running = 0;
+  /** In the order in which the calls began. */
+  readonly #places = new Set<Place>();
 
   constructor(options: JoinServiceOptions) {
     this.#options = options;
@@ -88,26 +97,50 @@ class JoinService {
 
   serve(stream: MessageStream): void {
     let open = true;
+    const place: Place = { stream, isWaiting: true };
     stream.onEnd = () => {};
     stream.onClose = () => {
       open = false;
+      if (place.isWaiting) this.#places.delete(place);
     };
     stream.onMessage = (pieces) => {
+      if (!this.#places.has(place)) return;
       const request = decodeMessage(JoinRequestSchema, pieces);
       if (request === undefined) {
         stream.fail("invalid_argument", "this is not a JoinRequest");
         return;
       }
-      this.#answer(request).then(
-        (response) => {
-          if (open) stream.send(encodeMessage(JoinResponseSchema, response));
-        },
-        (error: unknown) => {
-          const { code, message } = this.#refused(error);
-          if (open) stream.fail(code, message);
-        },
-      );
+      place.isWaiting = false;
+      this.#answer(request)
+        .then(
+          (response) => {
+            if (open) stream.send(encodeMessage(JoinResponseSchema, response));
+          },
+          (error: unknown) => {
+            if (open) this.#fail(stream, error);
+            else this.#refused(error);
+          },
+        )
+        .finally(() => this.#places.delete(place));
     };
+    if (!this.#take(place)) this.#fail(stream, throttled());
+  }
+
+  /** False: all places are taken by requests that have come. */
+  #take(place: Place): boolean {
+    if (this.#places.size >= MAX_CONCURRENT_JOINS) {
+      const slowest = [...this.#places].find(({ isWaiting }) => isWaiting);
+      if (slowest === undefined) return false;
+      this.#places.delete(slowest);
+      this.#fail(slowest.stream, throttled());
+    }
+    this.#places.add(place);
+    return true;
+  }
+
+  #fail(stream: MessageStream, error: unknown): void {
+    const { code, message } = this.#refused(error);
+    stream.fail(code, message);
   }
 
   /** A ClusterError is the caller's to read; of anything else it learns nothing. */
@@ -122,15 +155,9 @@ class JoinService {
   }
 
   async #answer(request: JoinRequest): Promise<JoinResponse> {
-    if (this.#running >= MAX_CONCURRENT_JOINS) throw throttled();
-    this.#running++;
-    try {
-      const response = await this.#join(request);
-      this.#options.onOutcome?.({ kind: "joined", nodeId: Number(response.nodeId), name: request.name });
-      return response;
-    } finally {
-      this.#running--;
-    }
+    const response = await this.#join(request);
+    this.#options.onOutcome?.({ kind: "joined", nodeId: Number(response.nodeId), name: request.name });
+    return response;
   }
 
   async #join(request: JoinRequest): Promise<JoinResponse> {

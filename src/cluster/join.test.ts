@@ -10,7 +10,7 @@ import {
   NodeRowSchema,
 } from "../gen/skerry/meta/v1/rows_pb.js";
 import type { CommandBody } from "../meta/ports.ts";
-import type { Disk, StreamError } from "../platform/index.ts";
+import type { Disk, MessageStream, StreamError } from "../platform/index.ts";
 import { NodeTimers, PlainHasher } from "../platform/node/index.ts";
 import {
   type ClusterCa,
@@ -337,9 +337,13 @@ describe("the cluster refuses", () => {
 });
 
 describe("what does not come from our own client", () => {
-  function raw(bytes: Uint8Array): Promise<StreamError | undefined> {
+  function openJoin(): MessageStream {
     const connection = cluster.wire.networkOf(undefined).connect({ address }, "control");
-    const stream = connection.openStream(JOIN_PATH, { kind: "unary", maxMessageBytes: 1 << 20 });
+    return connection.openStream(JOIN_PATH, { kind: "unary", maxMessageBytes: 1 << 20 });
+  }
+
+  function raw(bytes: Uint8Array): Promise<StreamError | undefined> {
+    const stream = openJoin();
     return new Promise((resolve) => {
       stream.onMessage = () => resolve(undefined);
       stream.onClose = resolve;
@@ -390,6 +394,24 @@ describe("what does not come from our own client", () => {
     waiting.resolve(refusal(RefusalCode.TOKEN_INVALID));
     await Promise.all(first);
     expect(await request({})).toMatchObject({ code: "permission_denied" });
+  });
+
+  test("has its place from the beginning of the call; who is slow to send its request gives it up", async () => {
+    const closes: (StreamError | undefined)[] = [];
+    const open = (_: unknown, at: number): void => {
+      openJoin().onClose = (error) => {
+        closes[at] = error;
+      };
+    };
+    Array.from({ length: MAX_CONCURRENT_JOINS }, open);
+    expect(await request({})).toBeUndefined();
+    expect(closes).toMatchObject([{ code: "resource_exhausted" }]);
+    // One place is free again: the next call takes nobody's, and the one behind it again that of the slowest.
+    open(undefined, MAX_CONCURRENT_JOINS);
+    open(undefined, MAX_CONCURRENT_JOINS + 1);
+    await expect.poll(() => closes.length).toBe(2);
+    expect(closes).toMatchObject([{ code: "resource_exhausted" }, { code: "resource_exhausted" }]);
+    expect(cluster.outcomes.map(({ kind }) => kind)).toEqual(["refused", "joined", "refused"]);
   });
 });
 

@@ -189,7 +189,12 @@ describe("a stock connect-node client", () => {
   });
 
   it("is refused without a certificate", async () => {
-    const listener = await network.listen({ host: "127.0.0.1", port: 0 }, handlers);
+    // Where something is for callers without one they are listened to.
+    const open: StreamHandler = { ...stream("unary", () => {}), anonymous: true };
+    const listener = await network.listen(
+      { host: "127.0.0.1", port: 0 },
+      new Map([...handlers, ["/test.v1.TestService/OpenCall", open]]),
+    );
     const baseUrl = `https://127.0.0.1:${listener.address.port}`;
     const manager = new Http2SessionManager(baseUrl, undefined, { rejectUnauthorized: false });
     const bare = createConnectTransport({ baseUrl, httpVersion: "2", sessionManager: manager });

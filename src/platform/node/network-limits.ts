@@ -11,7 +11,7 @@ export interface NetworkLimits {
   readonly windowBytes: number;
   /** `send` answers false while a stream has this much or more that has not been handed to the socket, in bytes. */
   readonly sendBufferBytes: number;
-  /** Messages up to this size are copied into one piece for sending: cheaper than one more piece. In bytes. */
+  /** Messages up to this size are copied into one piece for sending, and smaller received ones of a body put together: cheaper than one more piece. In bytes. */
   readonly copyBelowBytes: number;
   /** Streams that a peer may have open on one connection. */
   readonly maxConcurrentStreams: number;
@@ -47,6 +47,12 @@ export interface NetworkLimits {
   readonly lingerTimeoutMs: number;
   /** How long a connection without a node's certificate may stand, in milliseconds: a join takes one call. */
   readonly anonymousLifetimeMs: number;
+  /** Streams that such a connection may have open. */
+  readonly maxAnonymousStreams: number;
+  /** What all streams of such connections have received, from then on until they are closed, on one listener, in bytes. */
+  readonly maxAnonymousBytes: number;
+  /** How long the messages of such a stream may take to arrive, in milliseconds. */
+  readonly anonymousBodyTimeoutMs: number;
 }
 
 export const DEFAULT_NETWORK_LIMITS: NetworkLimits = {
@@ -71,6 +77,9 @@ export const DEFAULT_NETWORK_LIMITS: NetworkLimits = {
   drainTimeoutMs: 5_000,
   lingerTimeoutMs: 5_000,
   anonymousLifetimeMs: 60_000,
+  maxAnonymousStreams: 4,
+  maxAnonymousBytes: 8 * MIB,
+  anonymousBodyTimeoutMs: 10_000,
 };
 
 /** Defaults with some replaced. */

@@ -18,6 +18,7 @@ import { assert, TransientSet } from "../../base/index.ts";
 import type { Listener, PeerIdentity, SocketAddress, StreamError, StreamHandler } from "../ports.ts";
 import type { NetworkLimits } from "./network-limits.ts";
 import { sessionOptions, WatchedSession } from "./network-session.ts";
+import { ReceiveBudget } from "./network-stream.ts";
 import { STREAM_CONTENT_TYPE, StreamingServerStream } from "./network-streaming.ts";
 import { type Caller, callerOf, type NodeCredentials, serverTlsOptions } from "./network-tls.ts";
 import { UNARY_CONTENT_TYPE, UnaryServerStream } from "./network-unary.ts";
@@ -55,6 +56,8 @@ type ServerStream = StreamingServerStream | UnaryServerStream;
 interface Connection {
   readonly watched: WatchedSession;
   readonly caller: Caller;
+  /** Open streams of a caller that is no node. */
+  anonymousStreams: number;
 }
 
 /** Digits of a timeout in milliseconds that Connect allows. */
@@ -66,6 +69,8 @@ export class NodeListener implements Listener {
   readonly #server: Http2SecureServer;
   readonly #connections = new Map<ServerHttp2Session, Connection>();
   readonly #streams = new TransientSet<ServerStream>();
+  /** For what callers send that are no nodes. */
+  readonly #anonymousBudget: ReceiveBudget;
   /** The socket of the handshake that is being turned into a session. */
   #handshaking: TLSSocket | undefined;
   #caCertificatePem: string;
@@ -75,6 +80,7 @@ export class NodeListener implements Listener {
     this.#options = options;
     this.#caCertificatePem = options.credentials.caCertificatePem;
     const { limits } = options;
+    this.#anonymousBudget = new ReceiveBudget(limits.maxAnonymousBytes);
     this.#server = createSecureServer({
       ...serverTlsOptions(options.credentials),
       ...sessionOptions(limits),
@@ -155,8 +161,12 @@ export class NodeListener implements Listener {
     const { limits, clusterId } = this.#options;
     const caller = callerOf(socket, clusterId, this.#caCertificatePem);
     const watched = new WatchedSession(session, socket, limits);
-    this.#connections.set(session, { watched, caller });
+    this.#connections.set(session, { watched, caller, anonymousStreams: 0 });
     session.on("close", () => this.#connections.delete(session));
+    if (isStranger(caller) && !this.#hasAnonymousMethods()) {
+      watched.destroy("nothing here is for callers without a certificate of the cluster");
+      return;
+    }
     if (caller.kind !== "node") limitLifetime(session, watched, limits.anonymousLifetimeMs);
     // A handshake that was under way when the listener closed.
     if (this.#closing !== undefined) session.close();
@@ -179,11 +189,12 @@ export class NodeListener implements Listener {
       return;
     }
     const stream = this.#adopt(http, connection, kind, handler?.maxMessageBytes ?? 0);
-    const refusal = this.#refusalOf(headers, handler, connection.caller);
+    const refusal = this.#refusalOf(headers, handler, connection);
     if (handler === undefined || refusal !== undefined) {
       stream.failWith(refusal ?? { code: "unimplemented", message: `there is no method ${path}` });
       return;
     }
+    if (connection.caller.kind !== "node") this.#limitAnonymous(stream, connection);
     limitTime(stream, headers["connect-timeout-ms"]);
     handler.open(stream, connection.caller.kind === "node" ? connection.caller.identity : undefined);
     if (stream instanceof StreamingServerStream) stream.respond();
@@ -196,7 +207,11 @@ export class NodeListener implements Listener {
     maxBytes: number,
   ): ServerStream {
     const { limits } = this.#options;
-    const stream = new (kind === "unary" ? UnaryServerStream : StreamingServerStream)(limits, maxBytes);
+    const isNode = connection.caller.kind === "node";
+    const stream =
+      kind === "unary"
+        ? new UnaryServerStream(limits, maxBytes, isNode ? undefined : Number.POSITIVE_INFINITY)
+        : new StreamingServerStream(limits, maxBytes);
     this.#streams.add(stream);
     stream.whenReleased(() => this.#streams.delete(stream));
     stream.attach(http, connection.watched);
@@ -206,15 +221,39 @@ export class NodeListener implements Listener {
   #refusalOf(
     headers: IncomingHttpHeaders,
     handler: StreamHandler | undefined,
-    caller: Caller,
+    { caller, anonymousStreams }: Connection,
   ): StreamError | undefined {
     if (this.#closing !== undefined) return { code: "unavailable", message: "the node is shutting down" };
     const refusal = refusalOfCaller(caller, handler?.anonymous === true);
     if (refusal !== undefined) return refusal;
+    const { maxAnonymousStreams } = this.#options.limits;
+    if (anonymousStreams >= maxAnonymousStreams) {
+      const message = `a connection without a node's certificate has ${maxAnonymousStreams} calls at once`;
+      return { code: "resource_exhausted", message };
+    }
     const encoding = headers["connect-content-encoding"] ?? headers["content-encoding"] ?? "identity";
     if (encoding !== "identity")
       return { code: "unimplemented", message: "messages between nodes are not compressed" };
     return undefined;
+  }
+
+  #hasAnonymousMethods(): boolean {
+    const { handlers, fallback } = this.#options;
+    return fallback?.anonymous === true || [...handlers.values()].some(({ anonymous }) => anonymous === true);
+  }
+
+  #limitAnonymous(stream: ServerStream, connection: Connection): void {
+    const { anonymousBodyTimeoutMs } = this.#options.limits;
+    connection.anonymousStreams++;
+    stream.limitReceived(this.#anonymousBudget);
+    const timer = setTimeout(() => {
+      if (!stream.isRemoteEnded) stream.fail("deadline_exceeded", "the messages took too long to arrive");
+    }, anonymousBodyTimeoutMs);
+    timer.unref();
+    stream.whenReleased(() => {
+      clearTimeout(timer);
+      connection.anonymousStreams--;
+    });
   }
 
   #openFallback(
@@ -241,6 +280,11 @@ export class NodeListener implements Listener {
   #report(kind: NetworkProblem["kind"], remoteAddress: string | undefined, message: string): void {
     this.#options.onProblem?.({ kind, remoteAddress: remoteAddress ?? "", message });
   }
+}
+
+/** Whoever shows nothing that the cluster's CA has signed. A node whose certificate is over is none: it is told so. */
+function isStranger(caller: Caller): boolean {
+  return caller.kind === "anonymous" || (caller.kind === "refused" && !caller.isOfCa);
 }
 
 /** A node of this cluster may call everything, anybody else only what is marked anonymous. A certificate that proves nothing counts as none. */

@@ -17,6 +17,26 @@ export interface StreamCarrier {
   lossReason(): string | undefined;
 }
 
+/** Bytes that several streams together may have received. */
+export class ReceiveBudget {
+  #freeBytes: number;
+
+  constructor(sizeBytes: number) {
+    this.#freeBytes = sizeBytes;
+  }
+
+  /** Takes nothing and says no where there is not so much. */
+  take(bytes: number): boolean {
+    if (bytes > this.#freeBytes) return false;
+    this.#freeBytes -= bytes;
+    return true;
+  }
+
+  giveBack(bytes: number): void {
+    this.#freeBytes += bytes;
+  }
+}
+
 const ABORTED = AbortSignal.abort();
 
 /**
@@ -48,6 +68,8 @@ export abstract class HttpMessageStream implements MessageStream, Transient {
   #localEnded = false;
   #remoteEnded = false;
   #closed = false;
+  #budget: ReceiveBudget | undefined;
+  #budgetedBytes = 0;
   readonly #whenReleased: (() => void)[] = [];
 
   constructor(limits: NetworkLimits, maxMessageBytes: number) {
@@ -147,6 +169,12 @@ export abstract class HttpMessageStream implements MessageStream, Transient {
     else this.#whenReleased.push(action);
   }
 
+  /** What is received counts from now on, until the stream has closed. When there is no room for it the stream fails with "resource_exhausted". */
+  limitReceived(budget: ReceiveBudget): void {
+    this.#budget = budget;
+    this.whenReleased(() => budget.giveBack(this.#budgetedBytes));
+  }
+
   /** Puts the stream onto its HTTP/2 stream: what waited is sent. */
   attach(http: Http2Stream, carrier: StreamCarrier): void {
     assert(this.#http === undefined && !this.#closed, "an open stream is attached once");
@@ -156,9 +184,7 @@ export abstract class HttpMessageStream implements MessageStream, Transient {
     http.on("error", () => {});
     http.on("close", () => this.#onHttpClose(http));
     http.on("end", () => this.#onHttpEnd(http));
-    http.on("data", (chunk: Uint8Array) => {
-      if (!this.#closed) this.receive(chunk);
-    });
+    http.on("data", (chunk: Uint8Array) => this.#onData(chunk));
     if (this.#paused) http.pause();
     for (const parts of this.#queue) this.writeMessage(http, parts, totalBytes(parts), this.#onWritten);
     this.#queue = [];
@@ -205,6 +231,16 @@ export abstract class HttpMessageStream implements MessageStream, Transient {
   #isFull(): boolean {
     const bufferedBytes = this.#http === undefined ? this.#queuedBytes : this.#http.writableLength;
     return bufferedBytes >= this.limits.sendBufferBytes;
+  }
+
+  #onData(chunk: Uint8Array): void {
+    if (this.#closed) return;
+    if (this.#budget?.take(chunk.length) === false) {
+      this.fail("resource_exhausted", "too many bytes of callers without a node's certificate are under way");
+      return;
+    }
+    this.#budgetedBytes += chunk.length;
+    this.receive(chunk);
   }
 
   #leave(http: Http2Stream, error: StreamError): void {

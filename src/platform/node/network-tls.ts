@@ -102,19 +102,25 @@ export function serverTlsOptions(credentials: NodeCredentials) {
 export type Caller =
   | { readonly kind: "node"; readonly identity: PeerIdentity }
   | { readonly kind: "anonymous" }
-  /** There is a certificate, but not one that opens anything. */
-  | { readonly kind: "refused"; readonly error: StreamError };
+  /** There is a certificate, but not one that opens anything. `isOfCa`: though one of the cluster's CA, as of a node whose time is over. */
+  | { readonly kind: "refused"; readonly isOfCa: boolean; readonly error: StreamError };
 
 /** Judges the client certificate of an accepted connection, for a listener of `clusterId` that trusts the CAs of `caCertificatePem`. */
 export function callerOf(socket: TLSSocket, clusterId: string, caCertificatePem: string): Caller {
   const certificate = socket.getPeerX509Certificate();
   if (certificate === undefined) return { kind: "anonymous" };
+  const isOfCa = isIssuedBy(certificate, certificatesOf(caCertificatePem));
+  const refused = (code: StreamError["code"], message: string): Caller => ({
+    kind: "refused",
+    isOfCa,
+    error: { code, message },
+  });
   // OpenSSL's verdict covers dates, usage and chain; the signature is checked again here because the verdict on a resumed session is an old one.
   const dates = socket.authorized
     ? undefined
     : whyNotNow("the client certificate", String(socket.authorizationError));
   if (dates !== undefined) return refused("unauthenticated", dates);
-  if (!socket.authorized || !isIssuedBy(certificate, certificatesOf(caCertificatePem))) {
+  if (!socket.authorized || !isOfCa) {
     return refused("unauthenticated", "the client certificate is not one of this cluster's CA");
   }
   const identity = identityOfNames(certificate.subjectAltName);
@@ -135,10 +141,6 @@ export function whyNotNow(whose: string, code: string): string | undefined {
   const verdict = DATE_ERRORS.get(code);
   if (verdict === undefined) return undefined;
   return `${whose} is ${verdict} by the clock of this machine (${new Date().toISOString()}): check the clocks of both`;
-}
-
-function refused(code: StreamError["code"], message: string): Caller {
-  return { kind: "refused", error: { code, message } };
 }
 
 /** Whom a dialled connection must reach. */

@@ -6,27 +6,68 @@
  */
 
 import { constants, type Http2Stream, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
+import { GrowingBuffer } from "../../base/index.ts";
 import type { StreamError } from "../ports.ts";
 import { errorJson, errorOfStatus, parseErrorJson, parseJson, statusOfCode } from "./network-codes.ts";
+import type { NetworkLimits } from "./network-limits.ts";
 import { cancelHttp, HttpMessageStream, type StreamCarrier } from "./network-stream.ts";
 
 export const UNARY_CONTENT_TYPE = "application/proto";
 const ERROR_CONTENT_TYPE = "application/json";
 
-/** A body that is collected piece by piece, without copies, up to a limit. */
-class Body {
-  readonly pieces: Uint8Array[] = [];
-  sizeBytes = 0;
+/** Small pieces that follow each other are put together up to this many bytes. */
+const PUT_TOGETHER_BYTES = 64 * 1024;
+
+/** A body that is collected piece by piece, without copies but of small pieces: each of them costs some hundred bytes, and keeps the read buffer that it lies in. */
+export class Body {
+  readonly #copyBelowBytes: number;
+  readonly #pieces: Uint8Array[] = [];
+  /** What follows the pieces. */
+  #small: GrowingBuffer | undefined;
+  #sizeBytes = 0;
+
+  constructor(copyBelowBytes: number) {
+    this.#copyBelowBytes = copyBelowBytes;
+  }
+
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
 
   push(piece: Uint8Array): void {
-    if (piece.length > 0) this.pieces.push(piece);
-    this.sizeBytes += piece.length;
+    if (piece.length === 0) return;
+    this.#sizeBytes += piece.length;
+    if (piece.length >= this.#copyBelowBytes) {
+      this.#endSmall();
+      this.#pieces.push(piece);
+      return;
+    }
+    this.#small ??= new GrowingBuffer(PUT_TOGETHER_BYTES);
+    this.#small.append(piece);
+    if (this.#small.sizeBytes >= PUT_TOGETHER_BYTES) this.#endSmall();
+  }
+
+  /** All of it. */
+  pieces(): readonly Uint8Array[] {
+    this.#endSmall();
+    return this.#pieces;
+  }
+
+  #endSmall(): void {
+    if (this.#small !== undefined) this.#pieces.push(this.#small.bytes());
+    this.#small = undefined;
   }
 }
 
 abstract class UnaryStream extends HttpMessageStream {
-  protected readonly body = new Body();
+  protected readonly body: Body;
   #complete = false;
+
+  /** `copyBelowBytes`: smaller pieces that are received are copied. */
+  constructor(limits: NetworkLimits, maxMessageBytes: number, copyBelowBytes = limits.copyBelowBytes) {
+    super(limits, maxMessageBytes);
+    this.body = new Body(copyBelowBytes);
+  }
 
   override send(parts: readonly Uint8Array[]): boolean {
     const open = super.send(parts);
@@ -57,7 +98,7 @@ abstract class UnaryStream extends HttpMessageStream {
   protected override continueDelivery(): void {
     if (!this.#complete || this.isPaused || this.isClosed) return;
     this.#complete = false;
-    this.deliver(this.body.pieces, this.body.sizeBytes);
+    this.deliver(this.body.pieces(), this.body.sizeBytes);
     this.deliverEnd();
   }
 }
@@ -120,7 +161,7 @@ export class UnaryClientStream extends UnaryStream {
       this.deliverBody();
       return;
     }
-    const error = parseErrorJson(parseJson(Buffer.concat(this.body.pieces).toString()));
+    const error = parseErrorJson(parseJson(Buffer.concat(this.body.pieces()).toString()));
     this.failWith(error ?? errorOfStatus(this.#status));
   }
 }

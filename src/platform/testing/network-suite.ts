@@ -97,6 +97,7 @@ const STREAM = { kind: "stream", maxMessageBytes: MAX_MESSAGE_BYTES } as const;
 const UNARY = { kind: "unary", maxMessageBytes: MAX_MESSAGE_BYTES } as const;
 const PATH = "/test.v1.TestService/Talk";
 const CALL_PATH = "/test.v1.TestService/Call";
+const OPEN_PATH = "/test.v1.TestService/OpenCall";
 
 /** One server with a stream method and a unary method, and one client that dials it through a passage. */
 class Scene {
@@ -121,6 +122,8 @@ class Scene {
     const handlers = new Map<string, StreamHandler>([
       [PATH, { kind: "stream", maxMessageBytes: MAX_MESSAGE_BYTES, open, ...handler }],
       [CALL_PATH, { kind: "unary", maxMessageBytes: MAX_MESSAGE_BYTES, open, ...handler }],
+      // Callers without a certificate are heard only where something is for them.
+      [OPEN_PATH, { kind: "unary", anonymous: true, maxMessageBytes: MAX_MESSAGE_BYTES, open }],
     ]);
     const server = await this.harness.join(SERVER);
     this.listener = await server.listen(this.harness.listenAddress(SERVER), handlers);
