@@ -2,9 +2,9 @@
  * A connection to one peer: nothing until the first stream, then one HTTP/2 session that all streams share, dialled again on the next use after
  * it broke.
  *
- *     idle --openStream--> dialling --ok--> up --broke, GOAWAY--> idle
- *                             |                                    ^
- *                             +--failed--> resting --time is over--+
+ *     idle --openStream--> dialling --ok--> up --broke, GOAWAY, other credentials--> idle
+ *                             |                                                       ^
+ *                             +--failed--> resting --time is over--------------------+
  *
  * While resting, streams fail at once with "unavailable" and nobody waits for a peer that is known to be gone.
  */
@@ -40,10 +40,17 @@ interface WaitingStream {
   readonly contentType: string;
 }
 
+interface Session {
+  readonly session: ClientHttp2Session;
+  readonly watched: WatchedSession;
+  /** With what it was dialled. */
+  readonly credentials: NodeCredentials | undefined;
+}
+
 type State =
   | { readonly kind: "idle" }
   | { readonly kind: "dialling"; readonly waiting: WaitingStream[] }
-  | { readonly kind: "up"; readonly session: ClientHttp2Session; readonly watched: WatchedSession }
+  | ({ readonly kind: "up" } & Session)
   | { readonly kind: "resting"; readonly untilMs: number; readonly error: StreamError }
   | { readonly kind: "closed" };
 
@@ -64,6 +71,8 @@ export class NodePeerConnection implements PeerConnection {
   readonly #streams = new TransientSet<ClientStream>();
   /** All sessions that are not gone yet: besides the current one those that the peer asked to leave. */
   readonly #sessions = new Set<WatchedSession>();
+  /** Those that this side leaves. */
+  readonly #retired = new WeakSet<ClientHttp2Session>();
   #state: State = { kind: "idle" };
 
   constructor(options: PeerConnectionOptions) {
@@ -104,8 +113,7 @@ export class NodePeerConnection implements PeerConnection {
   #place(waiting: WaitingStream): void {
     if (this.#state.kind === "resting" && performance.now() >= this.#state.untilMs)
       this.#state = { kind: "idle" };
-    // A session that is breaking says so before its close event does.
-    if (this.#state.kind === "up" && isLeaving(this.#state.session)) this.#state = { kind: "idle" };
+    if (this.#state.kind === "up") this.#leaveUnfit(this.#state);
     const state = this.#state;
     switch (state.kind) {
       case "idle":
@@ -128,6 +136,22 @@ export class NodePeerConnection implements PeerConnection {
     }
   }
 
+  #leaveUnfit({ session, credentials }: Session): void {
+    // A session that is breaking says so before its close event does.
+    if (isLeaving(session)) {
+      this.#state = { kind: "idle" };
+    } else if (credentials !== this.#credentials()) {
+      // The peer has judged it by the old ones, which may be over. What goes on there ends it.
+      this.#state = { kind: "idle" };
+      this.#retired.add(session);
+      session.close();
+    }
+  }
+
+  #credentials(): NodeCredentials | undefined {
+    return this.#trust.kind === "node" ? this.#trust.credentials() : undefined;
+  }
+
   #request(session: ClientHttp2Session, watched: WatchedSession, waiting: WaitingStream): void {
     if (waiting.stream.isClosed) return;
     const { host, port } = this.target.address;
@@ -148,18 +172,18 @@ export class NodePeerConnection implements PeerConnection {
   /** Never rejects: what goes wrong ends the streams that wait. */
   async #dial(): Promise<void> {
     try {
-      const socket = await this.#openSocket();
+      const credentials = this.#credentials();
+      const socket = await this.#openSocket(credentials);
       if (this.#state.kind !== "dialling") return void socket.destroy();
-      this.#adopt(socket, this.#state.waiting);
+      this.#adopt(socket, credentials, this.#state.waiting);
     } catch (error) {
       this.#dialFailed(error);
     }
   }
 
-  async #openSocket(): Promise<TLSSocket> {
+  async #openSocket(credentials: NodeCredentials | undefined): Promise<TLSSocket> {
     const { address, nodeId } = this.target;
     const trust = this.#trust;
-    const credentials = trust.kind === "node" ? trust.credentials() : undefined;
     const caCertificatePem =
       trust.kind === "node"
         ? trust.credentials().caCertificatePem
@@ -170,7 +194,11 @@ export class NodePeerConnection implements PeerConnection {
     return socket;
   }
 
-  #adopt(socket: TLSSocket, waiting: readonly WaitingStream[]): void {
+  #adopt(
+    socket: TLSSocket,
+    credentials: NodeCredentials | undefined,
+    waiting: readonly WaitingStream[],
+  ): void {
     const { host, port } = this.target.address;
     const session = connectHttp2(`https://${host.includes(":") ? `[${host}]` : host}:${port}`, {
       ...sessionOptions(this.#limits),
@@ -180,11 +208,12 @@ export class NodePeerConnection implements PeerConnection {
     const watched = new WatchedSession(session, socket, this.#limits);
     const upSinceMs = performance.now();
     this.#sessions.add(watched);
-    this.#state = { kind: "up", session, watched };
+    this.#state = { kind: "up", session, watched, credentials };
     session.on("goaway", () => this.#retire(session));
     session.on("close", () => {
       this.#sessions.delete(watched);
       this.#retire(session);
+      if (this.#retired.has(session)) return;
       if (performance.now() - upSinceMs >= this.#limits.stableAfterMs) this.#backoff.succeeded();
       else this.#rest(watched.lossReason() ?? "the connection was closed");
     });

@@ -412,6 +412,33 @@ describe("TLS between nodes", () => {
     expect((await rawCall(await authority.issue(CLIENT), { ":path": CALL })).status).toBe(401);
   });
 
+  it("a node whose certificate is renewed is believed at its next call; what goes on ends where it began", async () => {
+    const client = createNodeNetwork({
+      identity: CLIENT,
+      ...(await authority.issueLeaf({ uris: ["skerry://c1/node/2"], validForMs: -1_000 })),
+      limits: TEST_LIMITS,
+    });
+    networks.push(client);
+    const connection = dial(client, 1);
+    expect(await call(connection)).toBe("unauthenticated");
+    client.updateCredentials(await authority.issue(CLIENT));
+    expect(await call(connection)).toBe("node 2");
+    const old = new StreamRecorder(connection.openStream(TALK, { kind: "stream", maxMessageBytes: 1_000 }));
+    old.say("hello");
+    await expect.poll(() => old.texts, { interval: 2 }).toEqual(["node 2"]);
+    client.updateCredentials(await authority.issue(CLIENT));
+    // Also with many streams at once there is one new session.
+    const calls = await Promise.all([1, 2, 3].map(() => call(connection)));
+    expect(calls).toEqual(["node 2", "node 2", "node 2"]);
+    old.say("still there");
+    await expect.poll(() => old.texts, { interval: 2 }).toEqual(["node 2", "node 2"]);
+    expect(old.closes).toEqual([]);
+    // The end of a session that was left is no failure, after which nobody would dial for a while.
+    old.stream.fail("canceled", "enough");
+    await expect.poll(() => old.isClosed, { interval: 2 }).toBe(true);
+    expect(await call(connection)).toBe("node 2");
+  });
+
   it("a connection that the peer asked to leave is left: its streams go on, new ones are on a new connection", async () => {
     const client = await join();
     const connection = dial(client, 1);
