@@ -32,15 +32,31 @@ export interface RewrapCounts {
 
 export const NO_COUNTS: RewrapCounts = { examined: 0, rewrapped: 0, passedOver: 0, failed: 0 };
 
+/** What older versions of all keys wrap, and how often keys were rotated: what a pass that can do nothing but fail leaves is the same until one of them grows. */
+export interface RewrapWork {
+  readonly uses: number;
+  /** The sum of the newest versions. */
+  readonly rotations: number;
+}
+
 export interface RewrapPass {
   readonly position: RewrapPosition;
   readonly counts: RewrapCounts;
+  /** When it began; undefined in what earlier versions of the program have written. */
+  readonly begun?: RewrapWork | undefined;
 }
 
 export interface RewrapState {
   /** Undefined between two passes. */
   readonly pass: RewrapPass | undefined;
-  readonly last: { readonly endedMs: number; readonly counts: RewrapCounts } | undefined;
+  readonly last:
+    | {
+        readonly endedMs: number;
+        readonly counts: RewrapCounts;
+        /** What is left; undefined in what earlier versions of the program have written. */
+        readonly left?: RewrapWork | undefined;
+      }
+    | undefined;
 }
 
 const FORMAT = 1;

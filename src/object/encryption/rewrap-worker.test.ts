@@ -3,6 +3,7 @@ import { create } from "@bufbuild/protobuf";
 import { beforeEach, describe, expect, it } from "vitest";
 import { AccessError, type Sealer } from "../../access/index.ts";
 import {
+  PutWorkerCursorSchema,
   RefusalCode,
   RemoveEncryptionKeyVersionSchema,
   type RewrapDataKeys,
@@ -304,35 +305,39 @@ describe("a walk that was cut short", () => {
   });
 });
 
+/** As if the data key of this object had been damaged when it was written, under the second version of its key; there is a third one then. */
+async function damage(key: string): Promise<void> {
+  await node.encryptionKey(KEY);
+  const { view } = node.metadata;
+  const bucketId = view.bucket(BUCKET)!.bucketId;
+  const encryption = view.object(bucketId, key)!.attributes!.encryption!;
+  await node.metadata.submit({
+    case: "rewrapDataKeys",
+    value: {
+      $typeName: "skerry.meta.v1.RewrapDataKeys",
+      bucket: BUCKET,
+      bucketId,
+      targets: [
+        {
+          $typeName: "skerry.meta.v1.RewrappedDataKey",
+          key,
+          row: { case: "versionId", value: view.object(bucketId, key)!.versionId },
+          encryptionKeyId: KEY,
+          expectedWrappedKey: encryption.wrappedKey,
+          keyVersion: 2,
+          wrappedKey: encryption.wrappedKey,
+        },
+      ],
+    },
+  });
+  await node.encryptionKey(KEY);
+}
+
 describe("a data key that does not open", () => {
   it("stays and keeps its version, and is tried again after a while, not at once", async () => {
     await put("good", SSE_KMS);
     await put("bad", SSE_KMS);
-    await node.encryptionKey(KEY);
-    const { view } = node.metadata;
-    const bucketId = view.bucket(BUCKET)!.bucketId;
-    const encryption = view.object(bucketId, "bad")!.attributes!.encryption!;
-    // As if it had been damaged when it was written.
-    await node.metadata.submit({
-      case: "rewrapDataKeys",
-      value: {
-        $typeName: "skerry.meta.v1.RewrapDataKeys",
-        bucket: BUCKET,
-        bucketId,
-        targets: [
-          {
-            $typeName: "skerry.meta.v1.RewrappedDataKey",
-            key: "bad",
-            row: { case: "versionId", value: view.object(bucketId, "bad")!.versionId },
-            encryptionKeyId: KEY,
-            expectedWrappedKey: encryption.wrappedKey,
-            keyVersion: 2,
-            wrappedKey: encryption.wrappedKey,
-          },
-        ],
-      },
-    });
-    await node.encryptionKey(KEY);
+    await damage("bad");
     const { run, sum } = make();
     expect(await run()).toBe(1);
     // One pass did something, so another one looked again.
@@ -346,6 +351,48 @@ describe("a data key that does not open", () => {
     expect(await removeVersion(KEY, 1)).toBe("done");
     expect(await read("good")).toBe("content of good");
     expect(await node.violations()).toEqual([]);
+  });
+
+  it("keeps off no rotation, of any key, that comes after a pass over it or in its midst", async () => {
+    await put("a-good", SSE_S3);
+    await put("bad", SSE_KMS);
+    await damage("bad");
+    const { worker, run, sum } = make();
+    expect([await run(), sum(({ failed }) => failed)]).toEqual([0, 1]);
+    // After it.
+    nowMs += 1000;
+    expect([await run(), sum(({ failed }) => failed)]).toEqual([0, 1]);
+    await node.encryptionKey(OBJECTS_KEY_ID);
+    expect([await run(), await left()]).toEqual([1, 1]);
+    // In its midst, behind the walk.
+    nowMs += 10 * 60_000;
+    const failed = sum((counts) => counts.failed);
+    while (sum((counts) => counts.failed) === failed) expect(await worker.runUnit(signal)).toBe("more");
+    await node.encryptionKey(OBJECTS_KEY_ID);
+    expect([await run(), await left()]).toEqual([0, 2]);
+    expect([await run(), await left()]).toEqual([1, 1]);
+    const after = sum((counts) => counts.failed);
+    expect([await run(), sum((counts) => counts.failed)]).toEqual([0, after]);
+  });
+
+  it("is looked at once more by a leader that finds what an earlier version of the program has written", async () => {
+    await put("bad", SSE_KMS);
+    await damage("bad");
+    await make().run();
+    const row = node.metadata.view.workerCursor(WorkerCursorRow_Worker.REWRAP)!;
+    const { last } = decodeState(row.cursor);
+    expect(last).toMatchObject({ counts: { rewrapped: 0, failed: 1 }, left: { uses: 1 } });
+    const written = { format: 1, last: { endedMs: last?.endedMs, counts: last?.counts } };
+    const value = create(PutWorkerCursorSchema, {
+      worker: WorkerCursorRow_Worker.REWRAP,
+      expectedRevision: row.revision,
+      cursor: Buffer.from(JSON.stringify(written)),
+    });
+    await node.metadata.submit({ case: "putWorkerCursor", value });
+    const { run, sum } = make();
+    await run();
+    await run();
+    expect(sum(({ failed }) => failed)).toBe(1);
   });
 
   it("because its version of the ring does not unseal keeps no others from being wrapped anew", async () => {

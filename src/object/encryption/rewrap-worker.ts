@@ -31,6 +31,7 @@ import {
   type RewrapPass,
   type RewrapPosition,
   type RewrapState,
+  type RewrapWork,
 } from "./rewrap-cursor.ts";
 import { beginningOf, REWRAP_PAGE_ROWS, type StoredDataKey, stepInside } from "./rewrap-walk.ts";
 
@@ -46,7 +47,7 @@ export interface RewrapOptions extends KeyRingOptions {
 }
 
 const IDLE_MS = 5_000;
-/** Between a pass that could do nothing but fail and the next one. */
+/** Between a pass that could do nothing but fail and the next one, while there is no more to do than it left. */
 const FUTILE_PAUSE_MS = 10 * 60_000;
 /** Buckets of which one unit looks whether there is anything in them. */
 const BUCKET_PAGE_ROWS = 1_000;
@@ -112,18 +113,29 @@ class RewrapWorker implements Worker {
 
   /** A new pass, if an older version wraps something. */
   async #begin(): Promise<RewrapPass | undefined> {
-    const { last } = this.#state;
-    const isFutile = last !== undefined && last.counts.rewrapped === 0 && last.counts.failed > 0;
-    const sinceMs = isFutile ? this.#options.clock.wallMs() - last.endedMs : undefined;
-    // One that seems to have ended in the future ended by a clock that was wrong.
-    if (sinceMs !== undefined && sinceMs >= 0 && sinceMs < FUTILE_PAUSE_MS) return undefined;
-    if (!(await this.#isNeeded())) return undefined;
-    return { position: { kind: "behind", bucket: "" }, counts: NO_COUNTS };
+    const work = await this.#work();
+    if (work.uses === 0 || this.#isPaused(work)) return undefined;
+    return { position: { kind: "behind", bucket: "" }, counts: NO_COUNTS, begun: work };
   }
 
-  async #isNeeded(): Promise<boolean> {
-    const retired = await retiredUses(this.#options.metadata.view);
-    return retired.some(({ uses }) => uses > 0);
+  /** After a pass that could do nothing but fail, unless there is more to do than it left. */
+  #isPaused({ uses, rotations }: RewrapWork): boolean {
+    const { last } = this.#state;
+    if (last?.left === undefined || last.counts.rewrapped > 0 || last.counts.failed === 0) return false;
+    if (rotations !== last.left.rotations || uses > last.left.uses) return false;
+    const sinceMs = this.#options.clock.wallMs() - last.endedMs;
+    // One that seems to have ended in the future ended by a clock that was wrong.
+    return sinceMs >= 0 && sinceMs < FUTILE_PAUSE_MS;
+  }
+
+  async #work(): Promise<RewrapWork> {
+    const { view } = this.#options.metadata;
+    const keys = await view.encryptionKeys();
+    const retired = await retiredUses(view);
+    return {
+      uses: retired.reduce((sum, { uses }) => sum + uses, 0),
+      rotations: keys.reduce((sum, { versions }) => sum + (versions.at(-1)?.version ?? 0), 0),
+    };
   }
 
   async #step(pass: RewrapPass, signal: AbortSignal): Promise<Stepped> {
@@ -222,21 +234,25 @@ class RewrapWorker implements Worker {
     signal: AbortSignal,
   ): Promise<Stepped> {
     this.#options.onStep(added);
-    const next = { position, counts: sum(pass.counts, added) };
+    const next = { ...pass, position, counts: sum(pass.counts, added) };
     this.#state = { ...this.#state, pass: next };
     this.#unitsSinceSave += 1;
     if (this.#unitsSinceSave >= UNITS_PER_SAVE) {
-      if (!(await this.#isNeeded())) return await this.#end(next, signal);
+      if ((await this.#work()).uses === 0) return await this.#end(next, signal);
       await this.#save(signal);
     }
     return { kind: "more", rewrapped: added.rewrapped };
   }
 
   async #end(pass: RewrapPass, signal: AbortSignal): Promise<Stepped> {
-    this.#state = { pass: undefined, last: { endedMs: this.#options.clock.wallMs(), counts: pass.counts } };
+    const { counts, begun } = pass;
+    const { uses } = await this.#work();
+    // What was rotated or came while the pass went on may be behind the walk: as left counts only what was there all the time.
+    const left = begun && { rotations: begun.rotations, uses: Math.min(begun.uses, uses) };
+    this.#state = { pass: undefined, last: { endedMs: this.#options.clock.wallMs(), counts, left } };
     await this.#save(signal);
     // What moved past the walk is found by another pass, at once where this one got something done.
-    return { kind: pass.counts.rewrapped > 0 ? "more" : "idle", rewrapped: 0 };
+    return { kind: counts.rewrapped > 0 ? "more" : "idle", rewrapped: 0 };
   }
 
   async #save(signal: AbortSignal): Promise<void> {
