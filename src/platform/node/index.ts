@@ -3,7 +3,7 @@
  *
  * - `NodeClock`, `NodeTimers`, `NodeRandom`: the machine's time and entropy.
  * - `NodeDisk`: `node:fs` through its callback calls; errno becomes one of the closed set of `DiskErrorCode`.
- * - `LevelStores`: LevelDB; every value carries a checksum.
+ * - `LevelStores` (`level/`): LevelDB; every value carries a checksum, and what is written keeps its order over a power loss.
  * - `createNodeNetwork`: Connect streams over HTTP/2 with mutual TLS; made apart, because it needs the node's identity.
  * - `freePorts`: loopback ports for nodes that tests start.
  * - `NodeHasher`: digests, the large and slow ones on worker threads. `PlainHasher`: all of them on the calling thread.

@@ -1,5 +1,6 @@
 /** multipart/form-data as a stream: fields are gathered, the file flows. Source: RFC 7578, RFC 2046 section 5.1.1. */
 
+import { GrowingBuffer } from "../../base/index.ts";
 import { ObjectError } from "../../object/index.ts";
 import { S3Refusal } from "../errors.ts";
 
@@ -7,6 +8,8 @@ import { S3Refusal } from "../errors.ts";
 const MAX_FIELDS_BYTES = 64 * 1024;
 const MAX_FIELDS = 200;
 const MAX_BOUNDARY_CHARACTERS = 70;
+/** Smaller pieces are put together before they are looked through: a field is looked through again whenever more of it comes. */
+const LEAST_STEP_BYTES = 4 * 1024;
 const CRLF = Buffer.from("\r\n");
 const END_OF_HEAD = Buffer.from("\r\n\r\n");
 
@@ -142,15 +145,17 @@ export class FormReader {
   }
 
   async #more(): Promise<boolean> {
-    if (this.#ended) return false;
-    const next = await this.#source.next();
-    if (next.done === true) {
-      this.#ended = true;
-      return false;
+    const gathered = new GrowingBuffer(LEAST_STEP_BYTES);
+    while (!this.#ended && gathered.sizeBytes < LEAST_STEP_BYTES) {
+      const next = await this.#source.next();
+      if (next.done === true) this.#ended = true;
+      else gathered.append(next.value);
     }
-    this.#received += next.value.length;
-    this.#buffer =
-      this.#buffer.length === 0 ? Buffer.from(next.value) : Buffer.concat([this.#buffer, next.value]);
+    if (gathered.sizeBytes === 0) return false;
+    const { buffer, byteOffset, length } = gathered.bytes();
+    const bytes = Buffer.from(buffer, byteOffset, length);
+    this.#received += length;
+    this.#buffer = this.#buffer.length === 0 ? bytes : Buffer.concat([this.#buffer, bytes]);
     return true;
   }
 }
