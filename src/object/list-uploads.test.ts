@@ -1,24 +1,14 @@
 /** The promise: a list of uploads has every upload that is there all the time, once, and says whether there are more. */
 import { describe, expect, it } from "vitest";
-import { ATTRIBUTES, BUCKET, ObjectRig } from "./testing/object-rig.ts";
-import { OWNER } from "./testing/single-node.ts";
+import { BUCKET, ObjectRig } from "./testing/object-rig.ts";
+import { beginUpload } from "./testing/slices.ts";
 
 /** More than the rows that one read of the state gives. */
 const MANY = 600;
 
 const rig = ObjectRig.forEachTest();
 
-async function begin(key: string): Promise<string> {
-  const { uploadId } = await rig.node.objects.createUpload({
-    bucket: BUCKET,
-    key,
-    attributes: ATTRIBUTES,
-    owner: OWNER,
-    checksumAlgorithm: undefined,
-    checksumType: undefined,
-  });
-  return uploadId;
-}
+const begin = (key: string): Promise<string> => beginUpload(rig.node, BUCKET, key);
 
 /** `MANY` uploads, one a key: the keys in order. */
 async function beginMany(prefix: string): Promise<string[]> {

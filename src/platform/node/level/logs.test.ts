@@ -183,6 +183,28 @@ describe("the logs of LevelDB", () => {
     expect(await batchesFound()).toBe(BATCHES);
   });
 
+  it("are looked at once more before anything is cut: whoever had the store open was perhaps just writing", async () => {
+    const log = await writeBatches();
+    const disk = new NodeDisk();
+    let isWriting = true;
+    const shorter = new Proxy(disk, {
+      get(target, name) {
+        const value: unknown = Reflect.get(target, name, target);
+        if (name !== "open") return typeof value === "function" ? value.bind(target) : value;
+        return async (...args: Parameters<Disk["open"]>): Promise<DiskFile> => {
+          const file = await target.open(...args);
+          if (args[0] !== log || !isWriting) return file;
+          isWriting = false;
+          const sizeBytes = (await file.sizeBytes()) - 3;
+          return Object.assign(file, { sizeBytes: () => Promise.resolve(sizeBytes) });
+        };
+      },
+    });
+    await (await new LevelStores(shorter).open(directory)).close();
+    expect(isWriting).toBe(false);
+    expect(await batchesFound()).toBe(BATCHES);
+  });
+
   it("are left alone while somebody has the store open", async () => {
     const store = await open();
     await store.write([{ kind: "put", key: "k", value: text("v") }]);

@@ -49,10 +49,10 @@ export class LevelStores implements StoreOpener {
 
   /** Takes away what would be read behind a hole of the logs. */
   async #cutLogs(directory: string): Promise<void> {
-    const cuts = await cutsOf(this.#disk, directory);
-    if (cuts.length === 0) return;
+    if ((await cutsOf(this.#disk, directory)).length === 0) return;
     await refuseIfOpen(directory);
-    await applyCuts(this.#disk, cuts);
+    // Once more: whoever had it open until a moment ago was perhaps just writing what seemed to be torn.
+    await applyCuts(this.#disk, await cutsOf(this.#disk, directory));
   }
 }
 
