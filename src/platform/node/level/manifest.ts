@@ -1,3 +1,4 @@
+import { BinaryReader } from "@bufbuild/protobuf/wire";
 import { DiskError } from "../../errors.ts";
 import type { Disk } from "../../ports.ts";
 import { recordsOf } from "./log-format.ts";
@@ -47,51 +48,23 @@ export async function liveLogsFrom(disk: Disk, directory: string): Promise<numbe
 
 /** What a change says of the log; undefined: nothing. */
 function logNumberOf(change: Uint8Array): number | undefined | "unknown" {
-  const reader = new VarintReader(change);
+  // Its numbers are written as those of protobuf are.
+  const reader = new BinaryReader(change);
   let logNumber: number | undefined;
-  while (!reader.isAtEnd) {
-    const field = reader.number();
-    const parts = FIELDS.get(field);
-    if (parts === undefined) return "unknown";
-    for (const part of parts) {
-      const value = reader.number();
-      if (part === "bytes") reader.skip(value);
-      if (field === LOG_NUMBER) logNumber = value;
-    }
-  }
-  return reader.hasFailed ? "unknown" : logNumber;
-}
-
-/** Numbers as protobuf's varints. Beyond the end everything is zero, and it has failed. */
-class VarintReader {
-  readonly #bytes: Uint8Array;
-  #at = 0;
-  hasFailed = false;
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
-  }
-
-  get isAtEnd(): boolean {
-    return this.#at >= this.#bytes.length;
-  }
-
-  /** Of more than 53 bits it is only about right: sequence numbers, which nobody asks for, may be so large. */
-  number(): number {
-    let value = 0;
-    for (let scale = 1; ; scale *= 128) {
-      const byte = this.#bytes[this.#at++];
-      if (byte === undefined) {
-        this.hasFailed = true;
-        return value;
+  try {
+    while (reader.pos < reader.len) {
+      const field = reader.uint32();
+      const parts = FIELDS.get(field);
+      if (parts === undefined) return "unknown";
+      for (const part of parts) {
+        if (part === "bytes") reader.bytes();
+        else if (field === LOG_NUMBER) logNumber = Number(reader.uint64());
+        else reader.uint64();
       }
-      value += (byte & 127) * scale;
-      if (byte < 128) return value;
     }
+  } catch {
+    // No such fields, or cut off.
+    return "unknown";
   }
-
-  skip(count: number): void {
-    this.#at += count;
-    if (this.#at > this.#bytes.length) this.hasFailed = true;
-  }
+  return logNumber;
 }
