@@ -1,7 +1,7 @@
 import { totalmem } from "node:os";
 
 const MIB = 1024 * 1024;
-/** About six times of what lives in a busy node's heap: a full collection comes every ten seconds or so. */
+/** About six times of what lives in a busy node's heap. */
 const MAX_HEAP_FLOOR_MIB = 320;
 const HEAP_FLOORS_IN_MEMORY = 32;
 
@@ -15,18 +15,20 @@ const HEAP_FLOORS_IN_MEMORY = 32;
  * time, so that this came every second, and the collections of the young generation free badly while one is under way: together a sixth of the main
  * thread's time under small writes. Below the floor nothing but the young generation is collected, which left a third of that. A heap that holds more grows as V8 likes.
  *
+ * @param given the flags of the process: one that is among them, with whatever value, stays as it is
  * @param memoryBytes what the machine, or the process where that is limited, may use: each thread of a node has a heap of its own
+ * @returns the flags that are still missing
  */
-export function nodeFlags(memoryBytes: number): readonly string[] {
+export function missingFlags(given: readonly string[], memoryBytes: number): readonly string[] {
   const floorMiB = Math.min(MAX_HEAP_FLOOR_MIB, Math.floor(memoryBytes / HEAP_FLOORS_IN_MEMORY / MIB));
-  return ["--single-threaded-gc", ...(floorMiB > 0 ? [`--initial-heap-size=${floorMiB}`] : [])];
+  const wanted = ["--single-threaded-gc", ...(floorMiB > 0 ? [`--initial-heap-size=${floorMiB}`] : [])];
+  const names = new Set(given.map(nameOf));
+  return wanted.filter((flag) => !names.has(nameOf(flag)));
 }
 
 /** Becomes the same program with the flags that a node runs with; the process keeps its id. Returns when it has them, or cannot. */
 export function runWithNodeFlags(): void {
-  // By name: what somebody gave with another value stays, and a limit that changes meanwhile starts nothing again.
-  const given = new Set(process.execArgv.map(nameOf));
-  const missing = nodeFlags(memoryBytes()).filter((flag) => !given.has(nameOf(flag)));
+  const missing = missingFlags(process.execArgv, memoryBytes());
   if (missing.length === 0 || process.execve === undefined) return;
   const [program, ...rest] = process.argv;
   if (program === undefined) return;
